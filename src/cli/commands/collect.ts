@@ -1,0 +1,24 @@
+/**
+ * `pushstatic collect`: sources -> STATIC_ROOT, and nothing else.
+ */
+import { EXIT, type ExitStatus } from '../../errors.js';
+import { localSnapshot } from '../cycle.js';
+import type { CommandInput } from '../program.js';
+import { collectLine, problemLines } from '../render.js';
+import { openSession } from '../session.js';
+
+export async function collectCommand(
+  input: CommandInput,
+  options: { readonly dryRun?: boolean; readonly force?: boolean },
+): Promise<ExitStatus> {
+  const session = await openSession(input);
+  const isDry = options.dryRun === true;
+  const guards = options.force === true ? 'pass' : 'heed';
+  const local = { collect: 'collect', reread: undefined, mode: isDry ? 'dry-run' : 'write', guards } as const;
+  const { report } = await localSnapshot(session, local, input).finally(() => session.face.end());
+  const ok = report.problems.length === 0;
+  input.output.document({ ok, collect: report });
+  input.output.print(collectLine(report, isDry ? 'only-plan' : 'push'));
+  for (const line of problemLines(report.problems)) input.output.trouble(line);
+  return ok ? EXIT.done : EXIT.failed;
+}

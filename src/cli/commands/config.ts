@@ -1,0 +1,30 @@
+/**
+ * `pushstatic config`: the effective configuration, or whether it is right, or the schema of the file.
+ */
+import { readFile } from 'node:fs/promises';
+import { EXIT, type ExitStatus } from '../../errors.js';
+import type { CommandInput } from '../program.js';
+
+export async function configCommand(
+  { output, process }: CommandInput,
+  options: { check?: boolean; schema?: boolean },
+): Promise<ExitStatus> {
+  if (options.schema === true) {
+    process.stdout.write(await readFile(new URL('../../../config/pushstatic.schema.json', import.meta.url), 'utf8'));
+    return EXIT.done;
+  }
+  const { loadConfig } = await import('../../config/load.js');
+  const { config: file } = output.flags;
+  const config = await loadConfig({ ...(file === undefined ? {} : { file }), cwd: process.cwd(), env: process.env });
+  if (options.check === true) {
+    const { secretsOf } = await import('../../config/secrets.js');
+    for (const target of config.targets) await secretsOf(target, process.env);
+    output.print(`${config.file} is right`);
+    output.document({ ok: true, file: config.file });
+    return EXIT.done;
+  }
+  const [{ describeConfig }, { stringify }] = await Promise.all([import('../../config/describe.js'), import('yaml')]);
+  output.print(`# ${config.file}`, stringify(describeConfig(config)).trimEnd());
+  output.document(describeConfig(config));
+  return EXIT.done;
+}

@@ -1,0 +1,94 @@
+/**
+ * `pushstatic status`: what each target holds by its index, and how its last run from this machine ended.
+ */
+import { EXIT, type ExitStatus } from '../../errors.js';
+import { IndexStore } from '../../push/index-store.js';
+import type { CycleOptions, TargetJob } from '../../sync.js';
+import type { CommandInput } from '../program.js';
+import { errorOf } from '../report.js';
+import { chooseTargets, cycleOptions, jobsOf, type LastRun, openSession, recallLastRun } from '../session.js';
+import { bytes, files } from '../units.js';
+
+interface TargetStatus {
+  readonly name: string;
+  readonly url: string;
+  readonly state: 'settled' | 'pending' | 'empty' | 'damaged' | 'unreachable';
+  readonly generation: number;
+  readonly files: number;
+  readonly bytes: number;
+  readonly pending: number;
+  /** When the index was last committed, from whatever machine. */
+  readonly committedAt: string | null;
+  readonly lastRun: LastRun | null;
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+export async function statusCommand(input: CommandInput, names: readonly string[]): Promise<ExitStatus> {
+  const session = await openSession(input);
+  const licence = { deletion: 'keep', guards: 'heed' } as const;
+  const jobs = await jobsOf(session, chooseTargets(session.config, names), licence, input);
+  const options = { ...cycleOptions(session, input), act: 'only-plan' } as const;
+  const statuses = await Promise.all(jobs.map((job) => look(job, options)));
+  const ok = statuses.every(({ state }) => state === 'settled');
+  input.output.document({ ok, targets: statuses });
+  for (const status of statuses) input.output.print(...lines(status));
+  return statuses.some(({ error }) => error !== undefined) ? EXIT.failed : EXIT.done;
+}
+
+async function look(job: TargetJob, options: CycleOptions): Promise<TargetStatus> {
+  const lastRun = await recallLastRun(job);
+  const base = {
+    name: job.name,
+    url: job.url,
+    generation: 0,
+    files: 0,
+    bytes: 0,
+    pending: 0,
+    committedAt: null,
+    lastRun,
+  };
+  try {
+    const target = await job.open();
+    try {
+      const loaded = await new IndexStore(target, { ...options, cache: job.cache }).load();
+      if (loaded.kind === 'missing') return { ...base, state: 'empty' };
+      if (loaded.kind === 'damaged')
+        return { ...base, state: 'damaged', error: { code: 'INDEX', message: loaded.reason } };
+      const { generation, files: held, bytes: size, pending, committedAt } = loaded.head;
+      const state = pending > 0 ? 'pending' : 'settled';
+      return {
+        ...base,
+        state,
+        generation,
+        files: held,
+        bytes: size,
+        pending,
+        committedAt: new Date(committedAt).toISOString(),
+      };
+    } finally {
+      await target.close();
+    }
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    return { ...base, state: 'unreachable', error: errorOf(error) };
+  }
+}
+
+function lines(status: TargetStatus): string[] {
+  const { name, url, state, generation, pending, committedAt, lastRun, error } = status;
+  const held = `${files(status.files)}, ${bytes(status.bytes)}`;
+  const said = {
+    settled: `generation ${generation}: ${held}, committed ${committedAt}`,
+    pending: `generation ${generation}: ${held}, and ${files(pending)} in an uncertain state: the next sync settles them`,
+    empty: 'no index yet: nothing was pushed there',
+    damaged: `its index cannot be believed (${error?.message}): the next sync makes it anew from what lies there`,
+    unreachable: error?.message ?? '',
+  }[state];
+  return [
+    `${name}: ${said}`,
+    `  ${url}`,
+    ...(lastRun === null
+      ? []
+      : [`  last run from here ${lastRun.at}: ${lastRun.ok ? 'done' : `failed: ${lastRun.error}`}`]),
+  ];
+}

@@ -1,0 +1,131 @@
+/**
+ * `pushstatic verify`: the index against what really lies on the targets; with --repair, their agreement with STATIC_ROOT.
+ */
+import type { Finding } from '../../core/audit.js';
+import { EXIT, type ExitStatus, type Problem } from '../../errors.js';
+import { IndexStore } from '../../push/index-store.js';
+import { survey } from '../../push/survey.js';
+import { admit, type Depth, verify } from '../../push/verify.js';
+import type { CycleOptions, TargetJob } from '../../sync.js';
+import { localSnapshot, runTargets } from '../cycle.js';
+import type { CommandInput } from '../program.js';
+import { findingLines, problemLines } from '../render.js';
+import { errorOf } from '../report.js';
+import { chooseTargets, cycleOptions, jobsOf, openSession } from '../session.js';
+import { files } from '../units.js';
+
+interface Verified {
+  readonly name: string;
+  readonly checked: number;
+  readonly findings: readonly Finding[];
+  readonly error?: unknown;
+}
+
+export async function verifyCommand(
+  input: CommandInput,
+  names: readonly string[],
+  options: { content?: boolean; repair?: boolean },
+): Promise<ExitStatus> {
+  const session = await openSession(input);
+  const licence = { deletion: 'delete', guards: 'heed' } as const;
+  const jobs = await jobsOf(session, chooseTargets(session.config, names), licence, input);
+  const depth = options.content === true ? 'content' : 'listing';
+  const cycle = { ...cycleOptions(session, input), act: 'push' } as const;
+  const verified = await Promise.all(
+    jobs.map((job) => verifyTarget(job, depth, options.repair === true ? 'repair' : 'report', cycle)),
+  );
+  for (const each of verified) show(each, input);
+
+  const isUnequal = verified.some(({ findings }) => findings.some((finding) => finding.kind !== 'foreign'));
+  const hasFailed = verified.some(({ error }) => error !== undefined);
+  if (options.repair !== true || !isUnequal || hasFailed) {
+    input.output.document({
+      ok: !isUnequal && !hasFailed,
+      targets: verified.map((each) => verifiedReport(each, undefined)),
+    });
+    return hasFailed ? EXIT.failed : isUnequal ? EXIT.differences : EXIT.done;
+  }
+  const local = localSnapshot(session, { collect: 'scan', reread: undefined, mode: 'write', guards: 'heed' }, input);
+  const run = await runTargets(session, jobs, local, cycle, input);
+  const repairs = new Map(run.reports.map((report) => [report.name, report]));
+  for (const { name, ok, uploaded, problems } of run.reports) {
+    input.output.print(`${name}: ${ok ? 'repaired' : 'repaired in part'}: ${files(uploaded)} sent again`);
+    for (const line of problemLines(problems)) input.output.trouble(`${name}: ${line}`);
+  }
+  input.output.document({
+    ok: run.status === EXIT.done,
+    targets: verified.map((each) => verifiedReport(each, repairs.get(each.name))),
+  });
+  return run.status;
+}
+
+async function verifyTarget(
+  job: TargetJob,
+  depth: Depth,
+  act: 'repair' | 'report',
+  options: CycleOptions,
+): Promise<Verified> {
+  const { name } = job;
+  try {
+    const target = await job.open();
+    try {
+      const store = new IndexStore(target, { ...options, cache: job.cache });
+      const loaded = await store.load();
+      if (loaded.kind !== 'index') {
+        const reason =
+          loaded.kind === 'missing' ? 'has no index yet' : `has an index that cannot be believed: ${loaded.reason}`;
+        return {
+          name,
+          checked: 0,
+          findings: [
+            {
+              kind: 'missing',
+              path: '.pushstatic/head' as never,
+              message: `${job.url} ${reason}; "pushstatic sync" makes one from what lies there`,
+            },
+          ],
+        };
+      }
+      const index = await survey(target, loaded, { entries: [], problems: [] }, options.site);
+      const findings = await verify(target, index, { depth, signal: options.signal });
+      if (act === 'repair') await admit(store, index, findings);
+      return { name, checked: index.entries.length, findings };
+    } finally {
+      await target.close();
+    }
+  } catch (error) {
+    return { name, checked: 0, findings: [], error };
+  }
+}
+
+function show({ name, checked, findings, error }: Verified, { output }: CommandInput): void {
+  if (error !== undefined) {
+    output.trouble(`${name}: ${errorOf(error).message}`);
+    return;
+  }
+  const amount = (kind: Finding['kind']): number => findings.filter((finding) => finding.kind === kind).length;
+  output.print(
+    `${name}: ${files(checked)} checked, ${amount('changed')} changed, ${amount('missing')} missing, ${amount('foreign')} foreign`,
+    ...findingLines(findings),
+  );
+}
+
+function verifiedReport(
+  { name, checked, findings, error }: Verified,
+  repair: { ok: boolean; uploaded: number; problems: readonly Problem[] } | undefined,
+): object {
+  const paths = (kind: Finding['kind']): object[] =>
+    findings.filter((finding) => finding.kind === kind).map(({ path, message }) => ({ path, message }));
+  return {
+    name,
+    ok: error === undefined && findings.every((finding) => finding.kind === 'foreign'),
+    checked,
+    changed: paths('changed'),
+    missing: paths('missing'),
+    foreign: paths('foreign'),
+    ...(error === undefined ? {} : { error: errorOf(error) }),
+    ...(repair === undefined
+      ? {}
+      : { repaired: { ok: repair.ok, uploaded: repair.uploaded, problems: repair.problems } }),
+  };
+}

@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+/**
+ * The program: runs the command line and leaves with its exit status. The only place that ends the process.
+ */
+import module from 'node:module';
+
+// Node 22 and later keep compiled code between runs; earlier ones have no such function.
+(module as { enableCompileCache?: () => void }).enableCompileCache?.();
+
+const { run } = await import('./run.js');
+process.exitCode = await run(process.argv.slice(2), process);

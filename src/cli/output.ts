@@ -1,0 +1,90 @@
+/**
+ * Output: where results, progress and trouble go, and in which dress.
+ *
+ * Results go to stdout, everything else to stderr. With --json, stdout carries one document and nothing else.
+ */
+import { styleText } from 'node:util';
+import type { Logger } from 'pino';
+
+/** The streams of a process. */
+export interface Terminal {
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export interface Flags {
+  readonly config?: string;
+  /** How often -v was given; -1 for -q. */
+  readonly verbosity: number;
+  readonly json: boolean;
+  readonly color: boolean;
+}
+
+type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
+
+export class Output {
+  readonly flags: Flags;
+  readonly #terminal: Terminal;
+  #log: Logger | undefined;
+
+  constructor(terminal: Terminal, flags: Flags) {
+    this.#terminal = terminal;
+    this.flags = flags;
+  }
+
+  /** From now on warnings and trouble are records of this log instead of lines. */
+  logTo(log: Logger): void {
+    this.#log = log;
+  }
+
+  /** Whether a person is watching stderr, so that lines may be painted over. */
+  get isLive(): boolean {
+    const { stderr, env } = this.#terminal;
+    return (
+      stderr.isTTY === true && !env['CI'] && env['TERM'] !== 'dumb' && !this.flags.json && this.flags.verbosity >= 0
+    );
+  }
+
+  get columns(): number {
+    return this.#terminal.stderr.columns ?? 80;
+  }
+
+  /** Lines of a result. Nothing with --json. */
+  print(...lines: readonly string[]): void {
+    if (!this.flags.json) for (const line of lines) this.#terminal.stdout.write(`${line}\n`);
+  }
+
+  /** The one document of --json. Nothing without it. */
+  document(value: unknown): void {
+    if (this.flags.json) this.#terminal.stdout.write(`${JSON.stringify(value)}\n`);
+  }
+
+  /** Something a person should know, on stderr whatever the flags. */
+  warn(line: string): void {
+    if (this.#log !== undefined) this.#log.warn(line);
+    else this.#terminal.stderr.write(`${this.style('yellow', 'warning:')} ${line}\n`);
+  }
+
+  /** Trouble, on stderr whatever the flags. */
+  trouble(line: string): void {
+    if (this.#log !== undefined) this.#log.error(line);
+    else this.#terminal.stderr.write(`${this.style('red', 'problem:')} ${line}\n`);
+  }
+
+  /** Progress as a line of its own, unless -q. */
+  note(line: string): void {
+    if (this.flags.verbosity >= 0) this.#terminal.stderr.write(`${line}\n`);
+  }
+
+  /** Raw text for a live view. */
+  paint(text: string): void {
+    this.#terminal.stderr.write(text);
+  }
+
+  /** `text` in a style where the stream and the user allow it: NO_COLOR, FORCE_COLOR and --no-color are respected. */
+  style(style: Style, text: string): string {
+    if (!this.flags.color) return text;
+    return styleText(style, text, { stream: this.#terminal.stderr });
+  }
+}

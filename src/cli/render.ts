@@ -1,0 +1,71 @@
+/**
+ * Reports as lines for a person. Pure: nothing here knows a stream.
+ */
+import type { Finding } from '../core/audit.js';
+import type { Problem } from '../errors.js';
+import type { ChangeReport, CollectReport, TargetReport } from './report.js';
+import { bytes, count, duration, files } from './units.js';
+
+const MARKS: Readonly<Record<ChangeReport['kind'], string>> = { added: '+', modified: '~', mode: 'm', removed: '-' };
+const MOST_PROBLEMS = 20; // more of them on a screen hide the first one, which is the one to read
+
+export function collectLine(report: CollectReport, act: 'push' | 'only-plan'): string {
+  const { copied, removed, durationMs } = report;
+  const would = act === 'only-plan' ? 'to be ' : '';
+  return `collected ${files(report.files)}: ${count(copied)} ${would}copied, ${count(removed)} ${would}removed (${duration(durationMs)})`;
+}
+
+/** `+` is new, `~` has new content, `m` only a new mode, `-` goes. */
+export function changeLines(changes: readonly ChangeReport[]): string[] {
+  return changes.map(({ kind, path, size }) => {
+    const amount = kind === 'added' || kind === 'modified' ? `  (${bytes(size)})` : '';
+    return `  ${MARKS[kind]} ${printable(path)}${amount}`;
+  });
+}
+
+export function planLine(report: TargetReport): string {
+  const { name, changes = [], unchanged } = report;
+  if (changes.length === 0) return `${name}: nothing to do, ${files(unchanged)} unchanged`;
+  const amount = (kind: ChangeReport['kind']): number => changes.filter((change) => change.kind === kind).length;
+  const parts = [
+    `${count(amount('added'))} to add`,
+    `${count(amount('modified'))} to update`,
+    ...(amount('mode') > 0 ? [`${count(amount('mode'))} to change the mode of`] : []),
+    `${count(amount('removed'))} to remove`,
+    `${count(unchanged)} unchanged`,
+  ];
+  return `${name}: ${parts.join(', ')}`;
+}
+
+export function targetLine(report: TargetReport): string {
+  const { name, error, uploaded, removed, unchanged, sentBytes, durationMs, generation, problems } = report;
+  if (error !== undefined) return `${name}: failed: ${error.message}`;
+  const failed = problems.length > 0 ? `, ${count(problems.length)} FAILED` : '';
+  const what =
+    uploaded + removed + problems.length === 0
+      ? `nothing to do, ${files(unchanged)} unchanged`
+      : `${count(uploaded)} uploaded, ${count(removed)} removed, ${count(unchanged)} unchanged${failed}; ${bytes(sentBytes)} sent`;
+  return `${name}: ${what}; generation ${generation} (${duration(durationMs)})`;
+}
+
+/** Problems one a line. Files that were held back are only counted: their cause is the line to read. */
+export function problemLines(problems: readonly Problem[]): string[] {
+  const heldBack = problems.filter((problem) => problem.code === 'HELD_BACK').length;
+  const causes = problems.filter((problem) => problem.code !== 'HELD_BACK');
+  const lines = causes
+    .slice(0, MOST_PROBLEMS)
+    .map(({ path, step, message }) => `${printable(path)}: ${step}: ${message}`);
+  if (causes.length > MOST_PROBLEMS)
+    lines.push(`and ${count(causes.length - MOST_PROBLEMS)} more (--json lists them all)`);
+  if (heldBack > 0) lines.push(`${files(heldBack)} held back, because what they may refer to could not be published`);
+  return lines;
+}
+
+export function findingLines(findings: readonly Finding[]): string[] {
+  return findings.map(({ kind, path, message }) => `  ${kind.padEnd(7)} ${printable(path)}: ${message}`);
+}
+
+/** A name that cannot break the line or the terminal it is shown on. */
+export function printable(path: string): string {
+  return path.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+}

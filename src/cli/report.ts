@@ -1,0 +1,111 @@
+/**
+ * The documents of --json, and what they are made from. Pure.
+ */
+import type { Change } from '../core/diff.js';
+import { totalBytes } from '../core/snapshot.js';
+import { EXIT, type ExitStatus, type Problem, PushstaticError, reasonOf } from '../errors.js';
+import { type CycleResult, problemsOf } from '../sync.js';
+
+export interface CollectReport {
+  readonly files: number;
+  readonly copied: number;
+  readonly removed: number;
+  /** Hashed copies written. */
+  readonly hashed: number;
+  readonly durationMs: number;
+  readonly problems: readonly Problem[];
+}
+
+export interface TargetReport {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly generation: number;
+  readonly uploaded: number;
+  readonly patched: number;
+  readonly linked: number;
+  readonly removed: number;
+  readonly unchanged: number;
+  readonly contentBytes: number;
+  readonly sentBytes: number;
+  readonly durationMs: number;
+  readonly problems: readonly Problem[];
+  /** What stopped the whole cycle. */
+  readonly error?: { readonly code: string; readonly message: string };
+  /** What would be done; only in a dry run. */
+  readonly changes?: readonly ChangeReport[];
+}
+
+export interface ChangeReport {
+  readonly kind: Change['kind'];
+  readonly path: string;
+  /** Of the new content, or of the old one for a removal. */
+  readonly size: number;
+}
+
+export interface SyncReport {
+  readonly ok: boolean;
+  readonly collect: CollectReport;
+  readonly targets: readonly TargetReport[];
+}
+
+/** How the cycle of one target ended. */
+export type Ending =
+  | { readonly kind: 'result'; readonly result: CycleResult; readonly durationMs: number }
+  | { readonly kind: 'error'; readonly error: unknown; readonly durationMs: number };
+
+export function targetReport(name: string, ending: Ending, act: 'push' | 'only-plan'): TargetReport {
+  const durationMs = Math.round(ending.durationMs);
+  if (ending.kind === 'error') return { ...NOTHING, name, ok: false, durationMs, error: errorOf(ending.error) };
+  const { plan, outcomes, index, unchanged, sentBytes } = ending.result;
+  const problems = problemsOf(outcomes);
+  const achieved = outcomes.filter((outcome) => outcome.kind === 'done').map((outcome) => outcome.step);
+  const uploads = achieved.filter((step) => step.kind === 'upload');
+  return {
+    name,
+    ok: problems.length === 0,
+    generation: index.generation,
+    uploaded: uploads.length,
+    patched: 0,
+    linked: 0,
+    removed: achieved.filter((step) => step.kind === 'remove').length,
+    unchanged,
+    contentBytes: totalBytes(uploads.map((step) => step.entry)),
+    sentBytes,
+    durationMs,
+    problems,
+    ...(act === 'only-plan' ? { changes: plan.changes.map(changeReport) } : {}),
+  };
+}
+
+export function changeReport(change: Change): ChangeReport {
+  const entry = change.kind === 'removed' ? change.old : change.entry;
+  return { kind: change.kind, path: change.path, size: entry?.size ?? 0 };
+}
+
+/** The status of a run: that of its trouble, or 1 where several kinds of it came together. */
+export function statusOf(collect: readonly Problem[], endings: readonly Ending[]): ExitStatus {
+  const statuses = endings.flatMap((ending): ExitStatus[] => {
+    if (ending.kind === 'error')
+      return [ending.error instanceof PushstaticError ? ending.error.exitStatus : EXIT.failed];
+    return problemsOf(ending.result.outcomes).length > 0 ? [EXIT.failed] : [];
+  });
+  if (collect.length > 0) statuses.push(EXIT.failed);
+  const [first = EXIT.done] = statuses;
+  return statuses.every((status) => status === first) ? first : EXIT.failed;
+}
+
+export function errorOf(error: unknown): { code: string; message: string } {
+  return { code: error instanceof PushstaticError ? error.code : 'UNEXPECTED', message: reasonOf(error) };
+}
+
+const NOTHING = {
+  generation: 0,
+  uploaded: 0,
+  patched: 0,
+  linked: 0,
+  removed: 0,
+  unchanged: 0,
+  contentBytes: 0,
+  sentBytes: 0,
+  problems: [],
+} as const;

@@ -1,0 +1,29 @@
+/**
+ * Numbers as a person reads them.
+ */
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
+
+/** 1234567 -> '1.2 MB'. */
+export function bytes(value: number): string {
+  let [scaled, unit] = [value, 0];
+  while (scaled >= 999.5 && unit < UNITS.length - 1) [scaled, unit] = [scaled / 1000, unit + 1];
+  const digits = unit === 0 || scaled >= 99.95 ? 0 : 1;
+  return `${scaled.toFixed(digits)} ${UNITS[unit]}`;
+}
+
+/** 1234567 -> '1,234,567'. */
+export function count(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+/** 1 -> '1 file', 2 -> '2 files'. */
+export function files(value: number): string {
+  return `${count(value)} ${value === 1 ? 'file' : 'files'}`;
+}
+
+/** 12 -> '12 ms', 2345 -> '2.3 s', 125000 -> '2 min 5 s'. */
+export function duration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+}

@@ -1,0 +1,155 @@
+/**
+ * collect: makes STATIC_ROOT hold what the sources hold, by Django's rules of who wins, and says what it holds then.
+ *
+ * Content decides what is copied, so a file that was restored with an older time is not overlooked. Order: what
+ * vanished is removed, what differs is put (each file whole, by a rename), folders left empty go, and then the memory
+ * is written. A run that breaks off anywhere leaves whole files only, and the next one knows by their content which of
+ * them are right. What cannot be read is never taken for gone.
+ */
+import { planCollect } from '../core/collect-plan.js';
+import type { Memory } from '../core/collected-codec.js';
+import { comparePaths, type RelPath } from '../core/relpath.js';
+import { type Candidate, isCovered, resolve } from '../core/resolve.js';
+import { type Counted, guardSources } from '../core/shrink.js';
+import type { Digest, Entry, Snapshot } from '../core/snapshot.js';
+import type { Problem } from '../errors.js';
+import { Pacer, sortPaced } from '../fs/pace.js';
+import { carryOut, type Done, foresee, type Plan } from './carry-out.js';
+import { DigestCache } from './digest-cache.js';
+import { type Identified, type IdentifyOptions, identify } from './identify.js';
+import { look } from './look.js';
+import { recall, remember } from './memory.js';
+import { type RunOptions, saveState } from './run-options.js';
+import { type ScannedTree, scanTree } from './scan.js';
+import { type Listing, listSources, type SourceFile, type SourceProject } from './sources.js';
+import { type Permissions, StaticRoot } from './static-root.js';
+
+export interface CollectProject extends SourceProject {
+  readonly permissions: Permissions;
+}
+
+export interface CollectOptions extends RunOptions {
+  /** A dry run changes nothing but the digest caches. */
+  readonly mode: 'write' | 'dry-run';
+}
+
+export interface Collected {
+  /**
+   * STATIC_ROOT after it; after a dry run, as it would be, with the times and modes of the sources for what is new.
+   * Its problems are the paths whose state is unknown on either side: nothing there may be taken for removed.
+   */
+  readonly snapshot: Snapshot;
+  /** How many paths the sources have. */
+  readonly files: number;
+  /** Both sorted. In a dry run, what would be. */
+  readonly copied: readonly RelPath[];
+  readonly removed: readonly RelPath[];
+  /** All that were met: those of the snapshot, and files of a source whose path another source needs differently. */
+  readonly problems: readonly Problem[];
+  readonly shadowed: ReadonlyMap<RelPath, readonly Candidate[]>;
+}
+
+/**
+ * Rejects, before anything is changed, with a SourceError when a source or STATIC_ROOT cannot be used, a ConfigError
+ * when they cannot go together, and a SafetyError when a source looks lost.
+ */
+export async function collect(project: CollectProject, options: CollectOptions): Promise<Collected> {
+  const pacer = new Pacer(options);
+  const memory = await recall(options.state);
+  const listings = await listSources(project, pacer);
+  if (options.force === undefined) guardSources(listings.map(countOf), memory.sources);
+
+  const caches = await loadCaches(options, pacer);
+  const wanted = await readWinners(listings, { ...options, step: 'collect', cache: caches.sources, pacer });
+  const present = await readRoot(project.root, { ...options, step: 'scan', cache: caches.root, pacer });
+  const plan = planCollect(wanted.files, present.files, memory.files, wanted.isUnknown);
+
+  let done = foresee(plan);
+  if (options.mode === 'write') {
+    const root = new StaticRoot(project.root, project.permissions, pacer);
+    done = await carryOut(plan, root, caches.root, pacer);
+    const folders = root.tidy(done.removed, memory.folders, present.temporaries, Date.now());
+    const sources = new Map(listings.map(countOf).map(({ key, files }) => [key, files]));
+    await saveState(options, () =>
+      remember(options.state, { sources, files: oursAfter(wanted, memory, plan, done), folders }, memory),
+    );
+  }
+  await saveState(options, () => caches.sources.save(pacer));
+  await saveState(options, () => caches.root.save(pacer));
+
+  const replaced: ReadonlySet<string> = new Set(done.put.keys());
+  const remaining = present.problems.filter(({ path }) => !replaced.has(path));
+  const problems = [...wanted.problems, ...remaining, ...plan.obstructed, ...done.problems];
+  return {
+    snapshot: { entries: await entriesAfter(present.files, done, pacer), problems },
+    files: wanted.count,
+    copied: [...done.put.keys()],
+    removed: done.removed,
+    problems: [...wanted.conflicts, ...problems],
+    shadowed: wanted.shadowed,
+  };
+}
+
+/** The winners of all sources. */
+interface Winners {
+  readonly files: readonly Identified<SourceFile>[];
+  /** Those included that could not be read. */
+  readonly count: number;
+  readonly shadowed: ReadonlyMap<RelPath, readonly SourceFile[]>;
+  readonly conflicts: readonly Problem[];
+  /** What could not be read of the sources. */
+  readonly problems: readonly Problem[];
+  /** Whether a source may have this path, for all that could be read. */
+  readonly isUnknown: (path: RelPath) => boolean;
+}
+
+async function readWinners(listings: readonly Listing[], options: IdentifyOptions): Promise<Winners> {
+  const listed = listings.map(({ files }) => files);
+  const { winners, shadowed, conflicts } = resolve(
+    listed,
+    listings.map(({ problems }) => pathsOf(problems)),
+  );
+  const unlisted = listings.flatMap(({ problems }) => problems);
+  const { files, problems: unread } = await identify(winners, pathsOf(unlisted), options);
+  const problems = [...unlisted, ...unread];
+  const places = pathsOf(problems);
+  return { files, count: winners.length, shadowed, conflicts, problems, isUnknown: (path) => isCovered(path, places) };
+}
+
+/** A STATIC_ROOT that is missing is an empty one: it will be made. */
+async function readRoot(root: string, options: IdentifyOptions): Promise<ScannedTree> {
+  if (look(root) === undefined) return { files: [], problems: [], temporaries: [] };
+  return scanTree(root, options);
+}
+
+async function loadCaches({ state }: RunOptions, pacer: Pacer) {
+  const sources = await DigestCache.load(state, 'sources', pacer);
+  return { sources, root: await DigestCache.load(state, 'root', pacer) };
+}
+
+/** What is ours in STATIC_ROOT now. A file that equals its winner is, whoever put it there. */
+function oursAfter(wanted: Winners, memory: Memory, plan: Plan, { put, problems }: Done): Map<RelPath, Digest> {
+  const ours = new Map<RelPath, Digest>();
+  const failed = pathsOf([...plan.obstructed, ...problems]);
+  for (const { entry } of wanted.files) {
+    if (!failed.has(entry.path)) ours.set(entry.path, (put.get(entry.path) ?? entry).digest);
+  }
+  for (const [path, digest] of memory.files) if (failed.has(path) || wanted.isUnknown(path)) ours.set(path, digest);
+  return ours;
+}
+
+async function entriesAfter(present: readonly Identified[], { put, removed }: Done, pacer: Pacer): Promise<Entry[]> {
+  const entries = present.map(({ entry }) => entry);
+  if (put.size === 0 && removed.length === 0) return entries;
+  const gone = new Set(removed);
+  const kept = entries.filter(({ path }) => !put.has(path) && !gone.has(path));
+  return sortPaced([...kept, ...put.values()], (a, b) => comparePaths(a.path, b.path), pacer);
+}
+
+function countOf({ source, files }: Listing): Counted {
+  return { key: `${source.prefix}\0${source.path}`, path: source.path, files: files.length };
+}
+
+function pathsOf(problems: readonly Problem[]): Set<string> {
+  return new Set(problems.map(({ path }) => path));
+}

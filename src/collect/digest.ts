@@ -1,0 +1,93 @@
+/**
+ * digestFile: the digest of a file's content, and what stat said while that content was there.
+ *
+ * The file is read up to the size it had when it was opened, in pieces of constant size, and must have the same stamp
+ * before and after. A file that does not hold still is read again a few times and then is a problem; one that grows
+ * for ever cannot hold up the run.
+ */
+import { createHash } from 'node:crypto';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import type { Digest } from '../core/snapshot.js';
+import { FileError } from '../errors.js';
+import type { Pacer } from '../fs/pace.js';
+import { isRacy, modeOf, mtimeOf, stampOf } from './stamp.js';
+import { readTrouble } from './trouble.js';
+
+const PIECE_BYTES = 1024 * 1024;
+const TRIES = 3;
+
+/** A file at one moment. `size` in bytes, `mtime` in whole seconds since 1970, `mode` the permission bits. */
+export interface Reading {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly mtime: number;
+  readonly mode: number;
+  /** As in the digest cache: empty if the file could change without getting another one. */
+  readonly stamp: string;
+}
+
+/** Is given all pieces in order, and all again from position 0 if the file changed meanwhile. Must not keep `bytes`. */
+export type Sink = (bytes: Uint8Array, position: number) => void;
+
+// Shared by all who read: between the call that fills it and the one that uses it nothing else runs.
+const piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
+
+/**
+ * Reads `file`, which may also be a link to a file. Rejects with a FileError: 'CHANGED' when it does not hold still or
+ * has vanished, 'NOT_A_FILE', or 'UNREADABLE'. What `sink` throws comes back as it is.
+ */
+export async function digestFile(file: string, pacer: Pacer, sink: Sink = () => undefined): Promise<Reading> {
+  for (let left = TRIES; left > 0; left--) {
+    const reading = await readOnce(file, pacer, sink);
+    if (reading !== undefined) return reading;
+  }
+  throw new FileError('CHANGED', `it changed each of the ${TRIES} times it was read; the next run takes it up`);
+}
+
+/** Undefined if the file changed meanwhile. */
+async function readOnce(file: string, pacer: Pacer, sink: Sink): Promise<Reading | undefined> {
+  const readAtMs = Date.now();
+  // Without O_NONBLOCK, a FIFO that has taken the name would wait here for a writer.
+  const descriptor = orTrouble(() => openSync(file, constants.O_RDONLY | constants.O_NONBLOCK));
+  try {
+    const before = orTrouble(() => fstatSync(descriptor, { bigint: true }));
+    if (!before.isFile()) throw new FileError('NOT_A_FILE', 'it is no file any more');
+    const digest = await digestOpen(descriptor, Number(before.size), pacer, sink);
+    const after = orTrouble(() => fstatSync(descriptor, { bigint: true }));
+    const stamp = stampOf(after);
+    if (digest === undefined || stamp !== stampOf(before)) return undefined;
+    return {
+      digest,
+      size: Number(after.size),
+      mtime: mtimeOf(after),
+      mode: modeOf(after),
+      stamp: isRacy(after, readAtMs) ? '' : stamp,
+    };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Undefined if the file ends before `size`. */
+async function digestOpen(descriptor: number, size: number, pacer: Pacer, sink: Sink): Promise<Digest | undefined> {
+  const hash = createHash('sha256');
+  for (let position = 0; position < size; ) {
+    const wanted = Math.min(PIECE_BYTES, size - position);
+    const length = orTrouble(() => readSync(descriptor, piece, 0, wanted, position));
+    if (length === 0) return undefined;
+    const bytes = piece.subarray(0, length);
+    hash.update(bytes);
+    sink(bytes, position);
+    position += length;
+    if (position < size && pacer.isDue) await pacer.breathe();
+  }
+  return hash.digest('hex');
+}
+
+function orTrouble<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw readTrouble(error);
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * What collect and scanOnly are told about a run, beside what to work on.
+ */
+import { reasonOf } from '../errors.js';
+import type { StateFolder } from '../fs/state.js';
+import type { Progress } from './identify.js';
+
+export interface RunOptions {
+  readonly state: StateFolder;
+  /** Go on although a source looks lost. */
+  readonly force?: 'past-guards' | undefined;
+  /** Read every file, whatever its stamp says. */
+  readonly reread?: 'all' | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Called every few milliseconds. Counts the files of the sources first, if they are read, then those of STATIC_ROOT. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Told, in a sentence, what makes the next run slower but not this one wrong. */
+  readonly onWarning?: ((message: string) => void) | undefined;
+}
+
+/** Writes to the state folder. That it cannot be written is a warning: everything in it is a cache. */
+export async function saveState({ state, onWarning }: RunOptions, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    onWarning?.(`cannot write to the state folder ${state.path}: ${reasonOf(error)}; the next run will take longer`);
+  }
+}

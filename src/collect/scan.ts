@@ -1,0 +1,46 @@
+/**
+ * scan: the Snapshot of a tree as it lies on the disk.
+ */
+import { comparePaths } from '../core/relpath.js';
+import type { Snapshot } from '../core/snapshot.js';
+import type { Problem } from '../errors.js';
+import { Pacer, sortPaced } from '../fs/pace.js';
+import type { DigestCache } from './digest-cache.js';
+import { type Identified, type IdentifyOptions, identify, type Progress } from './identify.js';
+import { walk } from './walk.js';
+
+export interface ScanOptions {
+  readonly cache: DigestCache;
+  /** Read every file, whatever its stamp says. */
+  readonly reread?: 'all' | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Called every few milliseconds, and at the end. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/** A tree with what stat said of each file. */
+export interface ScannedTree {
+  /** Sorted by path. */
+  readonly files: readonly Identified[];
+  readonly problems: readonly Problem[];
+  /** What interrupted writes left behind, where it lies. */
+  readonly temporaries: readonly string[];
+}
+
+/**
+ * The files below `root`, links followed. The cache is brought up to date and not saved. Rejects with a SourceError
+ * when `root` cannot be read.
+ */
+export async function scan(root: string, { signal, ...options }: ScanOptions): Promise<Snapshot> {
+  const { files, problems } = await scanTree(root, { ...options, step: 'scan', pacer: new Pacer({ signal }) });
+  return { entries: files.map(({ entry }) => entry), problems };
+}
+
+/** As `scan`, for those who also want to know what stat said. */
+export async function scanTree(root: string, options: IdentifyOptions): Promise<ScannedTree> {
+  const { step, pacer } = options;
+  const walked = await walk(root, { step, pacer });
+  const sorted = await sortPaced(walked.files, (a, b) => comparePaths(a.path, b.path), pacer);
+  const { files, problems } = await identify(sorted, new Set(walked.problems.map(({ path }) => path)), options);
+  return { files, problems: [...walked.problems, ...problems], temporaries: walked.temporaries };
+}

@@ -1,0 +1,218 @@
+/**
+ * StaticRoot: STATIC_ROOT as it is written to. Modes, folders and groups are as Django's FileSystemStorage makes them.
+ *
+ * A file is written under a temporary name in its folder and renamed over the old one, so that at every moment each
+ * name holds one whole file. A folder that is a link is written through.
+ */
+import {
+  chmodSync,
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  ftruncateSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
+import type { Entry } from '../core/snapshot.js';
+import { FileError, SourceError } from '../errors.js';
+import { temporaryFor } from '../fs/atomic-write.js';
+import type { Pacer } from '../fs/pace.js';
+import { digestFile } from './digest.js';
+import { modeOf, mtimeOf, stampOf } from './stamp.js';
+import { isSystemError, writeTrouble } from './trouble.js';
+import type { Found } from './walk.js';
+
+const ABANDONED_MS = 3_600_000; // no single write takes an hour
+
+/** Modes to give; null leaves it to the umask. */
+export interface Permissions {
+  readonly file: number | null;
+  readonly dir: number | null;
+}
+
+export class StaticRoot {
+  readonly #root: string;
+  readonly #permissions: Permissions;
+  readonly #pacer: Pacer;
+  readonly #group: number;
+  /** Places that are folders, or lead to one. */
+  readonly #folders = new Set<string>();
+  readonly #made = new Set<RelPath>();
+
+  /** Makes the folder if it is missing. Throws a SourceError if there is something else. */
+  constructor(root: string, permissions: Permissions, pacer: Pacer) {
+    this.#root = root;
+    this.#permissions = permissions;
+    this.#pacer = pacer;
+    try {
+      this.#makeFolder(root);
+      this.#group = statSync(root).gid;
+    } catch (error) {
+      const { message } = writeTrouble(error);
+      throw new SourceError(`cannot collect into ${root}: ${message}`, { cause: error });
+    }
+  }
+
+  /**
+   * Makes `path` hold what `source` holds: the entry it has then. Rejects with a FileError, and the old file stays, if
+   * either cannot be had.
+   */
+  async put(source: string, path: RelPath): Promise<Entry> {
+    const place = `${this.#root}/${path}`;
+    try {
+      this.#makeFoldersFor(path);
+      clearTheWay(place);
+      return await this.#write(source, path, place);
+    } catch (error) {
+      throw writeTrouble(error);
+    }
+  }
+
+  /** Removes the file if it is still the one that was found: true if it is gone. Throws a FileError if it cannot be. */
+  remove({ file, stamp }: Found): boolean {
+    try {
+      const stats = lstatSync(file, { bigint: true, throwIfNoEntry: false });
+      if (stats === undefined) return true;
+      if (stampOf(stats) !== stamp) return false;
+      unlinkSync(file);
+      return true;
+    } catch (error) {
+      throw writeTrouble(error);
+    }
+  }
+
+  /**
+   * Removes the folders that pushstatic made (those of `folders`, and the ones made here) if they are empty now that
+   * `removed` is gone, and abandoned `temporaries`. Returns the folders that are left. `nowMs` counts from 1970.
+   */
+  tidy(
+    removed: readonly RelPath[],
+    folders: ReadonlySet<RelPath>,
+    temporaries: readonly string[],
+    nowMs: number,
+  ): ReadonlySet<RelPath> {
+    const left = new Set([...folders, ...this.#made]);
+    const above = new Set(removed.flatMap(ancestorsOf).filter((folder) => left.has(folder)));
+    const deepestFirst = [...above].toSorted((a, b) => b.length - a.length);
+    for (const folder of deepestFirst) if (removeIfEmpty(`${this.#root}/${folder}`)) left.delete(folder);
+    for (const place of temporaries) removeAbandoned(place, nowMs);
+    return left;
+  }
+
+  async #write(source: string, path: RelPath, place: string): Promise<Entry> {
+    const temporary = temporaryFor(place);
+    const descriptor = openSync(temporary, 'wx', 0o666);
+    let isPublished = false;
+    try {
+      const { digest, size } = await digestFile(source, this.#pacer, (bytes, at) => writeAll(descriptor, bytes, at));
+      ftruncateSync(descriptor, size); // a first reading of a file that shrank was longer
+      this.#dress(descriptor);
+      renameSync(temporary, place);
+      isPublished = true;
+      const stats = fstatSync(descriptor, { bigint: true });
+      return { path, size, digest, mtime: mtimeOf(stats), mode: modeOf(stats) };
+    } finally {
+      closeSync(descriptor);
+      if (!isPublished) rmSync(temporary, { force: true });
+    }
+  }
+
+  #dress(descriptor: number): void {
+    if (fstatSync(descriptor).gid !== this.#group) giveToGroup(descriptor, this.#group);
+    if (this.#permissions.file !== null) fchmodSync(descriptor, this.#permissions.file);
+  }
+
+  #makeFoldersFor(path: RelPath): void {
+    const parent = parentOf(path);
+    if (parent === undefined || this.#folders.has(`${this.#root}/${parent}`)) return;
+    for (const folder of ancestorsOf(path)) {
+      if (this.#makeFolder(`${this.#root}/${folder}`)) this.#made.add(folder);
+    }
+  }
+
+  /** Makes the folder and those above it: true if it was missing. Each one made gets the mode, the root included. */
+  #makeFolder(place: string): boolean {
+    if (this.#folders.has(place)) return false;
+    const stats = statSync(place, { throwIfNoEntry: false });
+    if (stats !== undefined && !stats.isDirectory()) {
+      throw new FileError('OBSTRUCTED', `${place} is in its way and is no folder; remove or rename it`);
+    }
+    if (stats === undefined) {
+      this.#makeFolder(dirname(place));
+      mkdirSync(place);
+      if (this.#permissions.dir !== null) chmodSync(place, this.#permissions.dir);
+    }
+    this.#folders.add(place);
+    return stats === undefined;
+  }
+}
+
+/** Throws a FileError unless a file may be renamed to `place`. A folder that holds nothing but empty ones is removed. */
+function clearTheWay(place: string): void {
+  const stats = lstatSync(place, { throwIfNoEntry: false });
+  if (stats === undefined || stats.isFile()) return;
+  if (stats.isDirectory()) {
+    if (!removeHollow(place))
+      throw new FileError(
+        'OBSTRUCTED',
+        'in STATIC_ROOT there is a folder of that name, and it is not empty; remove or rename it',
+      );
+  } else if (!stats.isSymbolicLink()) {
+    throw new FileError('OBSTRUCTED', 'in STATIC_ROOT there is a FIFO, a socket or a device of that name; remove it');
+  } else if (statSync(place, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new FileError('OBSTRUCTED', 'in STATIC_ROOT there is a link to a folder of that name; remove or rename it');
+  }
+}
+
+/** Removes a folder in which there are only folders, at any depth: true if it is gone. */
+function removeHollow(place: string): boolean {
+  const entries = readdirSync(place, { withFileTypes: true });
+  if (entries.some((entry) => !entry.isDirectory())) return false;
+  return entries.every((entry) => removeHollow(`${place}/${entry.name}`)) && removeIfEmpty(place);
+}
+
+/** True if the folder is gone. False where it is in use, or not ours to remove. */
+function removeIfEmpty(place: string): boolean {
+  return isDone(() => rmdirSync(place), ['ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'EBUSY', 'EACCES', 'EPERM', 'EROFS']);
+}
+
+/** Whether `call` did its work, or found it done; false for one of the `expected` failures. */
+function isDone(call: () => void, expected: readonly string[]): boolean {
+  try {
+    call();
+    return true;
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    if (error.code === 'ENOENT') return true;
+    if (expected.includes(error.code ?? '')) return false;
+    throw error;
+  }
+}
+
+/** Removes what an interrupted run left behind, unless it may belong to one that is still writing. */
+function removeAbandoned(place: string, nowMs: number): void {
+  const stats = lstatSync(place, { throwIfNoEntry: false });
+  if (!stats?.isFile() || nowMs - stats.mtimeMs < ABANDONED_MS) return;
+  isDone(() => unlinkSync(place), ['EACCES', 'EPERM', 'EROFS']); // no reader sees it: the next run tries again
+}
+
+/** Without the right to do so, it keeps its group; Django leaves it at that too. */
+function giveToGroup(descriptor: number, group: number): void {
+  isDone(() => fchownSync(descriptor, -1, group), ['EPERM']);
+}
+
+function writeAll(descriptor: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length; )
+    done += writeSync(descriptor, bytes, done, bytes.length - done, position + done);
+}

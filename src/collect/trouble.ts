@@ -1,0 +1,48 @@
+/**
+ * Errors of the local disk as trouble with one file, told by cause.
+ */
+import { getSystemErrorMap } from 'node:util';
+import { FileError, type Problem, type ProblemCode, type ProblemStep } from '../errors.js';
+
+const WRITE_CODES: Readonly<Record<string, ProblemCode>> = {
+  ENOSPC: 'NO_SPACE',
+  EDQUOT: 'NO_SPACE',
+  EACCES: 'DENIED',
+  EPERM: 'DENIED',
+  EROFS: 'READ_ONLY',
+  ENOTDIR: 'OBSTRUCTED',
+  EEXIST: 'OBSTRUCTED',
+  EISDIR: 'OBSTRUCTED',
+  ENOTEMPTY: 'OBSTRUCTED',
+};
+
+/** Why a file could not be read. Anything but an error of the system is thrown again. */
+export function readTrouble(error: unknown): FileError {
+  if (error instanceof FileError) return error;
+  if (!isSystemError(error)) throw error;
+  if (error.code === 'ENOENT') return new FileError('CHANGED', 'it vanished while it was read', { cause: error });
+  return new FileError('UNREADABLE', `it cannot be read: ${reasonOfSystem(error)}`, { cause: error });
+}
+
+/** Why a file in STATIC_ROOT could not be written or removed. Anything but an error of the system is thrown again. */
+export function writeTrouble(error: unknown): FileError {
+  if (error instanceof FileError) return error;
+  if (!isSystemError(error)) throw error;
+  const code = WRITE_CODES[error.code ?? ''] ?? 'FAILED';
+  return new FileError(code, `it cannot be changed in STATIC_ROOT: ${reasonOfSystem(error)}`, { cause: error });
+}
+
+/** The problem that `error` is for `path`. Anything but a FileError is thrown again. */
+export function problemOf(path: string, step: ProblemStep, error: unknown): Problem {
+  if (!(error instanceof FileError)) throw error;
+  return { path, step, code: error.code, message: error.message };
+}
+
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'errno' in error && 'syscall' in error;
+}
+
+/** The system's words for what went wrong, without path and call. */
+export function reasonOfSystem(error: NodeJS.ErrnoException): string {
+  return getSystemErrorMap().get(error.errno ?? 0)?.[1] ?? error.message;
+}

@@ -1,0 +1,51 @@
+/**
+ * describe: the effective configuration as `pushstatic config` shows it.
+ */
+import type { Config, TargetConfig } from './schema.js';
+import { formatDuration, formatLimit, formatMode, formatSize } from './units.js';
+
+// Known from the target's key in the file and from its URL.
+const DERIVED = new Set(['name', 'address']);
+
+/**
+ * `config` as plain data in the notations and under the keys of the file: written down as YAML anywhere, it loads as the
+ * same configuration. Holds no secret, only the names of the variables and files that do.
+ */
+export function describeConfig(config: Config): object {
+  const { source, push, watch } = config;
+  const { permissions } = config.static;
+  return {
+    site: config.site,
+    source: { ...source, dirs: source.dirs.map((dir) => (dir.prefix === '' ? dir.path : dir)) },
+    static: {
+      ...config.static,
+      permissions: { file: modeOrNull(permissions.file), dir: modeOrNull(permissions.dir) },
+    },
+    targets: Object.fromEntries(config.targets.map((target) => [target.name, describeTarget(target)])),
+    push: {
+      concurrency: push.concurrency,
+      bandwidth: push.bandwidth === undefined ? 'unlimited' : formatSize(push.bandwidth),
+    },
+    watch: {
+      settle: formatDuration(watch.settleMs),
+      maxWait: formatDuration(watch.maxWaitMs),
+      sweep: formatDuration(watch.sweepMs),
+      backend: watch.backend,
+    },
+    daemon: config.daemon,
+    log: config.log,
+  };
+}
+
+function describeTarget(target: TargetConfig): object {
+  const written = Object.entries(target).filter(([key, value]) => !DERIVED.has(key) && value !== undefined);
+  return {
+    ...Object.fromEntries(written),
+    delete: { enabled: target.delete.enabled, max: formatLimit(target.delete.max) },
+    mode: { file: formatMode(target.mode.file), dir: formatMode(target.mode.dir) },
+  };
+}
+
+function modeOrNull(mode: number | null): string | null {
+  return mode === null ? null : formatMode(mode);
+}

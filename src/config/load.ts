@@ -1,0 +1,112 @@
+/**
+ * Finds the configuration file, reads it, and hands out the Config that it holds.
+ *
+ * Everything behind it trusts what comes from here. All faults of a file are reported together. The YAML and validation
+ * libraries are loaded on the first call, for a command that needs no configuration should not wait for them.
+ */
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
+import { ConfigError, codeOf, reasonOf } from '../errors.js';
+import type { Complaint } from './document.js';
+import type { Config } from './schema.js';
+
+export const CONFIG_NAME = 'pushstatic.yaml';
+
+const MAX_BYTES = 1024 * 1024; // a thousand targets take a fifth of it
+const MAX_REPORTED = 10;
+
+export interface LoadOptions {
+  /** The file the user named, relative to `cwd`; otherwise it is searched from `cwd` upward. */
+  readonly file?: string;
+  /** Absolute. */
+  readonly cwd: string;
+  /** HOME is what `~` stands for. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/**
+ * The checked configuration. Throws a ConfigError with one line for each fault, `file:line:column: key: what is wrong`,
+ * in the order of the file; or with one sentence if there is no file that can be read.
+ */
+export async function loadConfig({ file: named, cwd, env }: LoadOptions): Promise<Config> {
+  const { file, bytes } = named === undefined ? await search(cwd) : await readNamed(resolve(cwd, named));
+  const text = decode(file, bytes);
+  const { checkConfig } = await import('./check.js');
+  const checked = await checkConfig(text, { file, folder: dirname(file), home: resolve(env['HOME'] || homedir()) });
+  if (checked.kind === 'config') return checked.config;
+  if (checked.kind === 'empty') {
+    throw new ConfigError(`cannot use ${file}: it is empty; "pushstatic init --force" writes a new one`);
+  }
+  throw new ConfigError(report(labelOf(file, cwd), checked.complaints));
+}
+
+interface FoundFile {
+  /** Absolute. */
+  readonly file: string;
+  readonly bytes: Uint8Array;
+}
+
+/** The nearest file of the usual name in `cwd` or a folder above it. */
+async function search(cwd: string): Promise<FoundFile> {
+  for (let folder = resolve(cwd); ; folder = dirname(folder)) {
+    const file = join(folder, CONFIG_NAME);
+    const bytes = await readIfThere(file);
+    if (bytes !== undefined) return { file, bytes };
+    if (folder === dirname(folder)) break;
+  }
+  throw new ConfigError(
+    `cannot find ${CONFIG_NAME} in ${resolve(cwd)} or any folder above it; ` +
+      '"pushstatic init" writes one, and -c names another file',
+  );
+}
+
+async function readNamed(file: string): Promise<FoundFile> {
+  const bytes = await readIfThere(file);
+  if (bytes !== undefined) return { file, bytes };
+  throw new ConfigError(
+    `cannot read ${file}: there is no such file; "pushstatic init" writes one named ${CONFIG_NAME}`,
+  );
+}
+
+async function readIfThere(file: string): Promise<Uint8Array | undefined> {
+  let handle: FileHandle | undefined;
+  try {
+    // A FIFO that nobody writes to must not be waited for.
+    handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    const status = await handle.stat();
+    if (!status.isFile()) throw new ConfigError(`cannot read ${file}: it is not a file`);
+    if (status.size > MAX_BYTES) throw new ConfigError(`cannot read ${file}: it is larger than 1 MiB`);
+    return await handle.readFile();
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw new ConfigError(`cannot read ${file}: ${reasonOf(error)}`, { cause: error });
+  } finally {
+    await handle?.close();
+  }
+}
+
+function decode(file: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new ConfigError(`cannot read ${file}: it is not UTF-8; save it as UTF-8 text`, { cause: error });
+  }
+}
+
+/** The file as a person in `cwd` would name it. */
+function labelOf(file: string, cwd: string): string {
+  const path = relative(cwd, file);
+  return path.startsWith('..') ? file : path;
+}
+
+function report(label: string, complaints: readonly Complaint[]): string {
+  const lines = complaints
+    .slice(0, MAX_REPORTED)
+    .map(({ line, column, text }) => `${label}:${line}:${column}: ${text}`);
+  const left = complaints.length - lines.length;
+  if (left > 0) lines.push(`${label}: and ${left} more`);
+  return lines.join('\n');
+}

@@ -1,0 +1,115 @@
+/**
+ * overlaps: finds folders of this machine that must not be one another or lie in one another.
+ *
+ * STATIC_ROOT in a source would be collected into itself; a source in STATIC_ROOT would be swept away as something that
+ * nobody collects; a published folder in either would do both. Compared by where the folders really are: links are
+ * followed as far as the paths exist.
+ */
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { CONTROL } from '../core/relpath.js';
+import { ConfigError, codeOf, reasonOf } from '../errors.js';
+import { controlPath } from './address.js';
+import { type Fault, formatKeyPath, type KeyPath } from './fault.js';
+import type { Config } from './schema.js';
+
+// Not there, not to be entered, a file on the way, a loop of links, too long: whoever uses the folder will report it.
+const UNSEEN = new Set(['ENOENT', 'EACCES', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG']);
+
+/** A local folder that the configuration names. */
+interface Region {
+  readonly key: KeyPath;
+  /** Where it really is. */
+  readonly path: string;
+}
+
+export async function findOverlaps(config: Config): Promise<Fault[]> {
+  const root = await region(['static', 'root'], config.static.root);
+  if (root.path === '/')
+    return [fault(root, 'the root of the file system cannot be STATIC_ROOT; name a folder of its own')];
+  const sources = await Promise.all(
+    config.source.dirs.map(({ path }, index) => region(['source', 'dirs', index], path)),
+  );
+  const published = await publishedRegions(config);
+  return [
+    ...(await configurationInside(config, root)),
+    ...overlapsOf([root], sources),
+    ...overlapsOf(published, [root, ...sources]),
+    ...twinsOf(published),
+  ];
+}
+
+/** The folders of `file://` targets, and their control areas where these lie elsewhere. */
+async function publishedRegions({ targets }: Config): Promise<Region[]> {
+  const regions: Promise<Region>[] = [];
+  for (const { name, address, control } of targets) {
+    if (address.kind !== 'file') continue;
+    regions.push(region(['targets', name, 'url'], address.path));
+    const place = controlPath(address, control);
+    if (place !== join(address.path, CONTROL)) regions.push(region(['targets', name, 'control'], place));
+  }
+  return Promise.all(regions);
+}
+
+/** What tools other than pushstatic put into STATIC_ROOT is theirs to answer for; collecting into it is not. */
+async function configurationInside(config: Config, root: Region): Promise<Fault[]> {
+  if (config.static.storage === 'none') return [];
+  const isInside = contains(root.path, await realPlace(config.file));
+  return isInside
+    ? [fault(root, 'it holds this configuration file, which would be published; give it a folder of its own')]
+    : [];
+}
+
+function overlapsOf(culprits: readonly Region[], others: readonly Region[]): Fault[] {
+  return culprits.flatMap((culprit) =>
+    others.flatMap((other) => {
+      const how = relation(culprit.path, other.path);
+      return how === undefined ? [] : [fault(culprit, `it ${how} ${nameOf(other)}; the two must lie apart`)];
+    }),
+  );
+}
+
+/** Two names for one published folder, told apart by no spelling of the URLs. */
+function twinsOf(regions: readonly Region[]): Fault[] {
+  return regions.flatMap((later, index) => {
+    const first = regions.slice(0, index).find((earlier) => earlier.path === later.path);
+    return first === undefined
+      ? []
+      : [fault(later, `it is the same folder as ${nameOf(first)}; two targets cannot share one`)];
+  });
+}
+
+function relation(path: string, other: string): string | undefined {
+  if (path === other) return 'is the same folder as';
+  if (contains(other, path)) return 'lies inside';
+  return contains(path, other) ? 'holds' : undefined;
+}
+
+function contains(folder: string, path: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
+}
+
+function nameOf({ key, path }: Region): string {
+  return `${formatKeyPath(key)} (${path})`;
+}
+
+function fault({ key }: Region, text: string): Fault {
+  return { path: key, on: 'value', text };
+}
+
+async function region(key: KeyPath, path: string): Promise<Region> {
+  return { key, path: await realPlace(path) };
+}
+
+/** `path` with links followed in the part of it that can be seen; the rest as it is written. */
+async function realPlace(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (!UNSEEN.has(codeOf(error))) {
+      throw new ConfigError(`cannot look at ${path}: ${reasonOf(error)}`, { cause: error });
+    }
+    const parent = dirname(path);
+    return parent === path ? path : join(await realPlace(parent), basename(path));
+  }
+}

@@ -1,0 +1,365 @@
+/**
+ * The shape of `pushstatic.yaml`: every key, what it may hold, its default, and the Config that comes of it.
+ *
+ * Pure: it sees values, not files. What needs the file's place, the home folder or a second key to be judged is
+ * `assemble.ts`. valibot is imported here, so this file is only loaded when a configuration is read; its types are free.
+ * `config/pushstatic.schema.json` is made from `FileShape`.
+ */
+import * as v from 'valibot';
+import type { Limit } from '../core/guard.js';
+import { enumerate, type Fault, faultsOf } from './fault.js';
+import { parseDuration, parseLimit, parseMode, parseSize } from './units.js';
+
+/** A folder of sources. `path` is absolute; `prefix` is '' or a RelPath, and is put before every name found there. */
+export interface SourceDir {
+  readonly path: string;
+  readonly prefix: string;
+}
+
+/** How to ask the Django project itself. `manage` is absolute; `python` is absolute or a command to look up. */
+interface DjangoSource {
+  readonly manage: string;
+  readonly python: string;
+  readonly settings?: string;
+}
+
+/** Where a target lies. */
+export type Address = SftpAddress | FileAddress;
+
+export interface SftpAddress {
+  readonly kind: 'sftp';
+  /** A name, a Host of ssh_config, or an IP address without brackets. */
+  readonly host: string;
+  readonly port?: number;
+  readonly user?: string;
+  /** Absolute, or relative to the login folder. Without `.`, `..`, empty components and a slash at the end; never empty. */
+  readonly path: string;
+}
+
+interface FileAddress {
+  readonly kind: 'file';
+  /** Absolute and normal; never the root. */
+  readonly path: string;
+}
+
+export interface TargetConfig {
+  readonly name: string;
+  /** As written, for messages. Holds no password. */
+  readonly url: string;
+  readonly address: Address;
+  readonly identityFile?: string;
+  /** At most one of `passwordEnv` and `passwordFile` is there; so with the passphrase of the identity. */
+  readonly passwordEnv?: string;
+  readonly passwordFile?: string;
+  readonly passphraseEnv?: string;
+  readonly passphraseFile?: string;
+  /** At most one of `knownHosts` and `hostKey` is there. */
+  readonly knownHosts?: string;
+  readonly hostKey?: string;
+  /** false: read none; undefined: the user's own, if there is one. */
+  readonly sshConfig: string | false | undefined;
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  readonly delete: { readonly enabled: boolean; readonly max: Limit };
+  /** Permission bits. */
+  readonly mode: { readonly file: number; readonly dir: number };
+  /** As written; `controlPath` says where it is. */
+  readonly control: string;
+}
+
+/** How hashed names are made: the attributes of Django's ManifestFilesMixin. */
+interface ManifestConfig {
+  readonly name: string;
+  readonly jsModules: boolean;
+  readonly keepIntermediateFiles: boolean;
+  readonly maxPasses: number;
+  readonly missing: 'fail';
+  readonly stale: 'remove';
+}
+
+/** The whole configuration, checked. Local paths are absolute. */
+export interface Config {
+  readonly file: string;
+  /** The folder of `file`. */
+  readonly folder: string;
+  /** Who this project is on its targets: another project's target is refused. */
+  readonly site: string;
+  readonly source: {
+    /** In order of precedence. */
+    readonly dirs: readonly SourceDir[];
+    readonly ignore: readonly string[];
+    readonly django?: DjangoSource;
+  };
+  readonly static: {
+    readonly root: string;
+    readonly url: string;
+    readonly storage: 'plain' | 'manifest' | 'django' | 'none';
+    readonly django?: string;
+    /** Permission bits; null leaves it to the umask. */
+    readonly permissions: { readonly file: number | null; readonly dir: number | null };
+    readonly manifest: ManifestConfig;
+  };
+  readonly targets: readonly TargetConfig[];
+  /** `bandwidth` in bytes per second; undefined for no limit. */
+  readonly push: { readonly concurrency: number | 'auto'; readonly bandwidth: number | undefined };
+  readonly watch: {
+    readonly settleMs: number;
+    readonly maxWaitMs: number;
+    readonly sweepMs: number;
+    readonly backend: 'auto' | 'native' | 'chokidar' | 'poll';
+  };
+  /** `socket` is 'auto' or an absolute path; `http` is host:port. */
+  readonly daemon: { readonly socket: string; readonly http: string | false };
+  readonly log: {
+    readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+    readonly format: 'auto' | 'json' | 'pretty';
+  };
+}
+
+const MOST_CONCURRENCY = 1000; // OpenSSH has about so many handles for one channel
+const MAX_PORT = 65_535;
+
+const Path = text('a path');
+const Pattern = text('a pattern');
+const YesOrNo = v.boolean('true or false');
+
+const SourceShape = section({
+  django: v.exactOptional(
+    section({
+      manage: v.optional(Path, 'manage.py'),
+      python: v.optional(text('the path or name of a Python'), 'python3'),
+      settings: v.exactOptional(matching('a Python module like mysite.settings', /^[^\W\d]\w*(?:\.[^\W\d]\w*)*$/)),
+    }),
+  ),
+  dirs: list(
+    v.union(
+      [Path, section({ path: Path, prefix: v.optional(v.string('a prefix'), '') })],
+      'a path or a mapping with path',
+    ),
+    'a list of folders',
+    [],
+  ),
+  ignore: list(Pattern, 'a list of patterns', ['CVS', '.*', '*~']),
+});
+
+const StaticShape = section(
+  {
+    root: Path,
+    url: v.optional(matching('a URL that ends with a slash, like /static/', /^\S*\/$/), '/static/'),
+    storage: v.optional(choice('plain', 'manifest', 'django', 'none'), 'plain'),
+    django: v.exactOptional(matching("a version of Django in quotes like '5.2'", /^\d+\.\d+$/)),
+    permissions: v.nullish(
+      section({
+        file: v.optional(v.nullable(mode("'0644'")), '0644'),
+        dir: v.optional(v.nullable(mode("'0755'")), null),
+      }),
+      {},
+    ),
+    manifest: v.nullish(
+      section({
+        name: v.optional(matching('a file name', /^\w[\w .-]*$/), 'staticfiles.json'),
+        jsModules: v.optional(YesOrNo, false),
+        keepIntermediateFiles: v.optional(YesOrNo, false),
+        maxPasses: v.optional(wholeNumber(1, 100), 5),
+        missing: v.optional(choice('fail'), 'fail'),
+        stale: v.optional(choice('remove'), 'remove'),
+      }),
+      {},
+    ),
+  },
+  'a mapping with root',
+);
+
+const TargetShape = section({
+  url: text('a URL like sftp://user@host/path or file:///path'),
+  identityFile: v.exactOptional(Path),
+  passwordEnv: v.exactOptional(variable()),
+  passwordFile: v.exactOptional(Path),
+  passphraseEnv: v.exactOptional(variable()),
+  passphraseFile: v.exactOptional(Path),
+  knownHosts: v.exactOptional(Path),
+  hostKey: v.exactOptional(
+    matching("a fingerprint like 'SHA256:…', as ssh-keygen -l prints it", /^SHA256:[A-Za-z0-9+/]{43}=?$/),
+  ),
+  sshConfig: v.exactOptional(v.union([v.literal(false), Path], 'a path or false')),
+  include: v.nullish(v.pipe(v.array(Pattern, 'a list of patterns'), v.minLength(1, 'at least one pattern')), ['**']),
+  exclude: list(Pattern, 'a list of patterns', []),
+  delete: v.nullish(
+    section({
+      enabled: v.optional(YesOrNo, true),
+      max: v.optional(limit(), '50%'),
+    }),
+    {},
+  ),
+  mode: v.nullish(
+    section({
+      file: v.optional(mode("'0644'"), '0644'),
+      dir: v.optional(mode("'0755'"), '0755'),
+    }),
+    {},
+  ),
+  control: v.optional(Path, '.pushstatic'),
+});
+
+const TargetName = matching('a name of letters, digits, dots, dashes and underscores', /^[A-Za-z0-9][\w.-]*$/);
+
+/** The file as a whole. */
+export const FileShape = section({
+  site: v.exactOptional(text('a name for this project')),
+  source: v.nullish(SourceShape, {}),
+  static: StaticShape,
+  targets: v.nullish(
+    notAList(v.record(TargetName, TargetShape, 'a mapping of names to targets'), 'a mapping of names to targets'),
+    {},
+  ),
+  push: v.nullish(
+    section({
+      concurrency: v.optional(
+        v.union(
+          [v.literal('auto'), wholeNumber(1, MOST_CONCURRENCY, 'auto or ')],
+          `auto or a whole number from 1 to ${MOST_CONCURRENCY}`,
+        ),
+        'auto',
+      ),
+      bandwidth: v.optional(bandwidth(), 'unlimited'),
+    }),
+    {},
+  ),
+  watch: v.nullish(
+    section({
+      settle: v.optional(duration(), '100ms'),
+      maxWait: v.optional(duration(), '2s'),
+      sweep: v.optional(duration(), '60s'),
+      backend: v.optional(choice('auto', 'native', 'chokidar', 'poll'), 'auto'),
+    }),
+    {},
+  ),
+  daemon: v.nullish(
+    section({
+      socket: v.optional(text('auto or a path'), 'auto'),
+      http: v.optional(
+        v.union([v.literal(false), httpAddress()], 'an address like 127.0.0.1:8873 or false'),
+        '127.0.0.1:8873',
+      ),
+    }),
+    {},
+  ),
+  log: v.nullish(
+    section({
+      level: v.optional(choice('trace', 'debug', 'info', 'warn', 'error', 'silent'), 'info'),
+      format: v.optional(choice('auto', 'json', 'pretty'), 'auto'),
+    }),
+    {},
+  ),
+});
+
+/** The file's values with defaults filled in and notations read; paths and URLs still as written. */
+export type RawConfig = v.InferOutput<typeof FileShape>;
+export type RawTarget = RawConfig['targets'][string];
+
+export type Shape =
+  | { readonly kind: 'sound'; readonly raw: RawConfig }
+  | { readonly kind: 'wrong'; readonly faults: readonly Fault[] };
+
+/** Judges plain data, such as the file holds. */
+export function checkShape(value: unknown): Shape {
+  const result = v.safeParse(FileShape, value);
+  return result.success ? { kind: 'sound', raw: result.output } : { kind: 'wrong', faults: faultsOf(result.issues) };
+}
+
+/** A mapping with these keys and no others. */
+function section<const T extends v.ObjectEntries>(entries: T, noun = 'a mapping') {
+  const nouns = new Map<string, string>();
+  for (const [key, entry] of Object.entries(entries)) {
+    if ('message' in entry && typeof entry.message === 'string') nouns.set(`"${key}"`, entry.message);
+  }
+  // The issue of a missing key is raised by the mapping, and should say what the key is for.
+  const message = (issue: v.ObjectWithRestIssue): string => nouns.get(issue.expected) ?? noun;
+  return notAList(v.objectWithRest(entries, v.never(Object.keys(entries).join(' ')), message), noun);
+}
+
+/** `schema` for anything but a list, which valibot takes for an object with the keys 0, 1, … */
+function notAList<const T extends v.GenericSchema>(schema: T, noun: string) {
+  const guarded = v.lazy((input) => (Array.isArray(input) ? v.custom<never>(() => false, noun) : schema));
+  return Object.assign(guarded, { message: noun });
+}
+
+/** A list that may be left out or empty. */
+function list<const T extends v.GenericSchema>(item: T, noun: string, otherwise: v.InferInput<T>[]) {
+  return v.nullish(v.array(item, noun), otherwise);
+}
+
+function text(noun: string) {
+  return v.pipe(
+    v.string(noun),
+    v.nonEmpty(noun),
+    v.check((value) => value.isWellFormed() && !value.includes('\0'), noun),
+  );
+}
+
+function matching(noun: string, pattern: RegExp) {
+  return v.pipe(v.string(noun), v.regex(pattern, noun));
+}
+
+function choice<const T extends readonly string[]>(...words: T) {
+  return v.picklist(words, enumerate(words));
+}
+
+function wholeNumber(least: number, most: number, otherwise = '') {
+  const noun = `${otherwise}a whole number from ${least} to ${most}`;
+  return v.pipe(v.number(noun), v.integer(noun), v.minValue(least, noun), v.maxValue(most, noun));
+}
+
+function mode(example: string) {
+  return written(`an octal string like ${example} (in quotes)`, /^[0-7]{3,4}$/, parseMode);
+}
+
+function duration() {
+  return written('a duration like 100ms, 2s or 1h30m', /^(?:\d+(?:d|h|m|s|ms))+$/, parseDuration);
+}
+
+function limit() {
+  const noun = "a count like 100 or a share like '50%'";
+  const count = v.pipe(
+    v.number(noun),
+    v.safeInteger(noun),
+    v.minValue(0, noun),
+    v.transform((value): Limit => ({ kind: 'count', count: value })),
+  );
+  return v.union([count, written(noun, /^\d+(?:\.\d+)?%?$/, parseLimit)], noun);
+}
+
+function bandwidth() {
+  const noun = 'unlimited or bytes per second like 500K or 10M';
+  const unlimited = v.pipe(
+    v.literal('unlimited'),
+    v.transform(() => undefined),
+  );
+  const size = written(noun, /^\d+[KMGTkmgt]?$/, (value) => parseSize(value) || undefined);
+  const bytes = v.pipe(v.number(noun), v.safeInteger(noun), v.minValue(1, noun));
+  return v.union([unlimited, size, bytes], noun);
+}
+
+function httpAddress() {
+  return written('an address like 127.0.0.1:8873 or false', /^(?:[\w.-]+|\[[\da-fA-F:]+\]):\d{1,5}$/, (value) =>
+    Number(value.slice(value.lastIndexOf(':') + 1)) <= MAX_PORT ? value : undefined,
+  );
+}
+
+function variable() {
+  return matching('the name of an environment variable', /^[A-Za-z_]\w*$/);
+}
+
+/** Text in a notation: `pattern` is its form for the JSON Schema, `parse` has the last word. */
+function written<T>(noun: string, pattern: RegExp, parse: (value: string) => T | undefined) {
+  return v.pipe(
+    v.string(noun),
+    v.regex(pattern, noun),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      const value = parse(dataset.value);
+      if (value !== undefined) return value;
+      addIssue({ message: noun });
+      return NEVER;
+    }),
+  );
+}

@@ -1,0 +1,141 @@
+/**
+ * The two ends of every binary format here: a writer that grows, and a reader that distrusts.
+ *
+ * Numbers are unsigned LEB128 varints up to 2^53 - 1. Paths are written as the length shared with the path before
+ * and the rest. A number found in input never drives an allocation: the reader checks it against what is left.
+ */
+import { createHash } from 'node:crypto';
+import { IndexError } from '../errors.js';
+
+export const CHECKSUM_BYTES = 32; // SHA-256
+
+const FIRST_CAPACITY = 1024;
+
+export class ByteWriter {
+  #buffer = Buffer.allocUnsafe(FIRST_CAPACITY);
+  #length = 0;
+
+  number(value: number): this {
+    this.#reserve(8);
+    let rest = value;
+    while (rest >= 0x80) {
+      this.#buffer[this.#length++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.#buffer[this.#length++] = rest;
+    return this;
+  }
+
+  /** A string as its length in bytes and its UTF-8. */
+  text(value: string): this {
+    const length = Buffer.byteLength(value);
+    this.number(length).#reserve(length);
+    this.#length += this.#buffer.write(value, this.#length);
+    return this;
+  }
+
+  /** Bytes as they are, without their length. */
+  bytes(value: Uint8Array): this {
+    this.#reserve(value.length);
+    this.#buffer.set(value, this.#length);
+    this.#length += value.length;
+    return this;
+  }
+
+  /** `digits` hexadecimal digits as half as many bytes. */
+  hex(digits: string): this {
+    this.#reserve(digits.length / 2);
+    this.#length += this.#buffer.write(digits, this.#length, 'hex');
+    return this;
+  }
+
+  finish(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  #reserve(more: number): void {
+    if (this.#length + more <= this.#buffer.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#length + more));
+    this.#buffer.copy(grown, 0, 0, this.#length);
+    this.#buffer = grown;
+  }
+}
+
+/** Reads what ByteWriter wrote. Every method throws an IndexError 'damaged' when the input does not hold it. */
+export class ByteReader {
+  readonly #buffer: Buffer;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get left(): number {
+    return this.#buffer.length - this.#at;
+  }
+
+  number(): number {
+    let value = 0;
+    for (let factor = 1; ; factor *= 0x80) {
+      const byte = this.#buffer[this.#at++];
+      if (byte === undefined) throw damaged('it ends in the middle of a number');
+      value += (byte & 0x7f) * factor;
+      if (!Number.isSafeInteger(value)) throw damaged('it holds a number that is too large');
+      if (byte < 0x80) return value;
+    }
+  }
+
+  /** A count of records, each of which takes at least `leastBytes`: refused if they could not fit in what is left. */
+  count(leastBytes: number): number {
+    const value = this.number();
+    if (value * leastBytes > this.left) throw damaged(`it announces ${value} records and has no room for them`);
+    return value;
+  }
+
+  text(): string {
+    const bytes = this.bytes(this.number());
+    const value = bytes.toString('utf8');
+    if (value.includes('\ufffd') && !Buffer.from(value).equals(bytes)) throw damaged('it holds text that is not UTF-8');
+    return value;
+  }
+
+  bytes(length: number): Buffer {
+    if (length > this.left) throw damaged('it ends too early');
+    this.#at += length;
+    return this.#buffer.subarray(this.#at - length, this.#at);
+  }
+
+  hex(digits: number): string {
+    return this.bytes(digits / 2).toString('hex');
+  }
+
+  /** States that everything was read. */
+  end(): void {
+    if (this.left > 0) throw damaged(`${this.left} bytes are left over at its end`);
+  }
+}
+
+/** SHA-256 of the pieces one after another. */
+export function checksum(...pieces: readonly Uint8Array[]): Buffer {
+  const hash = createHash('sha256');
+  for (const piece of pieces) hash.update(piece);
+  return hash.digest();
+}
+
+/** `content` followed by its checksum. */
+export function seal(content: Uint8Array): Buffer {
+  return Buffer.concat([content, checksum(content)]);
+}
+
+/** The content of what `seal` made. Throws an IndexError 'damaged' if the checksum does not agree. */
+export function unseal(sealed: Uint8Array): Buffer {
+  if (sealed.length < CHECKSUM_BYTES) throw damaged('it is too short to hold a checksum');
+  const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
+  const content = bytes.subarray(0, -CHECKSUM_BYTES);
+  if (!checksum(content).equals(bytes.subarray(-CHECKSUM_BYTES))) throw damaged('its checksum does not agree');
+  return content;
+}
+
+export function damaged(reason: string): IndexError {
+  return new IndexError(reason, 'damaged');
+}

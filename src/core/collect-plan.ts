@@ -1,0 +1,81 @@
+/**
+ * planCollect: what must happen to STATIC_ROOT so that it holds the winners. Content decides, never a time.
+ *
+ * Only what pushstatic put there is ever removed, and only while it still has the content that was put: a file that
+ * somebody else made, or has changed since, stays and is published like the rest.
+ */
+import type { Problem } from '../errors.js';
+import { comparePaths, type RelPath } from './relpath.js';
+import { findConflicts } from './resolve.js';
+import type { Digest, Entry } from './snapshot.js';
+
+/** A winner. */
+export interface Wanted {
+  readonly entry: Pick<Entry, 'path' | 'digest'>;
+}
+
+/** A file of STATIC_ROOT. A link is never as it should be: what it leads to may change without it. */
+export interface Present extends Wanted {
+  readonly found: { readonly isLink: boolean };
+}
+
+export interface CollectPlan<W extends Wanted = Wanted, P extends Present = Present> {
+  readonly copy: readonly W[];
+  readonly remove: readonly P[];
+  /** Winners that cannot be put, because something that stays is in the way. */
+  readonly obstructed: readonly Problem[];
+}
+
+/**
+ * `wanted` and `present` are sorted by path. `ours` is what pushstatic put, with the content it had then. Nothing is
+ * removed for which `isUnknown`: it may still be in a source that could not be read.
+ */
+export function planCollect<W extends Wanted, P extends Present>(
+  wanted: readonly W[],
+  present: readonly P[],
+  ours: ReadonlyMap<RelPath, Digest>,
+  isUnknown: (path: RelPath) => boolean,
+): CollectPlan<W, P> {
+  const copy: W[] = [];
+  const remove: P[] = [];
+  const staying: P[] = [];
+  let at = 0;
+  for (const winner of wanted) {
+    for (let have = present[at]; have !== undefined && have.entry.path < winner.entry.path; have = present[++at])
+      leave(have);
+    const have = present[at];
+    const isThere = have?.entry.path === winner.entry.path;
+    if (isThere) at++;
+    if (!isThere || have.found.isLink || have.entry.digest !== winner.entry.digest) copy.push(winner);
+  }
+  for (let have = present[at]; have !== undefined; have = present[++at]) leave(have);
+  const obstacles = obstaclesOf(copy, staying);
+  return {
+    copy: obstacles.size === 0 ? copy : copy.filter(({ entry }) => !obstacles.has(entry.path)),
+    remove,
+    obstructed: [...obstacles].map(([path, obstacle]) => obstruction(path, obstacle)),
+  };
+
+  function leave(have: P): void {
+    const { path, digest } = have.entry;
+    const isRemovable = ours.get(path) === digest && !have.found.isLink && !isUnknown(path);
+    (isRemovable ? remove : staying).push(have);
+  }
+}
+
+/** The paths of `copy` that need a folder where a file stays, or are a folder that something stays in, with that file. */
+function obstaclesOf(copy: readonly Wanted[], staying: readonly Wanted[]): Map<RelPath, RelPath> {
+  if (copy.length === 0 || staying.length === 0) return new Map();
+  const all = [
+    ...staying.map(({ entry }) => ({ path: entry.path, source: 0 })),
+    ...copy.map(({ entry }) => ({ path: entry.path, source: 1 })),
+  ];
+  const conflicts = findConflicts(all.toSorted((a, b) => comparePaths(a.path, b.path)));
+  // Two of the same kind never conflict: STATIC_ROOT has each path as one thing, and so have the winners.
+  return new Map([...conflicts].map(([loser, stronger]) => [loser.path, stronger.path]));
+}
+
+function obstruction(path: RelPath, obstacle: RelPath): Problem {
+  const message = `"${obstacle}" is in its way in STATIC_ROOT, and pushstatic did not put it there; remove or rename it`;
+  return { path, step: 'collect', code: 'OBSTRUCTED', message };
+}

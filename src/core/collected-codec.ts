@@ -1,0 +1,74 @@
+/**
+ * What collecting remembers from one run to the next, and its form as bytes: 'PSCO', format, the sources with their
+ * numbers of files, the files put into STATIC_ROOT with their digests, the folders made there, SHA-256 over all of it.
+ */
+import { IndexError } from '../errors.js';
+import { ByteReader, ByteWriter, damaged, seal, unseal } from './bytes.js';
+import { readPath, writePath } from './path-codec.js';
+import type { RelPath } from './relpath.js';
+import type { Digest } from './snapshot.js';
+
+const MAGIC = Buffer.from('PSCO');
+const FORMAT = 1;
+const DIGEST_DIGITS = 64;
+
+export interface Memory {
+  /** How many files each source had, by the key that `guardSources` knows it by. */
+  readonly sources: ReadonlyMap<string, number>;
+  /** What lies in STATIC_ROOT because of pushstatic, with the content that was put there. */
+  readonly files: ReadonlyMap<RelPath, Digest>;
+  /** The folders of STATIC_ROOT that pushstatic made. */
+  readonly folders: ReadonlySet<RelPath>;
+}
+
+export const NO_MEMORY: Memory = { sources: new Map(), files: new Map(), folders: new Set() };
+
+export function encodeMemory({ sources, files, folders }: Memory): Buffer {
+  const writer = new ByteWriter().bytes(MAGIC).number(FORMAT).number(sources.size);
+  for (const [key, count] of sources) writer.text(key).number(count);
+  writer.number(files.size);
+  let before = '';
+  for (const [path, digest] of files) {
+    writePath(writer, before, path);
+    writer.hex(digest);
+    before = path;
+  }
+  writer.number(folders.size);
+  for (const folder of folders) {
+    writePath(writer, before, folder);
+    before = folder;
+  }
+  return seal(writer.finish());
+}
+
+/** The memory, or undefined for bytes that are damaged or of another version. */
+export function decodeMemory(bytes: Uint8Array): Memory | undefined {
+  try {
+    return read(new ByteReader(unseal(bytes)));
+  } catch (error) {
+    if (error instanceof IndexError) return undefined;
+    throw error;
+  }
+}
+
+function read(reader: ByteReader): Memory {
+  if (!reader.bytes(MAGIC.length).equals(MAGIC)) throw damaged('it does not begin like a memory');
+  if (reader.number() !== FORMAT) throw new IndexError('it has another format', 'foreign-version');
+  const sources = new Map<string, number>();
+  for (let left = reader.count(2); left > 0; left--) sources.set(reader.text(), reader.number());
+  const files = new Map<RelPath, Digest>();
+  let before = '';
+  for (let left = reader.count(3 + DIGEST_DIGITS / 2); left > 0; left--) {
+    const path = readPath(reader, before);
+    files.set(path, reader.hex(DIGEST_DIGITS));
+    before = path;
+  }
+  const folders = new Set<RelPath>();
+  for (let left = reader.count(2); left > 0; left--) {
+    const folder = readPath(reader, before);
+    folders.add(folder);
+    before = folder;
+  }
+  reader.end();
+  return { sources, files, folders };
+}

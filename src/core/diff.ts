@@ -1,0 +1,72 @@
+/**
+ * diff: what must change on a target so that it holds what is wanted. A merge-join of two sorted lists.
+ *
+ * Content decides, never the time: a file that was only touched is no change, and keeps its published mtime.
+ */
+import { ancestorsOf, type RelPath } from './relpath.js';
+import { type Entry, type Snapshot, sameContent } from './snapshot.js';
+import type { TargetIndex } from './target-index.js';
+
+/**
+ * `entry` is what the path shall hold, `old` what it is known to hold now. An added path may hold content of ours that
+ * is uncertain after an interrupted run; it is sent again. A removed path without `old` is uncertain likewise.
+ */
+export type Change =
+  | { readonly kind: 'added'; readonly path: RelPath; readonly entry: Entry }
+  | { readonly kind: 'modified'; readonly path: RelPath; readonly entry: Entry; readonly old: Entry }
+  | { readonly kind: 'mode'; readonly path: RelPath; readonly entry: Entry; readonly old: Entry }
+  | { readonly kind: 'removed'; readonly path: RelPath; readonly old: Entry | undefined };
+
+/**
+ * The changes, sorted by path. A path that has a problem in `wanted`, or lies below one, is in an unknown state there:
+ * it is never removed because of that.
+ */
+export function diff(index: TargetIndex, wanted: Snapshot): Change[] {
+  const isUnknown = unknownIn(wanted);
+  const changes: Change[] = [];
+  const pending = [...index.pending.keys()].sort();
+  const held = mergePaths(index.entries, pending);
+  let at = 0;
+  for (const entry of wanted.entries) {
+    for (let have = held[at]; have !== undefined && have.path < entry.path; have = held[++at]) removal(have);
+    const have = held[at];
+    if (have?.path !== entry.path) changes.push({ kind: 'added', path: entry.path, entry });
+    else {
+      at++;
+      const change = compare(have.entry, entry);
+      if (change !== undefined) changes.push(change);
+    }
+  }
+  for (; at < held.length; at++) removal(held[at] as Held);
+  return changes;
+
+  function removal(have: Held): void {
+    if (!isUnknown(have.path)) changes.push({ kind: 'removed', path: have.path, old: have.entry });
+  }
+}
+
+interface Held {
+  readonly path: RelPath;
+  /** Undefined while pending. */
+  readonly entry: Entry | undefined;
+}
+
+function compare(have: Entry | undefined, entry: Entry): Change | undefined {
+  if (have === undefined) return { kind: 'added', path: entry.path, entry };
+  if (!sameContent(have, entry)) return { kind: 'modified', path: entry.path, entry, old: have };
+  if (have.mode === entry.mode) return undefined;
+  return { kind: 'mode', path: entry.path, entry: { ...have, mode: entry.mode }, old: have };
+}
+
+function mergePaths(entries: readonly Entry[], pending: readonly RelPath[]): Held[] {
+  const held: Held[] = entries.map((entry) => ({ path: entry.path, entry }));
+  if (pending.length === 0) return held;
+  for (const path of pending) held.push({ path, entry: undefined });
+  return held.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function unknownIn(snapshot: Snapshot): (path: RelPath) => boolean {
+  const unknown = new Set<string>(snapshot.problems.map((problem) => problem.path));
+  if (unknown.size === 0) return () => false;
+  return (path) => unknown.has(path) || unknown.has('') || ancestorsOf(path).some((folder) => unknown.has(folder));
+}

@@ -1,0 +1,82 @@
+/**
+ * The digest cache as bytes: 'PSDC', format, count, entries, SHA-256 over all of it.
+ *
+ *   entry   path (length shared with the path before, rest), length of the stamp and its bytes, mtime, digest
+ *
+ * Entries are added and read one at a time, so that the caller can make pauses; `encodeCache` and `decodeCache` are
+ * for callers who need none.
+ */
+import { IndexError } from '../errors.js';
+import { ByteReader, ByteWriter, damaged, seal, unseal } from './bytes.js';
+import { readPath, writePath } from './path-codec.js';
+import { comparePaths, type RelPath } from './relpath.js';
+import type { Digest } from './snapshot.js';
+
+const MAGIC = Buffer.from('PSDC');
+const FORMAT = 1;
+const DIGEST_DIGITS = 64;
+const LEAST_ENTRY_BYTES = 2 + 1 + 1 + 1 + DIGEST_DIGITS / 2;
+
+/** What is remembered of a file's content. */
+export interface CachedDigest {
+  /** Bytes as Latin-1. Empty: not to be trusted again, because the file could have changed without a new stamp. */
+  readonly stamp: string;
+  readonly digest: Digest;
+  /** The published mtime, in whole seconds since 1970: that of the first time this content was seen. */
+  readonly mtime: number;
+}
+
+export type CacheRecord = readonly [RelPath, CachedDigest];
+
+/** Makes the bytes from `count` entries. Sorted by path they become smallest. */
+export class CacheEncoder {
+  readonly #writer = new ByteWriter();
+  #before = '';
+
+  constructor(count: number) {
+    this.#writer.bytes(MAGIC).number(FORMAT).number(count);
+  }
+
+  add(path: RelPath, entry: CachedDigest): void {
+    writePath(this.#writer, this.#before, path);
+    this.#before = path;
+    this.#writer.number(entry.stamp.length).bytes(Buffer.from(entry.stamp, 'latin1'));
+    this.#writer.number(entry.mtime).hex(entry.digest);
+  }
+
+  finish(): Buffer {
+    return seal(this.#writer.finish());
+  }
+}
+
+/** The entries in `bytes`, in the order they were added. Throws an IndexError at whatever such bytes cannot be. */
+export function* readCache(bytes: Uint8Array): Generator<CacheRecord> {
+  const reader = new ByteReader(unseal(bytes));
+  if (!reader.bytes(MAGIC.length).equals(MAGIC)) throw damaged('it does not begin like a digest cache');
+  if (reader.number() !== FORMAT) throw new IndexError('it has another format', 'foreign-version');
+  const count = reader.count(LEAST_ENTRY_BYTES);
+  let before = '';
+  for (let i = 0; i < count; i++) {
+    const path = readPath(reader, before);
+    const stamp = reader.bytes(reader.number()).toString('latin1');
+    yield [path, { stamp, mtime: reader.number(), digest: reader.hex(DIGEST_DIGITS) }];
+    before = path;
+  }
+  reader.end();
+}
+
+export function encodeCache(entries: ReadonlyMap<RelPath, CachedDigest>): Buffer {
+  const encoder = new CacheEncoder(entries.size);
+  for (const [path, entry] of [...entries].toSorted((a, b) => comparePaths(a[0], b[0]))) encoder.add(path, entry);
+  return encoder.finish();
+}
+
+/** The entries, or undefined for bytes that are damaged or of another version. */
+export function decodeCache(bytes: Uint8Array): Map<RelPath, CachedDigest> | undefined {
+  try {
+    return new Map(readCache(bytes));
+  } catch (error) {
+    if (error instanceof IndexError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,258 @@
+/**
+ * The index as bytes: a snapshot, a journal that is only appended to, and a head that is replaced last.
+ *
+ *   head      JSON on one line and its SHA-256 on the next: format, site, generation, and name, length and checksum
+ *             of the two others
+ *   snapshot  'PSIX', format, count, entries; sealed by its SHA-256
+ *   journal   segments: length, content, SHA-256 over the checksum before and the content. So the last checksum,
+ *             which stands in the head, vouches for all of them, and an append need not read what is there.
+ *   entry     path (length shared with the path before, rest), size, mtime, mode, 32 bytes of digest
+ *   segment   kind (1 begin, 2 commit), count, and for each path: path, 0 or 1, entry without path if 1
+ *
+ * Everything read here may come from a hostile server: every rule that is broken is an IndexError, no count is
+ * believed before the bytes for it are there, and no path is accepted that a plan could not contain.
+ */
+import { createHash } from 'node:crypto';
+import { IndexError } from '../errors.js';
+import { ByteReader, ByteWriter, CHECKSUM_BYTES, checksum, damaged, seal, unseal } from './bytes.js';
+import { CONTROL, isWithin, parseRelPath, type RelPath } from './relpath.js';
+import type { Entry } from './snapshot.js';
+import { emptyIndex, type Pending, pendingOf, type TargetIndex, type Truths, withTruths } from './target-index.js';
+
+const FORMAT = 1;
+const MAGIC = Buffer.from('PSIX');
+const DIGEST_DIGITS = 64;
+const LEAST_ENTRY_BYTES = 2 + 1 + 1 + 1 + 1 + DIGEST_DIGITS / 2;
+const LEAST_RECORD_BYTES = 4;
+const MAX_HEAD_BYTES = 4096;
+
+/** A file that the head vouches for. `checksum` is hexadecimal. */
+export interface FileReference {
+  readonly name: RelPath;
+  readonly bytes: number;
+  readonly checksum: string;
+}
+
+export interface Head {
+  readonly site: string;
+  readonly generation: number;
+  /** When the last commit was made, in milliseconds since 1970. For people; nothing is decided by it. */
+  readonly committedAt: number;
+  /** How many files are certain, their bytes, and how many paths are pending. For people. */
+  readonly files: number;
+  readonly bytes: number;
+  readonly pending: number;
+  readonly snapshot: FileReference;
+  readonly journal: FileReference;
+}
+
+/** One segment of the journal. A begin announces what paths shall become; a commit says what they are. */
+export interface Segment {
+  readonly kind: 'begin' | 'commit';
+  readonly paths: Truths;
+}
+
+/** The checksum before the first segment. */
+export const FIRST_CHECKSUM = '0'.repeat(CHECKSUM_BYTES * 2);
+
+export function encodeHead(head: Head): Buffer {
+  const line = JSON.stringify({ format: FORMAT, ...head });
+  return Buffer.from(`${line}\n${checksum(Buffer.from(line)).toString('hex')}\n`);
+}
+
+/** Throws an IndexError 'foreign-version' for a head of another format, 'damaged' for all else that is not a head. */
+export function decodeHead(bytes: Uint8Array): Head {
+  if (bytes.length > MAX_HEAD_BYTES) throw damaged('its head is too long');
+  const [line = '', sum = ''] = Buffer.from(bytes).toString('utf8').split('\n');
+  if (checksum(Buffer.from(line)).toString('hex') !== sum) throw damaged('the checksum of its head does not agree');
+  const value = parseJson(line);
+  const format = value['format'];
+  if (format !== FORMAT)
+    throw new IndexError(`it has format ${String(format)}, and this version reads format ${FORMAT}`, 'foreign-version');
+  return {
+    site: textIn(value, 'site'),
+    generation: countIn(value, 'generation'),
+    committedAt: countIn(value, 'committedAt'),
+    files: countIn(value, 'files'),
+    bytes: countIn(value, 'bytes'),
+    pending: countIn(value, 'pending'),
+    snapshot: referenceIn(value, 'snapshot'),
+    journal: referenceIn(value, 'journal'),
+  };
+}
+
+export function encodeSnapshot(entries: readonly Entry[]): Buffer {
+  const writer = new ByteWriter().bytes(MAGIC).number(FORMAT).number(entries.length);
+  let before = '';
+  for (const entry of entries) {
+    writePath(writer, before, entry.path);
+    writeEntry(writer, entry);
+    before = entry.path;
+  }
+  return seal(writer.finish());
+}
+
+/** The entries, sorted by path. */
+export function decodeSnapshot(bytes: Uint8Array): Entry[] {
+  const reader = new ByteReader(unseal(bytes));
+  if (!reader.bytes(MAGIC.length).equals(MAGIC)) throw damaged('its snapshot does not begin like one');
+  if (reader.number() !== FORMAT) throw new IndexError('its snapshot has another format', 'foreign-version');
+  const count = reader.count(LEAST_ENTRY_BYTES);
+  const entries: Entry[] = [];
+  let before = '';
+  for (let i = 0; i < count; i++) {
+    const path = readPath(reader, before);
+    if (i > 0 && path <= before) throw damaged('the paths of its snapshot are not in order');
+    entries.push(readEntry(reader, path));
+    before = path;
+  }
+  reader.end();
+  return entries;
+}
+
+/** The bytes to append, and the checksum that the head is to carry from then on. `before` is the one it carries now. */
+export function encodeSegment(segment: Segment, before: string): { bytes: Buffer; checksum: string } {
+  const writer = new ByteWriter().number(segment.kind === 'begin' ? 1 : 2).number(segment.paths.size);
+  let last = '';
+  for (const [path, entry] of segment.paths) {
+    writePath(writer, last, path);
+    last = path;
+    writer.number(entry === undefined ? 0 : 1);
+    if (entry !== undefined) writeEntry(writer, entry);
+  }
+  const content = writer.finish();
+  const sum = chain(before, content);
+  const bytes = Buffer.concat([new ByteWriter().number(content.length).finish(), content, sum]);
+  return { bytes, checksum: sum.toString('hex') };
+}
+
+/** All segments of a journal whose last checksum is `last`. */
+export function decodeJournal(bytes: Uint8Array, last: string): Segment[] {
+  const reader = new ByteReader(bytes);
+  const segments: Segment[] = [];
+  let sum = FIRST_CHECKSUM;
+  while (reader.left > 0) {
+    const content = reader.bytes(reader.number());
+    const expected = chain(sum, content);
+    if (!reader.bytes(CHECKSUM_BYTES).equals(expected)) throw damaged('a checksum in its journal does not agree');
+    sum = expected.toString('hex');
+    segments.push(decodeSegment(content));
+  }
+  if (sum !== last) throw damaged('its journal is not the one that the head names');
+  return segments;
+}
+
+/** The index that a head, its snapshot and its journal stand for. Costs the entries once, however long the journal. */
+export function replay(head: Head, entries: readonly Entry[], segments: readonly Segment[]): TargetIndex {
+  const certain = new Map<RelPath, Entry | undefined>();
+  const pending = new Map<RelPath, Pending>();
+  for (const { kind, paths } of segments) {
+    for (const [path, entry] of paths) {
+      if (kind === 'commit') {
+        certain.set(path, entry);
+        pending.delete(path);
+      } else {
+        const waiting = pending.get(path);
+        const before = certain.has(path) ? certain.get(path) : find(entries, path);
+        pending.set(path, pendingOf(path, waiting?.candidates ?? (before === undefined ? [] : [before]), entry));
+      }
+    }
+  }
+  const settled = withTruths({ ...emptyIndex(head.site), generation: head.generation, entries }, certain);
+  return { ...settled, entries: settled.entries.filter((entry) => !pending.has(entry.path)), pending };
+}
+
+function find(entries: readonly Entry[], path: RelPath): Entry | undefined {
+  let low = 0;
+  for (let high = entries.length; low < high; ) {
+    const middle = (low + high) >>> 1;
+    if ((entries[middle] as Entry).path < path) low = middle + 1;
+    else high = middle;
+  }
+  return entries[low]?.path === path ? entries[low] : undefined;
+}
+
+function decodeSegment(content: Buffer): Segment {
+  const reader = new ByteReader(content);
+  const kind = reader.number();
+  if (kind !== 1 && kind !== 2) throw damaged('its journal holds a segment of an unknown kind');
+  const count = reader.count(LEAST_RECORD_BYTES);
+  const paths = new Map<RelPath, Entry | undefined>();
+  let before = '';
+  for (let i = 0; i < count; i++) {
+    const path = readPath(reader, before);
+    before = path;
+    const has = reader.number();
+    if (has > 1) throw damaged('its journal holds a record of an unknown kind');
+    paths.set(path, has === 1 ? readEntry(reader, path) : undefined);
+  }
+  reader.end();
+  return { kind: kind === 1 ? 'begin' : 'commit', paths };
+}
+
+function writePath(writer: ByteWriter, before: string, path: string): void {
+  let shared = 0;
+  while (shared < before.length && before.charCodeAt(shared) === path.charCodeAt(shared)) shared++;
+  // Half a surrogate pair has no UTF-8.
+  const next = path.charCodeAt(shared);
+  if (next >= 0xdc00 && next <= 0xdfff) shared--;
+  writer.number(shared).text(path.slice(shared));
+}
+
+function readPath(reader: ByteReader, before: string): RelPath {
+  const shared = reader.number();
+  if (shared > before.length) throw damaged('a path shares more with the one before than that has');
+  const path = parseRelPath(before.slice(0, shared) + reader.text());
+  if (path === undefined || isWithin(path, CONTROL)) throw damaged('it holds a path that cannot be published');
+  return path;
+}
+
+function writeEntry(writer: ByteWriter, entry: Entry): void {
+  writer.number(entry.size).number(entry.mtime).number(entry.mode).hex(entry.digest);
+}
+
+function readEntry(reader: ByteReader, path: RelPath): Entry {
+  const size = reader.number();
+  const mtime = reader.number();
+  const mode = reader.number();
+  if (mode > 0o7777) throw damaged('it holds a mode that is none');
+  return { path, size, mtime, mode, digest: reader.hex(DIGEST_DIGITS) };
+}
+
+function chain(before: string, content: Uint8Array): Buffer {
+  return createHash('sha256').update(before, 'hex').update(content).digest();
+}
+
+function parseJson(line: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+  } catch (cause) {
+    throw new IndexError('its head is not JSON', 'damaged', { cause });
+  }
+  throw damaged('its head is not an object');
+}
+
+function textIn(value: Record<string, unknown>, key: string): string {
+  const found = value[key];
+  if (typeof found !== 'string' || found === '') throw damaged(`its head has no ${key}`);
+  return found;
+}
+
+function countIn(value: Record<string, unknown>, key: string): number {
+  const found = value[key];
+  if (!Number.isSafeInteger(found) || (found as number) < 0) throw damaged(`its head has no ${key}`);
+  return found as number;
+}
+
+function referenceIn(value: Record<string, unknown>, key: string): FileReference {
+  const found = value[key];
+  if (typeof found !== 'object' || found === null) throw damaged(`its head has no ${key}`);
+  const reference = found as Record<string, unknown>;
+  const name = parseRelPath(textIn(reference, 'name'));
+  if (name === undefined || name.includes('/') || !name.startsWith(`${key}-`))
+    throw damaged(`its head names a strange ${key}`);
+  const sum = textIn(reference, 'checksum');
+  if (!/^[0-9a-f]{64}$/.test(sum)) throw damaged(`its head has no checksum of the ${key}`);
+  return { name, bytes: countIn(reference, 'bytes'), checksum: sum };
+}

@@ -1,0 +1,118 @@
+/**
+ * makePlan: from changes to ordered steps. Here, and only here, the write order is decided.
+ *
+ * A Plan is a list of groups. The steps of one group may run in any order and at once; no step of a group begins
+ * before every step of the group in front of it succeeded. No file is published before what it may refer to:
+ *
+ *   clear       what stands where a new file or folder must go (a file that becomes a folder, and the reverse)
+ *   leaves      new files that refer to nothing (images, fonts, maps)
+ *   styles      new style sheets: they refer to leaves
+ *   scripts     new scripts and other data: they may refer to all of these
+ *   overwrites  names that exist already, in the same order: leaves, styles, scripts (three groups)
+ *   entrances   staticfiles.json and HTML: what sends a reader to all the rest
+ *   removals    the reverse: entrances, scripts, styles, leaves (four groups)
+ */
+import type { Change } from './diff.js';
+import { ancestorsOf, nameOf, parentOf, type RelPath } from './relpath.js';
+import type { Entry } from './snapshot.js';
+
+export type Step =
+  /** Stage the content and rename it over the path. */
+  | { readonly kind: 'upload'; readonly path: RelPath; readonly entry: Entry; readonly old: Entry | undefined }
+  | { readonly kind: 'chmod'; readonly path: RelPath; readonly entry: Entry; readonly old: Entry }
+  | { readonly kind: 'remove'; readonly path: RelPath; readonly old: Entry | undefined };
+
+export interface Group {
+  readonly name: string;
+  readonly steps: readonly Step[];
+}
+
+export interface Plan {
+  readonly changes: readonly Change[];
+  /** No group is empty. */
+  readonly groups: readonly Group[];
+}
+
+/** Whether paths that are no longer wanted are removed from the target. */
+export type Deletion = 'delete' | 'keep';
+
+const WRITES = ['new leaves', 'new styles', 'new scripts', 'leaves', 'styles', 'scripts', 'entrances'] as const;
+const REMOVALS = ['removed entrances', 'removed scripts', 'removed styles', 'removed leaves'] as const;
+const ORDER = ['clear', ...WRITES, ...REMOVALS] as const;
+
+type GroupName = (typeof ORDER)[number];
+
+export function makePlan(changes: readonly Change[], deletion: Deletion): Plan {
+  const kept = deletion === 'delete' ? changes : changes.filter((change) => change.kind !== 'removed');
+  const inTheWay = obstacles(kept);
+  const groups = new Map<GroupName, Step[]>(ORDER.map((name) => [name, []]));
+  for (const change of kept) groups.get(groupOf(change, inTheWay))?.push(stepOf(change));
+  return {
+    changes: kept,
+    groups: [...groups].filter(([, steps]) => steps.length > 0).map(([name, steps]) => ({ name, steps })),
+  };
+}
+
+/** The steps that send a file, in the order of publishing. */
+export function uploadsOf(plan: Plan): Extract<Step, { kind: 'upload' }>[] {
+  return plan.groups.flatMap((group) => group.steps.filter((step) => step.kind === 'upload'));
+}
+
+/** The folders that must be there before anything is published, outermost first. */
+export function foldersOf(plan: Plan): RelPath[][] {
+  const levels: Set<RelPath>[] = [];
+  const seen = new Set<RelPath>();
+  for (const { path } of uploadsOf(plan)) {
+    const parent = parentOf(path);
+    if (parent === undefined || seen.has(parent)) continue;
+    seen.add(parent);
+    for (const [depth, folder] of [...ancestorsOf(path)].entries()) (levels[depth] ??= new Set()).add(folder);
+  }
+  return levels.map((level) => [...level]);
+}
+
+function stepOf(change: Change): Step {
+  switch (change.kind) {
+    case 'added':
+      return { kind: 'upload', path: change.path, entry: change.entry, old: undefined };
+    case 'modified':
+      return { kind: 'upload', path: change.path, entry: change.entry, old: change.old };
+    case 'mode':
+      return { kind: 'chmod', path: change.path, entry: change.entry, old: change.old };
+    case 'removed':
+      return { kind: 'remove', path: change.path, old: change.old };
+  }
+}
+
+function groupOf(change: Change, inTheWay: ReadonlySet<RelPath>): GroupName {
+  const rank = referenceRank(change.path);
+  if (change.kind === 'removed') {
+    return inTheWay.has(change.path) ? 'clear' : (REMOVALS[3 - rank] as GroupName);
+  }
+  if (rank === 3) return 'entrances';
+  return WRITES[change.kind === 'added' ? rank : rank + 3] as GroupName;
+}
+
+/** 0 refers to nothing, 1 to leaves, 2 to anything but entrances, 3 to anything. */
+function referenceRank(path: RelPath): 0 | 1 | 2 | 3 {
+  const name = nameOf(path).toLowerCase();
+  if (name === 'staticfiles.json' || /\.x?html?$/.test(name)) return 3;
+  if (/\.(?:js|mjs|cjs|json|webmanifest|xml)$/.test(name)) return 2;
+  return name.endsWith('.css') ? 1 : 0;
+}
+
+/** Removed paths that are a folder of a written path, or lie below one: a path cannot be both. */
+function obstacles(changes: readonly Change[]): Set<RelPath> {
+  const removed = changes.filter((change) => change.kind === 'removed').map((change) => change.path);
+  if (removed.length === 0) return new Set();
+  const written = new Set<RelPath>();
+  const foldersOfWritten = new Set<RelPath>();
+  for (const change of changes) {
+    if (change.kind === 'removed') continue;
+    written.add(change.path);
+    for (const folder of ancestorsOf(change.path)) foldersOfWritten.add(folder);
+  }
+  return new Set(
+    removed.filter((path) => foldersOfWritten.has(path) || ancestorsOf(path).some((folder) => written.has(folder))),
+  );
+}

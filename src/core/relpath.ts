@@ -1,0 +1,67 @@
+/**
+ * RelPath: the one kind of path that travels through the program, and the only place that decides what it may be.
+ *
+ * A RelPath is relative, POSIX (`/` between components), well-formed Unicode, and cannot climb: it has no empty,
+ * `.` or `..` component, no NUL and no backslash (Django's storages turn one into `/`, so such a name means two
+ * different files to two programs). At most 4,096 bytes as UTF-8, PATH_MAX of Linux.
+ */
+
+declare const brand: unique symbol;
+
+export type RelPath = string & { readonly [brand]: 'RelPath' };
+
+const MAX_BYTES = 4096; // PATH_MAX
+
+/** Where pushstatic keeps its own things on a target. Nothing is ever published at or below it. */
+export const CONTROL = '.pushstatic' as RelPath;
+
+/** The path, or undefined if `text` may not be one. */
+export function parseRelPath(text: string): RelPath | undefined {
+  return faultOf(text) === undefined ? (text as RelPath) : undefined;
+}
+
+/** Why `text` may not be a RelPath, as the end of a sentence; undefined if it may. */
+export function faultOf(text: string): string | undefined {
+  if (text === '') return 'the name is empty';
+  if (text.includes('\0')) return 'the name contains a NUL byte';
+  if (text.includes('\\')) return 'the name contains a backslash, which Django and some servers read as a slash';
+  if (!text.isWellFormed()) return 'the name is not valid Unicode';
+  if (Buffer.byteLength(text) > MAX_BYTES) return `the path is longer than ${MAX_BYTES} bytes`;
+  for (const component of text.split('/')) {
+    if (component === '' || component === '.' || component === '..') return 'the path is not a plain relative path';
+  }
+  return undefined;
+}
+
+/** `folder` and `name` joined; `folder` undefined stands for the root. `name` must be a RelPath itself. */
+export function join(folder: RelPath | undefined, name: RelPath): RelPath {
+  return (folder === undefined ? name : `${folder}/${name}`) as RelPath;
+}
+
+/** The folder that holds `path`; undefined for the root. */
+export function parentOf(path: RelPath): RelPath | undefined {
+  const slash = path.lastIndexOf('/');
+  return slash < 0 ? undefined : (path.slice(0, slash) as RelPath);
+}
+
+/** The last component of `path`. */
+export function nameOf(path: RelPath): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** All folders above `path`, outermost first. */
+export function ancestorsOf(path: RelPath): RelPath[] {
+  const found: RelPath[] = [];
+  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) found.push(path.slice(0, at) as RelPath);
+  return found;
+}
+
+/** Whether `path` is `folder` itself or lies below it. */
+export function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`);
+}
+
+/** The order of paths everywhere: by UTF-16 code unit, which is what `<` does. Negative, zero or positive. */
+export function comparePaths(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,45 @@
+/**
+ * guardSources: refuses to collect from sources that look lost rather than changed: unmounted, emptied, cut down.
+ *
+ * What is not in a source any more is removed from STATIC_ROOT and then from every server, so a source that suddenly
+ * has far fewer files than at the last run is believed only when the user says so.
+ */
+import { SafetyError } from '../errors.js';
+
+const FEWEST_TO_JUDGE = 10; // below that, half of the files is an ordinary edit
+
+/** A folder that files are taken from, and how many it has. */
+export interface Counted {
+  /** The same for the same folder at the next run, and for no other one. */
+  readonly key: string;
+  /** For messages. */
+  readonly path: string;
+  readonly files: number;
+}
+
+/**
+ * Throws a SafetyError for the first folder that lost all its files or more than half of them since the last run, and
+ * if there is no file in any of them (unless there was none at the last run either). `before` holds the files at the last run by key; a folder without one is new.
+ */
+export function guardSources(now: readonly Counted[], before: ReadonlyMap<string, number>): void {
+  for (const { key, path, files } of now) {
+    const had = before.get(key) ?? 0;
+    if (isShrunken(had, files)) {
+      throw new SafetyError(
+        `cannot collect from ${path}: it had ${had} files at the last run and has ${files} now; if that is right, run again with --force`,
+      );
+    }
+  }
+  const wasAccepted = now.length > 0 && now.every(({ key }) => before.get(key) === 0);
+  if (!wasAccepted && now.every(({ files }) => files === 0)) {
+    const paths = now.map(({ path }) => path).join(', ') || 'there is no source';
+    throw new SafetyError(
+      `cannot collect: no source holds a file (${paths}); if that is right, run again with --force`,
+    );
+  }
+}
+
+function isShrunken(had: number, has: number): boolean {
+  if (has === 0) return had > 0;
+  return had >= FEWEST_TO_JUDGE && has * 2 < had;
+}

@@ -1,0 +1,43 @@
+/**
+ * Snapshot: the state of a tree of files at one moment. The common currency of scan, diff and the index.
+ */
+import type { Problem } from '../errors.js';
+import { comparePaths, type RelPath } from './relpath.js';
+
+/** SHA-256 of a file's content, 64 lower-case hexadecimal digits. */
+export type Digest = string;
+
+/** One file. */
+export interface Entry {
+  readonly path: RelPath;
+  /** Bytes. */
+  readonly size: number;
+  readonly digest: Digest;
+  /** Seconds since 1970, whole: all that SFTP version 3 carries. Part of a published file's identity. */
+  readonly mtime: number;
+  /** Permission bits only, such as 0o644. */
+  readonly mode: number;
+}
+
+/** A tree. `entries` is sorted by path, each path once; `problems` are the paths whose state is unknown. */
+export interface Snapshot {
+  readonly entries: readonly Entry[];
+  readonly problems: readonly Problem[];
+}
+
+/** Entries in the order that a Snapshot keeps. */
+export function sortEntries<T extends { readonly path: RelPath }>(entries: Iterable<T>): T[] {
+  return [...entries].sort((a, b) => comparePaths(a.path, b.path));
+}
+
+/** Whether two entries are the same content. The name and the times do not matter. */
+export function sameContent(a: Entry, b: Entry): boolean {
+  return a.size === b.size && a.digest === b.digest;
+}
+
+/** The sum of the sizes, in bytes. */
+export function totalBytes(entries: Iterable<{ readonly size: number }>): number {
+  let bytes = 0;
+  for (const entry of entries) bytes += entry.size;
+  return bytes;
+}

@@ -1,0 +1,148 @@
+/**
+ * Every error class of the project, with the exit status each one leads to.
+ *
+ * An error stops a cycle. Trouble with one file is not an error but a `Problem`, which is data.
+ * A message is one sentence for a person: "cannot <verb> <what>: <reason>", and what they can do about it.
+ */
+
+/** The exit statuses that scripts may rely on. */
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  differences: 3,
+  locked: 4,
+  refused: 5,
+  interrupted: 130,
+  terminated: 143,
+} as const;
+
+export type ExitStatus = (typeof EXIT)[keyof typeof EXIT];
+
+/** Why a path could not be brought to its wanted state. Machine readable: scripts match on it. */
+export type ProblemCode =
+  | 'BAD_NAME' // the name is not valid UTF-8, or cannot be a path on a target
+  | 'BROKEN_LINK'
+  | 'LINK_LOOP'
+  | 'NOT_A_FILE' // a FIFO, socket or device
+  | 'UNREADABLE'
+  | 'CHANGED' // the file changed while it was read
+  | 'OBSTRUCTED' // something that is not ours stands where the file or its folder should be
+  | 'NO_SPACE'
+  | 'DENIED'
+  | 'READ_ONLY'
+  | 'HELD_BACK' // not published, because something that it may refer to failed
+  | 'FAILED';
+
+/** The step at which trouble met a file. */
+export type ProblemStep = 'collect' | 'scan' | 'stage' | 'publish' | 'remove' | 'verify';
+
+/** Trouble with one path, as data. `message` is one sentence without the path in front. */
+export interface Problem {
+  readonly path: string;
+  readonly step: ProblemStep;
+  readonly code: ProblemCode;
+  readonly message: string;
+}
+
+/** The base of all errors this project throws. */
+export abstract class PushstaticError extends Error {
+  abstract readonly code: string;
+  readonly exitStatus: ExitStatus = EXIT.failed;
+  /** Whether the same operation may succeed when it is tried again a little later. Only `retry` acts on it. */
+  readonly retryable: boolean = false;
+}
+
+/** The user can fix it in the configuration, the environment or the command line. */
+export class ConfigError extends PushstaticError {
+  override readonly name = 'ConfigError';
+  override readonly code = 'CONFIG';
+  override readonly exitStatus = EXIT.usage;
+}
+
+/**
+ * Trouble with one file, on its way to become a Problem: thrown where the file is read, caught where its outcome is
+ * made. It never stops a cycle.
+ */
+export class FileError extends PushstaticError {
+  override readonly name = 'FileError';
+  override readonly code: ProblemCode;
+
+  constructor(code: ProblemCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** A source folder or STATIC_ROOT cannot be used as a whole. */
+export class SourceError extends PushstaticError {
+  override readonly name = 'SourceError';
+  override readonly code = 'SOURCE';
+}
+
+/** A guard refused to go on; `--force` is the way past it. */
+export class SafetyError extends PushstaticError {
+  override readonly name = 'SafetyError';
+  override readonly code = 'REFUSED';
+  override readonly exitStatus = EXIT.refused;
+}
+
+/** Another run wrote to the target since this one looked. Nothing of this run was recorded over it. */
+export class LockedError extends PushstaticError {
+  override readonly name = 'LockedError';
+  override readonly code = 'LOCKED';
+  override readonly exitStatus = EXIT.locked;
+}
+
+/** Bytes of an index that do not say what an index must say. `reason` names the first rule that was broken. */
+export class IndexError extends PushstaticError {
+  override readonly name = 'IndexError';
+  override readonly code = 'INDEX';
+  readonly reason: 'damaged' | 'foreign-version';
+
+  constructor(message: string, reason: 'damaged' | 'foreign-version', options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+/** What went wrong at a target, told by cause and not by the protocol's number. */
+export type TargetErrorKind =
+  | 'not-found'
+  | 'exists'
+  | 'not-a-directory'
+  | 'not-a-file'
+  | 'not-empty'
+  | 'denied'
+  | 'no-space'
+  | 'read-only'
+  | 'unsupported'
+  | 'unreachable' // no connection, or it broke
+  | 'auth' // the server let nobody in
+  | 'host-key'
+  | 'failed';
+
+/** A target could not do what was asked. */
+export class TargetError extends PushstaticError {
+  override readonly name = 'TargetError';
+  override readonly code: string;
+  override readonly retryable: boolean;
+  readonly kind: TargetErrorKind;
+
+  constructor(kind: TargetErrorKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+    this.code = kind.toUpperCase().replaceAll('-', '_');
+    this.retryable = kind === 'unreachable';
+  }
+}
+
+/** The text of anything that was thrown, for the end of a sentence. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The code of a system error, such as ENOENT; '' for anything else that was thrown. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}

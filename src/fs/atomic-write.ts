@@ -1,0 +1,36 @@
+/**
+ * Writes a local file so that a reader finds the old content or the new, never a part.
+ *
+ * Order: temporary name in the same folder, content, mode, rename over. A crash before the rename leaves only the
+ * temporary file, which `isTemporary` knows by its name. Nothing is flushed to the disk: everything written here can
+ * be made again, and is compared by content before it is believed.
+ */
+import { randomBytes } from 'node:crypto';
+import { chmod, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+const PREFIX = '.pushstatic-';
+const SUFFIX = '.tmp';
+
+/** Whether a file of this name is one that an interrupted run left behind. */
+export function isTemporary(name: string): boolean {
+  return name.startsWith(PREFIX) && name.endsWith(SUFFIX);
+}
+
+/** A name beside `path` for its next content. */
+export function temporaryFor(path: string): string {
+  return join(dirname(path), `${PREFIX}${randomBytes(6).toString('hex')}${SUFFIX}`);
+}
+
+/** Makes `path` hold `content`, with `mode` if one is given (else what the umask leaves of 0666). */
+export async function atomicWrite(path: string, content: Uint8Array | string, mode?: number): Promise<void> {
+  const temporary = temporaryFor(path);
+  try {
+    await writeFile(temporary, content, { flag: 'wx' });
+    if (mode !== undefined) await chmod(temporary, mode);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}

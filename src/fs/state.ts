@@ -1,0 +1,64 @@
+/**
+ * StateFolder: what pushstatic remembers on this machine between two runs.
+ *
+ * Everything in it is a cache: a file that is missing, damaged or cannot be written costs time, never correctness.
+ * So reading answers undefined where there is nothing to believe, and the formats inside carry their own checksums.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { atomicWrite } from './atomic-write.js';
+
+/**
+ * The folder for the configuration file `configFile` (absolute): below systemd's $STATE_DIRECTORY, else the XDG state
+ * folder. Two configurations never share one.
+ */
+export function stateFolderFor(configFile: string, env: NodeJS.ProcessEnv): string {
+  const xdg = env['XDG_STATE_HOME'] || join(env['HOME'] || homedir(), '.local', 'state');
+  const base = env['STATE_DIRECTORY']?.split(':')[0] || join(xdg, 'pushstatic');
+  const id = createHash('sha256').update(configFile).digest('hex').slice(0, 12);
+  return join(base, `${basename(dirname(configFile))}-${id}`);
+}
+
+export class StateFolder {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** The folder `name` inside this one. */
+  folder(name: string): StateFolder {
+    return new StateFolder(join(this.path, encodeURIComponent(name)));
+  }
+
+  /** The content of the file `name`, or undefined where it cannot be read. */
+  async read(name: string): Promise<Buffer | undefined> {
+    return readFile(join(this.path, name)).catch(() => undefined);
+  }
+
+  async write(name: string, content: Uint8Array | string): Promise<void> {
+    await this.#make();
+    await atomicWrite(join(this.path, name), content, 0o600);
+  }
+
+  /** Puts `bytes` at `offset` of the file `name`, made if missing. */
+  async append(name: string, offset: number, bytes: Uint8Array): Promise<void> {
+    await this.#make();
+    const file = await open(join(this.path, name), offset === 0 ? 'w' : 'r+', 0o600);
+    try {
+      await file.write(bytes, 0, bytes.length, offset);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async remove(name: string): Promise<void> {
+    await rm(join(this.path, name), { force: true });
+  }
+
+  async #make(): Promise<void> {
+    await mkdir(this.path, { recursive: true, mode: 0o700 });
+  }
+}

@@ -1,0 +1,321 @@
+/**
+ * IndexStore: loads and writes the index of one target, and keeps a local copy of its files.
+ *
+ * Order of writes, and what a crash after each leaves:
+ *   begin   journal (nothing: the head does not name the new segment), head (every path announced is pending)
+ *   commit  journal or a new snapshot (as before), head (what was achieved is known), old files are removed
+ * The head is written beside its name and renamed over it. Before that it is read once more: if it is not the one this
+ * run began with, another run was here, and this one must not write over it.
+ *
+ * The local copy are the same files with the same names. When the head on the target equals the local one, nothing
+ * else is read; otherwise, or if the copy is damaged, the target's files are.
+ */
+
+import { checksum } from '../core/bytes.js';
+import {
+  decodeHead,
+  decodeJournal,
+  decodeSnapshot,
+  encodeHead,
+  encodeSegment,
+  encodeSnapshot,
+  FIRST_CHECKSUM,
+  type FileReference,
+  type Head,
+  replay,
+} from '../core/index-codec.js';
+import type { RelPath } from '../core/relpath.js';
+import { CONTROL, join } from '../core/relpath.js';
+import { totalBytes } from '../core/snapshot.js';
+import { type TargetIndex, type Truths, withPending, withTruths } from '../core/target-index.js';
+import { IndexError, LockedError, SafetyError, TargetError } from '../errors.js';
+import type { StateFolder } from '../fs/state.js';
+import type { RemoteFile, Target } from '../targets/target.js';
+
+const HEAD = join(CONTROL, 'head' as RelPath);
+const OURS = new RegExp(`^${CONTROL}/(?:head|snapshot|journal)-[^/]*$`);
+const PRIVATE_FILE = 0o600;
+const PRIVATE_FOLDER = 0o700;
+const HEAD_BYTES = 4096;
+const LEAST_JOURNAL_BYTES = 64 * 1024; // below this a new snapshot saves nothing worth its upload
+
+/** What lies on the target: an index, none yet, or one that cannot be believed and must be made anew. */
+export type Loaded =
+  | { readonly kind: 'index'; readonly index: TargetIndex; readonly head: Head }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'damaged'; readonly reason: string };
+
+export interface IndexStoreOptions {
+  readonly site: string;
+  readonly cache: StateFolder;
+  /** A name for this run that no other run has. */
+  readonly run: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Take over a target that belongs to another project. */
+  readonly foreign?: 'take-over' | undefined;
+  readonly onWarning?: ((text: string) => void) | undefined;
+}
+
+export class IndexStore {
+  readonly #target: Target;
+  readonly #options: IndexStoreOptions;
+  /** The bytes of the head on the target as this run knows it; undefined if there is none. */
+  #headBytes: Buffer | undefined;
+  /** Undefined until there is an index that can be appended to. */
+  #head: Head | undefined;
+  #journal: { readonly bytes: number; readonly checksum: string } = { bytes: 0, checksum: FIRST_CHECKSUM };
+  #lastGeneration = 0;
+  /** What the journal says is pending; a look at the target may have settled it since. */
+  #announced: ReadonlySet<RelPath> = new Set();
+
+  constructor(target: Target, options: IndexStoreOptions) {
+    this.#target = target;
+    this.#options = options;
+  }
+
+  /**
+   * Throws a SafetyError when the target belongs to another project, and an IndexError when a newer version wrote it.
+   */
+  async load(): Promise<Loaded> {
+    const [bytes, cached] = await Promise.all([this.#read(HEAD, HEAD_BYTES), this.#options.cache.read('head')]);
+    this.#headBytes = bytes;
+    const known = cached === undefined ? undefined : attempt(() => decodeHead(cached));
+    this.#lastGeneration = known?.generation ?? 0;
+    if (bytes === undefined) return { kind: 'missing' };
+    try {
+      return await this.#loadFrom(bytes, cached);
+    } catch (error) {
+      if (!(error instanceof IndexError)) throw error;
+      if (error.reason === 'foreign-version') throw newer(this.#target.url, error);
+      return { kind: 'damaged', reason: error.message };
+    }
+  }
+
+  /** Marks as pending what may change. From then on `index` holds only what is certain whatever happens. */
+  async begin(index: TargetIndex, announced: Truths): Promise<TargetIndex> {
+    await this.#target.makeFolder(CONTROL, PRIVATE_FOLDER);
+    if (this.#head === undefined) await this.#startOver(index);
+    const pending = withPending(index, announced);
+    await this.#append('begin', announced);
+    this.#announced = new Set([...this.#announced, ...announced.keys()]);
+    await this.#replaceHead(pending);
+    return pending;
+  }
+
+  /** Records what is now certain. Answers with the index as it is recorded, one generation on. */
+  async commit(index: TargetIndex, truths: Truths): Promise<TargetIndex> {
+    await this.#target.makeFolder(CONTROL, PRIVATE_FOLDER);
+    const next = { ...withTruths(index, truths), generation: Math.max(index.generation, this.#lastGeneration) + 1 };
+    const old = this.#head;
+    if (old === undefined || this.#isJournalLong(old)) await this.#startOver(next);
+    else await this.#append('commit', this.#withSettled(next, truths));
+    this.#announced = new Set(next.pending.keys());
+    await this.#replaceHead(next);
+    if (old !== undefined && old.snapshot.name !== this.#head?.snapshot.name) await this.#removeFiles(old);
+    return next;
+  }
+
+  /** Removes files of the index among `control` that no head names: an interrupted run left them. */
+  async reap(control: readonly RemoteFile[]): Promise<void> {
+    const named = new Set<string>([
+      HEAD,
+      ...[this.#head?.snapshot, this.#head?.journal].map((file) => `${CONTROL}/${file?.name}`),
+    ]);
+    const orphans = control.filter(({ path, kind }) => kind === 'file' && OURS.test(path) && !named.has(path));
+    await Promise.all(orphans.map(({ path }) => this.#target.remove(path)));
+  }
+
+  async #loadFrom(bytes: Buffer, cached: Buffer | undefined): Promise<Loaded> {
+    const head = decodeHead(bytes);
+    if (head.site !== this.#options.site) {
+      if (this.#options.foreign === 'take-over')
+        return { kind: 'damaged', reason: `it belongs to the site ${head.site}` };
+      throw new SafetyError(
+        `${this.#target.url} belongs to the site "${head.site}", and this configuration is the site "${this.#options.site}"; ` +
+          `if it is the same project, set "site: ${head.site}" in pushstatic.yaml; if it is to be taken over, run again with --force`,
+      );
+    }
+    if (head.generation < this.#lastGeneration) {
+      throw new IndexError(`it went back from generation ${this.#lastGeneration} to ${head.generation}`, 'damaged');
+    }
+    const isCached = cached?.equals(bytes) ?? false;
+    const index = (isCached ? await this.#fromCache(head) : undefined) ?? (await this.#fromTarget(head, bytes));
+    this.#head = head;
+    this.#journal = head.journal;
+    this.#announced = new Set(index.pending.keys());
+    return { kind: 'index', index, head };
+  }
+
+  async #fromCache(head: Head): Promise<TargetIndex | undefined> {
+    const { cache } = this.#options;
+    const [snapshot, journal] = await Promise.all([cache.read(head.snapshot.name), cache.read(head.journal.name)]);
+    if (snapshot === undefined) return undefined;
+    return attempt(() => decode(head, snapshot, journal ?? Buffer.alloc(0)));
+  }
+
+  async #fromTarget(head: Head, bytes: Buffer): Promise<TargetIndex> {
+    const [snapshot, journal] = await Promise.all(
+      [head.snapshot, head.journal].map((file) => this.#read(join(CONTROL, file.name), file.bytes)),
+    );
+    if (snapshot === undefined) throw new IndexError('its snapshot is missing', 'damaged');
+    const index = decode(head, snapshot, journal ?? Buffer.alloc(0));
+    await this.#keep(async (cache) => {
+      await cache.write(head.snapshot.name, snapshot);
+      await cache.write(head.journal.name, (journal ?? Buffer.alloc(0)).subarray(0, head.journal.bytes));
+      await cache.write('head', bytes);
+    });
+    return index;
+  }
+
+  /** Writes all certain entries as a new snapshot, with an empty journal beside it. The head does not name them yet. */
+  async #startOver(index: TargetIndex): Promise<void> {
+    const name = `${Math.max(index.generation, this.#lastGeneration)}-${this.#options.run}`;
+    const content = encodeSnapshot(index.entries);
+    const snapshot = reference('snapshot', name, content);
+    await this.#write(join(CONTROL, snapshot.name), content);
+    await this.#keep((cache) => cache.write(snapshot.name, content));
+    this.#journal = { bytes: 0, checksum: FIRST_CHECKSUM };
+    this.#head = this.#headFor(index, snapshot, `journal-${name}` as RelPath);
+    for (const announced of announcementsOf(index)) await this.#append('begin', announced);
+  }
+
+  async #append(kind: 'begin' | 'commit', paths: Truths): Promise<void> {
+    const head = this.#head;
+    if (head === undefined || paths.size === 0) return;
+    const segment = encodeSegment({ kind, paths }, this.#journal.checksum);
+    const offset = this.#journal.bytes;
+    await this.#target.append(join(CONTROL, head.journal.name), offset, segment.bytes);
+    await this.#keep((cache) => cache.append(head.journal.name, offset, segment.bytes));
+    this.#journal = { bytes: offset + segment.bytes.length, checksum: segment.checksum };
+  }
+
+  async #replaceHead(index: TargetIndex): Promise<void> {
+    const before = this.#head;
+    if (before === undefined) return;
+    const head = this.#headFor(index, before.snapshot, before.journal.name);
+    const bytes = encodeHead(head);
+    const temporary = join(CONTROL, `head-${this.#options.run}` as RelPath);
+    const [, current] = await Promise.all([this.#write(temporary, bytes), this.#read(HEAD, HEAD_BYTES)]);
+    if (!isSame(current, this.#headBytes)) {
+      await this.#target.remove(temporary);
+      throw new LockedError(
+        `another run wrote to ${this.#target.url} meanwhile; nothing of this one was recorded over it; run again`,
+      );
+    }
+    await this.#target.rename(temporary, HEAD);
+    this.#head = head;
+    this.#headBytes = bytes;
+    await this.#keep((cache) => cache.write('head', bytes));
+  }
+
+  #headFor(index: TargetIndex, snapshot: FileReference, journal: RelPath): Head {
+    return {
+      site: this.#options.site,
+      generation: index.generation,
+      committedAt: this.#options.now(),
+      files: index.entries.length,
+      bytes: totalBytes(index.entries),
+      pending: index.pending.size,
+      snapshot,
+      journal: { name: journal, ...this.#journal },
+    };
+  }
+
+  /** `truths`, and what else the journal calls pending and `index` knows. */
+  #withSettled(index: TargetIndex, truths: Truths): Truths {
+    const settled = [...this.#announced].filter((path) => !index.pending.has(path) && !truths.has(path));
+    if (settled.length === 0) return truths;
+    const byPath = new Map(index.entries.map((entry) => [entry.path, entry]));
+    return new Map([...truths, ...settled.map((path) => [path, byPath.get(path)] as const)]);
+  }
+
+  #isJournalLong(head: Head): boolean {
+    return this.#journal.bytes > Math.max(LEAST_JOURNAL_BYTES, head.snapshot.bytes / 2);
+  }
+
+  async #removeFiles(head: Head): Promise<void> {
+    const names = [head.snapshot.name, head.journal.name];
+    await Promise.all(names.map((name) => this.#target.remove(join(CONTROL, name))));
+    await this.#keep(async (cache) => {
+      for (const name of names) await cache.remove(name);
+    });
+  }
+
+  async #write(path: RelPath, content: Buffer): Promise<void> {
+    const mtime = Math.floor(this.#options.now() / 1000);
+    await this.#target.write(path, () => content, { size: content.length, mtime, mode: PRIVATE_FILE });
+  }
+
+  /** The content, at most `limit` bytes of it; undefined if there is no such file. The limit is checked as it comes. */
+  async #read(path: RelPath, limit: number): Promise<Buffer | undefined> {
+    const pieces: Buffer[] = [];
+    let bytes = 0;
+    try {
+      for await (const piece of this.#target.read(path)) {
+        pieces.push(Buffer.from(piece));
+        bytes += piece.length;
+        if (bytes > limit) break;
+      }
+    } catch (error) {
+      if (error instanceof TargetError && error.kind === 'not-found') return undefined;
+      throw error;
+    }
+    return Buffer.concat(pieces);
+  }
+
+  /** The local copy saves time. Where it cannot be written, the next run reads the target instead. */
+  async #keep(write: (cache: StateFolder) => Promise<void>): Promise<void> {
+    try {
+      await write(this.#options.cache);
+    } catch (error) {
+      this.#options.onWarning?.(
+        `cannot write to ${this.#options.cache.path}: ${String(error)}; the next run reads the index from the target`,
+      );
+    }
+  }
+}
+
+function decode(head: Head, snapshot: Buffer, journal: Buffer): TargetIndex {
+  if (checksum(snapshot).toString('hex') !== head.snapshot.checksum) {
+    throw new IndexError('its snapshot is not the one that the head names', 'damaged');
+  }
+  if (journal.length < head.journal.bytes) throw new IndexError('its journal is too short', 'damaged');
+  const segments = decodeJournal(journal.subarray(0, head.journal.bytes), head.journal.checksum);
+  return replay(head, decodeSnapshot(snapshot), segments);
+}
+
+/** Pending paths for an empty journal: announced anew, once for each content that they may hold. */
+function announcementsOf(index: TargetIndex): Truths[] {
+  const pending = [...index.pending.values()];
+  const rounds = pending.reduce((most, { candidates }) => Math.max(most, candidates.length, 1), 0);
+  return Array.from({ length: rounds }, (_, round) => {
+    const paths = pending.filter(({ candidates }) => round < Math.max(1, candidates.length));
+    return new Map(paths.map(({ path, candidates }) => [path, candidates[round]]));
+  });
+}
+
+function reference(kind: 'snapshot', name: string, content: Buffer): FileReference {
+  return { name: `${kind}-${name}` as RelPath, bytes: content.length, checksum: checksum(content).toString('hex') };
+}
+
+function isSame(a: Buffer | undefined, b: Buffer | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : a.equals(b);
+}
+
+function attempt<T>(decodeIt: () => T): T | undefined {
+  try {
+    return decodeIt();
+  } catch (error) {
+    if (error instanceof IndexError) return undefined;
+    throw error;
+  }
+}
+
+function newer(url: string, cause: IndexError): IndexError {
+  return new IndexError(
+    `cannot read the index of ${url}: ${cause.message}; use the version of pushstatic that wrote it, or a newer one`,
+    'foreign-version',
+    { cause },
+  );
+}

@@ -1,0 +1,184 @@
+/**
+ * publish: makes visible what was staged, group by group in the order of the plan, and removes what is to go.
+ *
+ * When a step of a group fails, the groups after it are held back: what they hold may refer to it. Every step ends in
+ * exactly one Outcome.
+ */
+import type { Outcome } from '../core/apply.js';
+import { foldersOf, type Group, type Plan, type Step } from '../core/plan.js';
+import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
+import { type Problem, TargetError } from '../errors.js';
+import type { Target } from '../targets/target.js';
+import type { Staged } from './stage.js';
+import { problemOf } from './trouble.js';
+
+const IN_FLIGHT = 1024; // requests without a reply; each is one round trip and holds no handle on the server
+
+export interface PublishOptions {
+  /** The mode of new folders. */
+  readonly folderMode: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly onStep?: (step: Step) => void;
+}
+
+export async function publish(plan: Plan, staged: Staged, target: Target, options: PublishOptions): Promise<Outcome[]> {
+  const blocked = await lookAtFolders(plan, target);
+  const outcomes: Outcome[] = [];
+  let cause: Problem | undefined;
+  let foldersMade = false;
+  for (const group of plan.groups) {
+    if (cause !== undefined) {
+      outcomes.push(...heldBack(group, cause));
+      continue;
+    }
+    options.signal?.throwIfAborted();
+    if (group.name !== 'clear' && !foldersMade) {
+      await makeFolders(plan, target, options.folderMode, blocked);
+      foldersMade = true;
+    }
+    const results = await carryOut(group, carry);
+    outcomes.push(...results);
+    cause = results.find((outcome) => outcome.kind !== 'done')?.problem;
+    await removeEmptyFolders(results, target);
+  }
+  return outcomes;
+
+  async function carry(step: Step): Promise<Outcome> {
+    const known = staged.problems.get(step.path) ?? blockedBy(step.path, blocked);
+    if (known !== undefined) return { kind: 'untouched', step, problem: known };
+    try {
+      await act(step, staged.files.get(step.path), target);
+      options.onStep?.(step);
+      return { kind: 'done', step };
+    } catch (error) {
+      const problem = problemOf(step.path, step.kind === 'remove' ? 'remove' : 'publish', error);
+      // A server that says no more than "Failure" may have done it.
+      return { kind: problem.code === 'FAILED' ? 'uncertain' : 'untouched', step, problem };
+    }
+  }
+}
+
+async function act(step: Step, place: RelPath | undefined, target: Target): Promise<void> {
+  switch (step.kind) {
+    case 'upload':
+      if (place === undefined)
+        throw new TargetError('failed', `cannot publish ${step.path}: nothing was staged for it`);
+      return renameOver(place, step.path, target);
+    case 'chmod':
+      return target.chmod(step.path, step.entry.mode);
+    case 'remove':
+      return removeFile(step.path, target);
+  }
+}
+
+async function removeFile(path: RelPath, target: Target): Promise<void> {
+  try {
+    await target.remove(path);
+  } catch (error) {
+    // Somebody else's folder took the place of our file, which so is gone.
+    if (!(error instanceof TargetError) || error.kind !== 'not-a-file') throw error;
+  }
+}
+
+async function renameOver(from: RelPath, to: RelPath, target: Target): Promise<void> {
+  try {
+    await target.rename(from, to);
+  } catch (error) {
+    // An interrupted run, or the removal of what lay in them, leaves empty folders behind.
+    if (!(error instanceof TargetError) || error.kind !== 'not-a-file' || !(await removeEmptyTree(to, target)))
+      throw error;
+    await target.rename(from, to);
+  }
+}
+
+/** Removes a folder that holds nothing but folders: true if it is gone. */
+async function removeEmptyTree(folder: RelPath, target: Target): Promise<boolean> {
+  const folders = [folder];
+  for await (const each of target.list(folder)) {
+    if (each.kind !== 'folder') return false;
+    folders.push(each.path);
+  }
+  for (const each of folders.reverse()) if (!(await target.removeFolder(each))) return false;
+  return true;
+}
+
+async function carryOut(group: Group, carry: (step: Step) => Promise<Outcome>): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (let i = 0; i < group.steps.length; i += IN_FLIGHT) {
+    outcomes.push(...(await Promise.all(group.steps.slice(i, i + IN_FLIGHT).map(carry))));
+  }
+  return outcomes;
+}
+
+function heldBack(group: Group, cause: Problem): Outcome[] {
+  return group.steps.map((step) => {
+    const message = `held back, because ${cause.path} could not be published`;
+    return { kind: 'untouched', step, problem: { path: step.path, step: 'publish', code: 'HELD_BACK', message } };
+  });
+}
+
+/**
+ * What stands where the folder of a file to be removed or changed should be. Without this look, a link that took the
+ * place of a folder would lead a removal out of the published tree.
+ */
+async function lookAtFolders(plan: Plan, target: Target): Promise<Map<RelPath, Problem>> {
+  const steps = plan.groups.flatMap((group) => group.steps.filter((step) => step.kind !== 'upload'));
+  const folders = new Set(steps.flatMap((step) => ancestorsOf(step.path)));
+  const blocked = new Map<RelPath, Problem>();
+  await Promise.all(
+    [...folders].map(async (path) => {
+      const there = await target.stat(path);
+      if (there === undefined || there.kind === 'folder') return;
+      const message = `${path} is no folder on the target any more, but a ${there.kind}; put the folder back, or remove it`;
+      blocked.set(path, { path, step: 'publish', code: 'OBSTRUCTED', message });
+    }),
+  );
+  return blocked;
+}
+
+/** Makes the folders of the plan, level by level. What stands in the way of one joins `blocked`. */
+async function makeFolders(plan: Plan, target: Target, mode: number, blocked: Map<RelPath, Problem>): Promise<void> {
+  for (const level of foldersOf(plan)) {
+    await Promise.all(
+      level.map(async (folder) => {
+        if (blockedBy(folder, blocked) !== undefined) return;
+        await target.makeFolder(folder, mode).catch((error: unknown) => {
+          blocked.set(folder, problemOf(folder, 'publish', error));
+        });
+      }),
+    );
+  }
+}
+
+function blockedBy(path: RelPath, blocked: ReadonlyMap<RelPath, Problem>): Problem | undefined {
+  if (blocked.size === 0) return undefined;
+  const folder = ancestorsOf(path).find((each) => blocked.has(each));
+  const problem = folder === undefined ? undefined : blocked.get(folder);
+  return problem === undefined ? undefined : { ...problem, path };
+}
+
+/** Folders that lost a file go too once they are empty; one with somebody else's files in it stays. */
+async function removeEmptyFolders(outcomes: readonly Outcome[], target: Target): Promise<void> {
+  const removed = outcomes.filter(({ kind, step }) => kind === 'done' && step.kind === 'remove');
+  const folders = new Set(removed.flatMap(({ step }) => ancestorsOf(step.path)));
+  const byDepth = new Map<number, RelPath[]>();
+  for (const folder of folders) {
+    const depth = ancestorsOf(folder).length;
+    byDepth.set(depth, [...(byDepth.get(depth) ?? []), folder]);
+  }
+  const kept = new Set<RelPath | undefined>();
+  for (const depth of [...byDepth.keys()].sort((a, b) => b - a)) {
+    await Promise.all(
+      (byDepth.get(depth) ?? []).map(async (folder) => {
+        const gone = !kept.has(folder) && (await target.removeFolder(folder).catch(leaveIt));
+        if (!gone) kept.add(parentOf(folder));
+      }),
+    );
+  }
+}
+
+/** An empty folder that may not be removed does no harm. */
+function leaveIt(error: unknown): boolean {
+  if (error instanceof TargetError && error.kind !== 'unreachable') return false;
+  throw error;
+}

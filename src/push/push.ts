@@ -1,0 +1,67 @@
+/**
+ * push: carries out a plan on a target, from the first byte staged to the commit of the index.
+ *
+ * Staging and the announcement of what may change run at once, for neither is visible. Publishing waits for both.
+ */
+import { type Outcome, truthsOf } from '../core/apply.js';
+import type { Plan, Step } from '../core/plan.js';
+import { CONTROL, type RelPath } from '../core/relpath.js';
+import type { Entry } from '../core/snapshot.js';
+import type { TargetIndex } from '../core/target-index.js';
+import type { RemoteFile, Target } from '../targets/target.js';
+import type { IndexStore } from './index-store.js';
+import { publish } from './publish.js';
+import { type StageOptions, stage } from './stage.js';
+
+export interface PushOptions extends StageOptions {
+  readonly folderMode: number;
+  readonly onPhase?: (phase: 'stage' | 'publish' | 'commit') => void;
+  readonly onStep?: (step: Step) => void;
+}
+
+export interface Pushed {
+  readonly index: TargetIndex;
+  readonly outcomes: readonly Outcome[];
+  readonly sentBytes: number;
+}
+
+export async function push(
+  plan: Plan,
+  index: TargetIndex,
+  store: IndexStore,
+  target: Target,
+  options: PushOptions,
+): Promise<Pushed> {
+  options.onPhase?.('stage');
+  const control = await listControl(target);
+  const [announced, staged] = await bothOf(
+    store.begin(index, announcementOf(plan)),
+    stage(plan, target, control, options),
+  );
+  options.onPhase?.('publish');
+  const outcomes = await publish(plan, staged, target, options);
+  options.onPhase?.('commit');
+  const [committed] = await bothOf(store.commit(announced, truthsOf(outcomes)), staged.tidy());
+  await store.reap(control);
+  return { index: committed, outcomes, sentBytes: staged.sentBytes };
+}
+
+/** What earlier runs left, interrupted ones included. */
+async function listControl(target: Target): Promise<RemoteFile[]> {
+  const found: RemoteFile[] = [];
+  for await (const each of target.list(CONTROL)) found.push(each);
+  return found;
+}
+
+/** What each path of the plan shall become. */
+function announcementOf(plan: Plan): ReadonlyMap<RelPath, Entry | undefined> {
+  const steps = plan.groups.flatMap((group) => group.steps);
+  const sorted = steps.sort((a, b) => (a.path < b.path ? -1 : 1));
+  return new Map(sorted.map((step) => [step.path, step.kind === 'remove' ? undefined : step.entry]));
+}
+
+/** Waits for both, also when one fails: nothing may still be writing when the cycle ends. */
+async function bothOf<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([a, b]);
+  return Promise.all([a, b]);
+}

@@ -1,0 +1,197 @@
+/**
+ * stage: brings the content of a plan to the target, into the control area, where no reader sees it.
+ *
+ * A staged file is named by its digest, inside a folder of this run. What an interrupted run staged completely (its
+ * size and mtime are set last, so they tell) is taken over by renaming it into this run's folder; the rest of it is
+ * removed. So a push that broke off goes on where it was, and two runs never write to one name.
+ */
+import PQueue from 'p-queue';
+import type { Plan, Step } from '../core/plan.js';
+import { uploadsOf } from '../core/plan.js';
+import { CONTROL, join, nameOf, type RelPath } from '../core/relpath.js';
+import type { Entry } from '../core/snapshot.js';
+import type { Problem } from '../errors.js';
+import { TargetError } from '../errors.js';
+import type { RemoteFile, Target } from '../targets/target.js';
+import type { Throttle } from './throttle.js';
+import { problemOf } from './trouble.js';
+import { bodyOf, SMALL_BYTES } from './upload.js';
+
+const STAGE = join(CONTROL, 'stage' as RelPath);
+const PRIVATE = 0o700;
+const LEAST_IN_FLIGHT = 64;
+const MOST_IN_FLIGHT = 2048;
+// About 12 files leave in a millisecond at best, and each of them waits for two round trips.
+const FILES_PER_MS = 24;
+const BYTES_IN_FLIGHT = 24 * 1024 * 1024; // enough for 100 MB/s at 200 ms
+const LARGE_IN_FLIGHT = 4 * 1024 * 1024; // what one long file has on its way, whatever its size
+
+type Upload = Extract<Step, { kind: 'upload' }>;
+
+export interface StageOptions {
+  /** The absolute file for a path of the plan. */
+  readonly fileOf: (path: RelPath) => string;
+  /** A name for this run that no other run has. */
+  readonly run: string;
+  readonly concurrency: number | 'auto';
+  readonly throttle: Throttle;
+  readonly signal?: AbortSignal | undefined;
+  readonly onFile?: (entry: Entry, sentBytes: number) => void;
+}
+
+export interface Staged {
+  /** Where the content of each upload waits. */
+  readonly files: ReadonlyMap<RelPath, RelPath>;
+  /** The uploads that could not be staged. */
+  readonly problems: ReadonlyMap<RelPath, Problem>;
+  readonly sentBytes: number;
+  /** Removes what this run staged and did not publish, and what earlier runs left. */
+  readonly tidy: () => Promise<void>;
+}
+
+/** How many files may be under way at once so that neither the line nor the server waits. */
+function filesInFlight(roundTripMs: number): number {
+  return Math.min(MOST_IN_FLIGHT, Math.round(LEAST_IN_FLIGHT + FILES_PER_MS * roundTripMs));
+}
+
+/** `control` is what lies in the control area before the run. */
+export async function stage(
+  plan: Plan,
+  target: Target,
+  control: readonly RemoteFile[],
+  options: StageOptions,
+): Promise<Staged> {
+  const uploads = uploadsOf(plan);
+  const folder = join(STAGE, options.run as RelPath);
+  const leftovers = leftoversIn(control);
+  for (const path of [CONTROL, STAGE, folder]) await target.makeFolder(path, PRIVATE);
+  const files = new Map<RelPath, RelPath>();
+  const problems = new Map<RelPath, Problem>();
+  let sentBytes = 0;
+  let full: Problem | undefined;
+
+  const queue = new PQueue({ concurrency: inFlight(options, target) });
+  const space = new ByteBudget(BYTES_IN_FLIGHT);
+  let broken: { readonly error: unknown } | undefined;
+  for (const [i, upload] of uploads.entries()) {
+    options.signal?.throwIfAborted();
+    if (broken !== undefined) break;
+    const cost = upload.entry.size <= SMALL_BYTES ? upload.entry.size : LARGE_IN_FLIGHT;
+    await queue.onSizeLessThan(queue.concurrency);
+    await space.take(cost);
+    void queue.add(async () => {
+      try {
+        await one(upload, join(folder, `${upload.entry.digest}.${i}` as RelPath));
+      } catch (error) {
+        broken ??= { error };
+      } finally {
+        space.give(cost);
+      }
+    });
+  }
+  await queue.onIdle();
+  if (broken !== undefined) throw broken.error;
+  return { files, problems, sentBytes, tidy: () => tidy(target, folder, files, leftovers) };
+
+  async function one(upload: Upload, place: RelPath): Promise<void> {
+    if (full !== undefined) {
+      problems.set(upload.path, { ...full, path: upload.path });
+      return;
+    }
+    try {
+      const sent = (await takeOver(target, leftovers, upload.entry, place)) ? 0 : await send(upload, place);
+      sentBytes += sent;
+      files.set(upload.path, place);
+      options.onFile?.(upload.entry, sent);
+    } catch (error) {
+      const problem = problemOf(upload.path, 'stage', error);
+      problems.set(upload.path, problem);
+      if (problem.code === 'NO_SPACE' || problem.code === 'READ_ONLY') full = problem;
+    }
+  }
+
+  async function send({ path, entry }: Upload, place: RelPath): Promise<number> {
+    await options.throttle.take(entry.size, options.signal);
+    await target.write(place, bodyOf(options.fileOf(path), entry), entry);
+    return entry.size;
+  }
+}
+
+/** What earlier runs left: files by the digest in their name, all of it to be removed in the end. */
+interface Leftovers {
+  readonly byDigest: Map<string, RemoteFile[]>;
+  readonly folders: readonly RelPath[];
+}
+
+function leftoversIn(control: readonly RemoteFile[]): Leftovers {
+  const byDigest = new Map<string, RemoteFile[]>();
+  const folders: RelPath[] = [];
+  for (const found of control) {
+    if (!found.path.startsWith(`${STAGE}/`)) continue;
+    if (found.kind === 'folder') folders.push(found.path);
+    else {
+      const digest = nameOf(found.path).split('.')[0] ?? '';
+      byDigest.set(digest, [...(byDigest.get(digest) ?? []), found]);
+    }
+  }
+  return { byDigest, folders };
+}
+
+async function takeOver(target: Target, leftovers: Leftovers, entry: Entry, place: RelPath): Promise<boolean> {
+  const files = leftovers.byDigest.get(entry.digest);
+  const at = files?.findIndex((file) => file.size === entry.size && file.mtime === entry.mtime) ?? -1;
+  const [file] = at < 0 ? [] : (files?.splice(at, 1) ?? []);
+  if (file === undefined) return false;
+  try {
+    await target.rename(file.path, place);
+    return true;
+  } catch (error) {
+    // Another run was quicker.
+    if (error instanceof TargetError && error.kind === 'not-found') return false;
+    throw error;
+  }
+}
+
+async function tidy(
+  target: Target,
+  folder: RelPath,
+  files: ReadonlyMap<RelPath, RelPath>,
+  leftovers: Leftovers,
+): Promise<void> {
+  const left = [...leftovers.byDigest.values()].flat().map((file) => file.path);
+  await Promise.all([...files.values(), ...left].map((path) => target.remove(path)));
+  const folders = [folder, ...leftovers.folders].sort((a, b) => b.length - a.length);
+  for (const each of folders) await target.removeFolder(each);
+}
+
+function inFlight(options: StageOptions, target: Target): number {
+  return options.concurrency === 'auto' ? filesInFlight(target.capabilities.roundTripMs) : options.concurrency;
+}
+
+/** How many bytes may lie in memory at once. More than all of it at once is let through alone. */
+class ByteBudget {
+  #free: number;
+  readonly #all: number;
+  #waiting: (() => void) | undefined;
+
+  constructor(bytes: number) {
+    this.#free = bytes;
+    this.#all = bytes;
+  }
+
+  /** For one caller at a time. */
+  async take(bytes: number): Promise<void> {
+    const needed = Math.min(bytes, this.#all);
+    while (this.#free < needed) {
+      await new Promise<void>((resolve) => {
+        this.#waiting = resolve;
+      });
+    }
+    this.#free -= bytes;
+  }
+
+  give(bytes: number): void {
+    this.#free += bytes;
+    this.#waiting?.();
+  }
+}

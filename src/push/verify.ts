@@ -1,0 +1,43 @@
+/**
+ * verify: compares the index of a target with what really lies there, and on request reads every file back.
+ */
+import { audit, type Finding, truthsOfFindings, wrongContent } from '../core/audit.js';
+import type { Entry } from '../core/snapshot.js';
+import type { TargetIndex } from '../core/target-index.js';
+import type { RemoteFile, Target } from '../targets/target.js';
+import type { IndexStore } from './index-store.js';
+import { digestOf, inParallel } from './survey.js';
+
+const READS_IN_FLIGHT = 32;
+
+/** How closely to look: at names, sizes and times, or at the content as well. */
+export type Depth = 'listing' | 'content';
+
+export interface VerifyOptions {
+  readonly depth: Depth;
+  readonly signal?: AbortSignal | undefined;
+  readonly onFile?: (entry: Entry) => void;
+}
+
+/** The findings, sorted by path. Paths that are pending are in no known state, and are not judged. */
+export async function verify(target: Target, index: TargetIndex, options: VerifyOptions): Promise<Finding[]> {
+  const listing: RemoteFile[] = [];
+  for await (const each of target.list(undefined)) listing.push(each);
+  const findings = audit(index, listing);
+  if (options.depth === 'listing') return findings;
+  const differing = new Set(findings.map((finding) => finding.path));
+  await inParallel(index.entries, READS_IN_FLIGHT, async (entry) => {
+    options.signal?.throwIfAborted();
+    if (differing.has(entry.path)) return;
+    const digest = await digestOf(target, entry.path);
+    if (digest !== entry.digest) findings.push(wrongContent(entry, digest));
+    options.onFile?.(entry);
+  });
+  return findings.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** Writes into the index what was found, so that a cycle sends what is missing or changed. Foreign files are no part of it. */
+export async function admit(store: IndexStore, index: TargetIndex, findings: readonly Finding[]): Promise<void> {
+  const truths = truthsOfFindings(findings);
+  if (truths.size > 0) await store.commit(index, truths);
+}

@@ -1,0 +1,141 @@
+/**
+ * sync: one cycle for one target, top to bottom. The same for one-shot, watch and daemon.
+ *
+ *   sources -> collect -> snapshot of STATIC_ROOT -> diff against the index -> plan -> push -> commit of the index
+ */
+import type { Outcome } from './core/apply.js';
+import { diff } from './core/diff.js';
+import { guard, type Limit } from './core/guard.js';
+import { type Deletion, makePlan, type Plan, type Step } from './core/plan.js';
+import type { RelPath } from './core/relpath.js';
+import { type Selection, select } from './core/select.js';
+import { type Entry, type Snapshot, totalBytes } from './core/snapshot.js';
+import type { TargetIndex } from './core/target-index.js';
+import type { Problem } from './errors.js';
+import type { StateFolder } from './fs/state.js';
+import { IndexStore, type Loaded } from './push/index-store.js';
+import { push } from './push/push.js';
+import { survey } from './push/survey.js';
+import { throttleTo } from './push/throttle.js';
+import type { Target } from './targets/target.js';
+
+/** A target and what it is to get. */
+export interface TargetJob extends Selection {
+  readonly name: string;
+  readonly url: string;
+  readonly open: () => Promise<Target>;
+  readonly folderMode: number;
+  readonly deletion: Deletion;
+  /** Undefined: no guard. */
+  readonly limit: Limit | undefined;
+  readonly cache: StateFolder;
+}
+
+export interface CycleOptions {
+  readonly site: string;
+  /** The absolute file that holds the content of a path. */
+  readonly fileOf: (path: RelPath) => string;
+  readonly act: 'push' | 'only-plan';
+  /** `distrust`: read back what lies on the target instead of believing its index. */
+  readonly distrust?: 'index' | undefined;
+  readonly foreign?: 'take-over' | undefined;
+  readonly concurrency: number | 'auto';
+  /** Bytes per second; undefined for no limit. */
+  readonly bandwidth: number | undefined;
+  readonly run: string;
+  readonly now: () => number;
+  readonly signal?: AbortSignal | undefined;
+  readonly onEvent?: ((event: CycleEvent) => void) | undefined;
+}
+
+/** What happens, for a face that shows it. */
+export type CycleEvent =
+  | { readonly kind: 'phase'; readonly target: string; readonly phase: Phase }
+  | { readonly kind: 'plan'; readonly target: string; readonly files: number; readonly bytes: number }
+  | { readonly kind: 'file'; readonly target: string; readonly bytes: number }
+  | { readonly kind: 'step'; readonly target: string; readonly step: Step }
+  | { readonly kind: 'warning'; readonly target: string; readonly text: string };
+
+export type Phase = 'connect' | 'survey' | 'stage' | 'publish' | 'commit';
+
+export interface CycleResult {
+  readonly plan: Plan;
+  readonly index: TargetIndex;
+  readonly outcomes: readonly Outcome[];
+  readonly unchanged: number;
+  readonly sentBytes: number;
+}
+
+/** Brings one target to the state of `snapshot`. The connection is made while the snapshot still is. */
+export async function syncTarget(
+  job: TargetJob,
+  snapshot: Promise<Snapshot>,
+  options: CycleOptions,
+): Promise<CycleResult> {
+  const tell = teller(job, options);
+  tell.phase('connect');
+  const target = await job.open();
+  try {
+    const store = new IndexStore(target, { ...options, cache: job.cache, onWarning: tell.warning });
+    const loaded = await store.load();
+    const wanted = select(await snapshot, job);
+    if (needsSurvey(loaded)) tell.phase('survey');
+    const index = await survey(target, trusted(loaded, options), wanted, options.site);
+    const plan = checked(makePlan(diff(index, wanted), job.deletion), index, wanted, job);
+    tell.plan(plan);
+    const unchanged = wanted.entries.length - plan.changes.filter((change) => change.kind !== 'removed').length;
+    if (options.act === 'only-plan') return { plan, index, outcomes: [], unchanged, sentBytes: 0 };
+    if (plan.changes.length === 0) {
+      return { plan, index: await record(store, loaded, index), outcomes: [], unchanged, sentBytes: 0 };
+    }
+    const pushed = await push(plan, index, store, target, {
+      ...options,
+      folderMode: job.folderMode,
+      throttle: throttleTo(options.bandwidth),
+      onPhase: tell.phase,
+      onFile: (entry) => tell.file(entry),
+      onStep: tell.step,
+    });
+    return { plan, unchanged, ...pushed };
+  } finally {
+    await target.close();
+  }
+}
+
+/** The trouble of a push. */
+export function problemsOf(outcomes: readonly Outcome[]): Problem[] {
+  return outcomes.flatMap((outcome) => (outcome.kind === 'done' ? [] : [outcome.problem]));
+}
+
+function trusted(loaded: Loaded, { distrust }: CycleOptions): Loaded {
+  return distrust === undefined ? loaded : { kind: 'damaged', reason: 'it is to be made anew' };
+}
+
+function needsSurvey(loaded: Loaded): boolean {
+  return loaded.kind !== 'index' || loaded.index.pending.size > 0;
+}
+
+function checked(plan: Plan, index: TargetIndex, wanted: Snapshot, job: TargetJob): Plan {
+  return job.limit === undefined ? plan : guard(plan, index, wanted, job.limit);
+}
+
+/** Nothing was to do, but an index was made anew or pending paths were settled: the next run need not do it again. */
+async function record(store: IndexStore, loaded: Loaded, index: TargetIndex): Promise<TargetIndex> {
+  const isRecorded = loaded.kind === 'index' && loaded.index.pending.size === index.pending.size;
+  return isRecorded ? index : store.commit(index, new Map());
+}
+
+function teller({ name }: TargetJob, { onEvent }: CycleOptions) {
+  return {
+    phase: (phase: Phase) => onEvent?.({ kind: 'phase', target: name, phase }),
+    warning: (text: string) => onEvent?.({ kind: 'warning', target: name, text }),
+    file: (entry: Entry) => onEvent?.({ kind: 'file', target: name, bytes: entry.size }),
+    step: (step: Step) => onEvent?.({ kind: 'step', target: name, step }),
+    plan: (plan: Plan) => {
+      const entries = plan.changes.flatMap((change) =>
+        change.kind === 'added' || change.kind === 'modified' ? [change.entry] : [],
+      );
+      onEvent?.({ kind: 'plan', target: name, files: plan.changes.length, bytes: totalBytes(entries) });
+    },
+  };
+}

@@ -1,0 +1,214 @@
+/**
+ * A target in a folder of this machine (`file://`).
+ */
+import { constants, createReadStream, type Stats } from 'node:fs';
+import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CONTROL, isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
+import { TargetError, type TargetErrorKind } from '../errors.js';
+import type { Body, Capabilities, FileMeta, RemoteFile, Target } from './target.js';
+
+const CHUNK_BYTES = 256 * 1024;
+
+export interface LocalSettings {
+  /** For messages. */
+  readonly url: string;
+  /** The published tree; absolute. Made if it is missing and the folder above it is there. */
+  readonly root: string;
+  /** The control area; absolute, on the same file system. Made when it is first written to. */
+  readonly control: string;
+}
+
+export async function openLocal(settings: LocalSettings): Promise<Target> {
+  await mkdir(settings.root).catch(ignore('EEXIST', settings.root));
+  const root = await stat(settings.root).catch(fail('use', settings.root));
+  if (!root.isDirectory()) throw new TargetError('not-a-directory', `cannot use ${settings.root}: it is not a folder`);
+  await requireSameDevice(settings, root.dev);
+  return new LocalTarget(settings);
+}
+
+class LocalTarget implements Target {
+  readonly url: string;
+  readonly capabilities: Capabilities = { atomicReplace: true, storesMtime: true, roundTripMs: 0 };
+  readonly #settings: LocalSettings;
+
+  constructor(settings: LocalSettings) {
+    this.url = settings.url;
+    this.#settings = settings;
+  }
+
+  async *list(folder: RelPath | undefined): AsyncIterable<RemoteFile> {
+    const waiting = [folder];
+    while (waiting.length > 0) {
+      for (const file of await this.#listOne(waiting.pop())) {
+        if (file.kind === 'folder') waiting.push(file.path);
+        yield file;
+      }
+    }
+  }
+
+  async stat(path: RelPath): Promise<RemoteFile | undefined> {
+    const stats = await lstat(this.#at(path)).catch(ignore('ENOENT', path));
+    return stats === undefined ? undefined : remoteFile(path, stats);
+  }
+
+  async *read(path: RelPath): AsyncIterable<Uint8Array> {
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    const handle = await open(this.#at(path), flags).catch(fail('read', path));
+    try {
+      yield* createReadStream('', { fd: handle, autoClose: false, highWaterMark: CHUNK_BYTES });
+    } catch (error) {
+      throw targetError('read', path, error);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async write(path: RelPath, body: Body, meta: FileMeta): Promise<void> {
+    const at = this.#at(path);
+    const handle = await open(at, 'w', 0o600).catch(fail('write', path));
+    try {
+      const written = await pour(body(), handle, path);
+      if (written !== meta.size)
+        throw new TargetError('failed', `cannot write ${path}: ${written} bytes instead of ${meta.size}`);
+      await handle.chmod(meta.mode);
+      await handle.utimes(meta.mtime, meta.mtime);
+    } catch (error) {
+      await rm(at, { force: true });
+      throw isSystemError(error) ? targetError('write', path, error) : error;
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async append(path: RelPath, offset: number, bytes: Uint8Array): Promise<void> {
+    const flags = constants.O_WRONLY | constants.O_CREAT;
+    const handle = await open(this.#at(path), flags, 0o600).catch(fail('write', path));
+    try {
+      await handle.write(bytes, 0, bytes.length, offset);
+    } catch (error) {
+      throw targetError('write', path, error);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async rename(from: RelPath, to: RelPath): Promise<void> {
+    await rename(this.#at(from), this.#at(to)).catch(fail('publish', to));
+  }
+
+  async chmod(path: RelPath, mode: number): Promise<void> {
+    await chmod(this.#at(path), mode).catch(fail('change the mode of', path));
+  }
+
+  async makeFolder(path: RelPath, mode: number): Promise<void> {
+    const at = this.#at(path);
+    try {
+      await mkdir(at);
+      await chmod(at, mode);
+    } catch (error) {
+      if (!isSystemError(error) || error.code !== 'EEXIST') throw targetError('make the folder', path, error);
+      const there = await lstat(at);
+      if (!there.isDirectory()) throw obstructed(path, there);
+    }
+  }
+
+  async remove(path: RelPath): Promise<void> {
+    await unlink(this.#at(path)).catch(ignore('ENOENT', path));
+  }
+
+  async removeFolder(path: RelPath): Promise<boolean> {
+    try {
+      await rmdir(this.#at(path));
+      return true;
+    } catch (error) {
+      if (isSystemError(error) && error.code === 'ENOENT') return true;
+      if (isSystemError(error) && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST')) return false;
+      throw targetError('remove the folder', path, error);
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  async #listOne(folder: RelPath | undefined): Promise<RemoteFile[]> {
+    const names = await readdir(this.#at(folder)).catch(ignore('ENOENT', folder ?? '.'));
+    const found: RemoteFile[] = [];
+    for (const name of names ?? []) {
+      const path = parseRelPath(folder === undefined ? name : `${folder}/${name}`);
+      if (path === undefined || path === CONTROL) continue;
+      const file = await this.stat(path);
+      if (file !== undefined) found.push(file);
+    }
+    return found;
+  }
+
+  #at(path: RelPath | undefined): string {
+    if (path === undefined) return this.#settings.root;
+    if (!isWithin(path, CONTROL)) return join(this.#settings.root, path);
+    return join(this.#settings.control, path.slice(CONTROL.length));
+  }
+}
+
+async function requireSameDevice(settings: LocalSettings, dev: number): Promise<void> {
+  const control = await lstat(settings.control).catch(ignore('ENOENT', settings.control));
+  if (control === undefined || control.dev === dev) return;
+  throw new TargetError(
+    'unsupported',
+    `cannot use ${settings.control} as the control folder of ${settings.root}: it is on another file system, so nothing could be renamed into place; choose a path beside the target`,
+  );
+}
+
+async function pour(content: ReturnType<Body>, handle: FileHandle, path: RelPath): Promise<number> {
+  let written = 0;
+  for await (const piece of content instanceof Uint8Array ? [content] : content) {
+    await handle.writeFile(piece).catch(fail('write', path));
+    written += piece.length;
+  }
+  return written;
+}
+
+function remoteFile(path: RelPath, stats: Stats): RemoteFile {
+  const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : stats.isSymbolicLink() ? 'link' : 'other';
+  return { path, kind, size: stats.size, mtime: Math.floor(stats.mtimeMs / 1000), mode: stats.mode & 0o7777 };
+}
+
+function obstructed(path: RelPath, there: Stats): TargetError {
+  const what = there.isSymbolicLink() ? 'a symbolic link' : 'a file';
+  return new TargetError('not-a-directory', `cannot make the folder ${path}: ${what} is there`);
+}
+
+const KINDS: Readonly<Record<string, TargetErrorKind>> = {
+  ENOENT: 'not-found',
+  EEXIST: 'exists',
+  ENOTDIR: 'not-a-directory',
+  EISDIR: 'not-a-file',
+  ENOTEMPTY: 'not-empty',
+  EACCES: 'denied',
+  EPERM: 'denied',
+  ENOSPC: 'no-space',
+  EDQUOT: 'no-space',
+  EROFS: 'read-only',
+};
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
+}
+
+function targetError(verb: string, path: string, error: unknown): unknown {
+  if (!isSystemError(error)) return error;
+  const kind = KINDS[error.code ?? ''] ?? 'failed';
+  return new TargetError(kind, `cannot ${verb} ${path}: ${error.message}`, { cause: error });
+}
+
+function fail(verb: string, path: string): (error: unknown) => never {
+  return (error) => {
+    throw targetError(verb, path, error);
+  };
+}
+
+function ignore(code: string, path: string): (error: unknown) => undefined {
+  return (error) => {
+    if (isSystemError(error) && error.code === code) return undefined;
+    throw targetError('use', path, error);
+  };
+}

@@ -1,0 +1,364 @@
+/**
+ * A target reached by plain SFTP: no shell, nothing installed on the server.
+ *
+ * A file costs two round trips: open, then its writes, its times and its close sent back to back. Files go over
+ * several channels of one connection, since a channel carries at most its window in one round trip.
+ */
+import type { FileEntry, Stats } from 'ssh2';
+import { CONTROL, isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
+import { TargetError } from '../errors.js';
+import { OPEN, SftpChannel } from './sftp-channel.js';
+import type { SshConnection } from './ssh.js';
+import type { Body, Capabilities, FileMeta, RemoteFile, Target } from './target.js';
+
+const NEAR_CHANNELS = 2; // measured on loopback: two keep both sides busy, four are no faster
+const FAR_CHANNELS = 4; // of the 10 that OpenSSH allows on a connection (MaxSessions)
+const FAR_MS = 5;
+const CHUNK_BYTES = 64 * 1024;
+const FILE_WINDOW = 64; // chunks of one file in flight: 4 MiB, twice what a channel's window holds
+const LISTINGS_IN_FLIGHT = 32;
+const ROOT_MODE = 0o755; // a web server is to read it
+const S_IFMT = 0o170000;
+
+export interface SftpSettings {
+  /** For messages. */
+  readonly url: string;
+  /** The published tree on the server: absolute, or relative to the login folder. */
+  readonly root: string;
+  /** The control area on the server, likewise. */
+  readonly control: string;
+}
+
+/** A target over `connection`, which it closes with itself. The root is made if the folder above it is there. */
+export async function openSftp(connection: SshConnection, settings: SftpSettings): Promise<Target> {
+  const first = new SftpChannel(connection.channel);
+  const started = performance.now();
+  const root = await first.stat(settings.root).catch((error: unknown) => makeRoot(first, settings.root, error));
+  const roundTripMs = performance.now() - started;
+  if (!root.isDirectory()) throw new TargetError('not-a-directory', `cannot use ${settings.url}: it is not a folder`);
+  return new SftpTarget(connection, first, settings, roundTripMs);
+}
+
+async function makeRoot(channel: SftpChannel, root: string, error: unknown): Promise<Stats> {
+  if (!(error instanceof TargetError) || error.kind !== 'not-found') throw error;
+  await channel.makeFolder(root, ROOT_MODE).catch((cause: unknown) => {
+    if (!(cause instanceof TargetError) || cause.kind === 'unreachable') throw cause;
+    throw new TargetError(
+      cause.kind,
+      `cannot make ${root} on the server: ${cause.kind === 'not-found' ? 'the folder above it is missing' : 'the account may not'}; make it there, or correct the path in the URL`,
+      { cause },
+    );
+  });
+  return channel.stat(root);
+}
+
+class SftpTarget implements Target {
+  readonly url: string;
+  readonly capabilities: Capabilities;
+  readonly #connection: SshConnection;
+  readonly #settings: SftpSettings;
+  readonly #first: SftpChannel;
+  readonly #channels: SftpChannel[];
+  #next = 0;
+  #more: Promise<void> | undefined;
+
+  constructor(connection: SshConnection, first: SftpChannel, settings: SftpSettings, roundTripMs: number) {
+    this.url = settings.url;
+    this.#connection = connection;
+    this.#settings = settings;
+    this.#first = first;
+    this.#channels = [first];
+    this.capabilities = { atomicReplace: true, storesMtime: true, roundTripMs };
+  }
+
+  async *list(folder: RelPath | undefined): AsyncIterable<RemoteFile> {
+    let level = [folder];
+    while (level.length > 0) {
+      const batch = level.splice(0, LISTINGS_IN_FLIGHT);
+      const found = (await Promise.all(batch.map((each) => this.#listOne(each)))).flat();
+      yield* found;
+      level = level.concat(found.filter((file) => file.kind === 'folder').map((file) => file.path));
+    }
+  }
+
+  async stat(path: RelPath): Promise<RemoteFile | undefined> {
+    const stats = await this.#first.lstat(this.#at(path));
+    return stats === undefined ? undefined : remoteFile(path, stats);
+  }
+
+  async *read(path: RelPath): AsyncIterable<Uint8Array> {
+    const channel = this.#first;
+    const handle = await channel.open(this.#at(path), OPEN.read);
+    try {
+      yield* readAhead(channel, handle);
+    } finally {
+      await channel.close(handle);
+    }
+  }
+
+  async write(path: RelPath, body: Body, meta: FileMeta): Promise<void> {
+    const channel = this.#channel();
+    const at = this.#at(path);
+    const handle = await this.#explained(meta.size, at, channel.open(at, OPEN.write | OPEN.create | OPEN.truncate));
+    try {
+      await this.#explained(meta.size, at, fill(channel, handle, body, meta, path));
+    } catch (error) {
+      // Best effort: what stays in the control area is found and removed by the next run.
+      await channel.remove(at).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async append(path: RelPath, offset: number, bytes: Uint8Array): Promise<void> {
+    const at = this.#at(path);
+    const handle = await this.#explained(bytes.length, at, this.#first.open(at, OPEN.write | OPEN.create));
+    const requests: Promise<void>[] = [];
+    for (let done = 0; done < bytes.length; done += this.#first.maxWrite) {
+      requests.push(this.#first.write(handle, bytes.subarray(done, done + this.#first.maxWrite), offset + done));
+    }
+    await this.#explained(bytes.length, at, together([...requests, this.#first.close(handle)]));
+  }
+
+  async rename(from: RelPath, to: RelPath): Promise<void> {
+    const destination = this.#at(to);
+    await this.#explained(0, destination, this.#renameOver(this.#at(from), destination));
+  }
+
+  async chmod(path: RelPath, mode: number): Promise<void> {
+    await this.#first.chmod(this.#at(path), mode);
+  }
+
+  async makeFolder(path: RelPath, mode: number): Promise<void> {
+    const at = this.#at(path);
+    // One round trip for both: the server answers in order, and the look tells a folder from what may stand there.
+    const [made, there] = await Promise.allSettled([this.#first.makeFolder(at, mode), this.#first.lstat(at)]);
+    if (there.status === 'rejected') throw there.reason;
+    if (there.value === undefined) throw made.status === 'rejected' ? made.reason : vanished(path);
+    if (!there.value.isDirectory()) throw obstructed(path, there.value);
+    const isNew = made.status === 'fulfilled';
+    if (isNew && (there.value.mode & 0o7777) !== mode) await this.#first.chmod(at, mode);
+  }
+
+  async remove(path: RelPath): Promise<void> {
+    const at = this.#at(path);
+    try {
+      await this.#channel().remove(at);
+    } catch (error) {
+      if (error instanceof TargetError && error.kind === 'not-found') return;
+      throw await this.#explain(error, at, 0);
+    }
+  }
+
+  async removeFolder(path: RelPath): Promise<boolean> {
+    try {
+      await this.#first.removeFolder(this.#at(path));
+      return true;
+    } catch (error) {
+      if (!(error instanceof TargetError)) throw error;
+      if (error.kind === 'not-found') return true;
+      // SFTP version 3 has no status for a folder that is not empty.
+      if (error.kind === 'failed') return false;
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#more;
+    await this.#connection.close();
+  }
+
+  async #renameOver(from: string, to: string): Promise<void> {
+    const channel = this.#channel();
+    try {
+      await channel.posixRename(from, to);
+    } catch (error) {
+      if (!(error instanceof TargetError) || error.kind !== 'unsupported') throw error;
+      await this.#renameToFreeName(channel, from, to);
+    }
+  }
+
+  /** A server without posix-rename: new names are fine, but no file can be replaced without a moment of its absence. */
+  async #renameToFreeName(channel: SftpChannel, from: string, to: string): Promise<void> {
+    if ((await channel.lstat(to)) === undefined) return channel.plainRename(from, to);
+    throw new TargetError(
+      'unsupported',
+      `cannot replace ${to}: the server offers no posix-rename@openssh.com, without which readers would find the file missing for a moment`,
+    );
+  }
+
+  /** The channel whose turn it is. The first transfer asks for more of them, and does not wait. */
+  #channel(): SftpChannel {
+    this.#more ??= this.#openMore();
+    this.#next = (this.#next + 1) % this.#channels.length;
+    return this.#channels[this.#next] ?? this.#first;
+  }
+
+  async #openMore(): Promise<void> {
+    const wanted = this.capabilities.roundTripMs < FAR_MS ? NEAR_CHANNELS : FAR_CHANNELS;
+    const opening = Array.from({ length: wanted - 1 }, async () => {
+      // A server with a small MaxSessions refuses; the channels that are there do the work.
+      const raw = await this.#connection.openChannel().catch(() => undefined);
+      if (raw !== undefined) this.#channels.push(new SftpChannel(raw));
+    });
+    await Promise.all(opening);
+  }
+
+  async #listOne(folder: RelPath | undefined): Promise<RemoteFile[]> {
+    const entries = await this.#first.list(this.#at(folder)).catch((error: unknown) => {
+      if (error instanceof TargetError && error.kind === 'not-found') return [];
+      throw error;
+    });
+    return entries.flatMap((entry) => remoteEntry(folder, entry));
+  }
+
+  async #explained<T>(bytes: number, at: string, request: Promise<T>): Promise<T> {
+    try {
+      return await request;
+    } catch (error) {
+      throw await this.#explain(error, at, bytes);
+    }
+  }
+
+  /** Most causes arrive as the status "Failure". A look at the place and at the file system names the cause. */
+  async #explain(error: unknown, at: string, bytes: number): Promise<unknown> {
+    if (!(error instanceof TargetError) || error.kind !== 'failed') return error;
+    const [there, space] = await Promise.all([
+      this.#first.lstat(at).catch(() => undefined),
+      this.#first.space(this.#settings.root),
+    ]);
+    if (there?.isDirectory())
+      return new TargetError('not-a-file', `cannot replace ${at}: a folder is there`, { cause: error });
+    if (space?.readOnly)
+      return new TargetError('read-only', `cannot write ${at}: the file system is read-only`, { cause: error });
+    if (space !== undefined && (space.freeBytes <= bytes || space.freeFiles === 0)) {
+      const what = space.freeFiles === 0 ? 'no inode is free' : `${space.freeBytes} bytes are free`;
+      return new TargetError('no-space', `cannot write ${at}: no space left on the server (${what})`, { cause: error });
+    }
+    return error;
+  }
+
+  #at(path: RelPath | undefined): string {
+    if (path === undefined) return this.#settings.root;
+    if (!isWithin(path, CONTROL)) return `${this.#settings.root}/${path}`;
+    return this.#settings.control + path.slice(CONTROL.length);
+  }
+}
+
+async function fill(channel: SftpChannel, handle: Buffer, body: Body, meta: FileMeta, path: RelPath): Promise<void> {
+  let content: ReturnType<Body>;
+  try {
+    content = body();
+    if (content instanceof Uint8Array) requireSize(content.length, meta, path);
+  } catch (error) {
+    await channel.close(handle);
+    throw error;
+  }
+  if (content instanceof Uint8Array) {
+    await together([...writesOf(channel, handle, content, 0), channel.setStat(handle, meta), channel.close(handle)]);
+  } else {
+    await pour(channel, handle, content, meta, path);
+  }
+}
+
+/** A long file: chunks as the window allows. Its times are set only when all of it is known to be there. */
+async function pour(
+  channel: SftpChannel,
+  handle: Buffer,
+  content: AsyncIterable<Uint8Array>,
+  meta: FileMeta,
+  path: RelPath,
+): Promise<void> {
+  const inFlight = new Set<Promise<void>>();
+  let failure: { readonly error: unknown } | undefined;
+  let position = 0;
+  try {
+    for await (const piece of content) {
+      for (const request of writesOf(channel, handle, piece, position)) {
+        const settled = request
+          .catch((error: unknown) => void (failure ??= { error }))
+          .finally(() => inFlight.delete(settled));
+        inFlight.add(settled);
+      }
+      position += piece.length;
+      while (inFlight.size >= FILE_WINDOW) await Promise.race(inFlight);
+      if (failure !== undefined) break;
+    }
+    await Promise.all(inFlight);
+    if (failure !== undefined) throw failure.error;
+    requireSize(position, meta, path);
+    await channel.setStat(handle, meta);
+  } finally {
+    await Promise.all(inFlight);
+    await channel.close(handle);
+  }
+}
+
+function writesOf(channel: SftpChannel, handle: Buffer, bytes: Uint8Array, position: number): Promise<void>[] {
+  const size = Math.min(channel.maxWrite, CHUNK_BYTES);
+  const requests: Promise<void>[] = [];
+  for (let done = 0; done < bytes.length; done += size) {
+    requests.push(channel.write(handle, bytes.subarray(done, done + size), position + done));
+  }
+  return requests;
+}
+
+function requireSize(size: number, meta: FileMeta, path: RelPath): void {
+  if (size !== meta.size)
+    throw new TargetError('failed', `cannot write ${path}: ${size} bytes instead of ${meta.size}`);
+}
+
+/** Waits for all, then throws the first failure: nothing is under way any more when the caller goes on. */
+async function together(requests: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(requests);
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
+
+/** The content in order, with reads on their way ahead of it: one at first, then twice as many each time. */
+async function* readAhead(channel: SftpChannel, handle: Buffer): AsyncIterable<Uint8Array> {
+  let position = 0;
+  for (let window = 1; ; window = Math.min(window * 2, FILE_WINDOW)) {
+    const reads = Array.from({ length: window }, async (_, i) => {
+      const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+      return buffer.subarray(0, await channel.read(handle, buffer, position + i * CHUNK_BYTES));
+    });
+    for (const piece of await Promise.all(reads)) {
+      if (piece.length > 0) yield piece;
+      if (piece.length < CHUNK_BYTES) return;
+    }
+    position += window * CHUNK_BYTES;
+  }
+}
+
+function remoteEntry(folder: RelPath | undefined, entry: FileEntry): RemoteFile[] {
+  const path = parseRelPath(folder === undefined ? entry.filename : `${folder}/${entry.filename}`);
+  const isOneName = !entry.filename.includes('/');
+  if (path === undefined || !isOneName || path === CONTROL) return [];
+  return [remoteFile(path, entry.attrs)];
+}
+
+function remoteFile(path: RelPath, stats: Pick<Stats, 'mode' | 'size' | 'mtime'>): RemoteFile {
+  return { path, kind: kindOf(stats.mode), size: stats.size, mtime: stats.mtime, mode: stats.mode & 0o7777 };
+}
+
+function kindOf(mode: number): RemoteFile['kind'] {
+  switch (mode & S_IFMT) {
+    case 0o100000:
+      return 'file';
+    case 0o040000:
+      return 'folder';
+    case 0o120000:
+      return 'link';
+    default:
+      return 'other';
+  }
+}
+
+function obstructed(path: RelPath, there: Stats): TargetError {
+  const what = there.isSymbolicLink() ? 'a symbolic link' : 'a file';
+  return new TargetError('not-a-directory', `cannot make the folder ${path}: ${what} is there`);
+}
+
+function vanished(path: RelPath): TargetError {
+  return new TargetError('failed', `cannot make the folder ${path}: it was removed at once`);
+}

@@ -1,0 +1,354 @@
+/**
+ * SshConnection: one SSH connection to a server that offers SFTP, and everything that must be right before it is one:
+ * which host is meant, how it is reached, whether it is the right one, and who we are to it.
+ *
+ * Here alone is known how the two SSH libraries are put together. ssh2-sftp-client keeps the session; its client opens
+ * further channels on the same connection. Every failure leaves as a TargetError that says what the user can do.
+ */
+import { once } from 'node:events';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import ssh2, { type Client, type ConnectConfig, type SFTPWrapper } from 'ssh2';
+import SftpClient from 'ssh2-sftp-client';
+import { ConfigError, PushstaticError, reasonOf, TargetError } from '../errors.js';
+import { hostKeyPolicy } from './host-key.js';
+import { findCredentials } from './ssh-auth.js';
+import { type HostSettings, resolveHost } from './ssh-config.js';
+import { Handshake, unreachable } from './ssh-handshake.js';
+import { connected, openSocket } from './ssh-socket.js';
+
+const TIMEOUT_MS = 20_000; // for the TCP connection, and again for the login
+const KEEPALIVE_MS = 15_000;
+const KEEPALIVE_TRIES = 4; // so a connection that died silently is noticed within about a minute
+const CLOSE_MS = 2000; // how long a server may take to say goodbye
+const MAX_HOPS = 8; // more of them are a circle in ssh_config
+
+/** Counter mode last: it needs a second pass for the checksum, which ciphers with a built-in one do not. */
+const COUNTER_MODE = ['aes128-ctr', 'aes192-ctr', 'aes256-ctr'] as const;
+const CIPHERS = { remove: [...COUNTER_MODE], prepend: [], append: [...COUNTER_MODE] };
+
+export interface SshSettings {
+  /** A name, an address, or a Host of ssh_config. */
+  readonly host: string;
+  readonly port?: number | undefined;
+  readonly user?: string | undefined;
+  readonly identityFile?: string | undefined;
+  readonly password?: string | undefined;
+  readonly passphrase?: string | undefined;
+  /** A known_hosts file; default: those of ssh_config, else the usual ones. */
+  readonly knownHosts?: string | undefined;
+  /** 'SHA256:…': the one host key to trust. Counts more than any known_hosts file. */
+  readonly hostKey?: string | undefined;
+  /** The path of an ssh_config; false for none, undefined for ~/.ssh/config. */
+  readonly sshConfig?: string | false | undefined;
+}
+
+export interface SshOptions {
+  readonly env: NodeJS.ProcessEnv;
+  /** Ends the attempt, and later the connection. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onWarning?: ((text: string) => void) | undefined;
+  /** How long the TCP connection may take, and again the login, in milliseconds. */
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface SshConnection {
+  /** For messages: `user@host`, with the port if it is not 22. */
+  readonly host: string;
+  readonly session: SftpClient;
+  /** The channel that the session uses. */
+  readonly channel: SFTPWrapper;
+  /** Opens a further SFTP channel. Servers allow about ten; one too many is a TargetError 'failed'. */
+  openChannel(): Promise<SFTPWrapper>;
+  /** Calls `listener` once when the connection has ended: without an error if `close` ended it. */
+  onClose(listener: (error?: TargetError) => void): void;
+  close(): Promise<void>;
+}
+
+/** Throws a ConfigError for settings that cannot be, else a TargetError: 'unreachable', 'host-key', 'auth', … */
+export async function connectSsh(settings: SshSettings, options: SshOptions): Promise<SshConnection> {
+  const attempt = new Attempt(settings, options);
+  try {
+    return await attempt.connect();
+  } catch (error) {
+    attempt.cleanUp();
+    const { signal } = options;
+    if (signal?.aborted === true) throw new TargetError('failed', interrupted(settings.host), { cause: signal.reason });
+    if (error instanceof PushstaticError) throw error;
+    throw new TargetError('failed', `cannot connect to ${settings.host}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** A host on the way, or at its end. `label` is for messages. */
+interface Peer {
+  readonly label: string;
+  readonly resolved: HostSettings;
+  readonly settings: SshSettings;
+}
+
+/** The work of connecting: opens one thing after another, and remembers them to be closed in the reverse order. */
+class Attempt {
+  readonly #settings: SshSettings;
+  readonly #options: SshOptions;
+  readonly #home: string;
+  readonly #timeoutMs: number;
+  readonly #cleanUps: (() => void)[] = [];
+  #isOver = false;
+
+  constructor(settings: SshSettings, options: SshOptions) {
+    this.#settings = settings;
+    this.#options = options;
+    this.#home = options.env['HOME'] || homedir();
+    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+  }
+
+  async connect(): Promise<SshConnection> {
+    const { signal } = this.#options;
+    signal?.throwIfAborted();
+    if (signal !== undefined) this.#cleanUpOnAbort(signal);
+    const peer = await this.#resolve(this.#settings);
+    const session = new SftpClient('pushstatic', {}); // without callbacks of its own it writes to the console
+    const client = clientOf(session);
+    const channel = await this.#logIn(peer, client, peer.resolved.proxyJump, 0, (config) => session.connect(config));
+    return new Connection({ host: peer.label, session, client, channel, signal, cleanUp: () => this.cleanUp() });
+  }
+
+  /** Closes everything that is open, and whatever would be opened after it. */
+  cleanUp(): void {
+    this.#isOver = true;
+    for (let cleanUp = this.#cleanUps.pop(); cleanUp !== undefined; cleanUp = this.#cleanUps.pop()) cleanUp();
+  }
+
+  #keep(cleanUp: () => void): void {
+    if (this.#isOver) cleanUp();
+    else this.#cleanUps.push(cleanUp);
+  }
+
+  #cleanUpOnAbort(signal: AbortSignal): void {
+    const onAbort = () => this.cleanUp();
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#keep(() => signal.removeEventListener('abort', onAbort));
+  }
+
+  async #resolve(settings: SshSettings): Promise<Peer> {
+    const { host, port, user, sshConfig } = settings;
+    const { env, signal } = this.#options;
+    const file = sshConfig === false ? undefined : (sshConfig ?? join(this.#home, '.ssh', 'config'));
+    const resolved = await resolveHost({ host, port, user, file, env, signal });
+    if (resolved.proxyCommand !== undefined) {
+      throw new ConfigError(`cannot connect to ${host}: ProxyCommand in ${file} is not supported; use ProxyJump`);
+    }
+    return { label: labelOf(host, resolved), resolved, settings };
+  }
+
+  /** Connects `client` to `peer` by `start`, over the hosts of `jumps`. Whatever the way, a peer proves who it is. */
+  async #logIn<T>(
+    peer: Peer,
+    client: Client,
+    jumps: string | undefined,
+    depth: number,
+    start: (config: ConnectConfig) => Promise<T>,
+  ): Promise<T> {
+    const { resolved, settings } = peer;
+    const login = await findCredentials({
+      resolved,
+      home: this.#home,
+      identityFile: settings.identityFile,
+      passphrase: settings.passphrase,
+      password: settings.password,
+      timeoutMs: this.#timeoutMs,
+      onWarning: this.#options.onWarning ?? (() => undefined),
+    });
+    const policy = await hostKeyPolicy({
+      host: resolved.hostname,
+      port: resolved.port,
+      label: peer.label,
+      pinned: settings.hostKey,
+      files: this.#knownHostsFiles(peer),
+    });
+    const sock = await this.#reach(peer, jumps, depth);
+    this.#keep(() => client.destroy());
+    const handshake = new Handshake(peer.label, client, login, this.#timeoutMs);
+    return handshake.run(() =>
+      start({
+        sock,
+        username: resolved.user,
+        readyTimeout: 0, // the handshake's own covers the opening of the channel, too
+        keepaliveInterval: KEEPALIVE_MS,
+        keepaliveCountMax: KEEPALIVE_TRIES,
+        algorithms: { serverHostKey: policy.algorithms, cipher: CIPHERS },
+        hostVerifier: (key: Buffer) => handshake.accepts(policy.check(key)),
+        authHandler: (accepted) => login.next(accepted),
+      }),
+    );
+  }
+
+  /** A stream to the peer: a socket, or a channel forwarded by the last of the hosts to jump over. */
+  async #reach(peer: Peer, jumps: string | undefined, depth: number): Promise<Duplex> {
+    if (jumps === undefined) return this.#openSocket(peer);
+    if (depth === MAX_HOPS) throw new ConfigError(`cannot connect to ${peer.label}: ProxyJump goes in a circle`);
+    const before = jumps.split(',');
+    const last = before.pop() ?? '';
+    const hop = await this.#resolveHop(last, peer.settings);
+    const client = new ssh2.Client();
+    // `Host *` with a ProxyJump means the jump host, too, which is not to be reached through itself.
+    const configured = hop.resolved.proxyJump === last ? undefined : hop.resolved.proxyJump;
+    const earlier = before.length > 0 ? before.join(',') : configured;
+    await this.#logIn(hop, client, earlier, depth + 1, async (config) => {
+      client.connect(config);
+      await once(client, 'ready');
+    });
+    return forward(client, hop, peer);
+  }
+
+  /**
+   * A jump host gets no password and no pinned key: they are the target's. It gets the target's key where ssh_config
+   * names none for it, which gives nothing away.
+   */
+  async #resolveHop(jump: string, target: SshSettings): Promise<Peer> {
+    const { identityFile, passphrase, knownHosts, sshConfig } = target;
+    const hop = await this.#resolve({ ...parseJump(jump), passphrase, knownHosts, sshConfig });
+    return hop.resolved.identityFiles === undefined ? { ...hop, settings: { ...hop.settings, identityFile } } : hop;
+  }
+
+  async #openSocket({ resolved, label }: Peer): Promise<Duplex> {
+    const socket = openSocket(resolved);
+    this.#keep(() => socket.destroy());
+    await connected(socket, resolved, { label, timeoutMs: this.#timeoutMs, signal: this.#options.signal });
+    return socket;
+  }
+
+  #knownHostsFiles({ settings, resolved }: Peer): string[] {
+    const usual = [join(this.#home, '.ssh', 'known_hosts'), join(this.#home, '.ssh', 'known_hosts2')];
+    const own = settings.knownHosts === undefined ? (resolved.userKnownHostsFiles ?? usual) : [settings.knownHosts];
+    return [...own, '/etc/ssh/ssh_known_hosts'];
+  }
+}
+
+interface ConnectionParts {
+  readonly host: string;
+  readonly session: SftpClient;
+  readonly client: Client;
+  readonly channel: SFTPWrapper;
+  readonly signal: AbortSignal | undefined;
+  /** Cuts whatever is still open on the way to the host. */
+  readonly cleanUp: () => void;
+}
+
+class Connection implements SshConnection {
+  readonly host: string;
+  readonly session: SftpClient;
+  readonly channel: SFTPWrapper;
+  readonly #client: Client;
+  readonly #signal: AbortSignal | undefined;
+  readonly #cleanUp: () => void;
+  readonly #ended: Promise<void>;
+  readonly #listeners: ((error?: TargetError) => void)[] = [];
+  #isClosing = false;
+  #end: { readonly error: TargetError | undefined } | undefined;
+  #cause: Error | undefined;
+
+  constructor(parts: ConnectionParts) {
+    const { host, session, client, channel, signal, cleanUp } = parts;
+    this.host = host;
+    this.session = session;
+    this.channel = channel;
+    this.#client = client;
+    this.#signal = signal;
+    this.#cleanUp = cleanUp;
+    this.#guard(channel);
+    client.on('error', (error) => (this.#cause ??= error));
+    this.#ended = new Promise((resolve) => {
+      client.once('close', () => {
+        this.#announceEnd();
+        cleanUp();
+        resolve();
+      });
+    });
+  }
+
+  openChannel(): Promise<SFTPWrapper> {
+    return new Promise((resolve, reject) => {
+      if (this.#end !== undefined) return reject(this.#lost());
+      try {
+        this.#client.sftp((error, channel) => {
+          if (error === undefined) return resolve(this.#guard(channel));
+          const reason = `cannot open another SFTP channel on ${this.host}: ${error.message}`;
+          reject(this.#end === undefined ? new TargetError('failed', reason, { cause: error }) : this.#lost());
+        });
+      } catch (error) {
+        reject(this.#lost(error)); // the library throws where the socket is gone and the event still to come
+      }
+    });
+  }
+
+  onClose(listener: (error?: TargetError) => void): void {
+    if (this.#end === undefined) this.#listeners.push(listener);
+    else listener(this.#end.error);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#client.end();
+    const timer = setTimeout(this.#cleanUp, CLOSE_MS);
+    await this.#ended;
+    clearTimeout(timer);
+  }
+
+  /** A channel that breaks the protocol ends the connection: nothing on it can be believed any more. */
+  #guard(channel: SFTPWrapper): SFTPWrapper {
+    return channel.on('error', (error: Error) => {
+      this.#cause ??= error;
+      this.#cleanUp();
+    });
+  }
+
+  #announceEnd(): void {
+    this.#end = { error: this.#isClosing ? undefined : this.#lost() };
+    for (const listener of this.#listeners.splice(0)) listener(this.#end.error);
+  }
+
+  #lost(cause: unknown = this.#cause): TargetError {
+    if (this.#signal?.aborted === true) {
+      return new TargetError('failed', interrupted(this.host), { cause: this.#signal.reason });
+    }
+    const reason = cause === undefined ? 'the server closed it' : reasonOf(cause);
+    return new TargetError('unreachable', `lost the connection to ${this.host}: ${reason}`, { cause });
+  }
+}
+
+/** The client inside the session, which its types leave out. */
+function clientOf(session: SftpClient): Client {
+  if ('client' in session && session.client instanceof ssh2.Client) return session.client;
+  throw new TargetError('failed', 'cannot use ssh2-sftp-client: it holds no client of ssh2');
+}
+
+function forward(client: Client, hop: Peer, { label, resolved }: Peer): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    client.forwardOut('127.0.0.1', 0, resolved.hostname, resolved.port, (error, stream) => {
+      if (error === undefined) resolve(stream);
+      else reject(unreachable(label, `${hop.label} does not forward to it (${error.message})`, error));
+    });
+  });
+}
+
+/** One host of ProxyJump: `[user@]host[:port]`, also as `ssh://…`, an IPv6 address in brackets. */
+function parseJump(jump: string): Pick<SshSettings, 'host' | 'port' | 'user'> {
+  const parts = /^(?:ssh:\/\/)?(?:(?<user>.+)@)?(?:\[(?<v6>[^\]]+)\]|(?<host>[^:@]+))(?::(?<port>\d{1,5}))?$/.exec(
+    jump,
+  );
+  const host = parts?.groups?.['v6'] ?? parts?.groups?.['host'];
+  if (host === undefined) throw new ConfigError(`cannot use the ProxyJump "${jump}": it is not [user@]host[:port]`);
+  const port = parts?.groups?.['port'];
+  return { host, user: parts?.groups?.['user'], port: port === undefined ? undefined : Number(port) };
+}
+
+function labelOf(host: string, { hostname, port, user }: HostSettings): string {
+  const at = port === 22 ? host : `${host}:${port}`;
+  return hostname === host ? `${user}@${at}` : `${user}@${at} (${hostname})`;
+}
+
+function interrupted(host: string): string {
+  return `the connection to ${host} was interrupted`;
+}

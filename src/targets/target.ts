@@ -1,0 +1,98 @@
+/**
+ * Target: the one interface behind which every destination lies, and the contract each of them keeps.
+ * `test/targets.contract.ts` tests every sentence here for every target.
+ *
+ * Paths are relative to the published tree. `CONTROL` (`.pushstatic`) and what lies below it is the control area;
+ * a target may keep it elsewhere on the same file system. Every other path is public: a reader may open it at any
+ * moment. `write` and `append` are only ever called for paths in the control area; a public path changes by `rename`
+ * and `remove` alone.
+ *
+ * Requests may be issued without waiting for one another; a target decides how many are in flight.
+ * All failures are `TargetError`s whose `kind` names the cause. A missing parent folder is 'not-found'; nothing but
+ * `makeFolder` makes folders. Aborting the signal given when the target was opened fails everything in flight.
+ */
+import type { RelPath } from '../core/relpath.js';
+
+/** What a target can do and how it is to be spoken to. Plain data, fixed while the target is open. */
+export interface Capabilities {
+  /** `rename` replaces an existing file in one step, so that no reader finds the name missing. */
+  readonly atomicReplace: boolean;
+  /** `list` and `stat` return the mtime that was written. */
+  readonly storesMtime: boolean;
+  /** The time one request takes at least, in milliseconds; the number of files in flight follows from it. */
+  readonly roundTripMs: number;
+}
+
+/** Something that lies on a target. `size` in bytes, `mtime` in whole seconds, `mode` the permission bits. */
+export interface RemoteFile {
+  readonly path: RelPath;
+  /** What lies there itself: links are not followed. */
+  readonly kind: 'file' | 'folder' | 'link' | 'other';
+  readonly size: number;
+  readonly mtime: number;
+  readonly mode: number;
+}
+
+/** What a written file is to carry. `size` in bytes, `mtime` in whole seconds, `mode` the permission bits. */
+export interface FileMeta {
+  readonly size: number;
+  readonly mtime: number;
+  readonly mode: number;
+}
+
+/** Gives the content anew each time it is called, so that a retry can start again. Small content comes in one piece. */
+export type Body = () => Uint8Array | AsyncIterable<Uint8Array>;
+
+export interface Target {
+  /** For messages: where this is. Holds no secret. */
+  readonly url: string;
+  readonly capabilities: Capabilities;
+
+  /**
+   * Everything below `folder` (undefined: the root), at any depth, in no particular order, folders before what they
+   * hold. Links are listed, not followed. The control area is left out unless `folder` lies in it, and so are names
+   * that cannot be a RelPath: they cannot be ours. A missing folder lists nothing.
+   */
+  list(folder: RelPath | undefined): AsyncIterable<RemoteFile>;
+
+  /** What lies at `path` itself, or undefined if nothing does. */
+  stat(path: RelPath): Promise<RemoteFile | undefined>;
+
+  /** The content of a file, from its beginning. Pieces are only good until the next one is asked for. */
+  read(path: RelPath): AsyncIterable<Uint8Array>;
+
+  /**
+   * Makes a file with exactly this content and meta, over whatever file had the name. It is complete when the promise
+   * resolves and means nothing before; after a failure it may be there in part. What `body` throws comes back as it
+   * is. A body of another length than `meta.size` is a failure. May be repeated.
+   */
+  write(path: RelPath, body: Body, meta: FileMeta): Promise<void>;
+
+  /**
+   * Puts `bytes` at `offset` of a file, made if missing (mode 0600). What lay there is overwritten; what lies beyond
+   * stays. May be repeated.
+   */
+  append(path: RelPath, offset: number, bytes: Uint8Array): Promise<void>;
+
+  /**
+   * Gives the file `from` the name `to`, over a file that has it, within the same file system. A folder in the way of
+   * `to` is a failure and changes nothing. A missing `from` is 'not-found', also when an earlier try whose answer was
+   * lost did the work.
+   */
+  rename(from: RelPath, to: RelPath): Promise<void>;
+
+  /** Sets the permission bits of a file. */
+  chmod(path: RelPath, mode: number): Promise<void>;
+
+  /** Makes one folder with exactly this mode. A folder that is there is left as it is; a link to one is not a folder. */
+  makeFolder(path: RelPath, mode: number): Promise<void>;
+
+  /** Removes a file or a link, never a folder. A missing one is no failure. */
+  remove(path: RelPath): Promise<void>;
+
+  /** Removes a folder if it is empty: true if it is gone now, false if something is still in it. */
+  removeFolder(path: RelPath): Promise<boolean>;
+
+  /** Ends the connection. Nothing may be called after it. */
+  close(): Promise<void>;
+}

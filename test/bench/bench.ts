@@ -1,0 +1,200 @@
+/**
+ * The project's own measurements: pushstatic beside rsync over ssh, on one machine, interleaved.
+ *
+ * Both push the same tree to the same real OpenSSH server, from and to a RAM disk where there is one. Each figure is the
+ * time of the whole command, start of the program included; what counts is the ratio. `npm run bench -- --runs 9 --only first`.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
+import { startRelay } from './relay.js';
+
+const { values: flags } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '7' },
+    only: { type: 'string', default: '' },
+    memory: { type: 'boolean', default: false },
+  },
+});
+const RUNS = Math.max(5, Number(flags.runs));
+const FILES = 10_000;
+const MANY_FILES = 100_000;
+const ROUND_TRIP_MS = 50;
+const CLI = new URL('../../dist/cli/main.js', import.meta.url).pathname;
+const REPORT_MEMORY = new URL('./report-memory.mjs', import.meta.url).href;
+
+interface Place {
+  readonly folder: string;
+  readonly tree: string;
+  readonly server: OpenSshServer;
+}
+
+interface Side {
+  readonly name: 'pushstatic' | 'rsync';
+  readonly destination: string;
+  readonly command: readonly string[];
+  readonly forget: () => Promise<void>;
+}
+
+const folder = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'pushstatic-bench-'));
+// rsync needs a program at the other end; pushstatic is given the account without a shell.
+const [server, withShell] = await Promise.all([startOpenSsh(), startOpenSsh({ shell: true })]);
+try {
+  if (flags.memory) await measureMemory();
+  else await measureTimes();
+} finally {
+  await Promise.all([server.stop(), withShell.stop()]);
+  await rm(folder, { recursive: true });
+}
+
+async function measureTimes(): Promise<void> {
+  const tree = join(folder, 'tree');
+  await plant(tree, FILES);
+  console.log(
+    `${FILES} files of 1 to 4 KB, ${RUNS} runs of each, interleaved; medians of whole commands in milliseconds`,
+  );
+  console.log('round trip  job             pushstatic      rsync      ratio   bound');
+  for (const roundTripMs of [0, ROUND_TRIP_MS]) {
+    const relays =
+      roundTripMs === 0
+        ? []
+        : await Promise.all([server, withShell].map((each) => startRelay(each.port, roundTripMs / 2)));
+    const [near, far] = [relays[0]?.port ?? server.port, relays[1]?.port ?? withShell.port];
+    const sides = [
+      await pushstatic({ folder, tree, server }, near, roundTripMs),
+      rsync({ folder, tree, server: withShell }, far, roundTripMs),
+    ];
+    await compare('first push', roundTripMs, sides, roundTripMs === 0 ? 1.3 : 1.5, 'forget');
+    await compare('nothing to do', roundTripMs, sides, 1, 'keep');
+    for (const relay of relays) await relay.stop();
+  }
+}
+
+async function measureMemory(): Promise<void> {
+  const tree = join(folder, 'tree');
+  await plant(tree, MANY_FILES);
+  const side = await pushstatic({ folder, tree, server }, server.port, 0);
+  const memoryFile = join(folder, 'memory');
+  const [node = '', ...rest] = side.command;
+  const ms = await time([node, '--import', REPORT_MEMORY, ...rest], { MEMORY_FILE: memoryFile });
+  const peak = Number(await readFile(memoryFile, 'utf8')) / 1024;
+  console.log(
+    `first push of ${MANY_FILES} files: ${Math.round(ms)} ms, peak memory ${peak.toFixed(0)} MiB (bound: 300 MB = 286 MiB)`,
+  );
+}
+
+async function compare(
+  job: string,
+  roundTripMs: number,
+  sides: readonly Side[],
+  bound: number,
+  before: 'forget' | 'keep',
+): Promise<void> {
+  if (!job.includes(flags.only)) return;
+  const times = new Map<string, number[]>(sides.map((side) => [side.name, []]));
+  for (let run = 0; run <= RUNS; run++) {
+    for (const side of run % 2 === 0 ? sides : sides.toReversed()) {
+      if (before === 'forget') await side.forget();
+      const ms = await time(side.command);
+      // The first run warms the caches of the disk, and for "nothing to do" leaves nothing to do.
+      if (run > 0) times.get(side.name)?.push(ms);
+    }
+  }
+  const [ours, theirs] = sides.map((side) => median(times.get(side.name) ?? []));
+  if (ours === undefined || theirs === undefined) return;
+  const columns = [
+    `${roundTripMs} ms`.padEnd(10),
+    job.padEnd(14),
+    ours.toFixed(0).padStart(11),
+    theirs.toFixed(0).padStart(10),
+  ];
+  console.log(`${columns.join('  ')}  ${(ours / theirs).toFixed(2).padStart(8)}   ${bound}`);
+  for (const side of sides)
+    console.log(
+      `              ${side.name}: ${times
+        .get(side.name)
+        ?.map((ms) => ms.toFixed(0))
+        .join(' ')}`,
+    );
+}
+
+async function pushstatic(place: Place, port: number, roundTripMs: number): Promise<Side> {
+  const base = join(place.folder, `pushstatic-${roundTripMs}`);
+  const [destination, state, config] = [join(base, 'destination'), join(base, 'state'), join(base, 'pushstatic.yaml')];
+  await mkdir(base);
+  await writeFile(
+    config,
+    `site: bench
+static: { root: ${place.tree}, storage: none }
+targets:
+  server:
+    url: sftp://${place.server.user}@127.0.0.1:${port}${destination}
+    identityFile: ${place.server.identityFile}
+    hostKey: '${place.server.fingerprint}'
+    sshConfig: false
+`,
+  );
+  process.env['XDG_STATE_HOME'] = join(folder, 'state');
+  return {
+    name: 'pushstatic',
+    destination,
+    command: [process.execPath, CLI, '-q', '-c', config, 'sync'],
+    forget: async () => {
+      await rm(destination, { recursive: true, force: true });
+      await rm(join(folder, 'state'), { recursive: true, force: true });
+      await rm(state, { recursive: true, force: true });
+    },
+  };
+}
+
+function rsync(place: Place, port: number, roundTripMs: number): Side {
+  const destination = join(place.folder, `rsync-${roundTripMs}`);
+  const { identityFile, user } = place.server;
+  const ssh = `ssh -F /dev/null -p ${port} -i ${identityFile} -o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR`;
+  return {
+    name: 'rsync',
+    destination,
+    command: ['rsync', '-a', '--delete', '-e', ssh, `${place.tree}/`, `${user}@127.0.0.1:${destination}/`],
+    forget: () => rm(destination, { recursive: true, force: true }),
+  };
+}
+
+async function time([program = '', ...args]: readonly string[], env: Record<string, string> = {}): Promise<number> {
+  const started = performance.now();
+  const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } });
+  const [status] = (await once(child, 'close')) as [number | null];
+  const ms = performance.now() - started;
+  if (status !== 0) throw new TypeError(`${program} ${args.join(' ')} ended with status ${status}`);
+  return ms;
+}
+
+async function plant(tree: string, files: number): Promise<void> {
+  const kinds = ['css', 'js', 'png', 'svg', 'woff2'];
+  for (let folderNumber = 0; folderNumber < files / 100; folderNumber++) {
+    const at = join(tree, `app${folderNumber}`);
+    await mkdir(at, { recursive: true });
+    const names = Array.from({ length: 100 }, (_, i) => `file${i}.${kinds[i % kinds.length]}`);
+    await Promise.all(names.map((name, i) => writeFile(join(at, name), content(folderNumber * 100 + i))));
+  }
+}
+
+/** 1 to 4 KB, different for each number, the same in each run. */
+function content(number: number): Buffer {
+  const bytes = Buffer.alloc(1024 + ((number * 37) % 3072));
+  let state = number + 1;
+  for (let i = 0; i < bytes.length; i++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    bytes[i] = state >>> 24;
+  }
+  return bytes;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}

@@ -1,0 +1,80 @@
+import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { loadConfig } from '../src/config/load.js';
+import type { Config, TargetConfig } from '../src/config/schema.js';
+import { secretsOf } from '../src/config/secrets.js';
+import { ConfigError } from '../src/errors.js';
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await realpath(await mkdtemp(join(tmpdir(), 'pushstatic-secrets-')));
+});
+
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function load(text: string): Promise<Config> {
+  await writeFile(join(folder, 'pushstatic.yaml'), text);
+  return loadConfig({ cwd: folder, env: { HOME: folder } });
+}
+
+/** The one target of a configuration, with these keys besides its URL. */
+async function targetWith(keys: string): Promise<TargetConfig> {
+  const { targets } = await load(
+    `source: { dirs: [a] }\nstatic: { root: out }\ntargets: { web: { url: 'sftp://h/s'${keys} } }`,
+  );
+  const [target] = targets;
+  if (target === undefined) throw new TypeError('the target is missing');
+  return target;
+}
+
+describe('a secret', () => {
+  test('comes from the variable that is named', async () => {
+    const target = await targetWith(', passwordEnv: PW, passphraseEnv: PP');
+    expect(await secretsOf(target, { PW: ' pass\n', PP: 'phrase' })).toEqual({
+      password: ' pass\n',
+      passphrase: 'phrase',
+    });
+  });
+
+  test('comes from the file that is named, without the newline at its end', async () => {
+    await writeFile(join(folder, 'pw'), ' pass \n\n');
+    await writeFile(join(folder, 'pp'), 'phrase\r\n');
+    const target = await targetWith(', passwordFile: pw, passphraseFile: pp');
+    expect(await secretsOf(target, {})).toEqual({ password: ' pass \n', passphrase: 'phrase' });
+  });
+
+  test('is none where none is named', async () => {
+    expect(await secretsOf(await targetWith(''), { PW: 'x' })).toEqual({});
+  });
+
+  test.each([
+    [
+      ', passwordEnv: PW',
+      {},
+      'cannot log in to web: the environment variable PW is not set; set it, or remove targets.web.passwordEnv',
+    ],
+    [
+      ', passphraseEnv: PP',
+      { PP: '' },
+      'cannot log in to web: the environment variable PP is empty; set it, or remove targets.web.passphraseEnv',
+    ],
+    [', passwordFile: no/such', {}, /^cannot log in to web: targets\.web\.passwordFile cannot be read: ENOENT/],
+    [
+      ', passphraseFile: empty',
+      {},
+      /^cannot log in to web: the file .*\/empty of targets\.web\.passphraseFile is empty$/,
+    ],
+  ])('that cannot be had is said to be missing: %s with %j', async (keys, env, message) => {
+    await writeFile(join(folder, 'empty'), '\n');
+    const error: unknown = await secretsOf(await targetWith(keys), env).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(ConfigError);
+    expect(error instanceof Error && error.message).toEqual(
+      typeof message === 'string' ? message : expect.stringMatching(message),
+    );
+  });
+});

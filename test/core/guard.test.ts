@@ -1,0 +1,42 @@
+import { expect, it } from 'vitest';
+import { diff } from '../../src/core/diff.js';
+import { guard, type Limit } from '../../src/core/guard.js';
+import { makePlan, type Plan } from '../../src/core/plan.js';
+import { SafetyError } from '../../src/errors.js';
+import { entry, index, snapshot } from '../support/entries.js';
+
+const have = index(entry('a'), entry('b'), entry('c'), entry('d'));
+const half: Limit = { kind: 'share', share: 0.5 };
+
+function guarded(kept: string[], limit: Limit): Plan {
+  const wanted = snapshot(...kept.map((name) => entry(name)));
+  return guard(makePlan(diff(have, wanted), 'delete'), have, wanted, limit);
+}
+
+it('lets through removals up to the share, and not one more', () => {
+  expect(guarded(['a', 'b'], half).changes).toHaveLength(2);
+  expect(() => guarded(['a'], half)).toThrow(
+    new SafetyError(
+      '3 of 4 files would be removed, more than delete.max allows (50%); if that is right, run again with --force',
+    ),
+  );
+});
+
+it('lets through removals up to the count, and not one more', () => {
+  expect(guarded(['a', 'b', 'c'], { kind: 'count', count: 1 }).changes).toHaveLength(1);
+  expect(() => guarded(['a', 'b'], { kind: 'count', count: 1 })).toThrow('more than delete.max allows (1)');
+});
+
+it('refuses to empty a target, whatever the limit', () => {
+  expect(() => guarded([], { kind: 'share', share: 1 })).toThrow(
+    'nothing is left to publish and all 4 files would be removed',
+  );
+});
+
+it('has nothing against a first push', () => {
+  const wanted = snapshot(entry('a'));
+  const first = index();
+  expect(
+    guard(makePlan(diff(first, wanted), 'delete'), first, wanted, { kind: 'count', count: 0 }).changes,
+  ).toHaveLength(1);
+});

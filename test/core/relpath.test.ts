@@ -1,0 +1,69 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ancestorsOf, faultOf, isWithin, join, nameOf, parentOf, parseRelPath } from '../../src/core/relpath.js';
+import { anyPath, path } from '../support/entries.js';
+
+describe('parseRelPath', () => {
+  it.each([
+    'a',
+    'css/app.css',
+    '.hidden',
+    '...',
+    '-dash',
+    'with space ',
+    'trailing.',
+    'per%23cent?#',
+    'new\nline',
+    '"quotes\'',
+    '😀/مرحبا',
+    'e\u0301',
+    '\u00e9',
+    'x'.repeat(255),
+  ])('takes %j', (text) => {
+    expect(parseRelPath(text)).toBe(text);
+  });
+
+  it.each([
+    ['', 'the name is empty'],
+    ['/etc/passwd', 'the path is not a plain relative path'],
+    ['a//b', 'the path is not a plain relative path'],
+    ['a/', 'the path is not a plain relative path'],
+    ['..', 'the path is not a plain relative path'],
+    ['a/../b', 'the path is not a plain relative path'],
+    ['./a', 'the path is not a plain relative path'],
+    ['a\0b', 'the name contains a NUL byte'],
+    ['a\\b', 'the name contains a backslash, which Django and some servers read as a slash'],
+    ['\ud800', 'the name is not valid Unicode'],
+    [`${'x/'.repeat(2048)}y`, 'the path is longer than 4096 bytes'],
+  ])('refuses %j', (text, reason) => {
+    expect(parseRelPath(text)).toBeUndefined();
+    expect(faultOf(text)).toBe(reason);
+  });
+
+  it('never lets a path climb out of the folder it is joined to', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom('.', '/', 'a', '\\', '\0'), maxLength: 10 }), (text) => {
+        const parsed = parseRelPath(text);
+        if (parsed !== undefined) expect(new URL(`file:///root/${encodeURI(parsed)}`).pathname).toMatch(/^\/root\/./);
+      }),
+    );
+  });
+});
+
+it('takes a path apart and puts it together again', () => {
+  expect(parentOf(path('a/b/c'))).toBe('a/b');
+  expect(parentOf(path('a'))).toBeUndefined();
+  expect(nameOf(path('a/b/c'))).toBe('c');
+  expect(ancestorsOf(path('a/b/c'))).toEqual(['a', 'a/b']);
+  fc.assert(
+    fc.property(anyPath, (each) => {
+      expect(join(parentOf(each), path(nameOf(each)))).toBe(each);
+    }),
+  );
+});
+
+it('tells what lies within a folder from what only begins like it', () => {
+  expect(isWithin('a/b', 'a')).toBe(true);
+  expect(isWithin('a', 'a')).toBe(true);
+  expect(isWithin('ab', 'a')).toBe(false);
+});

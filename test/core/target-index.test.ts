@@ -1,0 +1,88 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { applyOutcomes } from '../../src/core/apply.js';
+import { settlePending, withPending, withTruths } from '../../src/core/target-index.js';
+import type { Problem } from '../../src/errors.js';
+import { anyTree, entry, index, path } from '../support/entries.js';
+
+const a = path('a');
+const old = entry('a', 'old', { mtime: 1 });
+const fresh = entry('a', 'fresh', { mtime: 2 });
+const problem: Problem = { path: 'a', step: 'publish', code: 'FAILED', message: '' };
+
+it('claims nothing of a path from the moment it is announced until the truth is known', () => {
+  const pending = withPending(index(old), new Map([[a, fresh]]));
+  expect(pending.entries).toEqual([]);
+  expect(pending.pending.get(a)).toEqual({ path: 'a', candidates: [old, fresh] });
+  const settled = withTruths(pending, new Map([[a, fresh]]));
+  expect(settled.entries).toEqual([fresh]);
+  expect(settled.pending.size).toBe(0);
+});
+
+it('remembers every content that a path announced twice may hold', () => {
+  const other = entry('a', 'other', { mtime: 3 });
+  const twice = withPending(withPending(index(old), new Map([[a, fresh]])), new Map([[a, other]]));
+  expect(twice.pending.get(a)?.candidates).toEqual([old, fresh, other]);
+});
+
+it('keeps its entries sorted whatever becomes known', () => {
+  fc.assert(
+    fc.property(anyTree, anyTree, (have, learned) => {
+      const next = withTruths(index(...have), new Map(learned.map((each) => [each.path, each])));
+      const paths = next.entries.map((each) => each.path);
+      expect(paths).toEqual([...new Set([...have, ...learned].map((each) => each.path))].sort());
+    }),
+  );
+});
+
+describe('applyOutcomes', () => {
+  const pending = withPending(index(old), new Map([[a, fresh]]));
+  const step = { kind: 'upload', path: a, entry: fresh, old } as const;
+
+  it('records what was done', () => {
+    expect(applyOutcomes(pending, [{ kind: 'done', step }]).entries).toEqual([fresh]);
+  });
+
+  it('goes back to what was there when nothing was touched', () => {
+    expect(applyOutcomes(pending, [{ kind: 'untouched', step, problem }]).entries).toEqual([old]);
+  });
+
+  it('leaves a path pending when it is uncertain, or was never reached', () => {
+    expect(applyOutcomes(pending, [{ kind: 'uncertain', step, problem }]).pending.size).toBe(1);
+    expect(applyOutcomes(pending, []).pending.size).toBe(1);
+  });
+
+  it('leaves a path pending that was uncertain before a step that did not touch it', () => {
+    const again = { ...step, old: undefined };
+    expect(applyOutcomes(pending, [{ kind: 'untouched', step: again, problem }]).pending.size).toBe(1);
+  });
+});
+
+describe('settlePending', () => {
+  const settle = (
+    candidates: readonly (typeof old)[],
+    observed: { size: number; mtime: number; mode: number } | undefined,
+  ) => settlePending([{ path: a, candidates }], () => observed);
+
+  it('knows the old file and the new one by size and time', () => {
+    expect(settle([old, fresh], old)).toEqual(new Map([['a', old]]));
+    expect(settle([old, fresh], fresh)).toEqual(new Map([['a', fresh]]));
+  });
+
+  it('knows that nothing is there', () => {
+    expect(settle([old, fresh], undefined)).toEqual(new Map([['a', undefined]]));
+  });
+
+  it('decides nothing between two contents of one size and time', () => {
+    const twin = entry('a', 'OLD', { mtime: 1 });
+    expect(settle([old, twin], { size: 3, mtime: 1, mode: 0o644 }).size).toBe(0);
+  });
+
+  it('decides nothing about a file that is neither', () => {
+    expect(settle([old, fresh], { size: 9, mtime: 9, mode: 0o644 }).size).toBe(0);
+  });
+
+  it('records the mode that was seen', () => {
+    expect(settle([old], { ...old, mode: 0o600 }).get(a)?.mode).toBe(0o600);
+  });
+});

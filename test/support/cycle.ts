@@ -1,0 +1,102 @@
+/** One cycle over real files, without a command line: for tests of what a cycle leaves behind, whatever happens to it. */
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { RelPath } from '../../src/core/relpath.js';
+import { type Entry, type Snapshot, sortEntries } from '../../src/core/snapshot.js';
+import { StateFolder } from '../../src/fs/state.js';
+import { type CycleOptions, type CycleResult, syncTarget, type TargetJob } from '../../src/sync.js';
+import type { Target } from '../../src/targets/target.js';
+import { path } from './entries.js';
+import { plant } from './tree.js';
+
+/** What to publish: names and their text. */
+export type Site = Readonly<Record<string, string>>;
+
+export interface Bench {
+  /** Plants `site` and publishes it. */
+  readonly publish: (target: Target, site: Site, rest?: Partial<TargetJob & CycleOptions>) => Promise<CycleResult>;
+  readonly state: StateFolder;
+  readonly forgetState: () => Promise<void>;
+  /** Where the files of the last site lie. */
+  readonly root: () => string;
+}
+
+let runs = 0;
+
+export async function makeBench(): Promise<Bench> {
+  const folder = await mkdtemp(join(tmpdir(), 'pushstatic-cycle-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const state = new StateFolder(join(folder, 'state'));
+  let root = '';
+  return {
+    state,
+    forgetState: () => rm(state.path, { recursive: true, force: true }),
+    root: () => root,
+    async publish(target, site, rest = {}) {
+      runs++;
+      root = join(folder, `site-${runs}`);
+      await plant(root, site);
+      const job: TargetJob = {
+        name: 'target',
+        url: target.url,
+        open: async () => target,
+        accepts: () => true,
+        fileMode: 0o644,
+        folderMode: 0o755,
+        deletion: 'delete',
+        limit: undefined,
+        cache: state,
+        ...rest,
+      };
+      return syncTarget(job, snapshotOf(root, Object.keys(site)), {
+        site: 'site',
+        fileOf: (at) => join(root, at),
+        act: 'push',
+        concurrency: 'auto',
+        bandwidth: undefined,
+        run: `run${runs}`,
+        now: () => 1_700_000_000_000 + runs,
+        ...rest,
+      });
+    },
+  };
+}
+
+/** The public files of a target and their text. */
+export async function publicTree(target: Target): Promise<Record<string, string>> {
+  const found: [string, string][] = [];
+  for await (const each of target.list(undefined)) {
+    if (each.kind === 'file') found.push([each.path, await textOf(target, each.path)]);
+  }
+  return Object.fromEntries(found.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** What lies in the control area: names without what differs from run to run. */
+export async function controlFiles(target: Target): Promise<string[]> {
+  const found: string[] = [];
+  for await (const each of target.list(path('.pushstatic'))) {
+    if (each.kind === 'file') found.push(each.path.replace('.pushstatic/', '').replace(/-\d+-run\d+$/, ''));
+  }
+  return found.sort();
+}
+
+async function snapshotOf(root: string, names: readonly string[]): Promise<Snapshot> {
+  return { entries: sortEntries(await Promise.all(names.map((name) => entryOf(root, path(name))))), problems: [] };
+}
+
+/** The time follows from the content, so that the same content has the same one in every run. */
+async function entryOf(root: string, at: RelPath): Promise<Entry> {
+  const content = await readFile(join(root, at));
+  const hash = createHash('sha256').update(content);
+  const mtime = 1_600_000_000 + hash.copy().digest().readUInt16BE();
+  return { path: at, size: content.length, digest: hash.digest('hex'), mtime, mode: 0o644 };
+}
+
+async function textOf(target: Target, at: RelPath): Promise<string> {
+  const pieces: Buffer[] = [];
+  for await (const piece of target.read(at)) pieces.push(Buffer.from(piece));
+  return Buffer.concat(pieces).toString();
+}

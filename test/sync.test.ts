@@ -1,0 +1,204 @@
+import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { problemsOf } from '../src/sync.js';
+import { MemoryTarget } from '../src/targets/memory.js';
+import { Crash, crashAt } from './support/crashing-target.js';
+import { type Bench, controlFiles, makeBench, publicTree, type Site } from './support/cycle.js';
+
+const OLD: Site = {
+  'app.css': 'url(img/a.png)',
+  'app.js': 'old script',
+  'gone/deep/x.txt': 'x',
+  'img/a.png': 'a',
+  'img/b.png': 'b',
+  'index.html': 'old page',
+  turns: 'a file that becomes a folder',
+};
+const NEW: Site = {
+  'app.css': 'url(img/new.png)',
+  'app.js': 'old script',
+  gone: 'a folder that becomes a file',
+  'img/a.png': 'A',
+  'img/new.png': 'new',
+  'index.html': 'new page',
+  'turns/into.txt': 'y',
+};
+
+describe('a cycle', () => {
+  it('makes the target equal to what is wanted, and leaves nothing but the index beside it', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    for (const site of [OLD, NEW, OLD, {}]) {
+      const { outcomes } = await bench.publish(target, site);
+      expect(problemsOf(outcomes)).toEqual([]);
+      expect(await publicTree(target)).toEqual(site);
+      expect(await controlFiles(target)).toEqual(['head', 'journal', 'snapshot']);
+    }
+    const left = [];
+    for await (const each of target.list(undefined)) left.push(each.path);
+    expect(left).toEqual([]);
+  });
+
+  it('changes nothing when nothing changed', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    await bench.publish(target, OLD);
+    const watched = crashAt(target, Number.POSITIVE_INFINITY, 'before');
+    const { unchanged, index } = await bench.publish(watched, OLD);
+    expect([watched.changes(), unchanged, index.generation]).toEqual([0, 7, 1]);
+  });
+
+  it('needs no local state: the index on the target is enough', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    await bench.publish(target, OLD);
+    await bench.forgetState();
+    const watched = crashAt(target, Number.POSITIVE_INFINITY, 'before');
+    await bench.publish(watched, OLD);
+    expect(watched.changes()).toBe(0);
+  });
+
+  it('goes on after many small changes as after one, through every rewriting of the journal', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    const many = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`${i}.txt`, `${i}`]));
+    for (let round = 0; round < 8; round++) {
+      const site = Object.fromEntries(Object.entries(many).map(([name, text]) => [name, `${text} ${round}`]));
+      await bench.publish(target, site);
+      if (round % 2 === 0) await bench.forgetState();
+      expect(await publicTree(target)).toEqual(site);
+      // A journal begins to be there with its first segment.
+      expect([
+        ['head', 'snapshot'],
+        ['head', 'journal', 'snapshot'],
+      ]).toContainEqual(await controlFiles(target));
+    }
+  });
+});
+
+describe('a crash', () => {
+  for (const moment of ['before', 'after'] as const) {
+    it(`${moment} any change leaves whole files and true references, and the next run on any machine finishes`, async () => {
+      const bench = await makeBench();
+      const total = await countChanges(bench);
+      expect(total).toBeGreaterThan(25);
+      for (let at = 1; at <= total; at++) {
+        const target = new MemoryTarget();
+        await bench.forgetState();
+        await bench.publish(target, OLD);
+        const crashing = crashAt(target, at, moment);
+        await expect(bench.publish(crashing, NEW)).rejects.toBeInstanceOf(Crash);
+        await expectSound(target);
+
+        // Every other time on a machine that knows nothing.
+        if (at % 2 === 0) await bench.forgetState();
+        const { outcomes } = await bench.publish(target, NEW);
+        expect(problemsOf(outcomes)).toEqual([]);
+        expect(await publicTree(target)).toEqual(NEW);
+        await expectTidyAfterNextChange(bench, target, NEW);
+      }
+    });
+  }
+
+  it('and a source that went back to its old content do not hide a file that was half-way', async () => {
+    const bench = await makeBench();
+    const total = await countChanges(bench);
+    for (let at = 1; at <= total; at++) {
+      const target = new MemoryTarget();
+      await bench.forgetState();
+      await bench.publish(target, OLD);
+      await expect(bench.publish(crashAt(target, at, 'after'), NEW)).rejects.toBeInstanceOf(Crash);
+      await bench.publish(target, OLD);
+      expect(await publicTree(target)).toEqual(OLD);
+    }
+  });
+
+  it('of the very first push loses no more than time', async () => {
+    const bench = await makeBench();
+    const counted = crashAt(new MemoryTarget(), Number.POSITIVE_INFINITY, 'before');
+    await bench.publish(counted, OLD);
+    for (let at = 1; at <= counted.changes(); at++) {
+      const target = new MemoryTarget();
+      await bench.forgetState();
+      await expect(bench.publish(crashAt(target, at, 'after'), OLD)).rejects.toBeInstanceOf(Crash);
+      await bench.publish(target, OLD);
+      expect(await publicTree(target)).toEqual(OLD);
+      await expectTidyAfterNextChange(bench, target, OLD);
+    }
+  });
+
+  it('while files are staged does not make the next run send them again', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    const site = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`${i}.txt`, `${i}`]));
+    await expect(bench.publish(crashAt(target, 45, 'before'), site, { concurrency: 1 })).rejects.toBeInstanceOf(Crash);
+    const { sentBytes } = await bench.publish(target, site, { concurrency: 1 });
+    const all = Object.values(site).join('').length;
+    expect(sentBytes).toBeGreaterThan(0);
+    expect(sentBytes).toBeLessThan(all / 2);
+  });
+
+  async function countChanges(bench: Bench): Promise<number> {
+    const target = new MemoryTarget();
+    await bench.forgetState();
+    await bench.publish(target, OLD);
+    const counted = crashAt(target, Number.POSITIVE_INFINITY, 'before');
+    await bench.publish(counted, NEW);
+    return counted.changes();
+  }
+
+  /** A run that has nothing to do looks for no leftovers; the first one that changes something takes them away. */
+  async function expectTidyAfterNextChange(bench: Bench, target: MemoryTarget, site: Site): Promise<void> {
+    await bench.publish(target, { ...site, 'one-more.txt': '1' });
+    expect(await controlFiles(target)).toEqual(['head', 'journal', 'snapshot']);
+  }
+
+  /** Each name holds its old content or its new one, and what is named by a style sheet is there. */
+  async function expectSound(target: MemoryTarget): Promise<void> {
+    const tree = await publicTree(target);
+    for (const [name, text] of Object.entries(tree)) expect([OLD[name], NEW[name]]).toContain(text);
+    const image = /url\((.*)\)/.exec(tree['app.css'] ?? '')?.[1] ?? '';
+    expect(tree[image]).toBeDefined();
+    if (tree['index.html'] === NEW['index.html']) expect(tree['app.css']).toBe(NEW['app.css']);
+  }
+});
+
+describe('a file that is not what was planned any more (F43)', () => {
+  it.each([
+    ['grows', (file: string) => appendFileSync(file, 'more')],
+    ['shrinks', (file: string) => writeFileSync(file, '')],
+    ['is replaced by another of its size', (file: string) => writeFileSync(file, 'B')],
+    ['vanishes', (file: string) => rmSync(file)],
+  ])('and %s is a problem, is never published, and holds back what may refer to it', async (_, spoil) => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    const site = { 'a.png': 'A', 'app.css': 'url(a.png)' };
+    const { outcomes } = await bench.publish(target, site, {
+      onEvent: (event) => {
+        if (event.kind === 'plan') spoil(join(bench.root(), 'a.png'));
+      },
+    });
+    expect(problemsOf(outcomes).map((problem) => [problem.path, problem.step, problem.code])).toEqual([
+      ['a.png', 'stage', 'CHANGED'],
+      ['app.css', 'publish', 'HELD_BACK'],
+    ]);
+    expect(await publicTree(target)).toEqual({});
+    await bench.publish(target, site);
+    expect(await publicTree(target)).toEqual(site);
+  });
+});
+
+describe('a guard', () => {
+  it('stops the cycle before anything is marked or changed', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    await bench.publish(target, OLD);
+    const watched = crashAt(target, Number.POSITIVE_INFINITY, 'before');
+    const limit = { kind: 'count', count: 1 } as const;
+    await expect(bench.publish(watched, { 'app.js': 'old script' }, { limit })).rejects.toMatchObject({
+      name: 'SafetyError',
+    });
+    expect(watched.changes()).toBe(0);
+  });
+});

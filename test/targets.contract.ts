@@ -1,0 +1,271 @@
+/** The contract of a Target, as `src/targets/target.ts` words it. Every target runs it. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { CONTROL, type RelPath } from '../src/core/relpath.js';
+import type { RemoteFile, Target } from '../src/targets/target.js';
+import { path } from './support/entries.js';
+
+const MTIME = 1_600_000_000;
+
+/** `open` gives a target on a root of its own that is empty. */
+export function runContract(kind: string, open: () => Promise<Target>): void {
+  describe(`the contract of a target, kept by ${kind}`, () => {
+    const opened: Target[] = [];
+    const fresh = async (): Promise<Target> => {
+      const target = await open();
+      opened.push(target);
+      await target.makeFolder(CONTROL, 0o700);
+      return target;
+    };
+    afterEach(async () => {
+      for (const target of opened.splice(0)) await target.close();
+    });
+
+    it('gives back what was written, with its size, time and mode', async () => {
+      const target = await fresh();
+      await put(target, '.pushstatic/a', 'content', { mode: 0o640 });
+      expect(await text(target, '.pushstatic/a')).toBe('content');
+      expect(await target.stat(path('.pushstatic/a'))).toEqual({
+        path: '.pushstatic/a',
+        kind: 'file',
+        size: 7,
+        mtime: MTIME,
+        mode: 0o640,
+      });
+    });
+
+    it('writes an empty file', async () => {
+      const target = await fresh();
+      await put(target, '.pushstatic/empty', '');
+      expect(await target.stat(path('.pushstatic/empty'))).toMatchObject({ size: 0, mtime: MTIME });
+      expect(await text(target, '.pushstatic/empty')).toBe('');
+    });
+
+    it('writes a body that comes in pieces, whatever becomes of a piece afterwards', async () => {
+      const target = await fresh();
+      const buffer = Buffer.alloc(300_000);
+      const size = 5 * buffer.length + 1;
+      const body = async function* (): AsyncIterable<Uint8Array> {
+        for (let i = 0; i < 5; i++) yield buffer.fill(48 + i);
+        yield buffer.fill(57).subarray(0, 1);
+      };
+      await target.write(path('.pushstatic/long'), body, { size, mtime: MTIME, mode: 0o644 });
+      const expected = [0, 1, 2, 3, 4].map((i) => String(i).repeat(buffer.length)).join('');
+      expect((await text(target, '.pushstatic/long')) === `${expected}9`).toBe(true);
+    });
+
+    it('writes a body of one piece that is longer than a request', async () => {
+      const target = await fresh();
+      const content = Buffer.alloc(256 * 1024, 'abcdefg');
+      await target.write(path('.pushstatic/b'), () => content, { size: content.length, mtime: MTIME, mode: 0o644 });
+      expect((await text(target, '.pushstatic/b')) === content.toString()).toBe(true);
+    });
+
+    it('overwrites a longer file with a shorter one', async () => {
+      const target = await fresh();
+      await put(target, '.pushstatic/a', 'long content');
+      await put(target, '.pushstatic/a', 'short');
+      expect(await text(target, '.pushstatic/a')).toBe('short');
+    });
+
+    it.each([5, 9])('refuses a body of another length than announced (%i bytes instead of 7)', async (length) => {
+      const target = await fresh();
+      const writing = target.write(path('.pushstatic/a'), () => Buffer.alloc(length), {
+        size: 7,
+        mtime: MTIME,
+        mode: 0o644,
+      });
+      await expect(writing).rejects.toMatchObject({ name: 'TargetError', kind: 'failed' });
+    });
+
+    it('hands on what the body throws, at once or half-way', async () => {
+      const target = await fresh();
+      const trouble = new RangeError('body');
+      const meta = { size: 7, mtime: MTIME, mode: 0o644 };
+      const atOnce = (): Uint8Array => {
+        throw trouble;
+      };
+      const halfWay = async function* (): AsyncIterable<Uint8Array> {
+        yield Buffer.alloc(3);
+        throw trouble;
+      };
+      await expect(target.write(path('.pushstatic/a'), atOnce, meta)).rejects.toBe(trouble);
+      await expect(target.write(path('.pushstatic/a'), halfWay, meta)).rejects.toBe(trouble);
+      await put(target, '.pushstatic/a', 'still working');
+    });
+
+    it('writes many files at once', async () => {
+      const target = await fresh();
+      const names = Array.from({ length: 300 }, (_, i) => `.pushstatic/${i}`);
+      await Promise.all(names.map((each) => put(target, each, each)));
+      expect(await Promise.all(names.map((each) => text(target, each)))).toEqual(names);
+    });
+
+    it('makes no folder that nobody asked for', async () => {
+      const target = await fresh();
+      await put(target, '.pushstatic/a', 'x');
+      await expect(put(target, '.pushstatic/no/a', 'x')).rejects.toMatchObject({ kind: 'not-found' });
+      await expect(target.rename(path('.pushstatic/a'), path('no/a'))).rejects.toMatchObject({ kind: 'not-found' });
+      await expect(target.makeFolder(path('no/deeper'), 0o755)).rejects.toMatchObject({ kind: 'not-found' });
+    });
+
+    it('publishes by rename, over a file that is there', async () => {
+      const target = await fresh();
+      for (const content of ['old', 'new']) {
+        await put(target, '.pushstatic/a', content);
+        await target.rename(path('.pushstatic/a'), path('a'));
+      }
+      expect(await text(target, 'a')).toBe('new');
+      expect(await target.stat(path('.pushstatic/a'))).toBeUndefined();
+    });
+
+    it('never renames over a folder', async () => {
+      const target = await fresh();
+      await target.makeFolder(path('a'), 0o755);
+      await put(target, '.pushstatic/a', 'x');
+      await expect(target.rename(path('.pushstatic/a'), path('a'))).rejects.toMatchObject({ kind: 'not-a-file' });
+      expect(await text(target, '.pushstatic/a')).toBe('x');
+      expect(await target.stat(path('a'))).toMatchObject({ kind: 'folder' });
+    });
+
+    it('says that a file to be renamed or read is missing', async () => {
+      const target = await fresh();
+      await expect(target.rename(path('.pushstatic/no'), path('a'))).rejects.toMatchObject({ kind: 'not-found' });
+      await expect(text(target, 'no')).rejects.toMatchObject({ kind: 'not-found' });
+      expect(await target.stat(path('no'))).toBeUndefined();
+    });
+
+    it('appends at an offset, over what a broken append left, as often as it is asked', async () => {
+      const target = await fresh();
+      const file = path('.pushstatic/journal');
+      await target.append(file, 0, Buffer.from('one'));
+      await target.append(file, 3, Buffer.from('torn'));
+      await target.append(file, 3, Buffer.from('two'));
+      await target.append(file, 3, Buffer.from('two'));
+      expect(await text(target, '.pushstatic/journal')).toBe('onetwon');
+      expect(await target.stat(file)).toMatchObject({ mode: 0o600 });
+    });
+
+    it('appends more than a request can carry', async () => {
+      const target = await fresh();
+      const bytes = Buffer.alloc(700_000, '0123456789');
+      await target.append(path('.pushstatic/journal'), 0, bytes);
+      expect((await text(target, '.pushstatic/journal')) === bytes.toString()).toBe(true);
+    });
+
+    it('makes a folder with exactly its mode, and leaves one that is there as it is', async () => {
+      const target = await fresh();
+      await target.makeFolder(path('a'), 0o777);
+      expect(await target.stat(path('a'))).toMatchObject({ kind: 'folder', mode: 0o777 });
+      await target.makeFolder(path('a'), 0o700);
+      expect(await target.stat(path('a'))).toMatchObject({ mode: 0o777 });
+    });
+
+    it('makes no folder where a file is', async () => {
+      const target = await fresh();
+      await publish(target, 'a', 'x');
+      await expect(target.makeFolder(path('a'), 0o755)).rejects.toMatchObject({ kind: 'not-a-directory' });
+      expect(await text(target, 'a')).toBe('x');
+    });
+
+    it('changes the mode of a file, and nothing else of it', async () => {
+      const target = await fresh();
+      await publish(target, 'a', 'x');
+      await target.chmod(path('a'), 0o600);
+      expect(await target.stat(path('a'))).toMatchObject({ mode: 0o600, mtime: MTIME, size: 1 });
+    });
+
+    it('removes a file, and does not mind that it is gone', async () => {
+      const target = await fresh();
+      await publish(target, 'a', 'x');
+      await target.remove(path('a'));
+      await target.remove(path('a'));
+      expect(await target.stat(path('a'))).toBeUndefined();
+    });
+
+    it('removes a folder only if it is empty, and says which', async () => {
+      const target = await fresh();
+      await target.makeFolder(path('a'), 0o755);
+      await publish(target, 'a/b', 'x');
+      expect(await target.removeFolder(path('a'))).toBe(false);
+      await target.remove(path('a/b'));
+      expect(await target.removeFolder(path('a'))).toBe(true);
+      expect(await target.removeFolder(path('a'))).toBe(true);
+    });
+
+    it('lists everything at any depth, folders before what they hold, and nothing of its own', async () => {
+      const target = await fresh();
+      for (const folder of ['a', 'a/b', 'c']) await target.makeFolder(path(folder), 0o755);
+      for (const file of ['a/b/x', 'a/y', 'z']) await publish(target, file, file);
+      const paths = (await list(target, undefined)).map((each) => `${each.kind} ${each.path}`);
+      expect([...paths].sort()).toEqual(['file a/b/x', 'file a/y', 'file z', 'folder a', 'folder a/b', 'folder c']);
+      expect(paths.indexOf('folder a/b')).toBeLessThan(paths.indexOf('file a/b/x'));
+      expect((await list(target, path('a'))).map((each) => each.path).sort()).toEqual(['a/b', 'a/b/x', 'a/y']);
+    });
+
+    it('lists its own things when it is asked for them, and a missing folder as nothing', async () => {
+      const target = await fresh();
+      await put(target, '.pushstatic/a', 'x');
+      expect((await list(target, CONTROL)).map((each) => each.path)).toEqual(['.pushstatic/a']);
+      expect(await list(target, path('.pushstatic/no'))).toEqual([]);
+    });
+
+    it.each([
+      'with space',
+      'per%23cent',
+      'q?#',
+      'new\nline',
+      '"quotes\'',
+      '😀',
+      'مرحبا',
+      'e\u0301',
+      '\u00e9',
+      '-dash',
+      '.dot',
+      'trailing. ',
+      'x'.repeat(255),
+    ])('takes the name %j as it is', async (name) => {
+      const target = await fresh();
+      await publish(target, name, name);
+      expect(await text(target, name)).toBe(name);
+      expect((await list(target, undefined)).map((each) => each.path)).toEqual([name]);
+    });
+
+    it('keeps apart names that differ only by case or by composition', async () => {
+      const target = await fresh();
+      const names = ['Logo.png', 'logo.png', 'e\u0301', '\u00e9'];
+      for (const name of names) await publish(target, name, name);
+      expect(await Promise.all(names.map((name) => text(target, name)))).toEqual(names);
+    });
+
+    it('goes sixty folders deep', async () => {
+      const target = await fresh();
+      const folders = Array.from({ length: 60 }, (_, i) => path(Array.from({ length: i + 1 }, () => 'd').join('/')));
+      for (const folder of folders) await target.makeFolder(folder, 0o755);
+      await publish(target, `${folders.at(-1)}/x`, 'deep');
+      expect(await text(target, `${folders.at(-1)}/x`)).toBe('deep');
+      expect(await list(target, undefined)).toHaveLength(61);
+    });
+  });
+}
+
+async function put(target: Target, name: string, content: string, rest: { mode?: number } = {}): Promise<void> {
+  const bytes = Buffer.from(content);
+  await target.write(path(name), () => bytes, { size: bytes.length, mtime: MTIME, mode: rest.mode ?? 0o644 });
+}
+
+async function publish(target: Target, name: string, content: string): Promise<void> {
+  await put(target, '.pushstatic/staged', content);
+  await target.rename(path('.pushstatic/staged'), path(name));
+}
+
+async function text(target: Target, name: string): Promise<string> {
+  const pieces: Buffer[] = [];
+  for await (const piece of target.read(path(name))) pieces.push(Buffer.from(piece));
+  return Buffer.concat(pieces).toString();
+}
+
+async function list(target: Target, folder: RelPath | undefined): Promise<RemoteFile[]> {
+  const found: RemoteFile[] = [];
+  for await (const each of target.list(folder)) found.push(each);
+  return found;
+}
