@@ -63,6 +63,8 @@ export async function runTargets(
   input: CommandInput,
 ): Promise<TargetsRun> {
   const snapshot = local.then((each) => each.snapshot);
+  // Each target comes to it when it is connected; until then nobody else hears of its failure.
+  snapshot.catch(() => undefined);
   const endings = await Promise.all(
     jobs.map((job) => runTarget(job, snapshot, { ...options, onEvent: (event) => face.event(event) }, input)),
   );

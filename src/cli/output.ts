@@ -50,9 +50,10 @@ export class Output {
     return this.#terminal.stderr.columns ?? 80;
   }
 
-  /** Lines of a result. Nothing with --json. */
+  /** Lines of a result. Nothing with --json or -q. */
   print(...lines: readonly string[]): void {
-    if (!this.flags.json) for (const line of lines) this.#terminal.stdout.write(`${line}\n`);
+    if (!this.flags.json && this.flags.verbosity >= 0)
+      for (const line of lines) this.#terminal.stdout.write(`${line}\n`);
   }
 
   /** The one document of --json. Nothing without it. */

@@ -1,7 +1,7 @@
 /**
  * The digest cache as bytes: 'PSDC', format, count, entries, SHA-256 over all of it.
  *
- *   entry   path (length shared with the path before, rest), length of the stamp and its bytes, mtime, digest
+ *   entry   path (length shared with the path before, rest), mtime, length of the stamp, the stamp and the digest
  *
  * Entries are added and read one at a time, so that the caller can make pauses; `encodeCache` and `decodeCache` are
  * for callers who need none.
@@ -40,8 +40,8 @@ export class CacheEncoder {
   add(path: RelPath, entry: CachedDigest): void {
     writePath(this.#writer, this.#before, path);
     this.#before = path;
-    this.#writer.number(entry.stamp.length).bytes(Buffer.from(entry.stamp, 'latin1'));
-    this.#writer.number(entry.mtime).hex(entry.digest);
+    this.#writer.number(entry.mtime).number(entry.stamp.length);
+    this.#writer.bytes(Buffer.from(entry.stamp, 'latin1')).hex(entry.digest);
   }
 
   finish(): Buffer {
@@ -58,8 +58,10 @@ export function* readCache(bytes: Uint8Array): Generator<CacheRecord> {
   let before = '';
   for (let i = 0; i < count; i++) {
     const path = readPath(reader, before);
-    const stamp = reader.bytes(reader.number()).toString('latin1');
-    yield [path, { stamp, mtime: reader.number(), digest: reader.hex(DIGEST_DIGITS) }];
+    const mtime = reader.number();
+    const length = reader.number();
+    const both = reader.bytes(length + DIGEST_DIGITS / 2); // one slice instead of two: there are many entries
+    yield [path, { stamp: both.toString('latin1', 0, length), digest: both.toString('hex', length), mtime }];
     before = path;
   }
   reader.end();

@@ -9,10 +9,11 @@ import { foldersOf, type Group, type Plan, type Step } from '../core/plan.js';
 import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
 import { type Problem, TargetError } from '../errors.js';
 import type { Target } from '../targets/target.js';
+import { inParallel } from './in-parallel.js';
 import type { Staged } from './stage.js';
 import { problemOf } from './trouble.js';
 
-const IN_FLIGHT = 1024; // requests without a reply; each is one round trip and holds no handle on the server
+const IN_FLIGHT = 4096; // requests without a reply: a round trip each, some hundred bytes, and no handle on the server
 
 export interface PublishOptions {
   /** The mode of new folders. */
@@ -58,7 +59,7 @@ export async function publish(plan: Plan, staged: Staged, target: Target, option
   }
 }
 
-async function act(step: Step, place: RelPath | undefined, target: Target): Promise<void> {
+function act(step: Step, place: RelPath | undefined, target: Target): Promise<void> {
   switch (step.kind) {
     case 'upload':
       if (place === undefined)
@@ -80,15 +81,13 @@ async function removeFile(path: RelPath, target: Target): Promise<void> {
   }
 }
 
-async function renameOver(from: RelPath, to: RelPath, target: Target): Promise<void> {
-  try {
-    await target.rename(from, to);
-  } catch (error) {
+function renameOver(from: RelPath, to: RelPath, target: Target): Promise<void> {
+  return target.rename(from, to).catch(async (error: unknown) => {
     // An interrupted run, or the removal of what lay in them, leaves empty folders behind.
-    if (!(error instanceof TargetError) || error.kind !== 'not-a-file' || !(await removeEmptyTree(to, target)))
-      throw error;
+    const isFolder = error instanceof TargetError && error.kind === 'not-a-file';
+    if (!isFolder || !(await removeEmptyTree(to, target))) throw error;
     await target.rename(from, to);
-  }
+  });
 }
 
 /** Removes a folder that holds nothing but folders: true if it is gone. */
@@ -104,9 +103,9 @@ async function removeEmptyTree(folder: RelPath, target: Target): Promise<boolean
 
 async function carryOut(group: Group, carry: (step: Step) => Promise<Outcome>): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
-  for (let i = 0; i < group.steps.length; i += IN_FLIGHT) {
-    outcomes.push(...(await Promise.all(group.steps.slice(i, i + IN_FLIGHT).map(carry))));
-  }
+  await inParallel(group.steps, IN_FLIGHT, async (step) => {
+    outcomes.push(await carry(step));
+  });
   return outcomes;
 }
 

@@ -41,7 +41,8 @@ export async function push(
   options.onPhase?.('publish');
   const outcomes = await publish(plan, staged, target, options);
   options.onPhase?.('commit');
-  const [committed] = await bothOf(store.commit(announced, truthsOf(outcomes)), staged.tidy());
+  const published = new Set(outcomes.filter(({ kind }) => kind === 'done').map(({ step }) => step.path));
+  const [committed] = await bothOf(store.commit(announced, truthsOf(outcomes)), staged.tidy(published));
   await store.reap(control);
   return { index: committed, outcomes, sentBytes: staged.sentBytes };
 }

@@ -5,7 +5,6 @@
  * size and mtime are set last, so they tell) is taken over by renaming it into this run's folder; the rest of it is
  * removed. So a push that broke off goes on where it was, and two runs never write to one name.
  */
-import PQueue from 'p-queue';
 import type { Plan, Step } from '../core/plan.js';
 import { uploadsOf } from '../core/plan.js';
 import { CONTROL, join, nameOf, type RelPath } from '../core/relpath.js';
@@ -13,6 +12,7 @@ import type { Entry } from '../core/snapshot.js';
 import type { Problem } from '../errors.js';
 import { TargetError } from '../errors.js';
 import type { RemoteFile, Target } from '../targets/target.js';
+import { inParallel } from './in-parallel.js';
 import type { Throttle } from './throttle.js';
 import { problemOf } from './trouble.js';
 import { bodyOf, SMALL_BYTES } from './upload.js';
@@ -46,7 +46,7 @@ export interface Staged {
   readonly problems: ReadonlyMap<RelPath, Problem>;
   readonly sentBytes: number;
   /** Removes what this run staged and did not publish, and what earlier runs left. */
-  readonly tidy: () => Promise<void>;
+  readonly tidy: (published: ReadonlySet<RelPath>) => Promise<void>;
 }
 
 /** How many files may be under way at once so that neither the line nor the server waits. */
@@ -70,50 +70,39 @@ export async function stage(
   let sentBytes = 0;
   let full: Problem | undefined;
 
-  const queue = new PQueue({ concurrency: inFlight(options, target) });
   const space = new ByteBudget(BYTES_IN_FLIGHT);
-  let broken: { readonly error: unknown } | undefined;
-  for (const [i, upload] of uploads.entries()) {
+  await inParallel(uploads.entries(), inFlight(options, target), async ([i, upload]) => {
     options.signal?.throwIfAborted();
-    if (broken !== undefined) break;
-    const cost = upload.entry.size <= SMALL_BYTES ? upload.entry.size : LARGE_IN_FLIGHT;
-    await queue.onSizeLessThan(queue.concurrency);
+    const { path, entry } = upload;
+    const cost = entry.size <= SMALL_BYTES ? entry.size : LARGE_IN_FLIGHT;
     await space.take(cost);
-    void queue.add(async () => {
-      try {
-        await one(upload, join(folder, `${upload.entry.digest}.${i}` as RelPath));
-      } catch (error) {
-        broken ??= { error };
-      } finally {
-        space.give(cost);
-      }
-    });
-  }
-  await queue.onIdle();
-  if (broken !== undefined) throw broken.error;
-  return { files, problems, sentBytes, tidy: () => tidy(target, folder, files, leftovers) };
-
-  async function one(upload: Upload, place: RelPath): Promise<void> {
-    if (full !== undefined) {
-      problems.set(upload.path, { ...full, path: upload.path });
-      return;
-    }
     try {
-      const sent = (await takeOver(target, leftovers, upload.entry, place)) ? 0 : await send(upload, place);
-      sentBytes += sent;
-      files.set(upload.path, place);
-      options.onFile?.(upload.entry, sent);
+      if (full !== undefined) problems.set(path, { ...full, path });
+      else await stageOne(upload, join(folder, `${entry.digest}.${i}` as RelPath));
     } catch (error) {
-      const problem = problemOf(upload.path, 'stage', error);
-      problems.set(upload.path, problem);
+      const problem = problemOf(path, 'stage', error);
+      problems.set(path, problem);
       if (problem.code === 'NO_SPACE' || problem.code === 'READ_ONLY') full = problem;
+    } finally {
+      space.give(cost);
     }
-  }
+  });
+  return {
+    files,
+    problems,
+    sentBytes,
+    tidy: (published) => tidy(target, folder, unpublished(files, published), leftovers),
+  };
 
-  async function send({ path, entry }: Upload, place: RelPath): Promise<number> {
-    await options.throttle.take(entry.size, options.signal);
-    await target.write(place, bodyOf(options.fileOf(path), entry), entry);
-    return entry.size;
+  async function stageOne({ path, entry }: Upload, place: RelPath): Promise<void> {
+    const isThere = leftovers.byDigest.size > 0 && (await takeOver(target, leftovers, entry, place));
+    if (!isThere) {
+      await options.throttle.take(entry.size, options.signal);
+      await target.write(place, bodyOf(options.fileOf(path), entry), entry);
+      sentBytes += entry.size;
+    }
+    files.set(path, place);
+    options.onFile?.(entry, isThere ? 0 : entry.size);
   }
 }
 
@@ -152,46 +141,50 @@ async function takeOver(target: Target, leftovers: Leftovers, entry: Entry, plac
   }
 }
 
-async function tidy(
-  target: Target,
-  folder: RelPath,
-  files: ReadonlyMap<RelPath, RelPath>,
-  leftovers: Leftovers,
-): Promise<void> {
+async function tidy(target: Target, folder: RelPath, files: readonly RelPath[], leftovers: Leftovers): Promise<void> {
   const left = [...leftovers.byDigest.values()].flat().map((file) => file.path);
-  await Promise.all([...files.values(), ...left].map((path) => target.remove(path)));
+  await Promise.all([...files, ...left].map((path) => target.remove(path)));
   const folders = [folder, ...leftovers.folders].sort((a, b) => b.length - a.length);
   for (const each of folders) await target.removeFolder(each);
+}
+
+function unpublished(files: ReadonlyMap<RelPath, RelPath>, published: ReadonlySet<RelPath>): RelPath[] {
+  return [...files].filter(([path]) => !published.has(path)).map(([, place]) => place);
 }
 
 function inFlight(options: StageOptions, target: Target): number {
   return options.concurrency === 'auto' ? filesInFlight(target.capabilities.roundTripMs) : options.concurrency;
 }
 
-/** How many bytes may lie in memory at once. More than all of it at once is let through alone. */
+/** How many bytes may lie in memory at once. What is more than all of it is let through alone. */
 class ByteBudget {
-  #free: number;
   readonly #all: number;
-  #waiting: (() => void) | undefined;
+  readonly #waiting: { readonly bytes: number; readonly admit: () => void }[] = [];
+  #taken = 0;
 
   constructor(bytes: number) {
-    this.#free = bytes;
     this.#all = bytes;
   }
 
-  /** For one caller at a time. */
-  async take(bytes: number): Promise<void> {
-    const needed = Math.min(bytes, this.#all);
-    while (this.#free < needed) {
-      await new Promise<void>((resolve) => {
-        this.#waiting = resolve;
-      });
+  /** Resolves in the order of the calls. */
+  take(bytes: number): Promise<void> | undefined {
+    if (this.#waiting.length === 0 && this.#fits(bytes)) {
+      this.#taken += bytes;
+      return undefined;
     }
-    this.#free -= bytes;
+    return new Promise((admit) => this.#waiting.push({ bytes, admit }));
   }
 
   give(bytes: number): void {
-    this.#free += bytes;
-    this.#waiting?.();
+    this.#taken -= bytes;
+    for (let next = this.#waiting[0]; next !== undefined && this.#fits(next.bytes); next = this.#waiting[0]) {
+      this.#taken += next.bytes;
+      this.#waiting.shift();
+      next.admit();
+    }
+  }
+
+  #fits(bytes: number): boolean {
+    return this.#taken === 0 || this.#taken + bytes <= this.#all;
   }
 }

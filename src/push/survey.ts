@@ -5,11 +5,11 @@
  * to believe, every file that may be the wanted one is read back and hashed: nothing is guessed.
  */
 import { createHash } from 'node:crypto';
-import PQueue from 'p-queue';
 import type { RelPath } from '../core/relpath.js';
 import { type Digest, type Entry, type Snapshot, sortEntries } from '../core/snapshot.js';
 import { emptyIndex, type Observed, settlePending, type TargetIndex, withTruths } from '../core/target-index.js';
 import type { RemoteFile, Target } from '../targets/target.js';
+import { inParallel } from './in-parallel.js';
 import type { Loaded } from './index-store.js';
 
 const LOOKS_IN_FLIGHT = 512;
@@ -25,23 +25,6 @@ export async function digestOf(target: Target, path: RelPath): Promise<Digest> {
   const hash = createHash('sha256');
   for await (const piece of target.read(path)) hash.update(piece);
   return hash.digest('hex');
-}
-
-/** Calls `visit` for each item, so many at once. The first failure is thrown when the others have ended. */
-export async function inParallel<T>(
-  items: Iterable<T>,
-  atOnce: number,
-  visit: (item: T) => Promise<void>,
-): Promise<void> {
-  const queue = new PQueue({ concurrency: atOnce });
-  let failure: { readonly error: unknown } | undefined;
-  for (const item of items) {
-    if (failure !== undefined) break;
-    await queue.onSizeLessThan(atOnce);
-    void queue.add(() => visit(item).catch((error: unknown) => void (failure ??= { error })));
-  }
-  await queue.onIdle();
-  if (failure !== undefined) throw failure.error;
 }
 
 async function settle(target: Target, index: TargetIndex): Promise<TargetIndex> {

@@ -6,20 +6,21 @@ import { setTimeout as wait } from 'node:timers/promises';
 const BURST_MS = 100; // pauses shorter than this are not worth a timer
 
 export interface Throttle {
-  /** Resolves when `bytes` more may be sent. */
-  take(bytes: number, signal?: AbortSignal): Promise<void>;
+  /** Resolves when `bytes` more may be sent; undefined if that is now. */
+  take(bytes: number, signal?: AbortSignal): Promise<void> | undefined;
 }
 
 /** `bytesPerSecond` undefined: no limit. */
 export function throttleTo(bytesPerSecond: number | undefined): Throttle {
-  if (bytesPerSecond === undefined) return { take: async () => {} };
+  if (bytesPerSecond === undefined) return { take: () => undefined };
   let freeAt = performance.now();
   return {
-    async take(bytes, signal) {
+    take(bytes, signal) {
       const now = performance.now();
       const begin = Math.max(freeAt, now - BURST_MS);
       freeAt = begin + (bytes / bytesPerSecond) * 1000;
-      if (begin > now) await wait(begin - now, undefined, signal === undefined ? {} : { signal });
+      if (begin <= now) return undefined;
+      return wait(begin - now, undefined, signal === undefined ? {} : { signal });
     },
   };
 }

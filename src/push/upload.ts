@@ -4,8 +4,8 @@
  * Everything that is sent is hashed on the way. A file that grows, shrinks or is rewritten while it is read does not
  * match its digest, which is a FileError 'CHANGED'; what was sent of it is never published.
  */
-import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { createHash, hash } from 'node:crypto';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Entry } from '../core/snapshot.js';
 import { FileError, reasonOf } from '../errors.js';
@@ -21,19 +21,17 @@ export function bodyOf(file: string, entry: Entry): Body {
   return entry.size <= SMALL_BYTES ? () => readSmall(file, entry) : () => readLarge(file, entry);
 }
 
+/** Where small files are read into, one after another: whoever gets the content uses it before the next one is read. */
+const scratch = Buffer.allocUnsafeSlow(SMALL_BYTES + 1);
+
 // Synchronous: for small files an order of magnitude cheaper than a trip through the thread pool.
 function readSmall(file: string, entry: Entry): Uint8Array {
   const handle = attempt(file, () => openSync(file, READ));
   try {
-    if (!fstatSync(handle).isFile()) throw changed(file);
-    // One byte more than expected, so that growth shows.
-    const buffer = Buffer.allocUnsafe(entry.size + 1);
-    let filled = 0;
-    for (let got = 1; got > 0 && filled < buffer.length; filled += got) {
-      got = attempt(file, () => readSync(handle, buffer, filled, buffer.length - filled, null));
-    }
-    const content = buffer.subarray(0, filled);
-    requireDigest(file, entry, filled, createHash('sha256').update(content).digest('hex'));
+    // One byte more than expected, so that growth shows. A regular file gives all it has in one read.
+    const length = attempt(file, () => readSync(handle, scratch, 0, entry.size + 1, null));
+    const content = scratch.subarray(0, length);
+    requireDigest(file, entry, length, hash('sha256', content, 'hex'));
     return content;
   } finally {
     closeSync(handle);
@@ -52,7 +50,7 @@ async function* readLarge(file: string, entry: Entry): AsyncIterable<Uint8Array>
 }
 
 async function* hashed(handle: FileHandle, file: string, entry: Entry): AsyncIterable<Uint8Array> {
-  const hash = createHash('sha256');
+  const sum = createHash('sha256');
   const buffer = Buffer.allocUnsafe(SMALL_BYTES);
   let position = 0;
   while (position <= entry.size) {
@@ -62,10 +60,10 @@ async function* hashed(handle: FileHandle, file: string, entry: Entry): AsyncIte
     if (bytesRead === 0) break;
     position += bytesRead;
     const piece = buffer.subarray(0, bytesRead);
-    hash.update(piece);
+    sum.update(piece);
     if (position <= entry.size) yield piece;
   }
-  requireDigest(file, entry, position, hash.digest('hex'));
+  requireDigest(file, entry, position, sum.digest('hex'));
 }
 
 function requireDigest(file: string, entry: Entry, size: number, digest: string): void {

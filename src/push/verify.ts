@@ -5,8 +5,9 @@ import { audit, type Finding, truthsOfFindings, wrongContent } from '../core/aud
 import type { Entry } from '../core/snapshot.js';
 import type { TargetIndex } from '../core/target-index.js';
 import type { RemoteFile, Target } from '../targets/target.js';
+import { inParallel } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
-import { digestOf, inParallel } from './survey.js';
+import { digestOf } from './survey.js';
 
 const READS_IN_FLIGHT = 32;
 

@@ -1,7 +1,7 @@
 /**
  * A target in a folder of this machine (`file://`).
  */
-import { constants, createReadStream, type Stats } from 'node:fs';
+import { constants, createReadStream, type Stats, writeSync } from 'node:fs';
 import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CONTROL, isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
@@ -159,12 +159,24 @@ async function requireSameDevice(settings: LocalSettings, dev: number): Promise<
 }
 
 async function pour(content: ReturnType<Body>, handle: FileHandle, path: RelPath): Promise<number> {
+  if (content instanceof Uint8Array) return pourAtOnce(content, handle, path);
   let written = 0;
-  for await (const piece of content instanceof Uint8Array ? [content] : content) {
+  for await (const piece of content) {
     await handle.writeFile(piece).catch(fail('write', path));
     written += piece.length;
   }
   return written;
+}
+
+/** Without giving up control, since the content is only good until then. */
+function pourAtOnce(content: Uint8Array, handle: FileHandle, path: RelPath): number {
+  try {
+    let written = 0;
+    while (written < content.length) written += writeSync(handle.fd, content, written);
+    return written;
+  } catch (error) {
+    throw targetError('write', path, error);
+  }
 }
 
 function remoteFile(path: RelPath, stats: Stats): RemoteFile {

@@ -99,29 +99,36 @@ class SftpTarget implements Target {
   async write(path: RelPath, body: Body, meta: FileMeta): Promise<void> {
     const channel = this.#channel();
     const at = this.#at(path);
-    const handle = await this.#explained(meta.size, at, channel.open(at, OPEN.write | OPEN.create | OPEN.truncate));
     try {
-      await this.#explained(meta.size, at, fill(channel, handle, body, meta, path));
+      await fill(channel, await channel.open(at, OPEN.write | OPEN.create | OPEN.truncate), body, meta, path);
     } catch (error) {
+      const explained = await this.#explain(error, at, meta.size);
       // Best effort: what stays in the control area is found and removed by the next run.
       await channel.remove(at).catch(() => undefined);
-      throw error;
+      throw explained;
     }
   }
 
   async append(path: RelPath, offset: number, bytes: Uint8Array): Promise<void> {
     const at = this.#at(path);
-    const handle = await this.#explained(bytes.length, at, this.#first.open(at, OPEN.write | OPEN.create));
-    const requests: Promise<void>[] = [];
-    for (let done = 0; done < bytes.length; done += this.#first.maxWrite) {
-      requests.push(this.#first.write(handle, bytes.subarray(done, done + this.#first.maxWrite), offset + done));
+    try {
+      const handle = await this.#first.open(at, OPEN.write | OPEN.create);
+      await together([...writesOf(this.#first, handle, bytes, offset), this.#first.close(handle)]);
+    } catch (error) {
+      throw await this.#explain(error, at, bytes.length);
     }
-    await this.#explained(bytes.length, at, together([...requests, this.#first.close(handle)]));
   }
 
   async rename(from: RelPath, to: RelPath): Promise<void> {
-    const destination = this.#at(to);
-    await this.#explained(0, destination, this.#renameOver(this.#at(from), destination));
+    const channel = this.#channel();
+    const [source, destination] = [this.#at(from), this.#at(to)];
+    try {
+      await channel.posixRename(source, destination);
+    } catch (error) {
+      if (!(error instanceof TargetError) || error.kind !== 'unsupported')
+        throw await this.#explain(error, destination, 0);
+      await this.#renameToFreeName(channel, source, destination);
+    }
   }
 
   async chmod(path: RelPath, mode: number): Promise<void> {
@@ -167,16 +174,6 @@ class SftpTarget implements Target {
     await this.#connection.close();
   }
 
-  async #renameOver(from: string, to: string): Promise<void> {
-    const channel = this.#channel();
-    try {
-      await channel.posixRename(from, to);
-    } catch (error) {
-      if (!(error instanceof TargetError) || error.kind !== 'unsupported') throw error;
-      await this.#renameToFreeName(channel, from, to);
-    }
-  }
-
   /** A server without posix-rename: new names are fine, but no file can be replaced without a moment of its absence. */
   async #renameToFreeName(channel: SftpChannel, from: string, to: string): Promise<void> {
     if ((await channel.lstat(to)) === undefined) return channel.plainRename(from, to);
@@ -211,14 +208,6 @@ class SftpTarget implements Target {
     return entries.flatMap((entry) => remoteEntry(folder, entry));
   }
 
-  async #explained<T>(bytes: number, at: string, request: Promise<T>): Promise<T> {
-    try {
-      return await request;
-    } catch (error) {
-      throw await this.#explain(error, at, bytes);
-    }
-  }
-
   /** Most causes arrive as the status "Failure". A look at the place and at the file system names the cause. */
   async #explain(error: unknown, at: string, bytes: number): Promise<unknown> {
     if (!(error instanceof TargetError) || error.kind !== 'failed') return error;
@@ -244,19 +233,16 @@ class SftpTarget implements Target {
   }
 }
 
-async function fill(channel: SftpChannel, handle: Buffer, body: Body, meta: FileMeta, path: RelPath): Promise<void> {
-  let content: ReturnType<Body>;
+function fill(channel: SftpChannel, handle: Buffer, body: Body, meta: FileMeta, path: RelPath): Promise<void> {
   try {
-    content = body();
-    if (content instanceof Uint8Array) requireSize(content.length, meta, path);
+    const content = body();
+    if (!(content instanceof Uint8Array)) return pour(channel, handle, content, meta, path);
+    requireSize(content.length, meta, path);
+    return channel.finish(handle, content, meta);
   } catch (error) {
-    await channel.close(handle);
-    throw error;
-  }
-  if (content instanceof Uint8Array) {
-    await together([...writesOf(channel, handle, content, 0), channel.setStat(handle, meta), channel.close(handle)]);
-  } else {
-    await pour(channel, handle, content, meta, path);
+    return channel.close(handle).then(() => {
+      throw error;
+    });
   }
 }
 

@@ -40,7 +40,11 @@ export interface FileMeta {
   readonly mode: number;
 }
 
-/** Gives the content anew each time it is called, so that a retry can start again. Small content comes in one piece. */
+/**
+ * Gives the content anew each time it is called, so that a retry can start again. Small content comes in one piece, which
+ * is only good until the caller gives up control: it is used or copied at once. So with the pieces of longer content:
+ * each is good until the next one is asked for.
+ */
 export type Body = () => Uint8Array | AsyncIterable<Uint8Array>;
 
 export interface Target {
