@@ -83,7 +83,8 @@ async function runTarget(
 ): Promise<Ending> {
   const started = performance.now();
   try {
-    const result = await retry(() => syncTarget(job, snapshot, options), {
+    let attempt = 0;
+    const result = await retry(() => syncTarget(job, snapshot, { ...options, run: `${options.run}-${attempt++}` }), {
       retries: RETRIES,
       signal: options.signal,
       onRetry: (error) => input.output.note(`${job.name}: ${error.message}; trying again`),

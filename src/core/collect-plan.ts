@@ -33,8 +33,8 @@ export interface CollectPlan<W extends Wanted = Wanted, P extends Present = Pres
 export function planCollect<W extends Wanted, P extends Present>(
   wanted: readonly W[],
   present: readonly P[],
-  ours: ReadonlyMap<RelPath, Digest>,
-  isUnknown: (path: RelPath) => boolean,
+  ours: ReadonlyMap<string, Digest>,
+  isUnknown: (path: string) => boolean,
 ): CollectPlan<W, P> {
   const copy: W[] = [];
   const remove: P[] = [];

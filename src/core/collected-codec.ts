@@ -5,7 +5,6 @@
 import { IndexError } from '../errors.js';
 import { ByteReader, ByteWriter, damaged, seal, unseal } from './bytes.js';
 import { readPath, writePath } from './path-codec.js';
-import type { RelPath } from './relpath.js';
 import type { Digest } from './snapshot.js';
 
 const MAGIC = Buffer.from('PSCO');
@@ -16,9 +15,9 @@ export interface Memory {
   /** How many files each source had, by the key that `guardSources` knows it by. */
   readonly sources: ReadonlyMap<string, number>;
   /** What lies in STATIC_ROOT because of pushstatic, with the content that was put there. */
-  readonly files: ReadonlyMap<RelPath, Digest>;
+  readonly files: ReadonlyMap<string, Digest>;
   /** The folders of STATIC_ROOT that pushstatic made. */
-  readonly folders: ReadonlySet<RelPath>;
+  readonly folders: ReadonlySet<string>;
 }
 
 export const NO_MEMORY: Memory = { sources: new Map(), files: new Map(), folders: new Set() };
@@ -56,14 +55,14 @@ function read(reader: ByteReader): Memory {
   if (reader.number() !== FORMAT) throw new IndexError('it has another format', 'foreign-version');
   const sources = new Map<string, number>();
   for (let left = reader.count(2); left > 0; left--) sources.set(reader.text(), reader.number());
-  const files = new Map<RelPath, Digest>();
+  const files = new Map<string, Digest>();
   let before = '';
   for (let left = reader.count(3 + DIGEST_DIGITS / 2); left > 0; left--) {
     const path = readPath(reader, before);
     files.set(path, reader.hex(DIGEST_DIGITS));
     before = path;
   }
-  const folders = new Set<RelPath>();
+  const folders = new Set<string>();
   for (let left = reader.count(2); left > 0; left--) {
     const folder = readPath(reader, before);
     folders.add(folder);

@@ -9,7 +9,7 @@
 import { IndexError } from '../errors.js';
 import { ByteReader, ByteWriter, damaged, seal, unseal } from './bytes.js';
 import { readPath, writePath } from './path-codec.js';
-import { comparePaths, type RelPath } from './relpath.js';
+import { comparePaths } from './relpath.js';
 import type { Digest } from './snapshot.js';
 
 const MAGIC = Buffer.from('PSDC');
@@ -26,7 +26,7 @@ export interface CachedDigest {
   readonly mtime: number;
 }
 
-export type CacheRecord = readonly [RelPath, CachedDigest];
+export type CacheRecord = readonly [string, CachedDigest];
 
 /** Makes the bytes from `count` entries. Sorted by path they become smallest. */
 export class CacheEncoder {
@@ -37,7 +37,7 @@ export class CacheEncoder {
     this.#writer.bytes(MAGIC).number(FORMAT).number(count);
   }
 
-  add(path: RelPath, entry: CachedDigest): void {
+  add(path: string, entry: CachedDigest): void {
     writePath(this.#writer, this.#before, path);
     this.#before = path;
     this.#writer.number(entry.mtime).number(entry.stamp.length);
@@ -67,14 +67,14 @@ export function* readCache(bytes: Uint8Array): Generator<CacheRecord> {
   reader.end();
 }
 
-export function encodeCache(entries: ReadonlyMap<RelPath, CachedDigest>): Buffer {
+export function encodeCache(entries: ReadonlyMap<string, CachedDigest>): Buffer {
   const encoder = new CacheEncoder(entries.size);
   for (const [path, entry] of [...entries].toSorted((a, b) => comparePaths(a[0], b[0]))) encoder.add(path, entry);
   return encoder.finish();
 }
 
 /** The entries, or undefined for bytes that are damaged or of another version. */
-export function decodeCache(bytes: Uint8Array): Map<RelPath, CachedDigest> | undefined {
+export function decodeCache(bytes: Uint8Array): Map<string, CachedDigest> | undefined {
   try {
     return new Map(readCache(bytes));
   } catch (error) {

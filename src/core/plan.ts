@@ -58,17 +58,17 @@ export function uploadsOf(plan: Plan): Extract<Step, { kind: 'upload' }>[] {
   return plan.groups.flatMap((group) => group.steps.filter((step) => step.kind === 'upload'));
 }
 
-/** The folders that must be there before anything is published, outermost first. */
-export function foldersOf(plan: Plan): RelPath[][] {
-  const levels: Set<RelPath>[] = [];
+/** The folders that must be there before anything is published, each after the one that holds it. */
+export function foldersOf(plan: Plan): RelPath[] {
+  const folders = new Set<RelPath>();
   const seen = new Set<RelPath>();
   for (const { path } of uploadsOf(plan)) {
     const parent = parentOf(path);
     if (parent === undefined || seen.has(parent)) continue;
     seen.add(parent);
-    for (const [depth, folder] of [...ancestorsOf(path)].entries()) (levels[depth] ??= new Set()).add(folder);
+    for (const folder of ancestorsOf(path)) folders.add(folder);
   }
-  return levels.map((level) => [...level]);
+  return [...folders];
 }
 
 function stepOf(change: Change): Step {

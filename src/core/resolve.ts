@@ -5,7 +5,7 @@
  * exclude each other; the one from the earlier source stays, and the other is a problem.
  */
 import type { Problem } from '../errors.js';
-import { ancestorsOf, type RelPath } from './relpath.js';
+import type { RelPath } from './relpath.js';
 
 /** A file that a source offers for `path`. */
 export interface Candidate {
@@ -35,25 +35,32 @@ export function resolve<C extends Candidate>(
   listings: readonly (readonly C[])[],
   unknown: readonly ReadonlySet<string>[] = [],
 ): Resolution<C> {
-  const shadowed = new Map<RelPath, readonly C[]>();
+  const shadowed = new Map<RelPath, C[]>();
   const winners: C[] = [];
-  for (const [winner, ...others] of byPath(withoutUnknown(listings, unknown))) {
+  const heads = withoutUnknown(listings, unknown).map((listing) => ({ listing, at: 0 }));
+  for (let winner = firstOf(heads); winner !== undefined; winner = firstOf(heads)) {
     winners.push(winner);
-    if (others.length > 0) shadowed.set(winner.path, others);
+    for (const head of heads) {
+      const next = head.listing[head.at];
+      if (next?.path !== winner.path) continue;
+      head.at++;
+      if (next !== winner) shadow(shadowed, next);
+    }
   }
   const losers = findConflicts(winners);
-  if (losers.size === 0) return { winners, shadowed, conflicts: [] };
   return {
-    winners: winners.filter((winner) => !losers.has(winner)),
+    winners: losers.size === 0 ? winners : winners.filter((winner) => !losers.has(winner)),
     shadowed,
     conflicts: [...losers].map(([loser, winner]) => conflict(loser, winner)),
   };
 }
 
 /** Whether `path` or a folder above it is among `places`; '' stands for everything. */
-export function isCovered(path: RelPath, places: ReadonlySet<string>): boolean {
+export function isCovered(path: string, places: ReadonlySet<string>): boolean {
   if (places.size === 0) return false;
-  return places.has(path) || places.has('') || ancestorsOf(path).some((folder) => places.has(folder));
+  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1))
+    if (places.has(path.slice(0, at))) return true;
+  return places.has(path) || places.has('');
 }
 
 /**
@@ -63,44 +70,44 @@ export function isCovered(path: RelPath, places: ReadonlySet<string>): boolean {
 export function findConflicts<C extends Pick<Candidate, 'path' | 'source'>>(sorted: readonly C[]): Map<C, C> {
   const losers = new Map<C, C>();
   // In this order, everything below `a` comes while `a` is still a beginning of the string at hand.
-  const open: { file: C; below: C[] }[] = [];
-  const close = ({ file, below }: { file: C; below: C[] }) => {
-    const stronger = below.find((each) => each.source < file.source);
-    if (stronger !== undefined) losers.set(file, stronger);
-    else for (const each of below) losers.set(each, file);
-  };
+  const open: { readonly file: C; below: C[] | undefined }[] = [];
   for (const file of sorted) {
     for (let last = open.at(-1); last !== undefined && !file.path.startsWith(last.file.path); last = open.at(-1)) {
       open.pop();
-      close(last);
+      close(last.file, last.below);
     }
-    for (const above of open) if (file.path[above.file.path.length] === '/') above.below.push(file);
-    open.push({ file, below: [] });
+    for (const above of open) if (file.path[above.file.path.length] === '/') (above.below ??= []).push(file);
+    open.push({ file, below: undefined });
   }
-  for (const last of open) close(last);
+  for (const { file, below } of open) close(file, below);
   return losers;
+
+  function close(file: C, below: readonly C[] = []): void {
+    const stronger = below.find((each) => each.source < file.source);
+    if (stronger !== undefined) losers.set(file, stronger);
+    else for (const each of below) losers.set(each, file);
+  }
 }
 
-/** The candidates of one path after another, each group in order of precedence. */
-function* byPath<C extends Candidate>(listings: readonly (readonly C[])[]): Generator<readonly [C, ...C[]]> {
-  const positions = listings.map(() => 0);
-  for (;;) {
-    let first: C | undefined;
-    for (const [i, listing] of listings.entries()) {
-      const next = listing[positions[i] ?? 0];
-      if (next !== undefined && (first === undefined || next.path < first.path)) first = next;
-    }
-    if (first === undefined) return;
-    const others: C[] = [];
-    for (const [i, listing] of listings.entries()) {
-      const at = positions[i] ?? 0;
-      const next = listing[at];
-      if (next?.path !== first.path) continue;
-      positions[i] = at + 1;
-      if (next !== first) others.push(next);
-    }
-    yield [first, ...others];
+interface Head<C> {
+  readonly listing: readonly C[];
+  at: number;
+}
+
+/** The next of all, and of those with its path the one with the highest precedence. */
+function firstOf<C extends Candidate>(heads: readonly Head<C>[]): C | undefined {
+  let first: C | undefined;
+  for (const { listing, at } of heads) {
+    const next = listing[at];
+    if (next !== undefined && (first === undefined || next.path < first.path)) first = next;
   }
+  return first;
+}
+
+function shadow<C extends Candidate>(shadowed: Map<RelPath, C[]>, candidate: C): void {
+  const others = shadowed.get(candidate.path);
+  if (others === undefined) shadowed.set(candidate.path, [candidate]);
+  else others.push(candidate);
 }
 
 function withoutUnknown<C extends Candidate>(

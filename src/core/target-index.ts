@@ -56,6 +56,15 @@ export function withPending(index: TargetIndex, announced: Truths): TargetIndex 
   return { ...index, entries: index.entries.filter((entry) => !announced.has(entry.path)), pending };
 }
 
+/**
+ * The index after a push: `truths` became known, and of what was `announced` the rest is pending. As withPending and
+ * then withTruths would have it, without making a Pending for each of a hundred thousand paths that end well.
+ */
+export function afterPush(index: TargetIndex, announced: Truths, truths: Truths): TargetIndex {
+  const open = [...announced].filter(([path]) => !truths.has(path));
+  return withTruths(open.length === 0 ? index : withPending(index, new Map(open)), truths);
+}
+
 /** `path` after one more announcement: what it may have held, and what it shall become. */
 export function pendingOf(path: RelPath, may: readonly Entry[] | undefined, after: Entry | undefined): Pending {
   return { path, candidates: [...(may ?? []), ...(after === undefined ? [] : [after])] };

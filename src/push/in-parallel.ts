@@ -1,5 +1,5 @@
 /**
- * inParallel: visits many items, so many at once.
+ * inParallel: visits many items, so many at once. allOf: waits for a few things that were begun together.
  *
  * A few workers that take the next item when they are done with one: nothing is queued, and an item costs no more than
  * the promise of its visit. With tens of thousands of small files that is what the time goes into.
@@ -25,4 +25,12 @@ export async function inParallel<T>(
       failure ??= { error };
     }
   }
+}
+
+/** Waits for all, then throws the first failure: nothing is under way any more when the caller goes on. */
+export async function allOf<T extends readonly unknown[]>(
+  promises: readonly [...{ [K in keyof T]: Promise<T[K]> }],
+): Promise<T> {
+  await Promise.allSettled(promises);
+  return (await Promise.all(promises)) as unknown as T;
 }

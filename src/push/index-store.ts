@@ -27,10 +27,11 @@ import {
 import type { RelPath } from '../core/relpath.js';
 import { CONTROL, join } from '../core/relpath.js';
 import { totalBytes } from '../core/snapshot.js';
-import { type TargetIndex, type Truths, withPending, withTruths } from '../core/target-index.js';
+import { afterPush, type TargetIndex, type Truths } from '../core/target-index.js';
 import { IndexError, LockedError, SafetyError, TargetError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
 import type { RemoteFile, Target } from '../targets/target.js';
+import { allOf } from './in-parallel.js';
 
 const HEAD = join(CONTROL, 'head' as RelPath);
 const OURS = new RegExp(`^${CONTROL}/(?:head|snapshot|journal)-[^/]*$`);
@@ -67,7 +68,7 @@ export class IndexStore {
   #journal: { readonly bytes: number; readonly checksum: string } = { bytes: 0, checksum: FIRST_CHECKSUM };
   #lastGeneration = 0;
   /** What the journal says is pending; a look at the target may have settled it since. */
-  #announced: ReadonlySet<RelPath> = new Set();
+  #announced = new Set<RelPath>();
 
   constructor(target: Target, options: IndexStoreOptions) {
     this.#target = target;
@@ -92,26 +93,31 @@ export class IndexStore {
     }
   }
 
-  /** Marks as pending what may change. From then on `index` holds only what is certain whatever happens. */
-  async begin(index: TargetIndex, announced: Truths): Promise<TargetIndex> {
+  /** Marks on the target as pending what may change of `index`. */
+  async begin(index: TargetIndex, announced: Truths): Promise<void> {
     await this.#target.makeFolder(CONTROL, PRIVATE_FOLDER);
-    if (this.#head === undefined) await this.#startOver(index);
-    const pending = withPending(index, announced);
-    await this.#append('begin', announced);
-    this.#announced = new Set([...this.#announced, ...announced.keys()]);
-    await this.#replaceHead(pending);
-    return pending;
+    const writes = this.#head === undefined ? this.#startOver(index) : [];
+    writes.push(...this.#append('begin', announced));
+    for (const path of announced.keys()) this.#announced.add(path);
+    const certain = index.entries.filter(({ path }) => !announced.has(path));
+    await this.#replaceHead({ ...index, entries: certain }, this.#announced.size, writes);
   }
 
-  /** Records what is now certain. Answers with the index as it is recorded, one generation on. */
-  async commit(index: TargetIndex, truths: Truths): Promise<TargetIndex> {
+  /**
+   * Records what is now certain of `index`, and leaves pending what else was announced. Answers with the index as it is
+   * recorded, one generation on.
+   */
+  async commit(index: TargetIndex, announced: Truths, truths: Truths): Promise<TargetIndex> {
     await this.#target.makeFolder(CONTROL, PRIVATE_FOLDER);
-    const next = { ...withTruths(index, truths), generation: Math.max(index.generation, this.#lastGeneration) + 1 };
+    const next = {
+      ...afterPush(index, announced, truths),
+      generation: Math.max(index.generation, this.#lastGeneration) + 1,
+    };
     const old = this.#head;
-    if (old === undefined || this.#isJournalLong(old)) await this.#startOver(next);
-    else await this.#append('commit', this.#withSettled(next, truths));
+    const isNew = old === undefined || this.#isJournalLong(old);
+    const writes = isNew ? this.#startOver(next) : this.#append('commit', this.#withSettled(next, truths));
     this.#announced = new Set(next.pending.keys());
-    await this.#replaceHead(next);
+    await this.#replaceHead(next, next.pending.size, writes);
     if (old !== undefined && old.snapshot.name !== this.#head?.snapshot.name) await this.#removeFiles(old);
     return next;
   }
@@ -168,35 +174,42 @@ export class IndexStore {
     return index;
   }
 
-  /** Writes all certain entries as a new snapshot, with an empty journal beside it. The head does not name them yet. */
-  async #startOver(index: TargetIndex): Promise<void> {
+  /** Begins to write all certain entries as a new snapshot, with a new journal beside it. The head does not name them yet. */
+  #startOver(index: TargetIndex): Promise<void>[] {
     const name = `${Math.max(index.generation, this.#lastGeneration)}-${this.#options.run}`;
     const content = encodeSnapshot(index.entries);
     const snapshot = reference('snapshot', name, content);
-    await this.#write(join(CONTROL, snapshot.name), content);
-    await this.#keep((cache) => cache.write(snapshot.name, content));
+    const writes = [
+      this.#write(join(CONTROL, snapshot.name), content),
+      this.#keep((cache) => cache.write(snapshot.name, content)),
+    ];
     this.#journal = { bytes: 0, checksum: FIRST_CHECKSUM };
-    this.#head = this.#headFor(index, snapshot, `journal-${name}` as RelPath);
-    for (const announced of announcementsOf(index)) await this.#append('begin', announced);
+    this.#head = this.#headFor(index, index.pending.size, snapshot, `journal-${name}` as RelPath);
+    for (const announced of announcementsOf(index)) writes.push(...this.#append('begin', announced));
+    return writes;
   }
 
-  async #append(kind: 'begin' | 'commit', paths: Truths): Promise<void> {
+  /** Begins to append a segment, which the next head is to name. */
+  #append(kind: 'begin' | 'commit', paths: Truths): Promise<void>[] {
     const head = this.#head;
-    if (head === undefined || paths.size === 0) return;
+    if (head === undefined || paths.size === 0) return [];
     const segment = encodeSegment({ kind, paths }, this.#journal.checksum);
     const offset = this.#journal.bytes;
-    await this.#target.append(join(CONTROL, head.journal.name), offset, segment.bytes);
-    await this.#keep((cache) => cache.append(head.journal.name, offset, segment.bytes));
     this.#journal = { bytes: offset + segment.bytes.length, checksum: segment.checksum };
+    return [
+      this.#target.append(join(CONTROL, head.journal.name), offset, segment.bytes),
+      this.#keep((cache) => cache.append(head.journal.name, offset, segment.bytes)),
+    ];
   }
 
-  async #replaceHead(index: TargetIndex): Promise<void> {
+  /** Makes the new head valid once everything it names is written. */
+  async #replaceHead(index: TargetIndex, pending: number, writes: readonly Promise<void>[]): Promise<void> {
     const before = this.#head;
     if (before === undefined) return;
-    const head = this.#headFor(index, before.snapshot, before.journal.name);
+    const head = this.#headFor(index, pending, before.snapshot, before.journal.name);
     const bytes = encodeHead(head);
     const temporary = join(CONTROL, `head-${this.#options.run}` as RelPath);
-    const [, current] = await Promise.all([this.#write(temporary, bytes), this.#read(HEAD, HEAD_BYTES)]);
+    const [current] = await allOf([this.#read(HEAD, HEAD_BYTES), this.#write(temporary, bytes), ...writes]);
     if (!isSame(current, this.#headBytes)) {
       await this.#target.remove(temporary);
       throw new LockedError(
@@ -209,14 +222,14 @@ export class IndexStore {
     await this.#keep((cache) => cache.write('head', bytes));
   }
 
-  #headFor(index: TargetIndex, snapshot: FileReference, journal: RelPath): Head {
+  #headFor(index: TargetIndex, pending: number, snapshot: FileReference, journal: RelPath): Head {
     return {
       site: this.#options.site,
       generation: index.generation,
       committedAt: this.#options.now(),
       files: index.entries.length,
       bytes: totalBytes(index.entries),
-      pending: index.pending.size,
+      pending,
       snapshot,
       journal: { name: journal, ...this.#journal },
     };

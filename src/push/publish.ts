@@ -10,7 +10,7 @@ import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
 import { type Problem, TargetError } from '../errors.js';
 import type { Target } from '../targets/target.js';
 import { inParallel } from './in-parallel.js';
-import type { Staged } from './stage.js';
+import type { Staged, Upload } from './stage.js';
 import { problemOf } from './trouble.js';
 
 const IN_FLIGHT = 4096; // requests without a reply: a round trip each, some hundred bytes, and no handle on the server
@@ -23,7 +23,7 @@ export interface PublishOptions {
 }
 
 export async function publish(plan: Plan, staged: Staged, target: Target, options: PublishOptions): Promise<Outcome[]> {
-  const blocked = await lookAtFolders(plan, target);
+  const blocked = await findLinks(plan, target);
   const outcomes: Outcome[] = [];
   let cause: Problem | undefined;
   let foldersMade = false;
@@ -48,7 +48,7 @@ export async function publish(plan: Plan, staged: Staged, target: Target, option
     const known = staged.problems.get(step.path) ?? blockedBy(step.path, blocked);
     if (known !== undefined) return { kind: 'untouched', step, problem: known };
     try {
-      await act(step, staged.files.get(step.path), target);
+      await act(step, staged, target);
       options.onStep?.(step);
       return { kind: 'done', step };
     } catch (error) {
@@ -59,12 +59,10 @@ export async function publish(plan: Plan, staged: Staged, target: Target, option
   }
 }
 
-function act(step: Step, place: RelPath | undefined, target: Target): Promise<void> {
+function act(step: Step, staged: Staged, target: Target): Promise<void> {
   switch (step.kind) {
     case 'upload':
-      if (place === undefined)
-        throw new TargetError('failed', `cannot publish ${step.path}: nothing was staged for it`);
-      return renameOver(place, step.path, target);
+      return publishFile(step, staged.placeOf(step), target);
     case 'chmod':
       return target.chmod(step.path, step.entry.mode);
     case 'remove':
@@ -81,7 +79,8 @@ async function removeFile(path: RelPath, target: Target): Promise<void> {
   }
 }
 
-function renameOver(from: RelPath, to: RelPath, target: Target): Promise<void> {
+function publishFile({ path: to }: Upload, from: RelPath | undefined, target: Target): Promise<void> {
+  if (from === undefined) throw new TargetError('failed', `cannot publish ${to}: nothing was staged for it`);
   return target.rename(from, to).catch(async (error: unknown) => {
     // An interrupted run, or the removal of what lay in them, leaves empty folders behind.
     const isFolder = error instanceof TargetError && error.kind === 'not-a-file';
@@ -117,36 +116,29 @@ function heldBack(group: Group, cause: Problem): Outcome[] {
 }
 
 /**
- * What stands where the folder of a file to be removed or changed should be. Without this look, a link that took the
- * place of a folder would lead a removal out of the published tree.
+ * Links that took the place of a folder of the plan. Without this look, one would lead a new file or a removal out of the
+ * published tree. What else may stand there is found when the folder is made.
  */
-async function lookAtFolders(plan: Plan, target: Target): Promise<Map<RelPath, Problem>> {
-  const steps = plan.groups.flatMap((group) => group.steps.filter((step) => step.kind !== 'upload'));
-  const folders = new Set(steps.flatMap((step) => ancestorsOf(step.path)));
-  const blocked = new Map<RelPath, Problem>();
-  await Promise.all(
-    [...folders].map(async (path) => {
-      const there = await target.stat(path);
-      if (there === undefined || there.kind === 'folder') return;
-      const message = `${path} is no folder on the target any more, but a ${there.kind}; put the folder back, or remove it`;
-      blocked.set(path, { path, step: 'publish', code: 'OBSTRUCTED', message });
-    }),
-  );
-  return blocked;
+async function findLinks(plan: Plan, target: Target): Promise<Map<RelPath, Problem>> {
+  const paths = plan.groups.flatMap((group) => group.steps.map((step) => step.path));
+  const folders = new Set(paths.flatMap(ancestorsOf));
+  const links = new Map<RelPath, Problem>();
+  await inParallel(folders, IN_FLIGHT, async (path) => {
+    const there = await target.stat(path);
+    if (there?.kind !== 'link') return;
+    const message = `${path} is a symbolic link on the target, and nothing is written through one; put a folder there`;
+    links.set(path, { path, step: 'publish', code: 'OBSTRUCTED', message });
+  });
+  return links;
 }
 
-/** Makes the folders of the plan, level by level. What stands in the way of one joins `blocked`. */
+/** Makes the folders of the plan. What stands in the way of one joins `blocked`, but not what follows from it below. */
 async function makeFolders(plan: Plan, target: Target, mode: number, blocked: Map<RelPath, Problem>): Promise<void> {
-  for (const level of foldersOf(plan)) {
-    await Promise.all(
-      level.map(async (folder) => {
-        if (blockedBy(folder, blocked) !== undefined) return;
-        await target.makeFolder(folder, mode).catch((error: unknown) => {
-          blocked.set(folder, problemOf(folder, 'publish', error));
-        });
-      }),
-    );
-  }
+  const failed = (folder: RelPath) => (error: unknown) => {
+    if (blockedBy(folder, blocked) === undefined) blocked.set(folder, problemOf(folder, 'publish', error));
+  };
+  const folders = foldersOf(plan).filter((folder) => !blocked.has(folder) && blockedBy(folder, blocked) === undefined);
+  await Promise.all(folders.map((folder) => target.makeFolder(folder, mode).catch(failed(folder))));
 }
 
 function blockedBy(path: RelPath, blocked: ReadonlyMap<RelPath, Problem>): Problem | undefined {

@@ -9,6 +9,7 @@ import { CONTROL, type RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import type { TargetIndex } from '../core/target-index.js';
 import type { RemoteFile, Target } from '../targets/target.js';
+import { allOf } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
 import { publish } from './publish.js';
 import { type StageOptions, stage } from './stage.js';
@@ -33,17 +34,15 @@ export async function push(
   options: PushOptions,
 ): Promise<Pushed> {
   options.onPhase?.('stage');
-  const control = await listControl(target);
-  const [announced, staged] = await bothOf(
-    store.begin(index, announcementOf(plan)),
-    stage(plan, target, control, options),
-  );
+  const control = listControl(target);
+  const announced = announcementOf(plan);
+  const [, staged] = await allOf([store.begin(index, announced), stage(plan, target, control, options)]);
   options.onPhase?.('publish');
   const outcomes = await publish(plan, staged, target, options);
   options.onPhase?.('commit');
   const published = new Set(outcomes.filter(({ kind }) => kind === 'done').map(({ step }) => step.path));
-  const [committed] = await bothOf(store.commit(announced, truthsOf(outcomes)), staged.tidy(published));
-  await store.reap(control);
+  const [committed] = await allOf([store.commit(index, announced, truthsOf(outcomes)), staged.tidy(published)]);
+  await store.reap(await control);
   return { index: committed, outcomes, sentBytes: staged.sentBytes };
 }
 
@@ -59,10 +58,4 @@ function announcementOf(plan: Plan): ReadonlyMap<RelPath, Entry | undefined> {
   const steps = plan.groups.flatMap((group) => group.steps);
   const sorted = steps.sort((a, b) => (a.path < b.path ? -1 : 1));
   return new Map(sorted.map((step) => [step.path, step.kind === 'remove' ? undefined : step.entry]));
-}
-
-/** Waits for both, also when one fails: nothing may still be writing when the cycle ends. */
-async function bothOf<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
-  await Promise.allSettled([a, b]);
-  return Promise.all([a, b]);
 }

@@ -12,7 +12,7 @@ import type { Entry } from '../core/snapshot.js';
 import type { Problem } from '../errors.js';
 import { TargetError } from '../errors.js';
 import type { RemoteFile, Target } from '../targets/target.js';
-import { inParallel } from './in-parallel.js';
+import { allOf, inParallel } from './in-parallel.js';
 import type { Throttle } from './throttle.js';
 import { problemOf } from './trouble.js';
 import { bodyOf, SMALL_BYTES } from './upload.js';
@@ -26,7 +26,7 @@ const FILES_PER_MS = 24;
 const BYTES_IN_FLIGHT = 24 * 1024 * 1024; // enough for 100 MB/s at 200 ms
 const LARGE_IN_FLIGHT = 4 * 1024 * 1024; // what one long file has on its way, whatever its size
 
-type Upload = Extract<Step, { kind: 'upload' }>;
+export type Upload = Extract<Step, { kind: 'upload' }>;
 
 export interface StageOptions {
   /** The absolute file for a path of the plan. */
@@ -40,8 +40,8 @@ export interface StageOptions {
 }
 
 export interface Staged {
-  /** Where the content of each upload waits. */
-  readonly files: ReadonlyMap<RelPath, RelPath>;
+  /** Where the content of an upload waits; undefined if it could not be staged. */
+  readonly placeOf: (step: Upload) => RelPath | undefined;
   /** The uploads that could not be staged. */
   readonly problems: ReadonlyMap<RelPath, Problem>;
   readonly sentBytes: number;
@@ -54,18 +54,20 @@ function filesInFlight(roundTripMs: number): number {
   return Math.min(MOST_IN_FLIGHT, Math.round(LEAST_IN_FLIGHT + FILES_PER_MS * roundTripMs));
 }
 
-/** `control` is what lies in the control area before the run. */
+/** `listing` is what lies in the control area before the run. */
 export async function stage(
   plan: Plan,
   target: Target,
-  control: readonly RemoteFile[],
+  listing: Promise<readonly RemoteFile[]>,
   options: StageOptions,
 ): Promise<Staged> {
   const uploads = uploadsOf(plan);
   const folder = join(STAGE, options.run as RelPath);
-  const leftovers = leftoversIn(control);
-  for (const path of [CONTROL, STAGE, folder]) await target.makeFolder(path, PRIVATE);
-  const files = new Map<RelPath, RelPath>();
+  const making = [CONTROL, STAGE, folder].map((path) => target.makeFolder(path, PRIVATE));
+  const [control] = await allOf([listing, ...making]);
+  const leftovers = leftoversIn(control, folder);
+  // Numbers, not names: with a hundred thousand files the names alone would be some ten megabytes.
+  const numbers = new Map<RelPath, number>();
   const problems = new Map<RelPath, Problem>();
   let sentBytes = 0;
   let full: Problem | undefined;
@@ -78,7 +80,7 @@ export async function stage(
     await space.take(cost);
     try {
       if (full !== undefined) problems.set(path, { ...full, path });
-      else await stageOne(upload, join(folder, `${entry.digest}.${i}` as RelPath));
+      else await stageOne(upload, i);
     } catch (error) {
       const problem = problemOf(path, 'stage', error);
       problems.set(path, problem);
@@ -87,22 +89,32 @@ export async function stage(
       space.give(cost);
     }
   });
-  return {
-    files,
-    problems,
-    sentBytes,
-    tidy: (published) => tidy(target, folder, unpublished(files, published), leftovers),
-  };
+  return { placeOf, problems, sentBytes, tidy: (published) => tidy(target, folder, unpublished(published), leftovers) };
 
-  async function stageOne({ path, entry }: Upload, place: RelPath): Promise<void> {
+  async function stageOne({ path, entry }: Upload, number: number): Promise<void> {
+    const place = placeFor(entry, number);
     const isThere = leftovers.byDigest.size > 0 && (await takeOver(target, leftovers, entry, place));
     if (!isThere) {
       await options.throttle.take(entry.size, options.signal);
       await target.write(place, bodyOf(options.fileOf(path), entry), entry);
       sentBytes += entry.size;
     }
-    files.set(path, place);
+    numbers.set(path, number);
     options.onFile?.(entry, isThere ? 0 : entry.size);
+  }
+
+  function placeOf({ path, entry }: Upload): RelPath | undefined {
+    const number = numbers.get(path);
+    return number === undefined ? undefined : placeFor(entry, number);
+  }
+
+  function placeFor({ digest }: Entry, number: number): RelPath {
+    return join(folder, `${digest}.${number}` as RelPath);
+  }
+
+  function unpublished(published: ReadonlySet<RelPath>): RelPath[] {
+    const left = uploads.filter(({ path }) => !published.has(path));
+    return left.map(placeOf).filter((place) => place !== undefined);
   }
 }
 
@@ -112,11 +124,11 @@ interface Leftovers {
   readonly folders: readonly RelPath[];
 }
 
-function leftoversIn(control: readonly RemoteFile[]): Leftovers {
+function leftoversIn(control: readonly RemoteFile[], own: RelPath): Leftovers {
   const byDigest = new Map<string, RemoteFile[]>();
   const folders: RelPath[] = [];
   for (const found of control) {
-    if (!found.path.startsWith(`${STAGE}/`)) continue;
+    if (!found.path.startsWith(`${STAGE}/`) || found.path === own) continue;
     if (found.kind === 'folder') folders.push(found.path);
     else {
       const digest = nameOf(found.path).split('.')[0] ?? '';
@@ -146,10 +158,6 @@ async function tidy(target: Target, folder: RelPath, files: readonly RelPath[], 
   await Promise.all([...files, ...left].map((path) => target.remove(path)));
   const folders = [folder, ...leftovers.folders].sort((a, b) => b.length - a.length);
   for (const each of folders) await target.removeFolder(each);
-}
-
-function unpublished(files: ReadonlyMap<RelPath, RelPath>, published: ReadonlySet<RelPath>): RelPath[] {
-  return [...files].filter(([path]) => !published.has(path)).map(([, place]) => place);
 }
 
 function inFlight(options: StageOptions, target: Target): number {

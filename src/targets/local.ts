@@ -1,7 +1,7 @@
 /**
  * A target in a folder of this machine (`file://`).
  */
-import { constants, createReadStream, type Stats, writeSync } from 'node:fs';
+import { chmodSync, constants, createReadStream, mkdirSync, type Stats, writeSync } from 'node:fs';
 import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CONTROL, isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
@@ -101,11 +101,12 @@ class LocalTarget implements Target {
     await chmod(this.#at(path), mode).catch(fail('change the mode of', path));
   }
 
+  // Synchronous, so that it takes effect in the order of the calls.
   async makeFolder(path: RelPath, mode: number): Promise<void> {
     const at = this.#at(path);
     try {
-      await mkdir(at);
-      await chmod(at, mode);
+      mkdirSync(at);
+      chmodSync(at, mode);
     } catch (error) {
       if (!isSystemError(error) || error.code !== 'EEXIST') throw targetError('make the folder', path, error);
       const there = await lstat(at);

@@ -7,7 +7,7 @@
 import type { FileEntry, Stats } from 'ssh2';
 import { CONTROL, isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
 import { TargetError } from '../errors.js';
-import { OPEN, SftpChannel } from './sftp-channel.js';
+import { ignoreMissing, OPEN, SftpChannel } from './sftp-channel.js';
 import type { SshConnection } from './ssh.js';
 import type { Body, Capabilities, FileMeta, RemoteFile, Target } from './target.js';
 
@@ -29,46 +29,38 @@ export interface SftpSettings {
   readonly control: string;
 }
 
-/** A target over `connection`, which it closes with itself. The root is made if the folder above it is there. */
-export async function openSftp(connection: SshConnection, settings: SftpSettings): Promise<Target> {
-  const first = new SftpChannel(connection.channel);
-  const started = performance.now();
-  const root = await first.stat(settings.root).catch((error: unknown) => makeRoot(first, settings.root, error));
-  const roundTripMs = performance.now() - started;
-  if (!root.isDirectory()) throw new TargetError('not-a-directory', `cannot use ${settings.url}: it is not a folder`);
-  return new SftpTarget(connection, first, settings, roundTripMs);
-}
-
-async function makeRoot(channel: SftpChannel, root: string, error: unknown): Promise<Stats> {
-  if (!(error instanceof TargetError) || error.kind !== 'not-found') throw error;
-  await channel.makeFolder(root, ROOT_MODE).catch((cause: unknown) => {
-    if (!(cause instanceof TargetError) || cause.kind === 'unreachable') throw cause;
-    throw new TargetError(
-      cause.kind,
-      `cannot make ${root} on the server: ${cause.kind === 'not-found' ? 'the folder above it is missing' : 'the account may not'}; make it there, or correct the path in the URL`,
-      { cause },
-    );
-  });
-  return channel.stat(root);
+/**
+ * A target over `connection`, which it closes with itself. Nothing is asked of the server yet: a run that has nothing to
+ * do asks for the head of its index and no more. The root is looked at beside that, and made before the first folder.
+ */
+export function openSftp(connection: SshConnection, settings: SftpSettings): Target {
+  return new SftpTarget(connection, settings);
 }
 
 class SftpTarget implements Target {
   readonly url: string;
-  readonly capabilities: Capabilities;
   readonly #connection: SshConnection;
   readonly #settings: SftpSettings;
   readonly #first: SftpChannel;
   readonly #channels: SftpChannel[];
+  readonly #root: Promise<void>;
+  #roundTripMs = 0;
   #next = 0;
   #more: Promise<void> | undefined;
 
-  constructor(connection: SshConnection, first: SftpChannel, settings: SftpSettings, roundTripMs: number) {
+  constructor(connection: SshConnection, settings: SftpSettings) {
     this.url = settings.url;
     this.#connection = connection;
     this.#settings = settings;
-    this.#first = first;
-    this.#channels = [first];
-    this.capabilities = { atomicReplace: true, storesMtime: true, roundTripMs };
+    this.#first = new SftpChannel(connection.channel);
+    this.#channels = [this.#first];
+    this.#root = this.#findRoot();
+    // Whoever is first to change something hears of it.
+    this.#root.catch(() => undefined);
+  }
+
+  get capabilities(): Capabilities {
+    return { atomicReplace: true, storesMtime: true, roundTripMs: this.#roundTripMs };
   }
 
   async *list(folder: RelPath | undefined): AsyncIterable<RemoteFile> {
@@ -92,7 +84,8 @@ class SftpTarget implements Target {
     try {
       yield* readAhead(channel, handle);
     } finally {
-      await channel.close(handle);
+      // What was read is good whatever becomes of the handle.
+      channel.close(handle).catch(() => undefined);
     }
   }
 
@@ -136,6 +129,8 @@ class SftpTarget implements Target {
   }
 
   async makeFolder(path: RelPath, mode: number): Promise<void> {
+    await this.#root;
+    this.#more ??= this.#openMore();
     const at = this.#at(path);
     // One round trip for both: the server answers in order, and the look tells a folder from what may stand there.
     const [made, there] = await Promise.allSettled([this.#first.makeFolder(at, mode), this.#first.lstat(at)]);
@@ -181,6 +176,16 @@ class SftpTarget implements Target {
       'unsupported',
       `cannot replace ${to}: the server offers no posix-rename@openssh.com, without which readers would find the file missing for a moment`,
     );
+  }
+
+  /** Also the measure of a round trip: the first request that has the line for itself. */
+  async #findRoot(): Promise<void> {
+    const { root, url } = this.#settings;
+    const started = performance.now();
+    const found = await this.#first.stat(root).catch(ignoreMissing);
+    this.#roundTripMs = performance.now() - started;
+    if (found === undefined) await makeRoot(this.#first, root);
+    else if (!found.isDirectory()) throw new TargetError('not-a-directory', `cannot use ${url}: it is not a folder`);
   }
 
   /** The channel whose turn it is. The first transfer asks for more of them, and does not wait. */
@@ -230,6 +235,20 @@ class SftpTarget implements Target {
     if (path === undefined) return this.#settings.root;
     if (!isWithin(path, CONTROL)) return `${this.#settings.root}/${path}`;
     return this.#settings.control + path.slice(CONTROL.length);
+  }
+}
+
+async function makeRoot(channel: SftpChannel, root: string): Promise<void> {
+  try {
+    await channel.makeFolder(root, ROOT_MODE);
+  } catch (cause) {
+    if (!(cause instanceof TargetError) || cause.kind === 'unreachable') throw cause;
+    const reason = cause.kind === 'not-found' ? 'the folder above it is missing' : 'the account may not';
+    throw new TargetError(
+      cause.kind,
+      `cannot make ${root} on the server: ${reason}; make it there, or correct the path in the URL`,
+      { cause },
+    );
   }
 }
 

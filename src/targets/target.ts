@@ -88,7 +88,10 @@ export interface Target {
   /** Sets the permission bits of a file. */
   chmod(path: RelPath, mode: number): Promise<void>;
 
-  /** Makes one folder with exactly this mode. A folder that is there is left as it is; a link to one is not a folder. */
+  /**
+   * Makes one folder with exactly this mode. A folder that is there is left as it is; a link to one is not a folder.
+   * Takes effect in the order of the calls, so a folder and those in it can be asked for without waiting in between.
+   */
   makeFolder(path: RelPath, mode: number): Promise<void>;
 
   /** Removes a file or a link, never a folder. A missing one is no failure. */

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import { seal, unseal } from '../../src/core/bytes.js';
 import { decodeMemory, encodeMemory, NO_MEMORY } from '../../src/core/collected-codec.js';
 import { type CachedDigest, decodeCache, encodeCache } from '../../src/core/digest-cache-codec.js';
-import type { RelPath } from '../../src/core/relpath.js';
 import { anyPath, path } from '../support/entries.js';
 
 const A = 'a'.repeat(64);
@@ -12,7 +11,7 @@ const B = 'b'.repeat(64);
 const digest = fc.stringMatching(/^[0-9a-f]{64}$/);
 const stamp = fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
 const cached = fc.record({ stamp, digest, mtime: fc.nat({ max: 2 ** 32 - 1 }) });
-const cache: fc.Arbitrary<Map<RelPath, CachedDigest>> = fc
+const cache: fc.Arbitrary<Map<string, CachedDigest>> = fc
   .array(fc.tuple(anyPath, cached))
   .map((entries) => new Map(entries));
 
@@ -67,7 +66,7 @@ describe('the digest cache as bytes', () => {
     ['it announces more entries than it has room for', (content: Buffer) => content.writeUInt8(127, 5)],
     ['it announces fewer entries than it has', (content: Buffer) => content.writeUInt8(0, 5)],
     ['its first path shares something', (content: Buffer) => content.writeUInt8(1, 6)],
-    ['a path climbs', (content: Buffer) => content.write('..', 8)],
+    ['a path is not UTF-8', (content: Buffer) => content.writeUInt8(0xff, 8)],
   ])('is undefined when, under a checksum that agrees, %s', (_, spoil) => {
     const bytes = encodeCache(new Map([[path('ab'), { stamp: 'stamp', digest: A, mtime: 7 }]]));
     const content = Buffer.from(unseal(bytes));
@@ -103,11 +102,5 @@ describe('the memory of collecting as bytes', () => {
     const bytes = encodeMemory({ ...NO_MEMORY, files: new Map([[path('a'), A]]) });
     const read = Array.from(bytes, (_, i) => decodeMemory(bytes.map((byte, at) => (at === i ? byte ^ 1 : byte))));
     expect(read.filter((memory) => memory !== undefined)).toEqual([]);
-  });
-
-  test('is undefined for a path that would lead out of STATIC_ROOT', () => {
-    const content = Buffer.from(unseal(encodeMemory({ ...NO_MEMORY, files: new Map([[path('ab'), A]]) })));
-    content.write('..', content.indexOf('ab'));
-    expect(decodeMemory(seal(content))).toBeUndefined();
   });
 });

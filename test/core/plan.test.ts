@@ -56,8 +56,8 @@ it('leaves removals out when nothing is to be deleted', () => {
   expect(makePlan(changes, 'keep').changes.map((change) => change.path)).toEqual(['b']);
 });
 
-it('names the folders to make, outermost first', () => {
-  expect(foldersOf(planOf([], ['a/b/c/x', 'a/y', 'z']))).toEqual([['a'], ['a/b'], ['a/b/c']]);
+it('names the folders to make, each after the one that holds it', () => {
+  expect(foldersOf(planOf([], ['a/b/c/x', 'a/y', 'z']))).toEqual(['a', 'a/b', 'a/b/c']);
 });
 
 it('reaches the wanted tree when every step succeeds, in steps that a disk could take', () => {

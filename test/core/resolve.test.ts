@@ -106,7 +106,7 @@ test.each([
   ['a', [''], true],
   ['a', [], false],
 ])('isCovered(%j, %j) is %j', (text, places, covered) => {
-  expect(isCovered(path(text), new Set(places))).toBe(covered);
+  expect(isCovered(text, new Set(places))).toBe(covered);
 });
 
 /** The plain way: a file is taken unless an earlier source made its path, or one above or below it, something else. */
