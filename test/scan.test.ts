@@ -12,6 +12,7 @@ import { FileError, SourceError } from '../src/errors.js';
 import { Pacer } from '../src/fs/pace.js';
 import { StateFolder } from '../src/fs/state.js';
 import { path } from './support/entries.js';
+import { MeddlingPacer } from './support/meddling-pacer.js';
 import { clockTick, fifo, plant, symlink, temporaryFolder, withoutRoot } from './support/tree.js';
 
 const MIB = 1024 * 1024;
@@ -124,7 +125,7 @@ describe('scan', () => {
     await tree.scan();
     await utimes(join(tree.root, 'a.css'), 0, 1000);
     await chmod(join(tree.root, 'a.css'), 0o000);
-    const { entries, problems } = await withoutRoot(() => tree.scanWithoutSaving());
+    const { entries, problems } = await withoutRoot(tree.folder, () => tree.scan());
     expect(entries.map((entry) => entry.path)).toEqual(['b.css']);
     expect(problems).toEqual([
       { path: 'a.css', step: 'scan', code: 'UNREADABLE', message: 'it cannot be read: permission denied' },
@@ -229,27 +230,6 @@ describe('the digest cache', () => {
   });
 });
 
-/** A pacer that finds a breath due at every chance, and meddles before it. */
-class MeddlingPacer extends Pacer {
-  breaths = 0;
-  readonly #meddle: (breath: number) => unknown;
-
-  constructor(meddle: (breath: number) => unknown) {
-    super();
-    this.#meddle = meddle;
-  }
-
-  override get isDue(): boolean {
-    return true;
-  }
-
-  override async breathe(): Promise<void> {
-    this.breaths++;
-    this.#meddle(this.breaths);
-    await super.breathe();
-  }
-}
-
 class TemporaryTree {
   readonly folder: string;
   readonly root: string;
@@ -271,10 +251,6 @@ class TemporaryTree {
     const snapshot = await scan(this.root, { cache });
     await cache.save(new Pacer());
     return snapshot;
-  }
-
-  async scanWithoutSaving(): Promise<Snapshot> {
-    return scan(this.root, { cache: await this.cache() });
   }
 
   async bytes(): Promise<Buffer> {

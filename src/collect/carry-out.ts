@@ -8,11 +8,10 @@ import type { Problem } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
 import type { DigestCache } from './digest-cache.js';
 import { type Identified, renewed } from './identify.js';
-import type { SourceFile } from './sources.js';
 import type { StaticRoot } from './static-root.js';
 import { problemOf } from './trouble.js';
 
-export type Plan = CollectPlan<Identified<SourceFile>, Identified>;
+export type Plan = CollectPlan<Identified, Identified>;
 
 /** What was achieved of a plan. */
 export interface Done {

@@ -14,14 +14,14 @@ import { type Counted, guardSources } from '../core/shrink.js';
 import type { Digest, Entry, Snapshot } from '../core/snapshot.js';
 import type { Problem } from '../errors.js';
 import { Pacer, sortPaced } from '../fs/pace.js';
-import { carryOut, type Done, foresee, type Plan } from './carry-out.js';
+import { carryOut, type Done, foresee } from './carry-out.js';
 import { DigestCache } from './digest-cache.js';
 import { type Identified, type IdentifyOptions, identify } from './identify.js';
 import { look } from './look.js';
 import { recall, remember } from './memory.js';
 import { type RunOptions, saveState } from './run-options.js';
 import { type ScannedTree, scanTree } from './scan.js';
-import { type Listing, listSources, type SourceFile, type SourceProject } from './sources.js';
+import { type Listing, listSources, type SourceProject } from './sources.js';
 import { type Permissions, StaticRoot } from './static-root.js';
 
 export interface CollectProject extends SourceProject {
@@ -70,9 +70,8 @@ export async function collect(project: CollectProject, options: CollectOptions):
     done = await carryOut(plan, root, caches.root, pacer);
     const folders = root.tidy(done.removed, memory.folders, present.temporaries, Date.now());
     const sources = new Map(listings.map(countOf).map(({ key, files }) => [key, files]));
-    await saveState(options, () =>
-      remember(options.state, { sources, files: oursAfter(wanted, memory, plan, done), folders }, memory),
-    );
+    const files = oursAfter(memory.files, wanted, present, [...plan.obstructed, ...done.problems], done);
+    await saveState(options, () => remember(options.state, { sources, files, folders }, memory));
   }
   await saveState(options, () => caches.sources.save(pacer));
   await saveState(options, () => caches.root.save(pacer));
@@ -92,24 +91,23 @@ export async function collect(project: CollectProject, options: CollectOptions):
 
 /** The winners of all sources. */
 interface Winners {
-  readonly files: readonly Identified<SourceFile>[];
+  readonly files: readonly Identified[];
   /** Those included that could not be read. */
   readonly count: number;
-  readonly shadowed: ReadonlyMap<RelPath, readonly SourceFile[]>;
+  readonly shadowed: ReadonlyMap<RelPath, readonly Candidate[]>;
   readonly conflicts: readonly Problem[];
   /** What could not be read of the sources. */
   readonly problems: readonly Problem[];
   /** Whether a source may have this path, for all that could be read. */
-  readonly isUnknown: (path: RelPath) => boolean;
+  readonly isUnknown: (path: string) => boolean;
 }
 
 async function readWinners(listings: readonly Listing[], options: IdentifyOptions): Promise<Winners> {
-  const listed = listings.map(({ files }) => files);
   const { winners, shadowed, conflicts } = resolve(
-    listed,
-    listings.map(({ problems }) => pathsOf(problems)),
+    listings.map(({ walked }) => walked.files),
+    listings.map(({ walked }) => pathsOf(walked.problems)),
   );
-  const unlisted = listings.flatMap(({ problems }) => problems);
+  const unlisted = listings.flatMap(({ walked }) => walked.problems);
   const { files, problems: unread } = await identify(winners, pathsOf(unlisted), options);
   const problems = [...unlisted, ...unread];
   const places = pathsOf(problems);
@@ -127,14 +125,28 @@ async function loadCaches({ state }: RunOptions, pacer: Pacer) {
   return { sources, root: await DigestCache.load(state, 'root', pacer) };
 }
 
-/** What is ours in STATIC_ROOT now. A file that equals its winner is, whoever put it there. */
-function oursAfter(wanted: Winners, memory: Memory, plan: Plan, { put, problems }: Done): Map<RelPath, Digest> {
-  const ours = new Map<RelPath, Digest>();
-  const failed = pathsOf([...plan.obstructed, ...problems]);
+/**
+ * What is ours in STATIC_ROOT now: every file that equals its winner, whoever put it, and of what was ours `before`
+ * that about which nothing new could be found out. It is the same map if nothing is new.
+ */
+function oursAfter(
+  before: Memory['files'],
+  wanted: Winners,
+  present: ScannedTree,
+  failures: readonly Problem[],
+  { put, removed }: Done,
+): Memory['files'] {
+  const isAsBefore = wanted.files.every(({ entry }) => before.get(entry.path) === entry.digest);
+  if (isAsBefore && before.size === wanted.files.length && put.size + removed.length === 0) return before;
+  const failed = pathsOf(failures);
+  const ours = new Map<string, Digest>();
   for (const { entry } of wanted.files) {
     if (!failed.has(entry.path)) ours.set(entry.path, (put.get(entry.path) ?? entry).digest);
   }
-  for (const [path, digest] of memory.files) if (failed.has(path) || wanted.isUnknown(path)) ours.set(path, digest);
+  const unknown = pathsOf([...failures, ...present.problems]);
+  for (const [path, digest] of before) {
+    if (!ours.has(path) && (wanted.isUnknown(path) || isCovered(path, unknown))) ours.set(path, digest);
+  }
   return ours;
 }
 
@@ -146,8 +158,8 @@ async function entriesAfter(present: readonly Identified[], { put, removed }: Do
   return sortPaced([...kept, ...put.values()], (a, b) => comparePaths(a.path, b.path), pacer);
 }
 
-function countOf({ source, files }: Listing): Counted {
-  return { key: `${source.prefix}\0${source.path}`, path: source.path, files: files.length };
+function countOf({ source, walked }: Listing): Counted {
+  return { key: `${source.prefix}\0${source.path}`, path: source.path, files: walked.files.length };
 }
 
 function pathsOf(problems: readonly Problem[]): Set<string> {

@@ -5,7 +5,7 @@
  * mtime of a content: a file that was touched, or written anew with the same bytes, keeps the one it had.
  */
 import { type CachedDigest, CacheEncoder, type CacheRecord, readCache } from '../core/digest-cache-codec.js';
-import { comparePaths, type RelPath } from '../core/relpath.js';
+import { comparePaths } from '../core/relpath.js';
 import { isCovered } from '../core/resolve.js';
 import { IndexError } from '../errors.js';
 import { type Pacer, sortPaced } from '../fs/pace.js';
@@ -14,10 +14,10 @@ import type { StateFolder } from '../fs/state.js';
 export class DigestCache {
   readonly #folder: StateFolder;
   readonly #name: string;
-  #entries: Map<RelPath, CachedDigest>;
+  readonly #entries: Map<string, CachedDigest>;
   #isChanged = false;
 
-  private constructor(folder: StateFolder, name: string, entries: Map<RelPath, CachedDigest>) {
+  private constructor(folder: StateFolder, name: string, entries: Map<string, CachedDigest>) {
     this.#folder = folder;
     this.#name = name;
     this.#entries = entries;
@@ -29,28 +29,29 @@ export class DigestCache {
     return new DigestCache(folder, name, bytes === undefined ? new Map() : await decode(bytes, pacer));
   }
 
-  get(path: RelPath): CachedDigest | undefined {
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get(path: string): CachedDigest | undefined {
     return this.#entries.get(path);
   }
 
-  set(path: RelPath, entry: CachedDigest): void {
+  set(path: string, entry: CachedDigest): void {
+    const known = this.#entries.get(path);
     this.#entries.set(path, entry);
-    this.#isChanged = true;
+    if (known?.stamp !== entry.stamp || known.digest !== entry.digest) this.#isChanged = true;
   }
 
-  delete(path: RelPath): void {
+  delete(path: string): void {
     if (this.#entries.delete(path)) this.#isChanged = true;
   }
 
-  /** Makes `entries` all that is remembered, but for what lies at or below a place of `unknown`: that stays. */
-  replace(entries: Map<RelPath, CachedDigest>, unknown: ReadonlySet<string>): void {
-    for (const [path, entry] of this.#entries) {
-      if (entries.get(path) === entry) continue;
-      if (!entries.has(path) && isCovered(path, unknown)) entries.set(path, entry);
-      else this.#isChanged = true;
+  /** Forgets what is not in `paths`, but for what lies at or below a place of `unknown`: that stays. */
+  retain(paths: ReadonlySet<string>, unknown: ReadonlySet<string>): void {
+    for (const path of this.#entries.keys()) {
+      if (!paths.has(path) && !isCovered(path, unknown)) this.delete(path);
     }
-    if (entries.size !== this.#entries.size) this.#isChanged = true;
-    this.#entries = entries;
   }
 
   /** Writes the cache if it has changed since it was loaded. Rejects as StateFolder does. */
@@ -61,8 +62,8 @@ export class DigestCache {
   }
 }
 
-async function decode(bytes: Uint8Array, pacer: Pacer): Promise<Map<RelPath, CachedDigest>> {
-  const entries = new Map<RelPath, CachedDigest>();
+async function decode(bytes: Uint8Array, pacer: Pacer): Promise<Map<string, CachedDigest>> {
+  const entries = new Map<string, CachedDigest>();
   try {
     for (const [path, entry] of readCache(bytes)) {
       entries.set(path, entry);
@@ -75,7 +76,7 @@ async function decode(bytes: Uint8Array, pacer: Pacer): Promise<Map<RelPath, Cac
   return entries;
 }
 
-async function encode(entries: ReadonlyMap<RelPath, CachedDigest>, pacer: Pacer): Promise<Buffer> {
+async function encode(entries: ReadonlyMap<string, CachedDigest>, pacer: Pacer): Promise<Buffer> {
   const encoder = new CacheEncoder(entries.size);
   for (const [path, entry] of await sortPaced<CacheRecord>([...entries], byPath, pacer)) {
     encoder.add(path, entry);

@@ -2,7 +2,6 @@
  * identify: what walk found, with the digest of each file: from the cache where its stamp agrees, else by reading.
  */
 import type { CachedDigest } from '../core/digest-cache-codec.js';
-import type { RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import type { Problem, ProblemStep } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
@@ -28,13 +27,13 @@ export interface IdentifyOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-export interface Identified<F extends Found = Found> {
-  readonly found: F;
+export interface Identified {
+  readonly found: Found;
   readonly entry: Entry;
 }
 
-export interface Identification<F extends Found> {
-  readonly files: readonly Identified<F>[];
+export interface Identification {
+  readonly files: readonly Identified[];
   readonly problems: readonly Problem[];
 }
 
@@ -42,26 +41,20 @@ export interface Identification<F extends Found> {
  * Identifies `found` in its order; a file that cannot be read is a problem. The cache holds these files afterwards,
  * and what it had at or below the places in `unknown`.
  */
-export async function identify<F extends Found>(
-  found: readonly F[],
+export async function identify(
+  found: readonly Found[],
   unknown: ReadonlySet<string>,
   { step, cache, pacer, reread, onProgress }: IdentifyOptions,
-): Promise<Identification<F>> {
-  const files: Identified<F>[] = [];
+): Promise<Identification> {
+  const files: Identified[] = [];
   const problems: Problem[] = [];
-  const remembered = new Map<RelPath, CachedDigest>();
   let bytes = 0;
   for (const file of found) {
     const known = cache.get(file.path);
-    if (known !== undefined && known.stamp === file.stamp && reread === undefined) {
-      remembered.set(file.path, known);
-      files.push({ found: file, entry: entryOf(file, known) });
-    } else {
+    if (known?.stamp === file.stamp && reread === undefined) files.push({ found: file, entry: entryOf(file, known) });
+    else {
       try {
-        const reading = await digestFile(file.file, pacer);
-        const fresh = renewed(known, reading);
-        remembered.set(file.path, fresh);
-        files.push({ found: file, entry: entryOf({ ...reading, path: file.path }, fresh) });
+        files.push({ found: file, entry: await read(file, cache, pacer) });
       } catch (error) {
         problems.push(problemOf(file.path, step, error));
       }
@@ -73,15 +66,20 @@ export async function identify<F extends Found>(
     }
   }
   onProgress?.({ files: files.length, bytes });
-  cache.replace(remembered, new Set([...unknown, ...problems.map(({ path }) => path)]));
+  if (cache.size > files.length) cache.retain(new Set(found.map(({ path }) => path)), unknown);
   return { files, problems };
 }
 
 /** What is to be remembered after `known`. The published mtime stays as long as the content does. */
 export function renewed(known: CachedDigest | undefined, { stamp, digest, mtime }: CachedDigest): CachedDigest {
-  const published = known?.digest === digest ? known.mtime : mtime;
-  if (known?.stamp === stamp && known.digest === digest) return known;
-  return { stamp, digest, mtime: published };
+  return { stamp, digest, mtime: known?.digest === digest ? known.mtime : mtime };
+}
+
+async function read({ path, file }: Found, cache: DigestCache, pacer: Pacer): Promise<Entry> {
+  const reading = await digestFile(file, pacer);
+  const fresh = renewed(cache.get(path), reading);
+  cache.set(path, fresh);
+  return entryOf({ ...reading, path }, fresh);
 }
 
 function entryOf({ path, size, mode }: Pick<Entry, 'path' | 'size' | 'mode'>, { digest, mtime }: CachedDigest): Entry {

@@ -1,10 +1,9 @@
 /**
  * scan: the Snapshot of a tree as it lies on the disk.
  */
-import { comparePaths } from '../core/relpath.js';
 import type { Snapshot } from '../core/snapshot.js';
 import type { Problem } from '../errors.js';
-import { Pacer, sortPaced } from '../fs/pace.js';
+import { Pacer } from '../fs/pace.js';
 import type { DigestCache } from './digest-cache.js';
 import { type Identified, type IdentifyOptions, identify, type Progress } from './identify.js';
 import { walk } from './walk.js';
@@ -40,7 +39,6 @@ export async function scan(root: string, { signal, ...options }: ScanOptions): P
 export async function scanTree(root: string, options: IdentifyOptions): Promise<ScannedTree> {
   const { step, pacer } = options;
   const walked = await walk(root, { step, pacer });
-  const sorted = await sortPaced(walked.files, (a, b) => comparePaths(a.path, b.path), pacer);
-  const { files, problems } = await identify(sorted, new Set(walked.problems.map(({ path }) => path)), options);
+  const { files, problems } = await identify(walked.files, new Set(walked.problems.map(({ path }) => path)), options);
   return { files, problems: [...walked.problems, ...problems], temporaries: walked.temporaries };
 }

@@ -4,12 +4,11 @@
 import { realpathSync } from 'node:fs';
 import { relative, resolve as resolvePath } from 'node:path';
 import { type IgnoreRules, ignoreRules } from '../core/fnmatch.js';
-import { CONTROL, comparePaths, isWithin, parseRelPath } from '../core/relpath.js';
-import type { Candidate } from '../core/resolve.js';
-import { ConfigError, type Problem, SourceError } from '../errors.js';
-import { type Pacer, sortPaced } from '../fs/pace.js';
+import { CONTROL, isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
+import { ConfigError, SourceError } from '../errors.js';
+import type { Pacer } from '../fs/pace.js';
 import { look } from './look.js';
-import { type Found, walk } from './walk.js';
+import { type Walked, walk } from './walk.js';
 
 /** A folder to collect from, absolute, and what goes in front of its files' paths ('' for nothing). */
 export interface Source {
@@ -24,15 +23,10 @@ export interface SourceProject {
   readonly root: string;
 }
 
-/** A file that a source offers. */
-export interface SourceFile extends Found, Candidate {}
-
+/** What a source has; all paths begin with its prefix. */
 export interface Listing {
   readonly source: Source;
-  /** Sorted by path. */
-  readonly files: readonly SourceFile[];
-  /** Their paths, like those of the files, begin with the prefix. */
-  readonly problems: readonly Problem[];
+  readonly walked: Walked;
 }
 
 /**
@@ -41,39 +35,20 @@ export interface Listing {
  */
 export async function listSources(project: SourceProject, pacer: Pacer): Promise<Listing[]> {
   const ignore = ignoreRules(project.ignore);
-  for (const source of project.sources) check(source, project.root, ignore);
+  const prefixes = project.sources.map((source) => check(source, project.root, ignore));
   const listings: Listing[] = [];
-  for (const [index, source] of project.sources.entries()) listings.push(await list(source, index, ignore, pacer));
+  for (const [index, source] of project.sources.entries()) {
+    const options = { step: 'collect', prefix: prefixes[index], source: index, ignore, pacer } as const;
+    listings.push({ source, walked: await walk(source.path, options) });
+  }
   return listings;
 }
 
-async function list(source: Source, index: number, ignore: IgnoreRules, pacer: Pacer): Promise<Listing> {
-  const walked = await walk(source.path, { step: 'collect', ignore, pacer });
-  const files: SourceFile[] = [];
-  const problems = walked.problems.map((problem) => ({ ...problem, path: withPrefix(source.prefix, problem.path) }));
-  for (const found of walked.files) {
-    const text = withPrefix(source.prefix, found.path);
-    const path = source.prefix === '' ? found.path : parseRelPath(text);
-    if (path !== undefined) files.push({ ...found, path, source: index });
-    else
-      problems.push({
-        path: text,
-        step: 'collect',
-        code: 'BAD_NAME',
-        message: 'with its prefix, the path is too long',
-      });
-    if (pacer.isDue) await pacer.breathe();
-  }
-  return { source, files: await sortPaced(files, (a, b) => comparePaths(a.path, b.path), pacer), problems };
-}
-
-function withPrefix(prefix: string, path: string): string {
-  return prefix === '' ? path : `${prefix}/${path}`;
-}
-
-function check({ path, prefix }: Source, root: string, ignore: IgnoreRules): void {
+/** The prefix, if there is one. Throws for a source that cannot be collected from. */
+function check({ path, prefix }: Source, root: string, ignore: IgnoreRules): RelPath | undefined {
   const cannot = `cannot collect from ${path}`;
-  if (prefix !== '' && (parseRelPath(prefix) === undefined || isWithin(prefix, CONTROL))) {
+  const parsed = parseRelPath(prefix);
+  if (prefix !== '' && (parsed === undefined || isWithin(prefix, CONTROL))) {
     throw new ConfigError(
       `${cannot} under the prefix "${prefix}": it is no folder that can be published; correct source.dirs`,
     );
@@ -86,6 +61,7 @@ function check({ path, prefix }: Source, root: string, ignore: IgnoreRules): voi
       `${cannot}: STATIC_ROOT (${root}) lies in it, and would be collected into itself; move one of them`,
     );
   }
+  return parsed;
 }
 
 function holdsRoot(source: string, root: string, ignore: IgnoreRules): boolean {

@@ -5,7 +5,6 @@ import type { BigIntStats } from 'node:fs';
 
 const LAST_MTIME = 2 ** 32 - 1; // SFTP version 3 carries 32 bits, unsigned
 const NS_PER_S = 1_000_000_000n;
-const NS_PER_MS = 1_000_000n;
 const COARSE_CLOCK_MS = 2000; // FAT
 const FINE_CLOCK_MS = 50; // file systems take the kernel's tick, 10 ms at worst, and network ones round
 
@@ -32,12 +31,12 @@ export function stampOf(stats: BigIntStats): string {
  */
 export function isRacy(stats: BigIntStats, readAtMs: number): boolean {
   const clockMs = stats.ctimeNs % NS_PER_S === 0n ? COARSE_CLOCK_MS : FINE_CLOCK_MS;
-  return readAtMs - Number(stats.ctimeNs / NS_PER_MS) < clockMs;
+  return readAtMs - Number(stats.ctimeMs) < clockMs;
 }
 
 /** Whole seconds since 1970, rounded down, within what SFTP can say. */
 export function mtimeOf(stats: BigIntStats): number {
-  return Math.min(Math.max(Math.floor(Number(stats.mtimeNs / NS_PER_MS) / 1000), 0), LAST_MTIME);
+  return Math.min(Math.max(Math.floor(Number(stats.mtimeMs) / 1000), 0), LAST_MTIME);
 }
 
 /** The permission bits. */

@@ -98,11 +98,11 @@ export class StaticRoot {
    */
   tidy(
     removed: readonly RelPath[],
-    folders: ReadonlySet<RelPath>,
+    folders: ReadonlySet<string>,
     temporaries: readonly string[],
     nowMs: number,
-  ): ReadonlySet<RelPath> {
-    const left = new Set([...folders, ...this.#made]);
+  ): ReadonlySet<string> {
+    const left = new Set<string>([...folders, ...this.#made]);
     const above = new Set(removed.flatMap(ancestorsOf).filter((folder) => left.has(folder)));
     const deepestFirst = [...above].toSorted((a, b) => b.length - a.length);
     for (const folder of deepestFirst) if (removeIfEmpty(`${this.#root}/${folder}`)) left.delete(folder);
@@ -163,16 +163,17 @@ function clearTheWay(place: string): void {
   const stats = lstatSync(place, { throwIfNoEntry: false });
   if (stats === undefined || stats.isFile()) return;
   if (stats.isDirectory()) {
-    if (!removeHollow(place))
-      throw new FileError(
-        'OBSTRUCTED',
-        'in STATIC_ROOT there is a folder of that name, and it is not empty; remove or rename it',
-      );
+    if (removeHollow(place)) return;
+    throw obstructed('a folder of that name, and it is not empty; remove or rename it');
   } else if (!stats.isSymbolicLink()) {
-    throw new FileError('OBSTRUCTED', 'in STATIC_ROOT there is a FIFO, a socket or a device of that name; remove it');
+    throw obstructed('a FIFO, a socket or a device of that name; remove it');
   } else if (statSync(place, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new FileError('OBSTRUCTED', 'in STATIC_ROOT there is a link to a folder of that name; remove or rename it');
+    throw obstructed('a link to a folder of that name; remove or rename it');
   }
+}
+
+function obstructed(what: string): FileError {
+  return new FileError('OBSTRUCTED', `in STATIC_ROOT there is ${what}`);
 }
 
 /** Removes a folder in which there are only folders, at any depth: true if it is gone. */
@@ -202,9 +203,11 @@ function isDone(call: () => void, expected: readonly string[]): boolean {
 
 /** Removes what an interrupted run left behind, unless it may belong to one that is still writing. */
 function removeAbandoned(place: string, nowMs: number): void {
-  const stats = lstatSync(place, { throwIfNoEntry: false });
-  if (!stats?.isFile() || nowMs - stats.mtimeMs < ABANDONED_MS) return;
-  isDone(() => unlinkSync(place), ['EACCES', 'EPERM', 'EROFS']); // no reader sees it: the next run tries again
+  const remove = () => {
+    const stats = lstatSync(place);
+    if (stats.isFile() && nowMs - stats.mtimeMs > ABANDONED_MS) unlinkSync(place);
+  };
+  isDone(remove, ['EACCES', 'EPERM', 'EROFS']); // no reader sees it, and the next run tries again
 }
 
 /** Without the right to do so, it keeps its group; Django leaves it at that too. */
@@ -213,6 +216,6 @@ function giveToGroup(descriptor: number, group: number): void {
 }
 
 function writeAll(descriptor: number, bytes: Uint8Array, position: number): void {
-  for (let done = 0; done < bytes.length; )
-    done += writeSync(descriptor, bytes, done, bytes.length - done, position + done);
+  let done = 0;
+  while (done < bytes.length) done += writeSync(descriptor, bytes, done, bytes.length - done, position + done);
 }

@@ -9,17 +9,15 @@
 import { type BigIntStats, type Dirent, lstatSync, opendirSync, readdirSync, statSync } from 'node:fs';
 import type { IgnoreRules } from '../core/fnmatch.js';
 import { CONTROL, faultOf, parseRelPath, type RelPath } from '../core/relpath.js';
+import type { Candidate } from '../core/resolve.js';
 import { type Problem, type ProblemCode, type ProblemStep, SourceError } from '../errors.js';
 import { isTemporary } from '../fs/atomic-write.js';
-import { Pacer } from '../fs/pace.js';
+import { Pacer, sortPaced } from '../fs/pace.js';
 import { modeOf, mtimeOf, stampOf } from './stamp.js';
 import { isSystemError, reasonOfSystem } from './trouble.js';
 
 /** A file, as stat tells of it; its content was not looked at. */
-export interface Found {
-  readonly path: RelPath;
-  /** Where it lies, absolute if the root is. */
-  readonly file: string;
+export interface Found extends Candidate {
   /** Bytes. */
   readonly size: number;
   /** Whole seconds since 1970. */
@@ -31,7 +29,7 @@ export interface Found {
 }
 
 export interface Walked {
-  /** In the order of Django's finders: the files of a folder as readdir gives them, then each folder in turn. */
+  /** Sorted by path. */
   readonly files: readonly Found[];
   /** What could not be read. The state of everything at or below the path of one is unknown. */
   readonly problems: readonly Problem[];
@@ -42,22 +40,41 @@ export interface Walked {
 export interface WalkOptions {
   /** The step that problems belong to. */
   readonly step: ProblemStep;
+  /** What goes in front of all paths. Ignore patterns do not see it. */
+  readonly prefix?: RelPath | undefined;
+  /** What `source` of each file is to be. */
+  readonly source?: number;
   readonly ignore?: IgnoreRules;
   readonly pacer?: Pacer;
 }
 
-/** Walks `root`. Rejects with a SourceError when `root` itself cannot be read. */
-export async function walk(root: string, { step, ignore, pacer = new Pacer() }: WalkOptions): Promise<Walked> {
-  const walker = new Walker(step, ignore, pacer);
-  await walker.run(root);
+/** Walks `root`, which is absolute. Rejects with a SourceError when `root` itself cannot be read. */
+export async function walk(root: string, options: WalkOptions): Promise<Walked> {
+  const walker = new Walker(options);
+  await walker.run({ path: options.prefix, place: root, parent: undefined });
   return walker;
 }
 
 interface Folder {
-  /** Undefined for the root. */
+  /** Undefined for the root without a prefix. */
   readonly path: RelPath | undefined;
   readonly place: string;
+  /** Undefined for the root. */
   readonly parent: Folder | undefined;
+}
+
+/** A folder that was read: its own files and the folders in it, both sorted, and how far they have been taken. */
+interface Level {
+  readonly files: readonly Found[];
+  readonly folders: readonly Subfolder[];
+  file: number;
+  folder: number;
+}
+
+interface Subfolder extends Folder {
+  readonly path: RelPath;
+  /** What the paths of all that it holds begin with. */
+  readonly key: string;
 }
 
 type Kind = Pick<Dirent, 'isDirectory' | 'isFile' | 'isSymbolicLink'>;
@@ -67,38 +84,54 @@ class Walker implements Walked {
   readonly problems: Problem[] = [];
   readonly temporaries: string[] = [];
   readonly #step: ProblemStep;
+  readonly #source: number;
   readonly #ignore: IgnoreRules | undefined;
   readonly #pacer: Pacer;
-  /** The folders yet to be read, the next one last. */
-  readonly #waiting: Folder[] = [];
-  /** Those of the folder that is being read. */
-  readonly #subfolders: Folder[] = [];
+  /** How much of a path the ignore patterns do not see. */
+  readonly #hidden: number;
+  /** What the folder that is being read holds. */
+  #levelFiles: Found[] = [];
+  #levelFolders: Subfolder[] = [];
 
-  constructor(step: ProblemStep, ignore: IgnoreRules | undefined, pacer: Pacer) {
+  constructor({ step, prefix, source = 0, ignore, pacer = new Pacer() }: WalkOptions) {
     this.#step = step;
+    this.#source = source;
     this.#ignore = ignore;
     this.#pacer = pacer;
+    this.#hidden = prefix === undefined ? 0 : prefix.length + 1;
   }
 
-  async run(root: string): Promise<void> {
-    this.#waiting.push({ path: undefined, place: root, parent: undefined });
-    for (let folder = this.#waiting.pop(); folder !== undefined; folder = this.#waiting.pop()) {
-      await this.#readFolder(folder);
-      for (let next = this.#subfolders.pop(); next !== undefined; next = this.#subfolders.pop())
-        this.#waiting.push(next);
+  /** Takes the files in order of their paths: among them stands a folder where its name and a slash would. */
+  async run(root: Folder): Promise<void> {
+    const open = [await this.#read(root)];
+    for (let level = open.at(-1); level !== undefined; level = open.at(-1)) {
+      const folder = level.folders[level.folder++];
+      for (let next = level.files[level.file]; next !== undefined; next = level.files[++level.file]) {
+        if (folder !== undefined && folder.key < next.path) break;
+        this.files.push(next);
+      }
+      if (folder === undefined) open.pop();
+      else open.push(await this.#read(folder));
     }
   }
 
-  async #readFolder(folder: Folder): Promise<void> {
+  async #read(folder: Folder): Promise<Level> {
+    this.#levelFiles = [];
+    this.#levelFolders = [];
     try {
       const hasDoubtful = await this.#readEntries(folder);
       if (hasDoubtful) this.#readDoubtfulNames(folder);
     } catch (error) {
       if (!isSystemError(error)) throw error;
-      if (folder.path === undefined)
-        throw new SourceError(`cannot read ${folder.place}: ${reasonOfSystem(error)}`, { cause: error });
-      if (!isGone(error)) this.#report(folder.path, 'UNREADABLE', `it cannot be read: ${reasonOfSystem(error)}`);
+      const { path, place } = folder;
+      if (folder.parent === undefined || path === undefined) {
+        throw new SourceError(`cannot read ${place}: ${reasonOfSystem(error)}`, { cause: error });
+      }
+      if (!isGone(error)) this.#report(path, 'UNREADABLE', `it cannot be read: ${reasonOfSystem(error)}`);
     }
+    const files = await sortPaced(this.#levelFiles, byPath, this.#pacer);
+    const folders = await sortPaced(this.#levelFolders, byKey, this.#pacer);
+    return { files, folders, file: 0, folder: 0 };
   }
 
   /** Whether there are names that need a second look because they were perhaps not valid UTF-8. */
@@ -133,61 +166,70 @@ class Walker implements Walked {
     if (this.#ignore?.ignoresFolder(name)) return; // what leaves out a folder of this name leaves out a file as well
     const place = `${folder.place}/${name}`;
     if (isTemporary(name)) return void this.temporaries.push(place);
-    if (folder.path === undefined && name === CONTROL) return;
+    if (folder.parent === undefined && name === CONTROL) return;
     const text = pathIn(folder, name);
     const path = parseRelPath(text);
     if (path === undefined) return this.#report(text, 'BAD_NAME', `${faultOf(text)}; rename it`);
-    if (entry.isDirectory()) this.#subfolders.push({ path, place, parent: folder });
-    else if (entry.isFile()) this.#takeFile(path, name, place);
-    else if (entry.isSymbolicLink()) this.#takeLink({ path, place, parent: folder }, name);
+    if (entry.isFile()) this.#takeFile(path, name, place);
+    else if (entry.isDirectory()) this.#levelFolders.push({ path, place, parent: folder, key: `${path}/` });
+    else if (entry.isSymbolicLink()) this.#takeLink({ path, place, parent: folder, key: `${path}/` }, name);
     else this.#refuse(path, name, 'NOT_A_FILE', 'it is no file but a FIFO, a socket or a device');
   }
 
   #takeFile(path: RelPath, name: string, place: string): void {
-    if (this.#ignore?.ignoresFile(path, name)) return;
-    const stats = this.#look(path, place, lstatSync);
-    if (stats?.isFile()) this.files.push(foundAt(path, place, stats, false));
-    // Something else has taken the name since it was listed.
-    else if (stats !== undefined) this.#report(path, 'CHANGED', 'it was replaced while the folder was read');
-  }
-
-  #takeLink(link: Folder & { readonly path: RelPath }, name: string): void {
-    const stats = this.#look(link.path, link.place, statSync, name);
-    if (stats === undefined) return;
-    if (stats.isDirectory()) {
-      if (!leadsUp(link, stats)) this.#subfolders.push(link);
-      else this.#report(link.path, 'LINK_LOOP', 'it is a link to a folder that it lies in');
-    } else if (!stats.isFile())
-      this.#refuse(link.path, name, 'NOT_A_FILE', 'it is a link to a FIFO, a socket or a device');
-    else if (!this.#ignore?.ignoresFile(link.path, name)) this.files.push(foundAt(link.path, link.place, stats, true));
-  }
-
-  /** What stat says, or undefined if nothing is there any more or a problem was reported. */
-  #look(
-    path: RelPath,
-    place: string,
-    stat: (place: string, options: { bigint: true }) => BigIntStats,
-    linkName?: string,
-  ): BigIntStats | undefined {
+    if (this.#ignoresFile(path, name)) return;
     try {
-      return stat(place, { bigint: true });
+      const stats = lstatSync(place, { bigint: true });
+      if (stats.isFile()) this.#levelFiles.push(this.#foundAt(path, place, stats, false));
+      // Something else has taken the name since it was listed.
+      else this.#report(path, 'CHANGED', 'it was replaced while the folder was read');
     } catch (error) {
       if (!isSystemError(error)) throw error;
-      if (linkName === undefined) {
-        if (!isGone(error)) this.#report(path, 'UNREADABLE', `it cannot be read: ${reasonOfSystem(error)}`);
-      } else if (error.code === 'ELOOP')
-        this.#refuse(path, linkName, 'LINK_LOOP', 'it is a link that leads back to itself');
-      else if (!isGone(error))
-        this.#refuse(path, linkName, 'UNREADABLE', `it cannot be read: ${reasonOfSystem(error)}`);
-      else if (isThere(place))
-        this.#refuse(path, linkName, 'BROKEN_LINK', 'it is a link to something that does not exist');
-      return undefined;
+      if (!isGone(error)) this.#report(path, 'UNREADABLE', `it cannot be read: ${reasonOfSystem(error)}`);
     }
+  }
+
+  #takeLink(link: Subfolder, name: string): void {
+    const { path, place } = link;
+    try {
+      const stats = statSync(place, { bigint: true });
+      if (stats.isDirectory()) {
+        if (!leadsUp(link, stats)) this.#levelFolders.push(link);
+        else this.#report(path, 'LINK_LOOP', 'it is a link to a folder that it lies in');
+      } else if (!stats.isFile()) {
+        this.#refuse(path, name, 'NOT_A_FILE', 'it is a link to a FIFO, a socket or a device');
+      } else if (!this.#ignoresFile(path, name)) this.#levelFiles.push(this.#foundAt(path, place, stats, true));
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      if (error.code === 'ELOOP') this.#refuse(path, name, 'LINK_LOOP', 'it is a link that leads back to itself');
+      else if (!isGone(error)) {
+        this.#refuse(path, name, 'UNREADABLE', `it cannot be read: ${reasonOfSystem(error)}`);
+      } else if (isThere(place)) {
+        this.#refuse(path, name, 'BROKEN_LINK', 'it is a link to something that does not exist');
+      }
+    }
+  }
+
+  #foundAt(path: RelPath, file: string, stats: BigIntStats, isLink: boolean): Found {
+    return {
+      path,
+      source: this.#source,
+      file,
+      size: Number(stats.size),
+      mtime: mtimeOf(stats),
+      mode: modeOf(stats),
+      stamp: stampOf(stats),
+      isLink,
+    };
+  }
+
+  #ignoresFile(path: RelPath, name: string): boolean {
+    return this.#ignore?.ignoresFile(path.slice(this.#hidden), name) === true;
   }
 
   /** Reports what Django would take for a file, and so would ignore like one. */
   #refuse(path: RelPath, name: string, code: ProblemCode, message: string): void {
-    if (!this.#ignore?.ignoresFile(path, name)) this.#report(path, code, message);
+    if (!this.#ignoresFile(path, name)) this.#report(path, code, message);
   }
 
   #report(path: string, code: ProblemCode, message: string): void {
@@ -195,20 +237,17 @@ class Walker implements Walked {
   }
 }
 
-function pathIn(folder: Folder, name: string): string {
-  return folder.path === undefined ? name : `${folder.path}/${name}`;
+/** No two have the same path. */
+function byPath(a: Found, b: Found): number {
+  return a.path < b.path ? -1 : 1;
 }
 
-function foundAt(path: RelPath, file: string, stats: BigIntStats, isLink: boolean): Found {
-  return {
-    path,
-    file,
-    size: Number(stats.size),
-    mtime: mtimeOf(stats),
-    mode: modeOf(stats),
-    stamp: stampOf(stats),
-    isLink,
-  };
+function byKey(a: Subfolder, b: Subfolder): number {
+  return a.key < b.key ? -1 : 1;
+}
+
+function pathIn(folder: Folder, name: string): string {
+  return folder.path === undefined ? name : `${folder.path}/${name}`;
 }
 
 /** Whether `target`, which `link` leads to, is a folder that the link lies in. */

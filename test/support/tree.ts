@@ -81,9 +81,13 @@ export async function readTree(folder: string): Promise<Record<string, Planted>>
   return tree;
 }
 
-/** Runs `work` without the rights of root, for tests about permissions: root may read and write everything. */
-export async function withoutRoot<T>(work: () => Promise<T>): Promise<T> {
+/**
+ * Runs `work` without the rights of root, for tests about permissions: root may read and write everything. If root runs
+ * the tests, `folder` and all in it belongs to nobody from then on, and `work` runs as nobody.
+ */
+export async function withoutRoot<T>(folder: string, work: () => Promise<T>): Promise<T> {
   if (process.geteuid?.() !== 0) return work();
+  execFileSync('chown', ['-hR', `${NOBODY}`, folder]);
   process.seteuid?.(NOBODY);
   try {
     return await work();

@@ -1,0 +1,80 @@
+/**
+ * LocalThread: the local half of a cycle in a thread of its own, with the same answers and errors as if it were called.
+ */
+import { Worker } from 'node:worker_threads';
+import type { Entry, Snapshot } from '../core/snapshot.js';
+import { ConfigError, type Problem, SafetyError, SourceError } from '../errors.js';
+import type { Progress } from './identify.js';
+import type { LocalSettings, LocalSummary, LocalWork, ThreadMessage } from './thread.js';
+
+export type { LocalWork } from './thread.js';
+
+export interface LocalHooks {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly onWarning?: ((text: string) => void) | undefined;
+}
+
+export interface LocalResult extends Omit<LocalSummary, 'unknown'> {
+  /** STATIC_ROOT as it is then. */
+  readonly snapshot: Snapshot;
+  readonly problems: readonly Problem[];
+}
+
+const ERRORS = { ConfigError, SafetyError, SourceError } as const;
+
+/** A thread takes a tenth of a second to come up. Made early, it does so while the configuration is read. */
+export class LocalThread {
+  readonly #worker = new Worker(new URL('./thread.js', import.meta.url));
+
+  constructor() {
+    this.#worker.unref();
+  }
+
+  /** Once. The thread ends with it. */
+  run(work: LocalWork, settings: LocalSettings, hooks: LocalHooks): Promise<LocalResult> {
+    const worker = this.#worker;
+    worker.ref();
+    worker.postMessage({ work, settings });
+    const stop = (): void => worker.postMessage('abort');
+    hooks.signal?.addEventListener('abort', stop, { once: true });
+    return receive(worker, hooks).finally(() => hooks.signal?.removeEventListener('abort', stop));
+  }
+}
+
+function receive(thread: Worker, { onProgress, onWarning }: LocalHooks): Promise<LocalResult> {
+  const entries: Entry[] = [];
+  return new Promise((resolve, reject) => {
+    thread.on('error', reject);
+    thread.on('exit', () =>
+      reject(new SourceError('cannot read the local files: the thread that reads them ended early')),
+    );
+    thread.on('message', (message: ThreadMessage) => {
+      switch (message.kind) {
+        case 'progress':
+          return onProgress?.(message.progress);
+        case 'warning':
+          return onWarning?.(message.text);
+        case 'entries':
+          entries.push(...message.entries);
+          return undefined;
+        case 'done':
+          return resolve(resultOf(message.summary, entries));
+        case 'failed':
+          return reject(revive(message));
+      }
+    });
+  });
+}
+
+function resultOf({ unknown, ...summary }: LocalSummary, entries: readonly Entry[]): LocalResult {
+  return { ...summary, snapshot: { entries, problems: unknown } };
+}
+
+/** An error loses its class on the way between threads. */
+function revive({ name, message, stack }: Extract<ThreadMessage, { kind: 'failed' }>): Error {
+  const error =
+    name in ERRORS ? new ERRORS[name as keyof typeof ERRORS](message) : Object.assign(new Error(message), { name });
+  error.stack = stack;
+  return error;
+}

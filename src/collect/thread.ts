@@ -1,0 +1,92 @@
+/**
+ * The thread of the local half: collects or scans, and tells the thread that asked. `in-thread.ts` is its other end.
+ *
+ * Reading and hashing ten thousand files keeps a processor busy for as long as a connection takes to be made. Here it
+ * happens beside that, and never keeps the connection waiting.
+ */
+import { type MessagePort, parentPort } from 'node:worker_threads';
+import type { Entry } from '../core/snapshot.js';
+import { type Problem, reasonOf } from '../errors.js';
+import { StateFolder } from '../fs/state.js';
+import { type CollectProject, collect } from './collect.js';
+import type { Progress } from './identify.js';
+import type { RunOptions } from './run-options.js';
+import { scanOnly } from './scan-only.js';
+
+/** What to do: fill STATIC_ROOT from the sources, or take it as it is. */
+export type LocalWork =
+  | { readonly kind: 'collect'; readonly project: CollectProject; readonly mode: 'write' | 'dry-run' }
+  | { readonly kind: 'scan'; readonly root: string };
+
+export type LocalSettings = Pick<RunOptions, 'force' | 'reread'> & { readonly statePath: string };
+
+/** The first message to the thread. Any other one aborts the work. */
+export interface LocalTask {
+  readonly work: LocalWork;
+  readonly settings: LocalSettings;
+}
+
+/** What is done, but for the entries, which went ahead. */
+export interface LocalSummary {
+  readonly files: number;
+  readonly copied: number;
+  readonly removed: number;
+  /** Of the snapshot: the paths whose state is unknown. */
+  readonly unknown: readonly Problem[];
+  /** All that were met. */
+  readonly problems: readonly Problem[];
+}
+
+export type ThreadMessage =
+  | { readonly kind: 'progress'; readonly progress: Progress }
+  | { readonly kind: 'warning'; readonly text: string }
+  | { readonly kind: 'entries'; readonly entries: readonly Entry[] }
+  | { readonly kind: 'done'; readonly summary: LocalSummary }
+  | { readonly kind: 'failed'; readonly name: string; readonly message: string; readonly stack: string };
+
+const ENTRIES_IN_MESSAGE = 2000; // each message is unpacked in one go, in some milliseconds
+
+parentPort?.once('message', (task: LocalTask) => void work(parentPort as MessagePort, task));
+
+async function work(port: MessagePort, task: LocalTask): Promise<void> {
+  const say = (message: ThreadMessage): void => port.postMessage(message);
+  const abort = new AbortController();
+  port.once('message', () => abort.abort());
+  try {
+    const { statePath, ...settings } = task.settings;
+    const summary = await carryOut(task.work, say, {
+      ...settings,
+      state: new StateFolder(statePath),
+      signal: abort.signal,
+      onProgress: (progress) => say({ kind: 'progress', progress }),
+      onWarning: (text) => say({ kind: 'warning', text }),
+    });
+    say({ kind: 'done', summary });
+  } catch (error) {
+    const { name = 'Error', stack = '' } = error instanceof Error ? error : {};
+    say({ kind: 'failed', name, message: reasonOf(error), stack });
+  } finally {
+    port.close();
+  }
+}
+
+async function carryOut(
+  task: LocalWork,
+  say: (message: ThreadMessage) => void,
+  options: RunOptions,
+): Promise<LocalSummary> {
+  if (task.kind === 'scan') {
+    const { entries, problems } = await scanOnly(task.root, options);
+    sendEntries(entries, say);
+    return { files: entries.length, copied: 0, removed: 0, unknown: problems, problems };
+  }
+  const { snapshot, files, copied, removed, problems } = await collect(task.project, { ...options, mode: task.mode });
+  sendEntries(snapshot.entries, say);
+  return { files, copied: copied.length, removed: removed.length, unknown: snapshot.problems, problems };
+}
+
+function sendEntries(entries: readonly Entry[], say: (message: ThreadMessage) => void): void {
+  for (let at = 0; at < entries.length; at += ENTRIES_IN_MESSAGE) {
+    say({ kind: 'entries', entries: entries.slice(at, at + ENTRIES_IN_MESSAGE) });
+  }
+}
