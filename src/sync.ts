@@ -9,7 +9,7 @@ import { guard, type Limit } from './core/guard.js';
 import { type Deletion, makePlan, type Plan, type Step } from './core/plan.js';
 import type { RelPath } from './core/relpath.js';
 import { type Selection, select } from './core/select.js';
-import { type Entry, type Snapshot, totalBytes } from './core/snapshot.js';
+import { type Digest, type Entry, type Snapshot, totalBytes } from './core/snapshot.js';
 import type { TargetIndex } from './core/target-index.js';
 import type { Problem } from './errors.js';
 import type { StateFolder } from './fs/state.js';
@@ -35,6 +35,8 @@ export interface CycleOptions {
   readonly site: string;
   /** The absolute file that holds the content of a path. */
   readonly fileOf: (path: RelPath) => string;
+  /** Content that is in memory already; undefined for what is to be read. */
+  readonly contentOf?: ((digest: Digest) => Uint8Array | undefined) | undefined;
   readonly act: 'push' | 'only-plan';
   /** `distrust`: read back what lies on the target instead of believing its index. */
   readonly distrust?: 'index' | undefined;
@@ -122,7 +124,7 @@ function checked(plan: Plan, index: TargetIndex, wanted: Snapshot, job: TargetJo
 /** Nothing was to do, but an index was made anew or pending paths were settled: the next run need not do it again. */
 async function record(store: IndexStore, loaded: Loaded, index: TargetIndex): Promise<TargetIndex> {
   const isRecorded = loaded.kind === 'index' && loaded.index.pending.size === index.pending.size;
-  return isRecorded ? index : store.commit(index, new Map());
+  return isRecorded ? index : store.commit(index, new Map(), new Map());
 }
 
 function teller({ name }: TargetJob, { onEvent }: CycleOptions) {

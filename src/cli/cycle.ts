@@ -1,14 +1,18 @@
 /**
  * cycle: the local half of a run and all its targets, each on its own.
  */
+import { setFlagsFromString } from 'node:v8';
+import type { LocalThread, LocalWork } from '../collect/in-thread.js';
+import type { Config } from '../config/schema.js';
 import type { Snapshot } from '../core/snapshot.js';
-import type { ExitStatus, Problem } from '../errors.js';
+import type { ExitStatus } from '../errors.js';
 import { retry } from '../push/retry.js';
 import { type CycleOptions, syncTarget, type TargetJob } from '../sync.js';
 import type { CommandInput } from './program.js';
 import { type CollectReport, type Ending, statusOf, type TargetReport, targetReport } from './report.js';
 import type { Session } from './session.js';
 
+const MANY_FILES = 30_000; // from here on memory is dearer than a tenth of the time
 const RETRIES = 2; // a person waits for a one-shot run
 
 /** What the local half brings: STATIC_ROOT as it is now. */
@@ -22,6 +26,8 @@ export interface LocalOptions {
   readonly reread: 'all' | undefined;
   readonly mode: 'write' | 'dry-run';
   readonly guards: 'heed' | 'pass';
+  /** Whether somebody will send what is read. */
+  readonly contents: 'keep' | 'drop';
 }
 
 export interface TargetsRun {
@@ -31,27 +37,26 @@ export interface TargetsRun {
 }
 
 /** Collects, or scans STATIC_ROOT if that is all there is to do. */
-export async function localSnapshot(session: Session, options: LocalOptions, input: CommandInput): Promise<Local> {
-  const { static: statics, source } = session.config;
+export async function localSnapshot(
+  thread: LocalThread,
+  session: Session,
+  options: LocalOptions,
+  input: CommandInput,
+): Promise<Local> {
   const started = performance.now();
-  const common = {
-    state: session.state,
-    signal: input.signal,
-    ...(options.reread === undefined ? {} : { reread: options.reread }),
-    ...(options.guards === 'pass' ? { force: 'past-guards' as const } : {}),
-    onProgress: (progress: { files: number; bytes: number }) => session.face.collecting(progress),
-    onWarning: (text: string) => input.output.warn(text),
+  const { reread, guards } = options;
+  const settings = {
+    statePath: session.state.path,
+    reread,
+    contents: options.contents,
+    force: guards === 'pass' ? ('past-guards' as const) : undefined,
   };
-  if (options.collect === 'scan' || statics.storage === 'none') {
-    const { scanOnly } = await import('../collect/scan-only.js');
-    const snapshot = await scanOnly(statics.root, common);
-    return { snapshot, report: report(snapshot.entries.length, [], [], snapshot.problems, started) };
-  }
-  const { collect } = await import('../collect/collect.js');
-  const project = { sources: source.dirs, ignore: source.ignore, root: statics.root, permissions: statics.permissions };
-  const collected = await collect(project, { ...common, mode: options.mode });
-  const { snapshot, copied, removed, problems } = collected;
-  return { snapshot, report: report(collected.files, copied, removed, problems, started) };
+  const { snapshot, ...done } = await thread.run(workOf(session.config, options), settings, {
+    signal: input.signal,
+    onProgress: (progress) => session.face.collecting(progress),
+    onWarning: (text) => input.output.warn(text),
+  });
+  return { snapshot, report: { ...done, hashed: 0, durationMs: Math.round(performance.now() - started) } };
 }
 
 /** Runs the cycle of every target at once. One that fails holds up no other. */
@@ -62,7 +67,10 @@ export async function runTargets(
   options: CycleOptions,
   input: CommandInput,
 ): Promise<TargetsRun> {
-  const snapshot = local.then((each) => each.snapshot);
+  const snapshot = local.then((each) => {
+    if (each.snapshot.entries.length > MANY_FILES) keepHeapSmall();
+    return each.snapshot;
+  });
   // Each target comes to it when it is connected; until then nobody else hears of its failure.
   snapshot.catch(() => undefined);
   const endings = await Promise.all(
@@ -96,13 +104,13 @@ async function runTarget(
   }
 }
 
-function report(
-  files: number,
-  copied: readonly unknown[],
-  removed: readonly unknown[],
-  problems: readonly Problem[],
-  started: number,
-): CollectReport {
-  const durationMs = Math.round(performance.now() - started);
-  return { files, copied: copied.length, removed: removed.length, hashed: 0, durationMs, problems };
+function workOf({ static: statics, source }: Config, { collect, mode }: LocalOptions): LocalWork {
+  if (collect === 'scan' || statics.storage === 'none') return { kind: 'scan', root: statics.root };
+  const { dirs: sources, ignore } = source;
+  return { kind: 'collect', mode, project: { sources, ignore, root: statics.root, permissions: statics.permissions } };
+}
+
+/** A big push leaves garbage that lived a little too long. Left alone, the heap doubles before it is looked at. */
+function keepHeapSmall(): void {
+  setFlagsFromString('--heap-growing-percent=30');
 }

@@ -27,13 +27,14 @@ export class Output {
   readonly flags: Flags;
   readonly #terminal: Terminal;
   #log: Logger | undefined;
+  #hasDocument = false;
 
   constructor(terminal: Terminal, flags: Flags) {
     this.#terminal = terminal;
     this.flags = flags;
   }
 
-  /** From now on warnings and trouble are records of this log instead of lines. */
+  /** From now on all that goes to stderr are records of this log instead of lines. */
   logTo(log: Logger): void {
     this.#log = log;
   }
@@ -58,6 +59,7 @@ export class Output {
 
   /** The one document of --json. Nothing without it. */
   document(value: unknown): void {
+    this.#hasDocument = true;
     if (this.flags.json) this.#terminal.stdout.write(`${JSON.stringify(value)}\n`);
   }
 
@@ -73,9 +75,24 @@ export class Output {
     else this.#terminal.stderr.write(`${this.style('red', 'problem:')} ${line}\n`);
   }
 
+  /** Why the run ends here, on stderr whatever the flags. With --json also as the document, unless there was one. */
+  failure(code: string, message: string): void {
+    if (this.#log !== undefined) this.#log.fatal({ code }, message);
+    else this.#terminal.stderr.write(`pushstatic: ${message}\n`);
+    if (!this.#hasDocument) this.document({ ok: false, error: { code, message } });
+  }
+
+  /** Where an error comes from. Only with -vv. */
+  details(error: unknown): void {
+    if (this.flags.verbosity < 2 || !(error instanceof Error)) return;
+    if (this.#log !== undefined) this.#log.debug({ err: error }, 'details');
+    else this.#terminal.stderr.write(stacksOf(error));
+  }
+
   /** Progress as a line of its own, unless -q. */
   note(line: string): void {
-    if (this.flags.verbosity >= 0) this.#terminal.stderr.write(`${line}\n`);
+    if (this.#log !== undefined) this.#log.info(line);
+    else if (this.flags.verbosity >= 0) this.#terminal.stderr.write(`${line}\n`);
   }
 
   /** Raw text for a live view. */
@@ -88,4 +105,9 @@ export class Output {
     if (!this.flags.color) return text;
     return styleText(style, text, { stream: this.#terminal.stderr });
   }
+}
+
+function stacksOf(error: Error): string {
+  const cause = error.cause instanceof Error ? `caused by ${stacksOf(error.cause)}` : '';
+  return `${error.stack}\n${cause}`;
 }

@@ -7,11 +7,12 @@ import type { ExitStatus } from '../errors.js';
 import { type Flags, Output } from './output.js';
 import type { Process } from './run.js';
 
-/** What a command is given, besides its own arguments. A command answers with the status it sets. */
+/** What a command is given, besides its own arguments; and what came of it: its status, and where it speaks. */
 export interface Context {
   readonly process: Process;
   readonly signal: AbortSignal;
   status: ExitStatus;
+  output: Output;
 }
 
 export interface CommandInput {
@@ -104,6 +105,7 @@ export function makeProgram(context: Context): Command {
     return async (...words) => {
       const command = words.pop() as Command;
       const output = new Output(context.process, flagsOf(command));
+      context.output = output;
       const action = await load();
       context.status = await action(
         { output, process: context.process, signal: context.signal },

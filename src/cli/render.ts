@@ -38,13 +38,14 @@ export function planLine(report: TargetReport): string {
 }
 
 export function targetLine(report: TargetReport): string {
-  const { name, error, uploaded, removed, unchanged, sentBytes, durationMs, generation, problems } = report;
+  const { name, error, uploaded, removed, modes, unchanged, sentBytes, durationMs, generation, problems } = report;
   if (error !== undefined) return `${name}: failed: ${error.message}`;
   const failed = problems.length > 0 ? `, ${count(problems.length)} FAILED` : '';
+  const changed = modes > 0 ? `${count(modes)} with a new mode, ` : '';
   const what =
-    uploaded + removed + problems.length === 0
+    uploaded + removed + modes + problems.length === 0
       ? `nothing to do, ${files(unchanged)} unchanged`
-      : `${count(uploaded)} uploaded, ${count(removed)} removed, ${count(unchanged)} unchanged${failed}; ${bytes(sentBytes)} sent`;
+      : `${count(uploaded)} uploaded, ${count(removed)} removed, ${changed}${count(unchanged)} unchanged${failed}; ${bytes(sentBytes)} sent`;
   return `${name}: ${what}; generation ${generation} (${duration(durationMs)})`;
 }
 

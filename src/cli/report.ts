@@ -24,6 +24,8 @@ export interface TargetReport {
   readonly patched: number;
   readonly linked: number;
   readonly removed: number;
+  /** Files that got another mode and nothing else. */
+  readonly modes: number;
   readonly unchanged: number;
   readonly contentBytes: number;
   readonly sentBytes: number;
@@ -68,6 +70,7 @@ export function targetReport(name: string, ending: Ending, act: 'push' | 'only-p
     patched: 0,
     linked: 0,
     removed: achieved.filter((step) => step.kind === 'remove').length,
+    modes: achieved.filter((step) => step.kind === 'chmod').length,
     unchanged,
     contentBytes: totalBytes(uploads.map((step) => step.entry)),
     sentBytes,
@@ -85,11 +88,19 @@ export function changeReport(change: Change): ChangeReport {
 /** The status of a run: that of its trouble, or 1 where several kinds of it came together. */
 export function statusOf(collect: readonly Problem[], endings: readonly Ending[]): ExitStatus {
   const statuses = endings.flatMap((ending): ExitStatus[] => {
-    if (ending.kind === 'error')
-      return [ending.error instanceof PushstaticError ? ending.error.exitStatus : EXIT.failed];
+    if (ending.kind === 'error') return [statusOfError(ending.error)];
     return problemsOf(ending.result.outcomes).length > 0 ? [EXIT.failed] : [];
   });
   if (collect.length > 0) statuses.push(EXIT.failed);
+  return commonStatus(statuses);
+}
+
+export function statusOfError(error: unknown): ExitStatus {
+  return error instanceof PushstaticError ? error.exitStatus : EXIT.failed;
+}
+
+/** The one status that all of these are, or 1 for several kinds of trouble; 0 for none. */
+export function commonStatus(statuses: readonly ExitStatus[]): ExitStatus {
   const [first = EXIT.done] = statuses;
   return statuses.every((status) => status === first) ? first : EXIT.failed;
 }
@@ -104,6 +115,7 @@ const NOTHING = {
   patched: 0,
   linked: 0,
   removed: 0,
+  modes: 0,
   unchanged: 0,
   contentBytes: 0,
   sentBytes: 0,

@@ -2,9 +2,10 @@
  * run: from the words of a command line to an exit status. Every error ends here, as one sentence and a status.
  */
 import { CommanderError } from 'commander';
-import { EXIT, type ExitStatus, PushstaticError, reasonOf } from '../errors.js';
-import type { Terminal } from './output.js';
-import { makeProgram } from './program.js';
+import { codeOf, EXIT, type ExitStatus, PushstaticError } from '../errors.js';
+import { Output, type Terminal } from './output.js';
+import { type Context, makeProgram } from './program.js';
+import { errorOf, statusOfError } from './report.js';
 
 const SIGNALS = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const;
 
@@ -12,20 +13,30 @@ const SIGNALS = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const;
 export type Process = Terminal & Pick<NodeJS.Process, 'env' | 'cwd' | 'on' | 'off' | 'exit'>;
 
 export async function run(words: readonly string[], process: Process): Promise<ExitStatus> {
+  outliveReaders(process);
   const abort = new AbortController();
   const interruption = watchSignals(process, abort);
-  const context = { process, signal: abort.signal, status: EXIT.done as ExitStatus };
-  const program = makeProgram(context);
+  const output = new Output(process, { verbosity: 0, json: false, color: true });
+  const context: Context = { process, signal: abort.signal, status: EXIT.done, output };
   try {
-    await program.parseAsync(words, { from: 'user' });
+    await makeProgram(context).parseAsync(words, { from: 'user' });
     return interruption.status ?? context.status;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     return interruption.status === undefined
-      ? report(error, words, process)
-      : interrupted(interruption.status, process);
+      ? report(error, context.output)
+      : interrupted(interruption.status, context.output);
   } finally {
     interruption.stop();
+  }
+}
+
+/** A reader that has seen enough (`| head`) does not stop the work: what would be said to it is lost. */
+function outliveReaders({ stdout, stderr }: Process): void {
+  for (const stream of [stdout, stderr]) {
+    stream.on('error', (error) => {
+      if (codeOf(error) !== 'EPIPE') throw error;
+    });
   }
 }
 
@@ -48,22 +59,16 @@ function watchSignals(process: Process, abort: AbortController): { status: ExitS
   }
 }
 
-function report(error: unknown, words: readonly string[], { stderr }: Process): ExitStatus {
+function report(error: unknown, output: Output): ExitStatus {
+  const { code, message } = errorOf(error);
   const isOurs = error instanceof PushstaticError;
-  stderr.write(`pushstatic: ${isOurs ? error.message : `this should not happen: ${reasonOf(error)}`}\n`);
-  const isDetailed =
-    words.some((word) => /^-v{2,}$/.test(word)) ||
-    words.filter((word) => word === '-v' || word === '--verbose').length > 1;
-  if (error instanceof Error && isDetailed) stderr.write(`${error.stack}\n${causes(error)}`);
-  else if (!isOurs) stderr.write('pushstatic: run again with -vv to see where\n');
-  return isOurs ? error.exitStatus : EXIT.failed;
+  output.failure(code, isOurs ? message : `this should not happen: ${message}`);
+  output.details(error);
+  if (!isOurs && output.flags.verbosity < 2) output.note('pushstatic: run again with -vv to see where');
+  return statusOfError(error);
 }
 
-function causes(error: Error): string {
-  return error.cause instanceof Error ? `caused by ${error.cause.stack}\n${causes(error.cause)}` : '';
-}
-
-function interrupted(status: ExitStatus, { stderr }: Process): ExitStatus {
-  stderr.write('pushstatic: interrupted; nothing half done is visible, and the next run goes on from here\n');
+function interrupted(status: ExitStatus, output: Output): ExitStatus {
+  output.failure('INTERRUPTED', 'interrupted; nothing half done is visible, and the next run goes on from here');
   return status;
 }

@@ -13,7 +13,7 @@ export function bytes(value: number): string {
 
 /** 1234567 -> '1,234,567'. */
 export function count(value: number): string {
-  return value.toLocaleString('en-US');
+  return String(value).replace(/\B(?=(?:\d{3})+$)/g, ',');
 }
 
 /** 1 -> '1 file', 2 -> '2 files'. */

@@ -5,8 +5,8 @@
  * before and after. A file that does not hold still is read again a few times and then is a problem; one that grows
  * for ever cannot hold up the run.
  */
-import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { createHash, hash } from 'node:crypto';
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import type { Digest } from '../core/snapshot.js';
 import { FileError } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
@@ -44,25 +44,40 @@ export async function digestFile(file: string, pacer: Pacer, sink: Sink = () => 
   throw new FileError('CHANGED', `it changed each of the ${TRIES} times it was read; the next run takes it up`);
 }
 
+/**
+ * The reading of a small file that is still as `stamp` and `size` say, in one synchronous go; undefined if it is not, or is
+ * large: then digestFile is for it. Its bytes are only good until the next file is read.
+ */
+export function digestAtOnce(
+  file: string,
+  size: number,
+  stamp: string,
+): (Reading & { readonly bytes: Buffer }) | undefined {
+  if (size > PIECE_BYTES) return undefined;
+  const readAtMs = Date.now();
+  const descriptor = openOrTrouble(file);
+  try {
+    const length = orTrouble(() => readSync(descriptor, piece, 0, size, 0));
+    const after = orTrouble(() => fstatSync(descriptor, { bigint: true }));
+    if (length !== size || stampOf(after) !== stamp) return undefined;
+    const bytes = piece.subarray(0, length);
+    return { ...readingOf(after, hash('sha256', bytes, 'hex'), readAtMs), bytes };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 /** Undefined if the file changed meanwhile. */
 async function readOnce(file: string, pacer: Pacer, sink: Sink): Promise<Reading | undefined> {
   const readAtMs = Date.now();
-  // Without O_NONBLOCK, a FIFO that has taken the name would wait here for a writer.
-  const descriptor = orTrouble(() => openSync(file, constants.O_RDONLY | constants.O_NONBLOCK));
+  const descriptor = openOrTrouble(file);
   try {
     const before = orTrouble(() => fstatSync(descriptor, { bigint: true }));
     if (!before.isFile()) throw new FileError('NOT_A_FILE', 'it is no file any more');
     const digest = await digestOpen(descriptor, Number(before.size), pacer, sink);
     const after = orTrouble(() => fstatSync(descriptor, { bigint: true }));
-    const stamp = stampOf(after);
-    if (digest === undefined || stamp !== stampOf(before)) return undefined;
-    return {
-      digest,
-      size: Number(after.size),
-      mtime: mtimeOf(after),
-      mode: modeOf(after),
-      stamp: isRacy(after, readAtMs) ? '' : stamp,
-    };
+    if (digest === undefined || stampOf(after) !== stampOf(before)) return undefined;
+    return readingOf(after, digest, readAtMs);
   } finally {
     closeSync(descriptor);
   }
@@ -70,18 +85,28 @@ async function readOnce(file: string, pacer: Pacer, sink: Sink): Promise<Reading
 
 /** Undefined if the file ends before `size`. */
 async function digestOpen(descriptor: number, size: number, pacer: Pacer, sink: Sink): Promise<Digest | undefined> {
-  const hash = createHash('sha256');
+  const sum = createHash('sha256');
   for (let position = 0; position < size; ) {
     const wanted = Math.min(PIECE_BYTES, size - position);
     const length = orTrouble(() => readSync(descriptor, piece, 0, wanted, position));
     if (length === 0) return undefined;
     const bytes = piece.subarray(0, length);
-    hash.update(bytes);
+    sum.update(bytes);
     sink(bytes, position);
     position += length;
     if (position < size && pacer.isDue) await pacer.breathe();
   }
-  return hash.digest('hex');
+  return sum.digest('hex');
+}
+
+function readingOf(stats: BigIntStats, digest: Digest, readAtMs: number): Reading {
+  const stamp = isRacy(stats, readAtMs) ? '' : stampOf(stats);
+  return { digest, size: Number(stats.size), mtime: mtimeOf(stats), mode: modeOf(stats), stamp };
+}
+
+function openOrTrouble(file: string): number {
+  // Without O_NONBLOCK, a FIFO that has taken the name would wait here for a writer.
+  return orTrouble(() => openSync(file, constants.O_RDONLY | constants.O_NONBLOCK));
 }
 
 function orTrouble<T>(call: () => T): T {

@@ -2,10 +2,10 @@
  * identify: what walk found, with the digest of each file: from the cache where its stamp agrees, else by reading.
  */
 import type { CachedDigest } from '../core/digest-cache-codec.js';
-import type { Entry } from '../core/snapshot.js';
+import type { Digest, Entry } from '../core/snapshot.js';
 import type { Problem, ProblemStep } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
-import { digestFile } from './digest.js';
+import { digestAtOnce, digestFile } from './digest.js';
 import type { DigestCache } from './digest-cache.js';
 import { problemOf } from './trouble.js';
 import type { Found } from './walk.js';
@@ -23,6 +23,8 @@ export interface IdentifyOptions {
   readonly pacer: Pacer;
   /** Read every file, whatever its stamp says. */
   readonly reread?: 'all' | undefined;
+  /** Is shown each small content that was read, and must copy what it wants to keep. */
+  readonly keep?: ((digest: Digest, bytes: Uint8Array) => void) | undefined;
   /** Called every few milliseconds, and at the end. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
@@ -44,8 +46,9 @@ export interface Identification {
 export async function identify(
   found: readonly Found[],
   unknown: ReadonlySet<string>,
-  { step, cache, pacer, reread, onProgress }: IdentifyOptions,
+  options: IdentifyOptions,
 ): Promise<Identification> {
+  const { step, cache, pacer, reread, onProgress } = options;
   const files: Identified[] = [];
   const problems: Problem[] = [];
   let bytes = 0;
@@ -54,7 +57,7 @@ export async function identify(
     if (known?.stamp === file.stamp && reread === undefined) files.push({ found: file, entry: entryOf(file, known) });
     else {
       try {
-        files.push({ found: file, entry: await read(file, cache, pacer) });
+        files.push({ found: file, entry: await read(file, options) });
       } catch (error) {
         problems.push(problemOf(file.path, step, error));
       }
@@ -75,8 +78,10 @@ export function renewed(known: CachedDigest | undefined, { stamp, digest, mtime 
   return { stamp, digest, mtime: known?.digest === digest ? known.mtime : mtime };
 }
 
-async function read({ path, file }: Found, cache: DigestCache, pacer: Pacer): Promise<Entry> {
-  const reading = await digestFile(file, pacer);
+async function read({ path, file, size, stamp }: Found, { cache, pacer, keep }: IdentifyOptions): Promise<Entry> {
+  const atOnce = digestAtOnce(file, size, stamp);
+  if (atOnce !== undefined) keep?.(atOnce.digest, atOnce.bytes);
+  const reading = atOnce ?? (await digestFile(file, pacer));
   const fresh = renewed(cache.get(path), reading);
   cache.set(path, fresh);
   return entryOf({ ...reading, path }, fresh);

@@ -4,6 +4,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Entry, Snapshot } from '../core/snapshot.js';
 import { ConfigError, type Problem, SafetyError, SourceError } from '../errors.js';
+import { Contents } from './contents.js';
 import type { Progress } from './identify.js';
 import type { LocalSettings, LocalSummary, LocalWork, ThreadMessage } from './thread.js';
 
@@ -27,6 +28,9 @@ const ERRORS = { ConfigError, SafetyError, SourceError } as const;
 export class LocalThread {
   readonly #worker = new Worker(new URL('./thread.js', import.meta.url));
 
+  /** What was read, as it comes. */
+  readonly contents = new Contents();
+
   constructor() {
     this.#worker.unref();
   }
@@ -38,11 +42,11 @@ export class LocalThread {
     worker.postMessage({ work, settings });
     const stop = (): void => worker.postMessage('abort');
     hooks.signal?.addEventListener('abort', stop, { once: true });
-    return receive(worker, hooks).finally(() => hooks.signal?.removeEventListener('abort', stop));
+    return receive(worker, this.contents, hooks).finally(() => hooks.signal?.removeEventListener('abort', stop));
   }
 }
 
-function receive(thread: Worker, { onProgress, onWarning }: LocalHooks): Promise<LocalResult> {
+function receive(thread: Worker, contents: Contents, { onProgress, onWarning }: LocalHooks): Promise<LocalResult> {
   const entries: Entry[] = [];
   return new Promise((resolve, reject) => {
     thread.on('error', reject);
@@ -55,6 +59,8 @@ function receive(thread: Worker, { onProgress, onWarning }: LocalHooks): Promise
           return onProgress?.(message.progress);
         case 'warning':
           return onWarning?.(message.text);
+        case 'contents':
+          return contents.add(message.slab);
         case 'entries':
           entries.push(...message.entries);
           return undefined;

@@ -1,6 +1,7 @@
 /**
  * What collect and scanOnly are told about a run, beside what to work on.
  */
+import type { Digest } from '../core/snapshot.js';
 import { reasonOf } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
 import type { Progress } from './identify.js';
@@ -12,6 +13,8 @@ export interface RunOptions {
   /** Read every file, whatever its stamp says. */
   readonly reread?: 'all' | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Is shown each small content that is read. */
+  readonly keep?: ((digest: Digest, bytes: Uint8Array) => void) | undefined;
   /** Called every few milliseconds. Counts the files of the sources first, if they are read, then those of STATIC_ROOT. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Told, in a sentence, what makes the next run slower but not this one wrong. */

@@ -1,7 +1,7 @@
 /**
  * scan: the Snapshot of a tree as it lies on the disk.
  */
-import type { Snapshot } from '../core/snapshot.js';
+import type { Digest, Snapshot } from '../core/snapshot.js';
 import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import type { DigestCache } from './digest-cache.js';
@@ -13,6 +13,8 @@ export interface ScanOptions {
   /** Read every file, whatever its stamp says. */
   readonly reread?: 'all' | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Is shown each small content that is read. */
+  readonly keep?: ((digest: Digest, bytes: Uint8Array) => void) | undefined;
   /** Called every few milliseconds, and at the end. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }

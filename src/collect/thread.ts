@@ -9,6 +9,7 @@ import type { Entry } from '../core/snapshot.js';
 import { type Problem, reasonOf } from '../errors.js';
 import { StateFolder } from '../fs/state.js';
 import { type CollectProject, collect } from './collect.js';
+import { ContentPacker, type Slab } from './contents.js';
 import type { Progress } from './identify.js';
 import type { RunOptions } from './run-options.js';
 import { scanOnly } from './scan-only.js';
@@ -18,7 +19,11 @@ export type LocalWork =
   | { readonly kind: 'collect'; readonly project: CollectProject; readonly mode: 'write' | 'dry-run' }
   | { readonly kind: 'scan'; readonly root: string };
 
-export type LocalSettings = Pick<RunOptions, 'force' | 'reread'> & { readonly statePath: string };
+export interface LocalSettings extends Pick<RunOptions, 'force' | 'reread'> {
+  readonly statePath: string;
+  /** Whether what was read is sent along, for those who will send it on. */
+  readonly contents: 'keep' | 'drop';
+}
 
 /** The first message to the thread. Any other one aborts the work. */
 export interface LocalTask {
@@ -41,6 +46,7 @@ export type ThreadMessage =
   | { readonly kind: 'progress'; readonly progress: Progress }
   | { readonly kind: 'warning'; readonly text: string }
   | { readonly kind: 'entries'; readonly entries: readonly Entry[] }
+  | { readonly kind: 'contents'; readonly slab: Slab }
   | { readonly kind: 'done'; readonly summary: LocalSummary }
   | { readonly kind: 'failed'; readonly name: string; readonly message: string; readonly stack: string };
 
@@ -53,14 +59,17 @@ async function work(port: MessagePort, task: LocalTask): Promise<void> {
   const abort = new AbortController();
   port.once('message', () => abort.abort());
   try {
-    const { statePath, ...settings } = task.settings;
+    const { statePath, contents, ...settings } = task.settings;
+    const packer = new ContentPacker((slab) => port.postMessage({ kind: 'contents', slab }, [slab.bytes]));
     const summary = await carryOut(task.work, say, {
       ...settings,
       state: new StateFolder(statePath),
       signal: abort.signal,
+      keep: contents === 'keep' ? (digest, bytes) => packer.keep(digest, bytes) : undefined,
       onProgress: (progress) => say({ kind: 'progress', progress }),
       onWarning: (text) => say({ kind: 'warning', text }),
     });
+    packer.finish();
     say({ kind: 'done', summary });
   } catch (error) {
     const { name = 'Error', stack = '' } = error instanceof Error ? error : {};

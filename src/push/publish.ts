@@ -64,10 +64,21 @@ function act(step: Step, staged: Staged, target: Target): Promise<void> {
     case 'upload':
       return publishFile(step, staged.placeOf(step), target);
     case 'chmod':
-      return target.chmod(step.path, step.entry.mode);
+      return changeMode(step.path, step.entry.mode, target);
     case 'remove':
       return removeFile(step.path, target);
   }
+}
+
+/** A link in the place of the file would lead the change to what is behind it. */
+async function changeMode(path: RelPath, mode: number, target: Target): Promise<void> {
+  const there = await target.stat(path);
+  if (there !== undefined && there.kind !== 'file')
+    throw new TargetError(
+      'failed',
+      `cannot change the mode of ${path}: a ${there.kind} is in its place; the next run puts the file back`,
+    );
+  await target.chmod(path, mode);
 }
 
 async function removeFile(path: RelPath, target: Target): Promise<void> {

@@ -8,7 +8,7 @@
 import type { Plan, Step } from '../core/plan.js';
 import { uploadsOf } from '../core/plan.js';
 import { CONTROL, join, nameOf, type RelPath } from '../core/relpath.js';
-import type { Entry } from '../core/snapshot.js';
+import type { Digest, Entry } from '../core/snapshot.js';
 import type { Problem } from '../errors.js';
 import { TargetError } from '../errors.js';
 import type { RemoteFile, Target } from '../targets/target.js';
@@ -31,6 +31,8 @@ export type Upload = Extract<Step, { kind: 'upload' }>;
 export interface StageOptions {
   /** The absolute file for a path of the plan. */
   readonly fileOf: (path: RelPath) => string;
+  /** Content that is in memory already. */
+  readonly contentOf?: ((digest: Digest) => Uint8Array | undefined) | undefined;
   /** A name for this run that no other run has. */
   readonly run: string;
   readonly concurrency: number | 'auto';
@@ -96,7 +98,8 @@ export async function stage(
     const isThere = leftovers.byDigest.size > 0 && (await takeOver(target, leftovers, entry, place));
     if (!isThere) {
       await options.throttle.take(entry.size, options.signal);
-      await target.write(place, bodyOf(options.fileOf(path), entry), entry);
+      const content = options.contentOf?.(entry.digest);
+      await target.write(place, content === undefined ? bodyOf(options.fileOf(path), entry) : () => content, entry);
       sentBytes += entry.size;
     }
     numbers.set(path, number);

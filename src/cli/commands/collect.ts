@@ -1,6 +1,7 @@
 /**
  * `pushstatic collect`: sources -> STATIC_ROOT, and nothing else.
  */
+import { LocalThread } from '../../collect/in-thread.js';
 import { EXIT, type ExitStatus } from '../../errors.js';
 import { localSnapshot } from '../cycle.js';
 import type { CommandInput } from '../program.js';
@@ -11,11 +12,18 @@ export async function collectCommand(
   input: CommandInput,
   options: { readonly dryRun?: boolean; readonly force?: boolean },
 ): Promise<ExitStatus> {
+  const thread = new LocalThread();
   const session = await openSession(input);
   const isDry = options.dryRun === true;
   const guards = options.force === true ? 'pass' : 'heed';
-  const local = { collect: 'collect', reread: undefined, mode: isDry ? 'dry-run' : 'write', guards } as const;
-  const { report } = await localSnapshot(session, local, input).finally(() => session.face.end());
+  const local = {
+    collect: 'collect',
+    reread: undefined,
+    contents: 'drop',
+    mode: isDry ? 'dry-run' : 'write',
+    guards,
+  } as const;
+  const { report } = await localSnapshot(thread, session, local, input).finally(() => session.face.end());
   const ok = report.problems.length === 0;
   input.output.document({ ok, collect: report });
   input.output.print(collectLine(report, isDry ? 'only-plan' : 'push'));

@@ -1,6 +1,8 @@
 /**
  * `pushstatic sync` and `pushstatic diff`: one cycle for each target, carried out or only planned.
  */
+import { LocalThread } from '../../collect/in-thread.js';
+import type { Digest } from '../../core/snapshot.js';
 import { EXIT, type ExitStatus } from '../../errors.js';
 import { localSnapshot, runTargets } from '../cycle.js';
 import type { Output } from '../output.js';
@@ -47,6 +49,7 @@ export interface SyncRun {
 }
 
 export async function runSync(input: CommandInput, names: readonly string[], options: SyncOptions): Promise<SyncRun> {
+  const thread = new LocalThread();
   const session = await openSession(input);
   const guards = options.force === true ? 'pass' : 'heed';
   const act = options.dryRun === true ? 'only-plan' : 'push';
@@ -57,17 +60,25 @@ export async function runSync(input: CommandInput, names: readonly string[], opt
     input,
   );
   const local = localSnapshot(
+    thread,
     session,
     {
       collect: options.collect ? 'collect' : 'scan',
       reread: options.checksum === true ? 'all' : undefined,
       mode: act === 'push' ? 'write' : 'dry-run',
+      contents: act === 'push' ? 'keep' : 'drop',
       guards,
     },
     input,
   );
   const foreign = guards === 'pass' ? ('take-over' as const) : undefined;
-  const run = await runTargets(session, jobs, local, { ...cycleOptions(session, input), act, foreign }, input);
+  const run = await runTargets(
+    session,
+    jobs,
+    local,
+    { ...cycleOptions(session, input), act, foreign, contentOf: (digest: Digest) => thread.contents.of(digest) },
+    input,
+  );
   const { report: collect } = await local;
   const document = { ok: run.status === EXIT.done, collect, targets: run.reports };
   if (act === 'push') await rememberEndings(jobs, run.endings, Date.now());
@@ -83,7 +94,10 @@ export function showSync({ document, endings, act }: SyncRun, output: Output): v
 }
 
 function showTarget(target: TargetReport, ending: Ending | undefined, act: 'push' | 'only-plan', output: Output): void {
-  if (target.error !== undefined) return output.trouble(targetLine(target));
+  if (ending?.kind === 'error') {
+    output.trouble(targetLine(target));
+    return output.details(ending.error);
+  }
   if (act === 'only-plan') return output.print(planLine(target), ...changeLines(target.changes ?? []));
   output.print(targetLine(target));
   const isItemized = output.flags.verbosity > 0 && ending?.kind === 'result';

@@ -1,6 +1,8 @@
 /**
  * `pushstatic verify`: the index against what really lies on the targets; with --repair, their agreement with STATIC_ROOT.
  */
+
+import { LocalThread } from '../../collect/in-thread.js';
 import type { Finding } from '../../core/audit.js';
 import { EXIT, type ExitStatus, type Problem } from '../../errors.js';
 import { IndexStore } from '../../push/index-store.js';
@@ -10,7 +12,7 @@ import type { CycleOptions, TargetJob } from '../../sync.js';
 import { localSnapshot, runTargets } from '../cycle.js';
 import type { CommandInput } from '../program.js';
 import { findingLines, problemLines } from '../render.js';
-import { errorOf } from '../report.js';
+import { commonStatus, errorOf, statusOfError } from '../report.js';
 import { chooseTargets, cycleOptions, jobsOf, openSession } from '../session.js';
 import { files } from '../units.js';
 
@@ -37,15 +39,21 @@ export async function verifyCommand(
   for (const each of verified) show(each, input);
 
   const isUnequal = verified.some(({ findings }) => findings.some((finding) => finding.kind !== 'foreign'));
-  const hasFailed = verified.some(({ error }) => error !== undefined);
+  const failures = verified.flatMap(({ error }) => (error === undefined ? [] : [statusOfError(error)]));
+  const hasFailed = failures.length > 0;
   if (options.repair !== true || !isUnequal || hasFailed) {
     input.output.document({
       ok: !isUnequal && !hasFailed,
       targets: verified.map((each) => verifiedReport(each, undefined)),
     });
-    return hasFailed ? EXIT.failed : isUnequal ? EXIT.differences : EXIT.done;
+    return hasFailed ? commonStatus(failures) : isUnequal ? EXIT.differences : EXIT.done;
   }
-  const local = localSnapshot(session, { collect: 'scan', reread: undefined, mode: 'write', guards: 'heed' }, input);
+  const local = localSnapshot(
+    new LocalThread(),
+    session,
+    { collect: 'scan', reread: undefined, contents: 'drop', mode: 'write', guards: 'heed' },
+    input,
+  );
   const run = await runTargets(session, jobs, local, cycle, input);
   const repairs = new Map(run.reports.map((report) => [report.name, report]));
   for (const { name, ok, uploaded, problems } of run.reports) {
@@ -101,7 +109,7 @@ async function verifyTarget(
 function show({ name, checked, findings, error }: Verified, { output }: CommandInput): void {
   if (error !== undefined) {
     output.trouble(`${name}: ${errorOf(error).message}`);
-    return;
+    return output.details(error);
   }
   const amount = (kind: Finding['kind']): number => findings.filter((finding) => finding.kind === kind).length;
   output.print(

@@ -1,0 +1,76 @@
+/**
+ * Contents: small files that were read to be hashed, kept so that they need not be read again to be sent.
+ *
+ * Bounded: what does not fit is simply read again. The bytes travel between threads in slabs, without being copied.
+ */
+import type { Digest } from '../core/snapshot.js';
+
+const SMALL_BYTES = 64 * 1024; // of a larger file the reading is the smaller part of the work
+const SLAB_BYTES = 1024 * 1024;
+const MOST_BYTES = 32 * 1024 * 1024;
+
+/** Contents one after another in `bytes`, and where each of them ends. */
+export interface Slab {
+  readonly bytes: ArrayBuffer;
+  readonly digests: readonly Digest[];
+  readonly ends: readonly number[];
+}
+
+/** Fills slabs, and hands over each one that is full. */
+export class ContentPacker {
+  readonly #handOver: (slab: Slab) => void;
+  #bytes = Buffer.alloc(0);
+  #used = 0;
+  #digests: Digest[] = [];
+  #ends: number[] = [];
+  #left = MOST_BYTES;
+
+  constructor(handOver: (slab: Slab) => void) {
+    this.#handOver = handOver;
+  }
+
+  /** Copies `bytes` if they are small and there is room. */
+  keep(digest: Digest, bytes: Uint8Array): void {
+    if (bytes.length > SMALL_BYTES || bytes.length > this.#left) return;
+    if (this.#used + bytes.length > this.#bytes.length) this.#begin();
+    this.#bytes.set(bytes, this.#used);
+    this.#used += bytes.length;
+    this.#left -= bytes.length;
+    this.#digests.push(digest);
+    this.#ends.push(this.#used);
+  }
+
+  /** Hands over what is left. */
+  finish(): void {
+    if (this.#digests.length > 0) {
+      const bytes = this.#bytes.buffer as ArrayBuffer;
+      this.#handOver({ bytes, digests: this.#digests, ends: this.#ends });
+    }
+    this.#bytes = Buffer.alloc(0);
+    this.#used = 0;
+    this.#digests = [];
+    this.#ends = [];
+  }
+
+  #begin(): void {
+    this.finish();
+    // Never from a pool: the whole of its memory goes to the other thread.
+    this.#bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  }
+}
+
+/** Takes slabs apart. */
+export class Contents {
+  readonly #byDigest = new Map<Digest, Uint8Array>();
+
+  add({ bytes, digests, ends }: Slab): void {
+    for (const [i, digest] of digests.entries()) {
+      const start = i === 0 ? 0 : (ends[i - 1] ?? 0);
+      this.#byDigest.set(digest, new Uint8Array(bytes, start, (ends[i] ?? start) - start));
+    }
+  }
+
+  of(digest: Digest): Uint8Array | undefined {
+    return this.#byDigest.get(digest);
+  }
+}
