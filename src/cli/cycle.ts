@@ -8,7 +8,7 @@ import type { Snapshot } from '../core/snapshot.js';
 import type { ExitStatus } from '../errors.js';
 import { retry } from '../push/retry.js';
 import { type CycleOptions, syncTarget, type TargetJob } from '../sync.js';
-import type { CommandInput } from './program.js';
+import type { CommandInput } from './command-input.js';
 import { type CollectReport, type Ending, statusOf, type TargetReport, targetReport } from './report.js';
 import type { Session } from './session.js';
 

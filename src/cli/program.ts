@@ -4,8 +4,8 @@
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { ExitStatus } from '../errors.js';
+import type { CommandInput, Process } from './command-input.js';
 import { type Flags, Output } from './output.js';
-import type { Process } from './run.js';
 
 /** What a command is given, besides its own arguments; and what came of it: its status, and where it speaks. */
 export interface Context {
@@ -13,12 +13,6 @@ export interface Context {
   readonly signal: AbortSignal;
   status: ExitStatus;
   output: Output;
-}
-
-export interface CommandInput {
-  readonly output: Output;
-  readonly process: Process;
-  readonly signal: AbortSignal;
 }
 
 type Action<A extends readonly unknown[]> = (input: CommandInput, ...rest: A) => Promise<ExitStatus>;

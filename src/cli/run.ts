@@ -3,14 +3,12 @@
  */
 import { CommanderError } from 'commander';
 import { codeOf, EXIT, type ExitStatus, PushstaticError } from '../errors.js';
-import { Output, type Terminal } from './output.js';
+import type { Process } from './command-input.js';
+import { Output } from './output.js';
 import { type Context, makeProgram } from './program.js';
 import { errorOf, statusOfError } from './report.js';
 
 const SIGNALS = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const;
-
-/** What a run needs of the process. */
-export type Process = Terminal & Pick<NodeJS.Process, 'env' | 'cwd' | 'on' | 'off' | 'exit'>;
 
 export async function run(words: readonly string[], process: Process): Promise<ExitStatus> {
   outliveReaders(process);

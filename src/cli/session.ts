@@ -13,9 +13,9 @@ import { CONTROL, isWithin, type RelPath } from '../core/relpath.js';
 import { ConfigError } from '../errors.js';
 import { StateFolder, stateFolderFor } from '../fs/state.js';
 import { type CycleOptions, problemsOf, type TargetJob } from '../sync.js';
+import type { CommandInput } from './command-input.js';
 import { type Face, makeFace } from './face.js';
 import { makeLog } from './log.js';
-import type { CommandInput } from './program.js';
 import { type Ending, errorOf } from './report.js';
 
 const LAST_RUN = 'last-run.json';

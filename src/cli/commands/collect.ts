@@ -3,8 +3,8 @@
  */
 import { LocalThread } from '../../collect/in-thread.js';
 import { EXIT, type ExitStatus } from '../../errors.js';
+import type { CommandInput } from '../command-input.js';
 import { localSnapshot } from '../cycle.js';
-import type { CommandInput } from '../program.js';
 import { collectLine, problemLines } from '../render.js';
 import { openSession } from '../session.js';
 

@@ -3,7 +3,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { EXIT, type ExitStatus } from '../../errors.js';
-import type { CommandInput } from '../program.js';
+import type { CommandInput } from '../command-input.js';
 
 export async function configCommand(
   { output, process }: CommandInput,

@@ -8,8 +8,8 @@ import { join, resolve } from 'node:path';
 import { serveSftp } from '../../demo/sftp-server.js';
 import { type Edit, editsOf, plantSite } from '../../demo/site.js';
 import { ConfigError, EXIT, type ExitStatus } from '../../errors.js';
+import type { CommandInput } from '../command-input.js';
 import { Output } from '../output.js';
-import type { CommandInput } from '../program.js';
 import { runSync, type SyncRun, showSync } from './sync.js';
 
 export async function demoCommand(

@@ -5,7 +5,7 @@ import { parseRelPath, type RelPath } from '../../core/relpath.js';
 import { ConfigError, EXIT, type ExitStatus } from '../../errors.js';
 import { IndexStore } from '../../push/index-store.js';
 import type { CycleOptions, TargetJob } from '../../sync.js';
-import type { CommandInput } from '../program.js';
+import type { CommandInput } from '../command-input.js';
 import { errorOf } from '../report.js';
 import { cycleOptions, jobsOf, openSession, type Session } from '../session.js';
 import { bytes } from '../units.js';

@@ -16,7 +16,7 @@ import {
 import { CONFIG_NAME } from '../../config/load.js';
 import { ConfigError, EXIT, type ExitStatus } from '../../errors.js';
 import { atomicWrite } from '../../fs/atomic-write.js';
-import type { CommandInput } from '../program.js';
+import type { CommandInput } from '../command-input.js';
 
 export async function init(
   { output, process }: CommandInput,

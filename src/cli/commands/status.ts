@@ -4,7 +4,7 @@
 import { EXIT, type ExitStatus } from '../../errors.js';
 import { IndexStore } from '../../push/index-store.js';
 import type { CycleOptions, TargetJob } from '../../sync.js';
-import type { CommandInput } from '../program.js';
+import type { CommandInput } from '../command-input.js';
 import { errorOf } from '../report.js';
 import { chooseTargets, cycleOptions, jobsOf, type LastRun, openSession, recallLastRun } from '../session.js';
 import { bytes, files } from '../units.js';

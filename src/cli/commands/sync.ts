@@ -4,9 +4,9 @@
 import { LocalThread } from '../../collect/in-thread.js';
 import type { Digest } from '../../core/snapshot.js';
 import { EXIT, type ExitStatus } from '../../errors.js';
+import type { CommandInput } from '../command-input.js';
 import { localSnapshot, runTargets } from '../cycle.js';
 import type { Output } from '../output.js';
-import type { CommandInput } from '../program.js';
 import { changeLines, collectLine, planLine, problemLines, targetLine } from '../render.js';
 import { changeReport, type Ending, type SyncReport, type TargetReport } from '../report.js';
 import { chooseTargets, cycleOptions, jobsOf, openSession, rememberEndings } from '../session.js';
