@@ -668,37 +668,37 @@ describe('scanOnly', () => {
   test('gives what lies in STATIC_ROOT and changes nothing', async () => {
     const site = await newSite({});
     await plant(site.root, { a: 'a', broken: symlink('gone') });
-    const { entries, problems } = await scanOnly(site.root, { state: site.state });
+    const { entries, problems } = await scanOnly(site.root, { state: site.state, mode: 'write' });
     expect(entries).toMatchObject([{ path: 'a', size: 1, digest: sha256('a') }]);
     expect(problems).toMatchObject([{ path: 'broken', step: 'scan', code: 'BROKEN_LINK' }]);
   });
 
   test('refuses one that is missing or a file', async () => {
     const site = await newSite({});
-    await expect(scanOnly(site.root, { state: site.state })).rejects.toThrow(
+    await expect(scanOnly(site.root, { state: site.state, mode: 'write' })).rejects.toThrow(
       new SourceError(`cannot read ${site.root}: no such folder; fill it first, or correct static.root`),
     );
     await plant(site.folder, { static: '' });
-    await expect(scanOnly(site.root, { state: site.state })).rejects.toThrow(SourceError);
+    await expect(scanOnly(site.root, { state: site.state, mode: 'write' })).rejects.toThrow(SourceError);
   });
 
   test('refuses one that is empty at the first run, or empty now, until it is told to pass the guard', async () => {
     const site = await newSite({});
     mkdirSync(site.root);
-    await expect(scanOnly(site.root, { state: site.state })).rejects.toThrow(SafetyError);
+    await expect(scanOnly(site.root, { state: site.state, mode: 'write' })).rejects.toThrow(SafetyError);
     await plant(site.root, { a: '' });
-    await scanOnly(site.root, { state: site.state });
+    await scanOnly(site.root, { state: site.state, mode: 'write' });
     await rm(join(site.root, 'a'));
-    await expect(scanOnly(site.root, { state: site.state })).rejects.toThrow(
+    await expect(scanOnly(site.root, { state: site.state, mode: 'write' })).rejects.toThrow(
       'it had 1 files at the last run and has 0 now',
     );
-    expect((await scanOnly(site.root, { state: site.state, force: 'past-guards' })).entries).toEqual([]);
+    expect((await scanOnly(site.root, { state: site.state, mode: 'write', force: 'past-guards' })).entries).toEqual([]);
   });
 
   test('forgets nothing of what collect has put', async () => {
     const site = await newSite({ assets: { a: '', b: '' } });
     await site.collect();
-    await scanOnly(site.root, { state: site.state });
+    await scanOnly(site.root, { state: site.state, mode: 'write' });
     await rm(join(site.source('assets'), 'b'));
     expect((await site.collect()).removed).toEqual(['b']);
   });

@@ -105,7 +105,7 @@ async function runTarget(
 }
 
 function workOf({ static: statics, source }: Config, { collect, mode }: LocalOptions): LocalWork {
-  if (collect === 'scan' || statics.storage === 'none') return { kind: 'scan', root: statics.root };
+  if (collect === 'scan' || statics.storage === 'none') return { kind: 'scan', mode, root: statics.root };
   const { dirs: sources, ignore } = source;
   return { kind: 'collect', mode, project: { sources, ignore, root: statics.root, permissions: statics.permissions } };
 }

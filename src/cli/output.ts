@@ -27,6 +27,7 @@ export class Output {
   readonly flags: Flags;
   readonly #terminal: Terminal;
   #log: Logger | undefined;
+  readonly #warned = new Set<string>();
   #hasDocument = false;
 
   constructor(terminal: Terminal, flags: Flags) {
@@ -63,8 +64,10 @@ export class Output {
     if (this.flags.json) this.#terminal.stdout.write(`${JSON.stringify(value)}\n`);
   }
 
-  /** Something a person should know, on stderr whatever the flags. */
+  /** Something a person should know, on stderr whatever the flags. Once is enough for the same words. */
   warn(line: string): void {
+    if (this.#warned.has(line)) return;
+    this.#warned.add(line);
     if (this.#log !== undefined) this.#log.warn(line);
     else this.#terminal.stderr.write(`${this.style('yellow', 'warning:')} ${line}\n`);
   }

@@ -39,7 +39,7 @@ export function planLine(report: TargetReport): string {
 
 export function targetLine(report: TargetReport): string {
   const { name, error, uploaded, removed, modes, unchanged, sentBytes, durationMs, generation, problems } = report;
-  if (error !== undefined) return `${name}: failed: ${error.message}`;
+  if (error !== undefined) return `${name}: failed: ${printable(error.message)}`;
   const failed = problems.length > 0 ? `, ${count(problems.length)} FAILED` : '';
   const changed = modes > 0 ? `${count(modes)} with a new mode, ` : '';
   const what =

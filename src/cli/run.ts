@@ -1,6 +1,7 @@
 /**
  * run: from the words of a command line to an exit status. Every error ends here, as one sentence and a status.
  */
+import { setMaxListeners } from 'node:events';
 import { CommanderError } from 'commander';
 import { codeOf, EXIT, type ExitStatus, PushstaticError } from '../errors.js';
 import type { Process } from './command-input.js';
@@ -13,6 +14,7 @@ const SIGNALS = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const;
 export async function run(words: readonly string[], process: Process): Promise<ExitStatus> {
   outliveReaders(process);
   const abort = new AbortController();
+  setMaxListeners(0, abort.signal); // everything that waits listens to it, hundreds of files at once
   const interruption = watchSignals(process, abort);
   const output = new Output(process, { verbosity: 0, json: false, color: true });
   const context: Context = { process, signal: abort.signal, status: EXIT.done, output };

@@ -69,7 +69,10 @@ export async function collect(project: CollectProject, options: CollectOptions):
     const root = new StaticRoot(project.root, project.permissions, pacer);
     done = await carryOut(plan, root, caches.root, pacer);
     const folders = root.tidy(done.removed, memory.folders, present.temporaries, Date.now());
-    const sources = new Map(listings.map(countOf).map(({ key, files }) => [key, files]));
+    const sources = new Map([
+      ...memory.sources,
+      ...listings.map(countOf).map(({ key, files }) => [key, files] as const),
+    ]);
     const files = oursAfter(memory.files, wanted, present, [...plan.obstructed, ...done.problems], done);
     await saveState(options, () => remember(options.state, { sources, files, folders }, memory));
   }

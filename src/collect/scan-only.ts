@@ -11,11 +11,16 @@ import { recall, remember } from './memory.js';
 import { type RunOptions, saveState } from './run-options.js';
 import { scan } from './scan.js';
 
+export interface ScanOnlyOptions extends RunOptions {
+  /** A dry run forgets how many files it saw: what it did not do is nothing to compare the next run with. */
+  readonly mode: 'write' | 'dry-run';
+}
+
 /**
  * Rejects with a SourceError when `root` is missing or no folder, and with a SafetyError when it is empty or has lost
  * most of its files since the last run.
  */
-export async function scanOnly(root: string, options: RunOptions): Promise<Snapshot> {
+export async function scanOnly(root: string, options: ScanOnlyOptions): Promise<Snapshot> {
   const stats = look(root);
   if (stats === undefined)
     throw new SourceError(`cannot read ${root}: no such folder; fill it first, or correct static.root`);
@@ -27,8 +32,9 @@ export async function scanOnly(root: string, options: RunOptions): Promise<Snaps
   const count = { key: `STATIC_ROOT\0${root}`, path: root, files: snapshot.entries.length };
   if (options.force === undefined) guardSources([count], memory.sources);
   await saveState(options, () => cache.save(pacer));
-  await saveState(options, () =>
-    remember(options.state, { ...memory, sources: new Map([[count.key, count.files]]) }, memory),
-  );
+  if (options.mode === 'write') {
+    const sources = new Map([...memory.sources, [count.key, count.files]]);
+    await saveState(options, () => remember(options.state, { ...memory, sources }, memory));
+  }
   return snapshot;
 }

@@ -17,7 +17,7 @@ import { scanOnly } from './scan-only.js';
 /** What to do: fill STATIC_ROOT from the sources, or take it as it is. */
 export type LocalWork =
   | { readonly kind: 'collect'; readonly project: CollectProject; readonly mode: 'write' | 'dry-run' }
-  | { readonly kind: 'scan'; readonly root: string };
+  | { readonly kind: 'scan'; readonly root: string; readonly mode: 'write' | 'dry-run' };
 
 export interface LocalSettings extends Pick<RunOptions, 'force' | 'reread'> {
   readonly statePath: string;
@@ -85,7 +85,7 @@ async function carryOut(
   options: RunOptions,
 ): Promise<LocalSummary> {
   if (task.kind === 'scan') {
-    const { entries, problems } = await scanOnly(task.root, options);
+    const { entries, problems } = await scanOnly(task.root, { ...options, mode: task.mode });
     sendEntries(entries, say);
     return { files: entries.length, copied: 0, removed: 0, unknown: problems, problems };
   }

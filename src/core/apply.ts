@@ -5,7 +5,7 @@ import type { Problem } from '../errors.js';
 import type { Step } from './plan.js';
 import type { RelPath } from './relpath.js';
 import type { Entry } from './snapshot.js';
-import { type TargetIndex, type Truths, withTruths } from './target-index.js';
+import { afterPush, type TargetIndex, type Truths } from './target-index.js';
 
 /** The result of one step. 'untouched': the target holds what it held before. 'uncertain': it may hold either. */
 export type Outcome =
@@ -13,18 +13,22 @@ export type Outcome =
   | { readonly kind: 'untouched'; readonly step: Step; readonly problem: Problem }
   | { readonly kind: 'uncertain'; readonly step: Step; readonly problem: Problem };
 
-/** What the outcomes make certain. A path whose outcome is uncertain stays pending, and so does one without outcome. */
-export function truthsOf(outcomes: readonly Outcome[]): Truths {
+/**
+ * What the outcomes make certain of paths that `before` knew. A path whose outcome is uncertain stays pending, and so does
+ * one without outcome.
+ */
+export function truthsOf(before: TargetIndex, outcomes: readonly Outcome[]): Truths {
   const truths = new Map<RelPath, Entry | undefined>();
   for (const outcome of outcomes) {
     const { step } = outcome;
     if (outcome.kind === 'done') truths.set(step.path, step.kind === 'remove' ? undefined : step.entry);
-    // A path without `old` was uncertain before the step, and an untouched one still is.
-    else if (outcome.kind === 'untouched' && step.old !== undefined) truths.set(step.path, step.old);
+    // What was pending before the step, and was not touched by it, still is.
+    else if (outcome.kind === 'untouched' && !before.pending.has(step.path)) truths.set(step.path, step.old);
   }
   return truths;
 }
 
-export function applyOutcomes(index: TargetIndex, outcomes: readonly Outcome[]): TargetIndex {
-  return withTruths(index, truthsOf(outcomes));
+/** The index after a push that announced `announced` on top of `before`. */
+export function applyOutcomes(before: TargetIndex, announced: Truths, outcomes: readonly Outcome[]): TargetIndex {
+  return afterPush(before, announced, truthsOf(before, outcomes));
 }

@@ -63,7 +63,8 @@ export function encodeHead(head: Head): Buffer {
 /** Throws an IndexError 'foreign-version' for a head of another format, 'damaged' for all else that is not a head. */
 export function decodeHead(bytes: Uint8Array): Head {
   if (bytes.length > MAX_HEAD_BYTES) throw damaged('its head is too long');
-  const [line = '', sum = ''] = Buffer.from(bytes).toString('utf8').split('\n');
+  const [line = '', sum = '', ...rest] = Buffer.from(bytes).toString('utf8').split('\n');
+  if (rest.length !== 1 || rest[0] !== '') throw damaged('its head does not end where it should');
   if (checksum(Buffer.from(line)).toString('hex') !== sum) throw damaged('the checksum of its head does not agree');
   const value = parseJson(line);
   const format = value['format'];

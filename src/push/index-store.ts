@@ -4,8 +4,8 @@
  * Order of writes, and what a crash after each leaves:
  *   begin   journal (nothing: the head does not name the new segment), head (every path announced is pending)
  *   commit  journal or a new snapshot (as before), head (what was achieved is known), old files are removed
- * The head is written beside its name and renamed over it. Before that it is read once more: if it is not the one this
- * run began with, another run was here, and this one must not write over it.
+ * The head is written beside its name and renamed over it. Before anything is written it is read once more: if it is not
+ * the one this run knows, another run was here, and this one must not write over it.
  *
  * The local copy are the same files with the same names. When the head on the target equals the local one, nothing
  * else is read; otherwise, or if the copy is damaged, the target's files are.
@@ -28,7 +28,7 @@ import type { RelPath } from '../core/relpath.js';
 import { CONTROL, join } from '../core/relpath.js';
 import { totalBytes } from '../core/snapshot.js';
 import { afterPush, type TargetIndex, type Truths } from '../core/target-index.js';
-import { IndexError, LockedError, SafetyError, TargetError } from '../errors.js';
+import { IndexError, LockedError, reasonOf, SafetyError, TargetError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
 import type { RemoteFile, Target } from '../targets/target.js';
 import { allOf } from './in-parallel.js';
@@ -96,6 +96,7 @@ export class IndexStore {
   /** Marks on the target as pending what may change of `index`. */
   async begin(index: TargetIndex, announced: Truths): Promise<void> {
     await this.#target.makeFolder(CONTROL, PRIVATE_FOLDER);
+    await this.#requireSameHead();
     const writes = this.#head === undefined ? this.#startOver(index) : [];
     writes.push(...this.#append('begin', announced));
     for (const path of announced.keys()) this.#announced.add(path);
@@ -114,6 +115,7 @@ export class IndexStore {
       generation: Math.max(index.generation, this.#lastGeneration) + 1,
     };
     const old = this.#head;
+    await this.#requireSameHead();
     const isNew = old === undefined || this.#isJournalLong(old);
     const writes = isNew ? this.#startOver(next) : this.#append('commit', this.#withSettled(next, truths));
     this.#announced = new Set(next.pending.keys());
@@ -209,17 +211,19 @@ export class IndexStore {
     const head = this.#headFor(index, pending, before.snapshot, before.journal.name);
     const bytes = encodeHead(head);
     const temporary = join(CONTROL, `head-${this.#options.run}` as RelPath);
-    const [current] = await allOf([this.#read(HEAD, HEAD_BYTES), this.#write(temporary, bytes), ...writes]);
-    if (!isSame(current, this.#headBytes)) {
-      await this.#target.remove(temporary);
-      throw new LockedError(
-        `another run wrote to ${this.#target.url} meanwhile; nothing of this one was recorded over it; run again`,
-      );
-    }
+    await allOf([this.#write(temporary, bytes), ...writes]);
     await this.#target.rename(temporary, HEAD);
     this.#head = head;
     this.#headBytes = bytes;
     await this.#keep((cache) => cache.write('head', bytes));
+  }
+
+  /** Another run may have been here since this one looked. What it wrote to the journal must not be written over. */
+  async #requireSameHead(): Promise<void> {
+    if (isSame(await this.#read(HEAD, HEAD_BYTES), this.#headBytes)) return;
+    throw new LockedError(
+      `another run wrote to ${this.#target.url} meanwhile; nothing of this one was recorded over it; run again`,
+    );
   }
 
   #headFor(index: TargetIndex, pending: number, snapshot: FileReference, journal: RelPath): Head {
@@ -283,7 +287,7 @@ export class IndexStore {
       await write(this.#options.cache);
     } catch (error) {
       this.#options.onWarning?.(
-        `cannot write to ${this.#options.cache.path}: ${String(error)}; the next run reads the index from the target`,
+        `cannot write to ${this.#options.cache.path}: ${reasonOf(error)}; the next run reads the index from the target`,
       );
     }
   }

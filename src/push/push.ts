@@ -41,7 +41,7 @@ export async function push(
   const outcomes = await publish(plan, staged, target, options);
   options.onPhase?.('commit');
   const published = new Set(outcomes.filter(({ kind }) => kind === 'done').map(({ step }) => step.path));
-  const [committed] = await allOf([store.commit(index, announced, truthsOf(outcomes)), staged.tidy(published)]);
+  const [committed] = await allOf([store.commit(index, announced, truthsOf(index, outcomes)), staged.tidy(published)]);
   await store.reap(await control);
   return { index: committed, outcomes, sentBytes: staged.sentBytes };
 }

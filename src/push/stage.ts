@@ -68,6 +68,7 @@ export async function stage(
   const making = [CONTROL, STAGE, folder].map((path) => target.makeFolder(path, PRIVATE));
   const [control] = await allOf([listing, ...making]);
   const leftovers = leftoversIn(control, folder);
+  await makeRoom(target, leftovers, uploads);
   // Numbers, not names: with a hundred thousand files the names alone would be some ten megabytes.
   const numbers = new Map<RelPath, number>();
   const problems = new Map<RelPath, Problem>();
@@ -139,6 +140,15 @@ function leftoversIn(control: readonly RemoteFile[], own: RelPath): Leftovers {
     }
   }
   return { byDigest, folders };
+}
+
+/** Removes at once what no upload can use. After a disk that was full, it may be what fills it. */
+async function makeRoom(target: Target, { byDigest }: Leftovers, uploads: readonly Upload[]): Promise<void> {
+  if (byDigest.size === 0) return;
+  const wanted = new Set(uploads.map(({ entry }) => entry.digest));
+  const useless = [...byDigest].filter(([digest]) => !wanted.has(digest));
+  await Promise.all(useless.flatMap(([, files]) => files.map(({ path }) => target.remove(path))));
+  for (const [digest] of useless) byDigest.delete(digest);
 }
 
 async function takeOver(target: Target, leftovers: Leftovers, entry: Entry, place: RelPath): Promise<boolean> {

@@ -207,10 +207,20 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error;
 }
 
+/** What the system says is for programmers; where the cause has a name of ours, a sentence of ours says it. */
+const REASONS: Readonly<Partial<Record<TargetErrorKind, string>>> = {
+  'not-found': 'it, or the folder above it, is missing',
+  'not-a-directory': 'a file is there where a folder should be',
+  'not-a-file': 'a folder is there',
+  denied: 'permission denied',
+  'no-space': 'no space left on the disk',
+  'read-only': 'the file system is read-only',
+};
+
 function targetError(verb: string, path: string, error: unknown): unknown {
   if (!isSystemError(error)) return error;
   const kind = KINDS[error.code ?? ''] ?? 'failed';
-  return new TargetError(kind, `cannot ${verb} ${path}: ${error.message}`, { cause: error });
+  return new TargetError(kind, `cannot ${verb} ${path}: ${REASONS[kind] ?? error.message}`, { cause: error });
 }
 
 function fail(verb: string, path: string): (error: unknown) => never {

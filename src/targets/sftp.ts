@@ -120,7 +120,7 @@ class SftpTarget implements Target {
     } catch (error) {
       if (!(error instanceof TargetError) || error.kind !== 'unsupported')
         throw await this.#explain(error, destination, 0);
-      await this.#renameToFreeName(channel, source, destination);
+      await this.#renameToFreeName(channel, source, destination, isWithin(to, CONTROL) ? 'ours' : 'public');
     }
   }
 
@@ -169,9 +169,14 @@ class SftpTarget implements Target {
     await this.#connection.close();
   }
 
-  /** A server without posix-rename: new names are fine, but no file can be replaced without a moment of its absence. */
-  async #renameToFreeName(channel: SftpChannel, from: string, to: string): Promise<void> {
-    if ((await channel.lstat(to)) === undefined) return channel.plainRename(from, to);
+  /**
+   * A server without posix-rename: new names are fine, but no file can be replaced without a moment of its absence. For
+   * what is ours that does no harm: an index whose head is missing is made anew from what lies there.
+   */
+  async #renameToFreeName(channel: SftpChannel, from: string, to: string, name: 'ours' | 'public'): Promise<void> {
+    const isFree = (await channel.lstat(to)) === undefined;
+    if (!isFree && name === 'ours') await channel.remove(to);
+    if (isFree || name === 'ours') return channel.plainRename(from, to);
     throw new TargetError(
       'unsupported',
       `cannot replace ${to}: the server offers no posix-rename@openssh.com, without which readers would find the file missing for a moment`,

@@ -78,7 +78,7 @@ it('reaches the wanted tree when every step succeeds, in steps that a disk could
         }
         outcomes.push({ kind: 'done', step });
       }
-      const after = applyOutcomes(before, outcomes);
+      const after = applyOutcomes(before, new Map(), outcomes);
       expect(after.entries.map(({ path, digest, mode }) => ({ path, digest, mode }))).toEqual(
         wanted.map(({ path, digest, mode }) => ({ path, digest, mode })),
       );

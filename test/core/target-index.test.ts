@@ -36,25 +36,39 @@ it('keeps its entries sorted whatever becomes known', () => {
 });
 
 describe('applyOutcomes', () => {
-  const pending = withPending(index(old), new Map([[a, fresh]]));
+  const before = index(old);
+  const announced = new Map([[a, fresh]]);
   const step = { kind: 'upload', path: a, entry: fresh, old } as const;
 
   it('records what was done', () => {
-    expect(applyOutcomes(pending, [{ kind: 'done', step }]).entries).toEqual([fresh]);
+    const after = applyOutcomes(before, announced, [{ kind: 'done', step }]);
+    expect([after.entries, after.pending.size]).toEqual([[fresh], 0]);
   });
 
-  it('goes back to what was there when nothing was touched', () => {
-    expect(applyOutcomes(pending, [{ kind: 'untouched', step, problem }]).entries).toEqual([old]);
+  it('stays with what was there when nothing was touched', () => {
+    const after = applyOutcomes(before, announced, [{ kind: 'untouched', step, problem }]);
+    expect([after.entries, after.pending.size]).toEqual([[old], 0]);
+  });
+
+  it('knows that a new file which was not touched is not there', () => {
+    const after = applyOutcomes(index(), announced, [
+      { kind: 'untouched', step: { ...step, old: undefined }, problem },
+    ]);
+    expect([after.entries, after.pending.size]).toEqual([[], 0]);
   });
 
   it('leaves a path pending when it is uncertain, or was never reached', () => {
-    expect(applyOutcomes(pending, [{ kind: 'uncertain', step, problem }]).pending.size).toBe(1);
-    expect(applyOutcomes(pending, []).pending.size).toBe(1);
+    for (const outcomes of [[{ kind: 'uncertain', step, problem } as const], []]) {
+      const after = applyOutcomes(before, announced, outcomes);
+      expect([after.entries, after.pending.get(a)?.candidates]).toEqual([[], [old, fresh]]);
+    }
   });
 
   it('leaves a path pending that was uncertain before a step that did not touch it', () => {
+    const uncertain = withPending(before, announced);
     const again = { ...step, old: undefined };
-    expect(applyOutcomes(pending, [{ kind: 'untouched', step: again, problem }]).pending.size).toBe(1);
+    const after = applyOutcomes(uncertain, announced, [{ kind: 'untouched', step: again, problem }]);
+    expect(after.pending.size).toBe(1);
   });
 });
 

@@ -17,7 +17,11 @@ export async function configCommand(
   const { config: file } = output.flags;
   const config = await loadConfig({ ...(file === undefined ? {} : { file }), cwd: process.cwd(), env: process.env });
   if (options.check === true) {
-    const { secretsOf } = await import('../../config/secrets.js');
+    const [{ secretsOf }, { requireSupported }] = await Promise.all([
+      import('../../config/secrets.js'),
+      import('../../config/supported.js'),
+    ]);
+    requireSupported(config);
     for (const target of config.targets) await secretsOf(target, process.env);
     output.print(`${config.file} is right`);
     output.document({ ok: true, file: config.file });

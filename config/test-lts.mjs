@@ -1,0 +1,27 @@
+/**
+ * Runs all tests on the current long-term support release of Node, whichever Node runs this. npm's package `node` carries
+ * the binary. Its native modules are those of another version, so ssh2 works there without its addon, as for users whose
+ * npm runs no install scripts.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const LTS = 'node@24';
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const folder = mkdtempSync(join(tmpdir(), 'pushstatic-lts-'));
+let status = 1;
+try {
+  const install = ['install', '--prefix', folder, '--no-audit', '--no-fund', LTS];
+  execFileSync('npm', install, { cwd: folder, stdio: ['ignore', process.stderr, process.stderr] });
+  const node = join(folder, 'node_modules', '.bin', 'node');
+  console.error(`pushstatic: testing on ${execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()}`);
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+  const tests = [vitest, 'run', '--config', 'config/vitest.config.ts', ...process.argv.slice(2)];
+  status = spawnSync(node, tests, { cwd: root, stdio: 'inherit' }).status ?? 1;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+process.exitCode = status;
