@@ -1,0 +1,414 @@
+/** The face of the program: its words, its streams, its documents and its exit statuses. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { freePort } from './support/openssh-server.js';
+import { type Ended, type Program, programIn } from './support/program.js';
+import { inFolder, makeProject, type Project, published } from './support/project.js';
+import { plant, type Tree, temporaryFolder } from './support/tree.js';
+
+const SITE: Tree = { 'assets/css/app.css': 'body {}', 'assets/logo.png': 'logo', 'vendor/dist/lib.js': 'library' };
+const PROBLEMS = { problems: [] };
+const COMMANDS = ['init', 'collect', 'sync', 'diff', 'verify', 'status', 'explain', 'config', 'demo'];
+
+/** A project with one target, `web`, in a folder of this machine. */
+async function makeSite(tree: Tree = SITE, target: object = {}): Promise<Project & { readonly target: string }> {
+  const place = join(await temporaryFolder(), 'served');
+  return { ...(await makeProject({ targets: { web: inFolder(place, target) } }, tree)), target: place };
+}
+
+async function programAnywhere(): Promise<Program> {
+  const folder = await temporaryFolder();
+  return programIn(folder, { HOME: folder, XDG_STATE_HOME: join(folder, '.state') });
+}
+
+function linesOf(text: string): string[] {
+  return text.split('\n').filter(Boolean);
+}
+
+describe('help', () => {
+  it('tells what the program is for and names every command, with status 0', async () => {
+    const { status, stdout, stderr } = await (await programAnywhere()).run('--help');
+    expect([status, stderr]).toEqual([0, '']);
+    const named = [...stdout.matchAll(/^ {2}(\w+)(?: \[| <| {2})/gm)].map(([, name]) => name);
+    expect(named).toEqual([...COMMANDS, 'help']);
+  });
+
+  it.each(COMMANDS)('of %s shows its options and the global ones', async (command) => {
+    const { status, stdout } = await (await programAnywhere()).run(command, '--help');
+    expect(status).toBe(0);
+    expect(stdout).toContain(`Usage: pushstatic ${command}`);
+    expect(stdout).toContain('--json');
+  });
+
+  it('has a version, that of the package', async () => {
+    const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+      version: string;
+    };
+    expect(await (await programAnywhere()).run('--version')).toMatchObject({ status: 0, stdout: `${version}\n` });
+  });
+});
+
+describe('wrong usage', () => {
+  it.each([
+    ['an unknown command', ['snyc'], "unknown command 'snyc'\n(Did you mean sync?)"],
+    ['an unknown option', ['sync', '--dryrun'], "unknown option '--dryrun'\n(Did you mean --dry-run?)"],
+    ['a missing argument', ['explain'], "missing required argument 'path'"],
+    ['an argument too many', ['collect', 'more'], "too many arguments for 'collect'"],
+    ['no command at all', [], 'Usage: pushstatic'],
+  ])('such as %s has the status 2 and a hint on stderr', async (_, words, hint) => {
+    const { status, stdout, stderr } = await (await programAnywhere()).run(...words);
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(hint);
+  });
+
+  it.each([
+    ['sync', 'wbe', 'there is no target "wbe"; did you mean "web"?'],
+    ['verify', 'wbe', 'there is no target "wbe"; did you mean "web"?'],
+    ['explain', '../secret', 'cannot explain "../secret": expected a path below STATIC_ROOT, like css/app.css'],
+  ])('of %s with %s says what would be right', async (command, word, sentence) => {
+    const { program } = await makeSite();
+    expectFailure(await program.run(command, word), 2, sentence);
+  });
+
+  it('where there is no configuration says where it was looked for', async () => {
+    const program = await programAnywhere();
+    for (const command of ['sync', 'collect', 'diff', 'verify', 'status', 'config']) {
+      expectFailure(await program.run(command), 2, '"pushstatic init" writes one, and -c names another file');
+    }
+  });
+});
+
+describe('an error', () => {
+  it('is one sentence without a stack, which -vv shows', async () => {
+    const { program, folder } = await makeSite();
+    await rm(join(folder, 'assets'), { recursive: true });
+    const sentence = `cannot collect from ${folder}/assets: no such folder; mount it, or remove it from source.dirs`;
+    for (const words of [['sync'], ['sync', '-q'], ['collect'], ['diff']]) {
+      expectFailure(await program.run(...words), 1, sentence);
+    }
+    const { stderr } = await program.run('sync', '-vv');
+    expect(stderr).toContain(`pushstatic: ${sentence}\n`);
+    expect(stderr).toMatch(/^ {4}at /m);
+  });
+
+  it('of one target is one line without a stack, which -vv shows', async () => {
+    const { program, target } = await makeSite();
+    await writeFile(target, 'in the way');
+    const plain = await program.run('sync', '-q');
+    expect(plain.status).toBe(1);
+    expect(linesOf(plain.stderr)).toEqual([`problem: web: failed: cannot use ${target}: it is not a folder`]);
+    expect((await program.run('sync', '-vv')).stderr).toMatch(/^ {4}at /m);
+  });
+
+  it('is the document of --json', async () => {
+    const { program, folder } = await makeSite();
+    await rm(join(folder, 'assets'), { recursive: true });
+    const { status, json } = await program.run('sync', '--json');
+    expect(status).toBe(1);
+    expect(json()).toEqual({
+      ok: false,
+      error: { code: 'SOURCE', message: expect.stringContaining('no such folder') as string },
+    });
+  });
+
+  it('in the configuration names each place that is wrong', async () => {
+    const { program, folder } = await makeSite();
+    await writeFile(join(folder, 'pushstatic.yaml'), 'statc: {}\nstatic:\n  root: 5\n');
+    const { status, stdout, stderr } = await program.run('sync');
+    expect([status, stdout]).toEqual([2, '']);
+    expect(linesOf(stderr)).toEqual([
+      'pushstatic: pushstatic.yaml:1:1: statc: unknown key; did you mean "static"?',
+      expect.stringMatching(/^pushstatic\.yaml:3:\d+: static\.root: expected .*, found the number 5$/),
+    ]);
+  });
+});
+
+describe('the streams', () => {
+  it('carry results on stdout and progress on stderr', async () => {
+    const { program } = await makeSite();
+    const { status, stdout, stderr } = await program.run('sync');
+    expect(status).toBe(0);
+    expect(linesOf(stdout)).toEqual([
+      expect.stringMatching(/^collected 3 files: 3 copied, 0 removed \(.+\)$/),
+      expect.stringMatching(/^web: 3 uploaded, 0 removed, 0 unchanged; 18 B sent; generation 1 \(.+\)$/),
+    ]);
+    expect(linesOf(stderr)).toEqual(['web: 3 files to change, 18 B to send']);
+  });
+
+  it('say nothing with -q but what went wrong', async () => {
+    const { program, target } = await makeSite(SITE, { delete: { max: 0 } });
+    expect(await program.run('-q', 'sync')).toMatchObject({ status: 0, stdout: '', stderr: '' });
+    await rm(join(target, 'logo.png'));
+    expect(await program.run('verify', '-q')).toMatchObject({ status: 3, stdout: '', stderr: '' });
+    const { stdout, stderr, status } = await program.run('sync', '-q', '-c', join(target, 'nowhere.yaml'));
+    expect([status, stdout, linesOf(stderr)]).toEqual([
+      2,
+      '',
+      [expect.stringMatching(/^pushstatic: cannot read .*nowhere\.yaml: there is no such file/)],
+    ]);
+  });
+
+  it('have colours only where they are asked for', async () => {
+    const { program, target } = await makeSite();
+    await writeFile(target, 'in the way');
+    const colours = async (env: Record<string, string>, ...words: string[]): Promise<boolean> =>
+      (await program.with(env).run('sync', ...words)).stderr.includes('\u001b[');
+    expect(await colours({})).toBe(false);
+    expect(await colours({ FORCE_COLOR: '1' })).toBe(true);
+    expect(await colours({ FORCE_COLOR: '1' }, '--no-color')).toBe(false);
+    expect(await colours({ NO_COLOR: '1' })).toBe(false);
+  });
+
+  it('may be closed by a reader who has seen enough, and the work is done all the same', async () => {
+    const names = Array.from({ length: 2000 }, (_, i) => [`assets/${i}.txt`, `${i}`] as const);
+    const { folder, state, target } = await makeSite(Object.fromEntries(names));
+    const main = new URL('../dist/cli/main.js', import.meta.url).pathname;
+    const env = { PATH: process.env['PATH'], HOME: folder, XDG_STATE_HOME: state };
+    const child = spawn(process.execPath, [main, 'sync', '-v'], {
+      cwd: folder,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    child.stdout.destroy();
+    child.stderr.destroy();
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(Object.keys(await published(target))).toHaveLength(2000);
+  });
+
+  it('say once that nothing can be remembered, and the work is done all the same (F68)', async () => {
+    const { program, state, target } = await makeSite();
+    await rm(state, { recursive: true });
+    await writeFile(state, 'in the way');
+    const { status, stderr } = await program.run('sync');
+    const warnings = linesOf(stderr)
+      .filter((line) => line.startsWith('warning: '))
+      .toSorted();
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^warning: cannot write to the state folder .*: ENOTDIR: .*; the next run will take longer$/,
+      ),
+      expect.stringMatching(
+        /^warning: web: cannot write to .*: ENOTDIR: .*; the next run reads the index from the target$/,
+      ),
+    ]);
+    expect([status, Object.keys(await published(target)).length]).toEqual([0, 3]);
+  });
+
+  it('are JSON lines on stderr where log.format asks for it, to the last word', async () => {
+    const { program, configure, folder, target } = await makeSite();
+    const dead = { url: `sftp://nobody@127.0.0.1:${await freePort()}/static`, sshConfig: false };
+    await configure({ log: { format: 'json', level: 'debug' }, targets: { web: inFolder(target), dead } });
+    const { status, stdout, stderr } = await program.run('sync');
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/^web: 3 uploaded/m);
+    const records = linesOf(stderr).map((line) => JSON.parse(line) as { name: string; level: number; msg: string });
+    expect(new Set(records.map(({ name }) => name))).toEqual(new Set(['pushstatic']));
+    expect(records.some(({ level, msg }) => level === 50 && msg.startsWith('dead: failed: '))).toBe(true);
+    await rm(join(folder, 'assets'), { recursive: true });
+    const failed = await program.run('sync');
+    expect(failed.status).toBe(1);
+    const last = linesOf(failed.stderr).map((line) => JSON.parse(line) as object);
+    expect(last.at(-1)).toMatchObject({ level: 60, code: 'SOURCE' });
+  });
+});
+
+describe('--json', () => {
+  it('of collect tells what was copied', async () => {
+    const { program } = await makeSite();
+    const collect = { files: 3, copied: 3, removed: 0, hashed: 0, durationMs: anyNumber(), ...PROBLEMS };
+    expect(documentOf(await program.run('collect', '--json'))).toEqual({ ok: true, collect });
+  });
+
+  it('of sync has a report for each target, as interface.md promises it', async () => {
+    const { program } = await makeSite();
+    expect(documentOf(await program.run('sync', '--json'))).toEqual({
+      ok: true,
+      collect: { files: 3, copied: 3, removed: 0, hashed: 0, durationMs: anyNumber(), ...PROBLEMS },
+      targets: [
+        {
+          name: 'web',
+          ok: true,
+          generation: 1,
+          uploaded: 3,
+          patched: 0,
+          linked: 0,
+          removed: 0,
+          modes: 0,
+          unchanged: 0,
+          contentBytes: 18,
+          sentBytes: 18,
+          durationMs: anyNumber(),
+          ...PROBLEMS,
+        },
+      ],
+    });
+  });
+
+  it('of diff lists the changes', async () => {
+    const { program } = await makeSite();
+    const document = documentOf(await program.run('--json', 'diff')) as { targets: { changes: unknown }[] };
+    expect(document.targets[0]?.changes).toEqual([
+      { kind: 'added', path: 'css/app.css', size: 7 },
+      { kind: 'added', path: 'logo.png', size: 4 },
+      { kind: 'added', path: 'vendor/lib.js', size: 7 },
+    ]);
+  });
+
+  it('of verify lists what differs', async () => {
+    const { program, target, sync } = await makeSite();
+    await sync();
+    await rm(join(target, 'logo.png'));
+    const { status, json } = await program.run('verify', '--json');
+    expect(status).toBe(3);
+    expect(json()).toEqual({
+      ok: false,
+      targets: [
+        {
+          name: 'web',
+          ok: false,
+          checked: 3,
+          changed: [],
+          missing: [{ path: 'logo.png', message: 'it is missing' }],
+          foreign: [],
+        },
+      ],
+    });
+  });
+
+  it('of status tells what the target holds, and how the last run ended', async () => {
+    const { program, target, sync } = await makeSite();
+    const url = `file://${target}`;
+    expect(documentOf(await program.run('status', '--json'))).toMatchObject({
+      ok: false,
+      targets: [{ name: 'web', url, state: 'empty', generation: 0, lastRun: null }],
+    });
+    await sync();
+    expect(documentOf(await program.run('status', '--json'))).toEqual({
+      ok: true,
+      targets: [
+        {
+          name: 'web',
+          url,
+          state: 'settled',
+          generation: 1,
+          files: 3,
+          bytes: 18,
+          pending: 0,
+          committedAt: anyTime(),
+          lastRun: { at: anyTime(), ok: true, error: null },
+        },
+      ],
+    });
+  });
+
+  it('of explain tells the source, what it shadows, and where it is published', async () => {
+    const { program, folder, target, sync } = await makeSite({ ...SITE, 'assets/vendor/lib.js': 'our own' });
+    await sync();
+    const document = documentOf(await program.run('explain', '/static/vendor/lib.js', '--json'));
+    expect(document).toEqual({
+      path: 'vendor/lib.js',
+      source: 'sources',
+      winner: join(folder, 'assets/vendor/lib.js'),
+      shadowed: [join(folder, 'vendor/dist/lib.js')],
+      ignoredBy: null,
+      hashedName: null,
+      referrers: [],
+      published: [
+        {
+          name: 'web',
+          url: `file://${target}/vendor/lib.js`,
+          state: 'published',
+          size: 7,
+          digest: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+          mtime: anyTime(),
+        },
+      ],
+    });
+  });
+
+  it('of config is the effective configuration, without a secret', async () => {
+    const { program, configure, target } = await makeSite();
+    const url = 'sftp://deploy@example.com/srv/static';
+    await configure({ targets: { web: inFolder(target), far: { url, passwordEnv: 'FAR_PASSWORD' } } });
+    const { stdout } = await program.with({ FAR_PASSWORD: 'tell nobody' }).run('config', '--json');
+    expect(stdout).not.toContain('tell nobody');
+    expect(JSON.parse(stdout)).toMatchObject({ targets: { far: { url, passwordEnv: 'FAR_PASSWORD' } } });
+  });
+
+  it('of init names the file', async () => {
+    const program = await programAnywhere();
+    expect(documentOf(await program.run('init', '--yes', '--json'))).toEqual({
+      ok: true,
+      file: expect.stringMatching(/\/pushstatic\.yaml$/) as string,
+    });
+  });
+
+  function documentOf({ status, stdout, stderr, json }: Ended): unknown {
+    expect([status, stderr]).toEqual([0, '']);
+    expect(linesOf(stdout)).toHaveLength(1);
+    return json();
+  }
+
+  function anyNumber(): number {
+    return expect.any(Number) as number;
+  }
+
+  function anyTime(): string {
+    return expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string;
+  }
+});
+
+describe('config', () => {
+  it('has a schema, which is JSON', async () => {
+    const { status, json } = await (await programAnywhere()).run('config', '--schema');
+    expect(status).toBe(0);
+    expect(json()).toMatchObject({ title: 'pushstatic.yaml', type: 'object' });
+  });
+
+  it('--check says of a right file that it is, and looks for the secrets it names', async () => {
+    const { program, configure, folder } = await makeSite();
+    expect(await program.run('config', '--check')).toMatchObject({
+      status: 0,
+      stdout: `${folder}/pushstatic.yaml is right\n`,
+    });
+    await configure({ targets: { web: { url: 'sftp://deploy@example.com/srv', passwordEnv: 'NOT_SET' } } });
+    const sentence = 'the environment variable NOT_SET is not set; set it, or remove targets.web.passwordEnv';
+    expectFailure(await program.run('config', '--check'), 2, sentence);
+  });
+});
+
+describe('init', () => {
+  it('--yes writes a file that config --check accepts, and never over one that is there without --force', async () => {
+    const folder = await temporaryFolder();
+    const program = programIn(folder, { HOME: folder, XDG_STATE_HOME: join(folder, '.state') });
+    await plant(folder, { 'manage.py': '', 'static/app.css': 'body {}' });
+    expect(await program.run('init', '--yes')).toMatchObject({ status: 0, stderr: '' });
+    const file = join(folder, 'pushstatic.yaml');
+    const written = await readFile(file, 'utf8');
+    expect(await program.run('config', '--check')).toMatchObject({ status: 0 });
+    expect(await program.run('collect')).toMatchObject({ status: 0 });
+    expectFailure(await program.run('init', '--yes'), 2, 'is there already, and was left as it is');
+    expect(await readFile(file, 'utf8')).toBe(written);
+    expect(await program.run('init', '--yes', '--force')).toMatchObject({ status: 0 });
+    expect(await readFile(file, 'utf8')).not.toBe(written); // the site gets another name
+  });
+
+  it('says that it cannot ask where there is no terminal', async () => {
+    const program = await programAnywhere();
+    expectFailure(await program.run('init'), 2, 'to take the defaults: pushstatic init --yes');
+  });
+});
+
+/** One sentence on stderr, nothing on stdout. */
+function expectFailure({ status, stdout, stderr }: Ended, expected: number, sentence: string): void {
+  expect({ status, stdout, stderr }).toEqual({
+    status: expected,
+    stdout: '',
+    stderr: expect.stringContaining(sentence) as string,
+  });
+  expect(stderr).toMatch(/^pushstatic: [^\n]*\n$/);
+}

@@ -1,0 +1,647 @@
+/**
+ * Bad input and bad servers, met by the program as a user runs it. Each ends in exactly one of: converged, or a named
+ * problem with its exit status and nothing lost. The numbers are those of the list of faults that the project is held to.
+ */
+import { spawnSync } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { access, appendFile, chmod, mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { RequestKind } from '../src/demo/sftp-wire.js';
+import { codeOf } from '../src/errors.js';
+import { makeKey, type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
+import {
+  differences,
+  inFolder,
+  listing,
+  makeProject,
+  on,
+  type Project,
+  published,
+  type TargetSettings,
+} from './support/project.js';
+import { countLogins, type SftpServer, startSftpServer, type TestServerOptions } from './support/sftp-server.js';
+import { fifo, plant, plantRaw, readTree, symlink, type Tree, temporaryFolder, withoutRoot } from './support/tree.js';
+
+let openSsh: OpenSshServer;
+
+beforeAll(async () => {
+  openSsh = await startOpenSsh();
+});
+
+afterAll(() => openSsh.stop());
+
+const SITE: Tree = {
+  'assets/css/app.css': 'body {}',
+  'assets/img/a.png': 'a',
+  'assets/img/b.png': 'b',
+  'assets/top.txt': 't',
+};
+
+/** A project with one target, `web`, on a server that fails on demand. */
+async function withServer(
+  options: TestServerOptions,
+  tree: Tree = SITE,
+): Promise<{ project: Project; remote: SftpServer }> {
+  const remote = await startSftpServer(options);
+  onTestFinished(() => remote.stop());
+  return { remote, project: await makeProject({ targets: { web: on(remote, 'static') } }, tree) };
+}
+
+describe('a host key', () => {
+  it('that is unknown is refused, with its fingerprint and what to do, and nobody logs in (F10)', async () => {
+    const logins = countLogins((context) => context.accept());
+    const { project, remote } = await withServer({ authenticate: logins.authenticate });
+    await writeFile(remote.knownHosts, '');
+    const { status, targets, stderr } = await project.sync();
+    expect([status, targets[0]?.error?.code]).toEqual([1, 'HOST_KEY']);
+    expect(stderr).toContain(remote.fingerprint);
+    expect(stderr).toMatch(/known_hosts|hostKey/);
+    expect(logins.tries).toEqual([]);
+  });
+
+  it('that changed is refused, and nobody logs in (F10)', async () => {
+    const logins = countLogins((context) => context.accept());
+    const { project, remote } = await withServer({ authenticate: logins.authenticate });
+    const other = `${await makeKey(join(await temporaryFolder(), 'other'), 'ed25519')}.pub`;
+    await writeFile(remote.knownHosts, `[127.0.0.1]:${remote.port} ${await readFile(other, 'utf8')}`);
+    const { status, targets } = await project.sync();
+    expect([status, targets[0]?.error?.code]).toEqual([1, 'HOST_KEY']);
+    expect(targets[0]?.error?.message).toContain(remote.fingerprint);
+    expect(targets[0]?.error?.message).toContain('changed');
+    expect(logins.tries).toEqual([]);
+  });
+});
+
+describe('a log-in', () => {
+  it.each([
+    ['with a key file that is missing', 'nowhere', {}, /nowhere/],
+    ['with an encrypted key and no passphrase', 'locked', {}, /locked.*passphrase/],
+    ['with an encrypted key and a wrong passphrase', 'locked', { passphraseEnv: 'PASS' }, /locked/],
+    ['with a key that the server does not know', 'unknown', {}, /127\.0\.0\.1/],
+  ])('%s fails once, by name, and changes nothing (F11)', async (_, name, rest, words) => {
+    const { project, remote } = await withServer({});
+    await makeKey(join(project.folder, 'locked'), 'ed25519', 'secret');
+    await makeKey(join(project.folder, 'unknown'), 'ed25519');
+    await project.configure({ targets: { web: { ...on(remote, 'static', rest), identityFile: name } } });
+    const { status, stdout, stderr } = await project.program.with({ PASS: 'wrong' }).run('sync');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(words);
+    expect(stderr).toMatch(/^problem: web: failed: [^\n]*$/m);
+    expect(stderr).not.toContain('trying again');
+    expect(stdout).not.toContain('uploaded');
+    expect(await readTree(remote.folder)).toEqual({});
+  });
+
+  it('with a password that is refused is not tried again and again (F11)', async () => {
+    const logins = countLogins((context) => context.reject(['password']));
+    const { project, remote } = await withServer({ authenticate: logins.authenticate });
+    const { identityFile: _, ...settings } = on(remote, 'static', { passwordEnv: 'PASS' }) as {
+      identityFile: string;
+    } & TargetSettings;
+    await project.configure({ targets: { web: settings } });
+    const { status, stderr } = await project.program.with({ PASS: 'expired' }).run('sync');
+    expect(status).toBe(1);
+    expect(stderr).not.toContain('expired');
+    expect(logins.tries.filter((method) => method === 'password').length).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('a connection', () => {
+  it('that breaks while files are sent is made again, and what was sent is not sent again (F2)', async () => {
+    let left = 1;
+    const { project, remote } = await withServer(
+      { fault: ({ kind, count }) => (kind === 'WRITE' && count > 60 && left-- > 0 ? 'drop' : undefined) },
+      manyFiles(100),
+    );
+    const { status, stdout, stderr } = await project.program.run('sync');
+    expect(status).toBe(0);
+    expect(stderr).toContain('trying again');
+    expect(stdout).toMatch(/^web: 100 uploaded/m);
+    expect(differences(project.root, join(remote.folder, 'static'))).toBe('');
+  });
+
+  it('that breaks while files are published leaves whole ones, and the same run finishes (F8)', async () => {
+    let left = 1;
+    const { project, remote } = await withServer(
+      { fault: ({ kind, count }) => (kind === 'POSIX_RENAME' && count > 50 && left-- > 0 ? 'drop' : undefined) },
+      manyFiles(100),
+    );
+    expect((await project.program.run('sync')).status).toBe(0);
+    expect(differences(project.root, join(remote.folder, 'static'))).toBe('');
+  });
+});
+
+describe('a server', () => {
+  it('that refuses to open files exclusively is published to all the same (F19)', async () => {
+    const { project, remote } = await withServer({ denyExclusive: true });
+    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ uploaded: 4 }] });
+    expect(differences(project.root, join(remote.folder, 'static'))).toBe('');
+  });
+
+  it('that allows two open files at a time is published to, and checked, all the same (F21)', async () => {
+    const { project, remote } = await withServer({ maxHandles: 2 }, manyFiles(300));
+    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ uploaded: 300 }] });
+    expect(differences(project.root, join(remote.folder, 'static'))).toBe('');
+    await project.forgetState();
+    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ unchanged: 300, sentBytes: 0 }] });
+  });
+
+  it('that answers "Failure" to every change is given up on, by name (F22)', async () => {
+    const changes: RequestKind[] = ['WRITE', 'MKDIR', 'POSIX_RENAME', 'RENAME', 'REMOVE', 'SETSTAT', 'FSETSTAT'];
+    const { project, remote } = await withServer({
+      fault: ({ kind }) => (changes.includes(kind) ? { status: 4 } : undefined),
+    });
+    await mkdir(join(remote.folder, 'static'));
+    const { status, targets } = await project.sync();
+    expect([status, targets[0]?.ok, typeof targets[0]?.error?.message]).toEqual([1, false, 'string']);
+    expect(await published(join(remote.folder, 'static'))).toEqual({});
+  });
+});
+
+describe('a server whose disk is full (F23)', () => {
+  const NEW: Tree = Object.fromEntries(Object.keys(SITE).map((path) => [path, `new ${path}`.repeat(1000)]));
+
+  it.for<readonly [when: string, kind: RequestKind, path: RegExp]>([
+    ['when a file is opened', 'OPEN', /\/stage\//],
+    ['in the middle of a file', 'WRITE', /\/stage\//],
+    ['when a file is closed', 'CLOSE', /\/stage\//],
+    ['when a file is published', 'POSIX_RENAME', /\/stage\//],
+    ['when the index is written', 'WRITE', /\/(?:journal|head)-/],
+    ['when the index is renamed', 'POSIX_RENAME', /\/head-/],
+  ])(
+    '%s is named, keeps every file whole, and is published to when there is space again',
+    async ([, kind, path], { skip }) => {
+      let isFull = false;
+      let met = 0;
+      const { project, remote } = await withServer({
+        fault: (request) => {
+          if (!isFull || request.kind !== kind || !path.test(request.path ?? '')) return undefined;
+          fillUp(remote.folder);
+          met++;
+          return { status: 4 };
+        },
+      });
+      if (!mountSmallDisk(remote.folder)) skip('a small file system to fill can only be mounted by root');
+      const target = join(remote.folder, 'static');
+      expect((await project.sync()).status).toBe(0);
+      const old = await published(target);
+      await plant(project.folder, NEW);
+      isFull = true;
+      const { status, targets } = await project.sync();
+      isFull = false;
+      expect([status, met > 0]).toEqual([1, true]);
+      const said = [targets[0]?.error, ...(targets[0]?.problems ?? [])].filter((each) => each !== undefined);
+      expect(
+        said.some(({ code, message }) => code === 'NO_SPACE' && message.includes('no space left on the server')),
+      ).toBe(true);
+      const wanted = await published(project.root);
+      for (const [name, content] of Object.entries(await published(target))) {
+        expect([old[name], wanted[name]]).toContain(content);
+      }
+      expect(Object.keys(await published(target))).toEqual(Object.keys(old));
+      rmSync(join(remote.folder, 'filler'));
+      expect((await project.sync()).status).toBe(0);
+      expect(differences(project.root, target)).toBe('');
+      expect((await project.program.run('verify', '--content')).status).toBe(0);
+    },
+  );
+});
+
+describe.each([['a folder of this machine'], ['OpenSSH']])('something else in our place on %s (F27)', (where) => {
+  it('a file instead of a folder is left alone and named, and the folder comes back when it is gone', async () => {
+    const { sync, assets, target, program } = await makeScene();
+    await rm(join(target, 'img'), { recursive: true });
+    await writeFile(join(target, 'img'), 'theirs');
+    await writeFile(join(assets, 'img/a.png'), 'A');
+    expect(await sync()).toMatchObject({
+      status: 1,
+      targets: [{ problems: [{ path: 'img/a.png', code: 'OBSTRUCTED' }] }],
+    });
+    expect(await readFile(join(target, 'img'), 'utf8')).toBe('theirs');
+    await rm(join(target, 'img'));
+    expect((await program.run('verify', '--repair')).status).toBe(0);
+    expect(await published(target)).toEqual({
+      'css/app.css': 'body {}',
+      'img/a.png': 'A',
+      'img/b.png': 'b',
+      'top.txt': 't',
+    });
+  });
+
+  it('an empty folder instead of a file makes room', async () => {
+    const { sync, assets, target } = await makeScene();
+    await rm(join(target, 'top.txt'));
+    await mkdir(join(target, 'top.txt/empty'), { recursive: true });
+    await writeFile(join(assets, 'top.txt'), 'T');
+    expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 1 }] });
+    expect(await readFile(join(target, 'top.txt'), 'utf8')).toBe('T');
+  });
+
+  it('a folder with files of others instead of a file is left alone and named', async () => {
+    const { sync, assets, target } = await makeScene();
+    await rm(join(target, 'top.txt'));
+    await plant(target, { 'top.txt/theirs': 'theirs' });
+    await writeFile(join(assets, 'top.txt'), 'T');
+    expect(await sync()).toMatchObject({
+      status: 1,
+      targets: [{ problems: [{ path: 'top.txt', code: 'OBSTRUCTED' }] }],
+    });
+    expect(await readFile(join(target, 'top.txt/theirs'), 'utf8')).toBe('theirs');
+    await rm(join(assets, 'top.txt'));
+    expect((await sync()).status).toBe(0);
+    expect(await readFile(join(target, 'top.txt/theirs'), 'utf8')).toBe('theirs');
+  });
+
+  it.each([
+    ['inside', 'css'],
+    ['that leaves the root', '../outside'],
+    ['to itself', 'img'],
+    ['to nothing', 'nowhere'],
+  ])(
+    'a link %s instead of a folder is never followed: nothing is written, removed or changed behind it',
+    async (_, to) => {
+      const { sync, assets, target, configure, reach } = await makeScene();
+      await plant(join(target, '../outside'), { 'a.png': 'outside a', 'b.png': 'outside b' });
+      await plant(join(target, 'css'), { 'a.png': 'css a', 'b.png': 'css b' });
+      await rm(join(target, 'img'), { recursive: true });
+      await plant(target, { img: symlink(to) });
+      const theirs = (): string[] =>
+        [...listing(join(target, '../outside')), ...listing(join(target, 'css'))].filter((line) =>
+          /^[ab]\.png/.test(line),
+        );
+      const before = theirs();
+      expect(before).toHaveLength(4);
+      await writeFile(join(assets, 'img/a.png'), 'A');
+      await rm(join(assets, 'img/b.png'));
+      const { status, targets } = await sync();
+      expect(status).toBe(1);
+      expect(targets[0]?.problems.map(({ path, code }) => [path, code])).toContainEqual(['img/a.png', 'OBSTRUCTED']);
+      await configure({ targets: { web: reach({ mode: { file: '0600' }, exclude: ['img/**'], delete: { max: 9 } }) } });
+      await sync();
+      expect(theirs()).toEqual(before);
+      expect((await readTree(target))['img']).toEqual(symlink(to));
+    },
+  );
+
+  it('a link instead of a file is replaced, and what it leads to is left alone', async () => {
+    const { sync, assets, target } = await makeScene();
+    await plant(join(target, '..'), { 'outside.txt': 'outside' });
+    await rm(join(target, 'top.txt'));
+    await plant(target, { 'top.txt': symlink('../outside.txt') });
+    await writeFile(join(assets, 'top.txt'), 'T');
+    expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 1 }] });
+    expect([
+      await readFile(join(target, 'top.txt'), 'utf8'),
+      await readFile(join(target, '../outside.txt'), 'utf8'),
+    ]).toEqual(['T', 'outside']);
+    expect((await stat(join(target, 'top.txt'))).isFile()).toBe(true);
+  });
+
+  it('a link instead of a file does not lead a change of mode to what is behind it', async () => {
+    const { sync, target, configure, reach } = await makeScene();
+    const outside = join(target, '../outside.txt');
+    await writeFile(outside, 'outside');
+    await chmod(outside, 0o600);
+    await rm(join(target, 'top.txt'));
+    await plant(target, { 'top.txt': symlink('../outside.txt') });
+    await configure({ targets: { web: reach({ mode: { file: '0666' } }) } });
+    const { status, targets } = await sync();
+    expect(((await stat(outside)).mode & 0o7777).toString(8)).toBe('600');
+    const message = expect.stringContaining('a link is in its place') as string;
+    expect([status, targets[0]?.problems[0]]).toMatchObject([1, { path: 'top.txt', message }]);
+    expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 1 }] });
+    expect([(await readTree(target))['top.txt'], await readFile(outside, 'utf8')]).toEqual(['t', 'outside']);
+  });
+
+  async function makeScene() {
+    const target = join(await temporaryFolder(), 'static');
+    const reach = (rest: object = {}): TargetSettings =>
+      where === 'OpenSSH' ? on(openSsh, target, rest) : inFolder(target, rest);
+    const project = await makeProject({ targets: { web: reach() } }, SITE);
+    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ uploaded: 4 }] });
+    return { ...project, target, reach };
+  }
+});
+
+describe('files of others', () => {
+  it('in our folders survive everything, and keep the folder that they lie in (F33)', async () => {
+    const target = join(await temporaryFolder(), 'static');
+    const { sync, assets } = await makeProject({ targets: { web: on(openSsh, target) } }, SITE);
+    await plant(target, { 'theirs.txt': 'before the first push' });
+    await sync();
+    await plant(target, { 'img/theirs.txt': 'x', 'img/deep/theirs.txt': 'y', 'empty/': '' });
+    await rm(join(assets, 'img'), { recursive: true });
+    expect(await sync()).toMatchObject({ status: 0, targets: [{ removed: 2, problems: [] }] });
+    expect(await published(target)).toEqual({
+      'css/app.css': 'body {}',
+      'empty/': '',
+      'img/deep/theirs.txt': 'y',
+      'img/theirs.txt': 'x',
+      'theirs.txt': 'before the first push',
+      'top.txt': 't',
+    });
+  });
+
+  it('that have the name of a new one of ours are replaced, as rsync would (F33)', async () => {
+    const target = join(await temporaryFolder(), 'static');
+    const { sync } = await makeProject({ targets: { web: on(openSsh, target) } }, SITE);
+    await plant(target, { 'top.txt': 'theirs' });
+    expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 4 }] });
+    expect(await readFile(join(target, 'top.txt'), 'utf8')).toBe('t');
+  });
+});
+
+describe('names', () => {
+  const NAMES = [
+    'with space',
+    ' leading and trailing ',
+    '-dash',
+    '--help',
+    '.dot',
+    'trailing.',
+    '100%',
+    'a%23b',
+    'q?x=1#f',
+    "it's",
+    '"quoted"',
+    '$HOME `id` $(id) ;|&<>*[]{}!~',
+    'new\nline',
+    'tab\tand\r',
+    'esc\u001b[31m',
+    'emoji \u{1f680}',
+    '\u05e9\u05dc\u05d5\u05dd',
+    '\u202eright-to-left',
+    'caf\u00e9',
+    'cafe\u0301',
+    'Logo.png',
+    'logo.png',
+    '\ufffd',
+    'x'.repeat(255),
+    '\u6f22'.repeat(85),
+  ];
+
+  it('of any bytes that are UTF-8 arrive as they are, also those that differ only by case (F55, F57)', async () => {
+    const target = join(await temporaryFolder(), 'static');
+    const tree = Object.fromEntries(
+      NAMES.flatMap((name, i) => [
+        [`assets/${name}`, `${i}`],
+        [`assets/in/${name}/${name}`, `${i}`],
+      ]),
+    );
+    const project = await makeProject(
+      { targets: { web: on(openSsh, target) }, source: { dirs: ['assets'], ignore: [] } },
+      tree,
+    );
+    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ uploaded: NAMES.length * 2 }] });
+    expect(await published(target)).toEqual(await readTree(project.assets));
+    await project.forgetState();
+    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ unchanged: NAMES.length * 2, sentBytes: 0 }] });
+    expect((await project.program.run('verify', '--content')).stdout).toContain('0 changed, 0 missing, 0 foreign');
+    for (const name of NAMES) await rm(join(project.assets, name));
+    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ removed: NAMES.length }] });
+  });
+
+  it('cannot break out of the line that they are shown on (F55)', async () => {
+    const target = join(await temporaryFolder(), 'static');
+    const { program } = await makeProject(
+      { targets: { web: inFolder(target) } },
+      { 'assets/a\nb\u001b[31m\u202ec': '' },
+    );
+    const { stdout } = await program.run('diff');
+    expect(stdout).toContain('  + a\\u{a}b\\u{1b}[31m\\u{202e}c  (0 B)\n');
+  });
+
+  it('that cannot be published are named, and the others are published (F55)', async () => {
+    const target = join(await temporaryFolder(), 'static');
+    const project = await makeProject({ targets: { web: on(openSsh, target) } }, { ...SITE, 'assets/back\\slash': '' });
+    await plantRaw(project.assets, Buffer.from([0x66, 0xff, 0xfe]), 'no UTF-8');
+    const { status, collect, targets, stderr } = await project.sync();
+    expect(status).toBe(1);
+    expect(collect.problems.map(({ path, code }) => `${code} ${path}`).toSorted()).toEqual([
+      'BAD_NAME back\\slash',
+      expect.stringMatching(/^BAD_NAME f/),
+    ]);
+    expect(stderr).toContain('the name is not valid UTF-8; rename it');
+    expect(targets).toMatchObject([{ ok: true, uploaded: 4 }]);
+  });
+});
+
+describe('what cannot be read in a source', () => {
+  it('is named, the rest is published, and an older copy stays where it is (F53, F54)', async () => {
+    const target = join(await temporaryFolder(), 'static');
+    const broken = ['became-fifo', 'became-link', 'became-loop'];
+    const old = Object.fromEntries(broken.map((name) => [`assets/${name}.css`, `old ${name}`]));
+    const project = await makeProject({ targets: { web: on(openSsh, target) } }, { ...SITE, ...old });
+    await project.sync();
+    await plant(project.assets, {
+      'became-fifo.css': fifo(),
+      'became-link.css': symlink('nowhere'),
+      'became-loop.css': symlink('became-loop.css'),
+      'new.css': 'new',
+    });
+    const { status, collect, targets } = await project.sync();
+    expect(status).toBe(1);
+    expect(Object.fromEntries(collect.problems.map(({ path, code }) => [path, code]))).toEqual({
+      'became-fifo.css': 'NOT_A_FILE',
+      'became-link.css': 'BROKEN_LINK',
+      'became-loop.css': 'LINK_LOOP',
+    });
+    expect(targets).toMatchObject([{ ok: true, uploaded: 1, removed: 0 }]);
+    const tree = await published(target);
+    expect(broken.map((name) => tree[`${name}.css`])).toEqual(broken.map((name) => `old ${name}`));
+    expect(tree['new.css']).toBe('new');
+    for (const name of broken) await rm(join(project.assets, `${name}.css`));
+    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ removed: 3 }] });
+  });
+
+  it('because its mode forbids it is named, the rest is published, and an older copy stays (F54)', async (context) => {
+    const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+    const project = await makeProject({ targets: {} }, { ...SITE, 'assets/secret.css': 'old' });
+    const isReadable = await withoutRoot(project.folder, () =>
+      access(program).then(
+        () => true,
+        () => false,
+      ),
+    );
+    if (!isReadable) context.skip('root runs the tests, and the program lies where nobody else may read it');
+    const target = join(project.folder, 'served');
+    await project.configure({ targets: { web: inFolder(target) } });
+    await withoutRoot(project.folder, () => project.sync());
+    await plant(project.assets, { 'new.css': 'new', 'secret.css': 'changed' });
+    await chmod(join(project.assets, 'secret.css'), 0o000);
+    const { status, collect, targets } = await withoutRoot(project.folder, () => project.sync());
+    expect([status, collect.problems]).toMatchObject([1, [{ path: 'secret.css', code: 'UNREADABLE' }]]);
+    expect(targets).toMatchObject([{ ok: true, uploaded: 1, removed: 0 }]);
+    expect(await readFile(join(target, 'secret.css'), 'utf8')).toBe('old');
+  });
+
+  it.each([
+    [
+      'is gone',
+      1,
+      'no such folder; mount it, or remove it from source.dirs',
+      (place: string) => rm(place, { recursive: true }),
+    ],
+    ['is suddenly empty', 5, 'it had 4 files at the last run and has 0 now', emptyOut],
+  ])('as a whole because it %s stops the run before anything is removed (F47)', async (_, expected, words, lose) => {
+    const target = join(await temporaryFolder(), 'static');
+    const project = await makeProject({ targets: { web: inFolder(target) } }, { ...SITE, 'vendor/dist/lib.js': 'l' });
+    await project.sync();
+    const before = [listing(target, 'all'), listing(project.root)];
+    await lose(project.assets);
+    const { status, stderr } = await project.program.run('sync');
+    expect(status).toBe(expected);
+    expect(stderr).toContain(words);
+    expect([listing(target, 'all'), listing(project.root)]).toEqual(before);
+  });
+
+  async function emptyOut(place: string): Promise<void> {
+    await rm(place, { recursive: true });
+    await mkdir(place);
+  }
+});
+
+describe('sizes (F56)', () => {
+  it('of nothing, and sixty folders deep with a path of almost 4 KiB, are published', async () => {
+    const target = join(await temporaryFolder(), 'static');
+    const deep = `${Array.from({ length: 60 }, (_, i) => `${i}`.padEnd(60, 'x')).join('/')}/leaf.css`;
+    const project = await makeProject(
+      { targets: { web: on(openSsh, target) } },
+      { 'assets/empty.css': '', [`assets/${deep}`]: 'leaf' },
+    );
+    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ uploaded: 2, sentBytes: 4 }] });
+    expect(await published(target)).toEqual({ [deep]: 'leaf', 'empty.css': '' });
+    await rm(join(project.assets, deep));
+    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ removed: 1 }] });
+    expect(await published(target)).toEqual({ 'empty.css': '' });
+  });
+
+  it('of 20,000 files in one folder are published', async () => {
+    const target = join(await temporaryFolder(), 'static');
+    const project = await makeProject({
+      targets: { web: on(openSsh, target) },
+      static: NO_STORAGE,
+      source: { dirs: [] },
+    });
+    mkdirSync(join(project.root, 'one'), { recursive: true });
+    for (let i = 0; i < 20_000; i++) writeFileSync(join(project.root, `one/${i}.txt`), `${i}`);
+    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ uploaded: 20_000 }] });
+    expect(differences(project.root, target)).toBe('');
+    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ unchanged: 20_000, sentBytes: 0 }] });
+  });
+
+  it('of 300 MB in one file are published', async () => {
+    const size = 300_000_000;
+    const target = join(await temporaryFolder(), 'static');
+    const project = await makeProject({
+      targets: { web: on(openSsh, target) },
+      static: NO_STORAGE,
+      source: { dirs: [] },
+    });
+    await mkdir(project.root, { recursive: true });
+    const file = join(project.root, 'video.mp4');
+    await writeFile(file, 'begin');
+    await truncate(file, size - 3);
+    await appendFile(file, 'end');
+    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ uploaded: 1, sentBytes: size }] });
+    expect(differences(project.root, target)).toBe('');
+  });
+
+  const NO_STORAGE = { root: 'var/static', storage: 'none' };
+});
+
+describe('a configuration', () => {
+  const URL = 'sftp://deploy@example.com/srv/static';
+
+  it.each([
+    ['an unknown key', 'statics: {}', /:8:1: statics: unknown key; did you mean "static"\?/],
+    [
+      'a value of the wrong type',
+      'push: { concurrency: many }',
+      /:8:\d+: push\.concurrency: expected .*found .*"many"/,
+    ],
+    [
+      'two targets with one URL',
+      `targets: { a: { url: ${URL} }, b: { url: ${URL} } }`,
+      /:8:\d+: targets\.b\.url: the same place as targets\.a\.url/,
+    ],
+    [
+      'the root of a server',
+      'targets: { a: { url: sftp://example.com/ } }',
+      /:8:\d+: targets\.a\.url: .*the root of the server cannot be a target/,
+    ],
+    [
+      'STATIC_ROOT inside a source',
+      'static: { root: assets/static }',
+      /:8:\d+: static\.root: it lies inside source\.dirs\[0\]/,
+    ],
+    ['a source inside STATIC_ROOT', 'static: { root: . }', /:8:\d+: static\.root: /],
+    [
+      'a target inside STATIC_ROOT',
+      'targets: { a: { url: file:///HERE/var/static/out } }',
+      /:8:\d+: targets\.a\.url: it lies inside static\.root/,
+    ],
+    [
+      'a password in the URL',
+      'targets: { a: { url: "sftp://me:secret@example.com/srv" } }',
+      /:8:\d+: targets\.a\.url: .*passwordEnv/,
+    ],
+  ])('with %s has the status 2, says where, and nothing is touched', async (_, line, words) => {
+    const project = await makeProject({ targets: {} }, SITE);
+    const key = line.split(':')[0];
+    const sound = [
+      'site: test',
+      'source:',
+      '  dirs: [assets]',
+      'static: { root: var/static }',
+      `targets: { a: { url: ${URL} } }`,
+      '',
+      '',
+    ];
+    const text = [...sound.map((each) => (each.startsWith(`${key}:`) ? '' : each)), line, ''].join('\n');
+    await writeFile(join(project.folder, 'pushstatic.yaml'), text.replace('/HERE', project.folder));
+    const before = listing(project.folder, 'all');
+    const { status, stdout, stderr } = await project.program.run('sync');
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(words);
+    expect(stderr).toContain('pushstatic.yaml:');
+    expect(stderr).not.toContain('secret@');
+    expect(listing(project.folder, 'all')).toEqual(before);
+  });
+
+  it('that names an environment variable which is not set has the status 2, names both, and nothing is touched', async () => {
+    const project = await makeProject({ targets: { web: { url: URL, passwordEnv: 'NOT_SET' } } }, SITE);
+    const before = listing(project.folder, 'all');
+    const { status, stderr } = await project.program.run('sync');
+    expect(status).toBe(2);
+    expect(stderr).toContain('the environment variable NOT_SET is not set; set it, or remove targets.web.passwordEnv');
+    expect(listing(project.folder, 'all')).toEqual(before);
+  });
+});
+
+function manyFiles(count: number): Tree {
+  return Object.fromEntries(
+    Array.from({ length: count }, (_, i) => [`assets/${i % 10}/${i}.txt`, `file ${i}`.repeat(50)]),
+  );
+}
+
+/** Puts a file system of 2 MB in the place of `folder` until the test is over: true if this user may do that. */
+function mountSmallDisk(folder: string): boolean {
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder]);
+  if (status === 0) onTestFinished(() => void spawnSync('umount', ['--lazy', folder]));
+  return status === 0;
+}
+
+/** Writes the file `filler` until not one byte more fits. */
+function fillUp(folder: string): void {
+  const file = openSync(join(folder, 'filler'), 'w');
+  try {
+    for (const page = Buffer.alloc(4096); ; ) writeSync(file, page);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOSPC') throw error;
+  } finally {
+    closeSync(file);
+  }
+}
