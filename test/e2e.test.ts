@@ -275,6 +275,16 @@ describe('what is published', () => {
     expect([(file.mode & 0o7777).toString(8), file.mtimeMs]).toEqual(['640', 1_600_000_000_000]);
   });
 
+  it('can be read by everybody up to its root, which is made if it is missing, whatever umask the server has', async () => {
+    const strict = await startOpenSsh({ extra: ['Subsystem sftp internal-sftp -u 077'] });
+    onTestFinished(() => strict.stop());
+    const target = join(await temporaryFolder(), 'static');
+    const project = await makeProject({ targets: { web: on(strict, target) } }, SITE);
+    await project.sync();
+    expect((await stat(target)).mode & 0o7777).toBe(0o755);
+    expect((await stat(join(target, '.pushstatic'))).mode & 0o7777).toBe(0o700);
+  });
+
   it('gets another mode without being sent again', async () => {
     const { sync, configure, target, program } = await makeScene();
     await sync();
@@ -415,6 +425,14 @@ describe('a plan', () => {
       Object.keys(PUBLISHED).map((path) => `added ${path}`),
     );
     expect(existsSync(root)).toBe(false);
+  });
+
+  it.each([['sync', '-n'], ['diff'], ['verify'], ['status']])('of %s makes no target', async (...words) => {
+    const folder = await temporaryFolder();
+    const targets = { far: on(server, join(folder, 'far')), near: inFolder(join(folder, 'near')) };
+    const { program } = await makeProject({ targets }, SITE);
+    await program.run(...words);
+    expect(readdirSync(folder)).toEqual([]);
   });
 
   it('has the status 3 with --exit-code when there is something to do, and 0 when not', async () => {

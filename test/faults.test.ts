@@ -146,6 +146,8 @@ describe('a server', () => {
     expect(differences(project.root, join(remote.folder, 'static'))).toBe('');
     await project.forgetState();
     expect(await project.sync()).toMatchObject({ status: 0, targets: [{ unchanged: 300, sentBytes: 0 }] });
+    const { status, stderr } = await project.program.run('verify', '--content');
+    expect([status, stderr]).toEqual([0, '']);
   });
 
   it('that answers "Failure" to every change is given up on, by name (F22)', async () => {
@@ -323,6 +325,18 @@ describe.each([['a folder of this machine'], ['OpenSSH']])('something else in ou
     expect(await project.sync()).toMatchObject({ status: 0, targets: [{ uploaded: 4 }] });
     return { ...project, target, reach };
   }
+
+  it('a link instead of the control folder is not written through', async () => {
+    const { sync, assets, target } = await makeScene();
+    await rm(join(target, '.pushstatic'), { recursive: true });
+    await mkdir(join(target, '../outside'));
+    await plant(target, { '.pushstatic': symlink('../outside') });
+    await writeFile(join(assets, 'top.txt'), 'T');
+    const { status, targets } = await sync();
+    expect([status, targets[0]?.error?.message]).toEqual([1, expect.stringContaining('.pushstatic')]);
+    expect(await readTree(join(target, '../outside'))).toEqual({});
+    expect(await readFile(join(target, 'top.txt'), 'utf8')).toBe('t');
+  });
 });
 
 describe('files of others', () => {
@@ -496,6 +510,22 @@ describe('what cannot be read in a source', () => {
     expect(stderr).toContain(words);
     expect([listing(target, 'all'), listing(project.root)]).toEqual(before);
   });
+
+  it.each([
+    ['sync', '--no-collect'],
+    ['verify', '--repair'],
+  ])(
+    'is remembered over a %s %s, so that a source which is suddenly empty is still noticed (F47)',
+    async (...words) => {
+      const target = join(await temporaryFolder(), 'static');
+      const project = await makeProject({ targets: { web: inFolder(target) } }, { ...SITE, 'vendor/dist/lib.js': 'l' });
+      await project.sync();
+      await rm(join(target, 'top.txt'));
+      await project.program.run(...words);
+      await emptyOut(project.assets);
+      expect((await project.program.run('sync')).status).toBe(5);
+    },
+  );
 
   async function emptyOut(place: string): Promise<void> {
     await rm(place, { recursive: true });

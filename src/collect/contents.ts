@@ -43,7 +43,7 @@ export class ContentPacker {
   /** Hands over what is left. */
   finish(): void {
     if (this.#digests.length > 0) {
-      const bytes = this.#bytes.buffer as ArrayBuffer;
+      const bytes = this.#bytes.buffer;
       this.#handOver({ bytes, digests: this.#digests, ends: this.#ends });
     }
     this.#bytes = Buffer.alloc(0);

@@ -12,25 +12,24 @@ export async function inParallel<T>(
   visit: (item: T) => Promise<void>,
 ): Promise<void> {
   const iterator = items[Symbol.iterator]();
-  let failure: { readonly error: unknown } | undefined;
+  const failures: unknown[] = [];
   await Promise.all(Array.from({ length: atOnce }, work));
-  if (failure !== undefined) throw (failure as { readonly error: unknown }).error;
+  if (failures.length > 0) throw failures[0];
 
   async function work(): Promise<void> {
     try {
-      for (let next = iterator.next(); next.done !== true && failure === undefined; next = iterator.next()) {
+      for (let next = iterator.next(); next.done !== true && failures.length === 0; next = iterator.next()) {
         await visit(next.value);
       }
     } catch (error) {
-      failure ??= { error };
+      failures.push(error);
     }
   }
 }
 
 /** Waits for all, then throws the first failure: nothing is under way any more when the caller goes on. */
-export async function allOf<T extends readonly unknown[]>(
-  promises: readonly [...{ [K in keyof T]: Promise<T[K]> }],
-): Promise<T> {
-  await Promise.allSettled(promises);
-  return (await Promise.all(promises)) as unknown as T;
+export async function allOf<A>(promises: readonly [Promise<A>, ...Promise<unknown>[]]): Promise<A> {
+  await Promise.allSettled<unknown>(promises);
+  await Promise.all<unknown>(promises);
+  return promises[0];
 }

@@ -67,6 +67,7 @@ export class IndexStore {
   #head: Head | undefined;
   #journal: { readonly bytes: number; readonly checksum: string } = { bytes: 0, checksum: FIRST_CHECKSUM };
   #lastGeneration = 0;
+  #opened: Promise<void> | undefined;
   /** What the journal says is pending; a look at the target may have settled it since. */
   #announced = new Set<RelPath>();
 
@@ -93,9 +94,14 @@ export class IndexStore {
     }
   }
 
+  /** Makes the control area if it is missing. Nothing is written below it before that is known to be a folder. */
+  open(): Promise<void> {
+    return (this.#opened ??= this.#target.makeFolder(CONTROL, PRIVATE_FOLDER));
+  }
+
   /** Marks on the target as pending what may change of `index`. */
   async begin(index: TargetIndex, announced: Truths): Promise<void> {
-    await this.#target.makeFolder(CONTROL, PRIVATE_FOLDER);
+    await this.open();
     await this.#requireSameHead();
     const writes = this.#head === undefined ? this.#startOver(index) : [];
     writes.push(...this.#append('begin', announced));
@@ -109,7 +115,7 @@ export class IndexStore {
    * recorded, one generation on.
    */
   async commit(index: TargetIndex, announced: Truths, truths: Truths): Promise<TargetIndex> {
-    await this.#target.makeFolder(CONTROL, PRIVATE_FOLDER);
+    await this.open();
     const next = {
       ...afterPush(index, announced, truths),
       generation: Math.max(index.generation, this.#lastGeneration) + 1,

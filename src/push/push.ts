@@ -34,15 +34,15 @@ export async function push(
   options: PushOptions,
 ): Promise<Pushed> {
   options.onPhase?.('stage');
-  const control = listControl(target);
+  const control = await allOf([listControl(target), store.open()]);
   const announced = announcementOf(plan);
-  const [, staged] = await allOf([store.begin(index, announced), stage(plan, target, control, options)]);
+  const staged = await allOf([stage(plan, target, control, options), store.begin(index, announced)]);
   options.onPhase?.('publish');
   const outcomes = await publish(plan, staged, target, options);
   options.onPhase?.('commit');
   const published = new Set(outcomes.filter(({ kind }) => kind === 'done').map(({ step }) => step.path));
-  const [committed] = await allOf([store.commit(index, announced, truthsOf(index, outcomes)), staged.tidy(published)]);
-  await store.reap(await control);
+  const committed = await allOf([store.commit(index, announced, truthsOf(index, outcomes)), staged.tidy(published)]);
+  await store.reap(control);
   return { index: committed, outcomes, sentBytes: staged.sentBytes };
 }
 

@@ -56,17 +56,16 @@ function filesInFlight(roundTripMs: number): number {
   return Math.min(MOST_IN_FLIGHT, Math.round(LEAST_IN_FLIGHT + FILES_PER_MS * roundTripMs));
 }
 
-/** `listing` is what lies in the control area before the run. */
+/** `control` is what lies in the control area, which is there. */
 export async function stage(
   plan: Plan,
   target: Target,
-  listing: Promise<readonly RemoteFile[]>,
+  control: readonly RemoteFile[],
   options: StageOptions,
 ): Promise<Staged> {
   const uploads = uploadsOf(plan);
   const folder = join(STAGE, options.run as RelPath);
-  const making = [CONTROL, STAGE, folder].map((path) => target.makeFolder(path, PRIVATE));
-  const [control] = await allOf([listing, ...making]);
+  await allOf([target.makeFolder(STAGE, PRIVATE), target.makeFolder(folder, PRIVATE)]);
   const leftovers = leftoversIn(control, folder);
   await makeRoom(target, leftovers, uploads);
   // Numbers, not names: with a hundred thousand files the names alone would be some ten megabytes.

@@ -3,12 +3,13 @@
  */
 import { chmodSync, constants, createReadStream, mkdirSync, type Stats, writeSync } from 'node:fs';
 import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { CONTROL, isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
 import { TargetError, type TargetErrorKind } from '../errors.js';
 import type { Body, Capabilities, FileMeta, RemoteFile, Target } from './target.js';
 
 const CHUNK_BYTES = 256 * 1024;
+const ROOT_MODE = 0o755; // a web server is to read it
 
 export interface LocalSettings {
   /** For messages. */
@@ -20,10 +21,11 @@ export interface LocalSettings {
 }
 
 export async function openLocal(settings: LocalSettings): Promise<Target> {
-  await mkdir(settings.root).catch(ignore('EEXIST', settings.root));
-  const root = await stat(settings.root).catch(fail('use', settings.root));
-  if (!root.isDirectory()) throw new TargetError('not-a-directory', `cannot use ${settings.root}: it is not a folder`);
-  await requireSameDevice(settings, root.dev);
+  const root = await stat(settings.root).catch(ignore('ENOENT', settings.root));
+  if (root?.isDirectory() === false)
+    throw new TargetError('not-a-directory', `cannot use ${settings.root}: it is not a folder`);
+  const { dev } = root ?? (await stat(dirname(settings.root)).catch(fail('use', settings.root)));
+  await requireSameDevice(settings, dev);
   return new LocalTarget(settings);
 }
 
@@ -31,6 +33,7 @@ class LocalTarget implements Target {
   readonly url: string;
   readonly capabilities: Capabilities = { atomicReplace: true, storesMtime: true, roundTripMs: 0 };
   readonly #settings: LocalSettings;
+  #root: Promise<void> | undefined;
 
   constructor(settings: LocalSettings) {
     this.url = settings.url;
@@ -103,6 +106,7 @@ class LocalTarget implements Target {
 
   // Synchronous, so that it takes effect in the order of the calls.
   async makeFolder(path: RelPath, mode: number): Promise<void> {
+    await (this.#root ??= makeRoot(this.#settings.root));
     const at = this.#at(path);
     try {
       mkdirSync(at);
@@ -147,6 +151,16 @@ class LocalTarget implements Target {
     if (path === undefined) return this.#settings.root;
     if (!isWithin(path, CONTROL)) return join(this.#settings.root, path);
     return join(this.#settings.control, path.slice(CONTROL.length));
+  }
+}
+
+/** A run that only looks never comes here. */
+async function makeRoot(root: string): Promise<void> {
+  try {
+    await mkdir(root);
+    await chmod(root, ROOT_MODE); // the umask may have taken bits away
+  } catch (error) {
+    if (!isSystemError(error) || error.code !== 'EEXIST') throw targetError('make', root, error);
   }
 }
 

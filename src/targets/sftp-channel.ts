@@ -67,12 +67,8 @@ export class SftpChannel {
    * lowers the limit, and the request waits for another file to be closed.
    */
   open(path: string, flags: number): Promise<Buffer> {
-    if (this.#handles >= this.#handleLimit && this.#broken === undefined) {
-      return new Promise<void>((resolve) => this.#waiting.push(resolve)).then(() => this.open(path, flags));
-    }
-    this.#handles++;
-    return this.#call<Buffer>('open', path, (done) => this.#raw.open(path, flags, { mode: PRIVATE }, done)).catch(
-      (error: unknown) => this.#openLater(error, path, flags),
+    return this.#whenFree(() =>
+      this.#call<Buffer>('open', path, (done) => this.#raw.open(path, flags, { mode: PRIVATE }, done)),
     );
   }
 
@@ -137,7 +133,9 @@ export class SftpChannel {
 
   /** Two round trips for a folder whose names fit in one reply, since the request that finds its end goes along. */
   async list(path: string): Promise<FileEntry[]> {
-    const handle = await this.#call<Buffer>('list', path, (done) => this.#raw.opendir(path, done));
+    const handle = await this.#whenFree(() =>
+      this.#call<Buffer>('list', path, (done) => this.#raw.opendir(path, done)),
+    );
     try {
       const entries: FileEntry[] = [];
       for (let ahead = 2; ; ahead = LISTINGS_AHEAD) {
@@ -152,7 +150,7 @@ export class SftpChannel {
 
   /** Closes the handle of a listing without waiting: what was read is good whatever becomes of it. */
   #letGo(handle: Buffer): void {
-    this.#call('close', 'a file', (done) => this.#raw.close(handle, done)).catch(() => undefined);
+    this.close(handle).catch(() => undefined);
   }
 
   /** The server's umask may take bits away from `mode`. */
@@ -198,12 +196,20 @@ export class SftpChannel {
     for (const wake of this.#waiting.splice(0)) wake();
   }
 
-  #openLater(error: unknown, path: string, flags: number): Promise<Buffer> {
+  #whenFree(ask: () => Promise<Buffer>): Promise<Buffer> {
+    if (this.#handles >= this.#handleLimit && this.#broken === undefined) {
+      return new Promise<void>((resolve) => this.#waiting.push(resolve)).then(() => this.#whenFree(ask));
+    }
+    this.#handles++;
+    return ask().catch((error: unknown) => this.#later(error, ask));
+  }
+
+  #later(error: unknown, ask: () => Promise<Buffer>): Promise<Buffer> {
     this.#release();
     const wantsHandles = error instanceof TargetError && error.kind === 'failed' && this.#handles > 0;
     if (!wantsHandles) throw error;
     this.#handleLimit = Math.max(1, Math.min(this.#handleLimit, this.#handles));
-    return this.open(path, flags);
+    return this.#whenFree(ask);
   }
 
   #release(): void {
@@ -214,8 +220,7 @@ export class SftpChannel {
   /** Undefined at the end. */
   #listOnce(handle: Buffer, path: string): Promise<FileEntry[] | undefined> {
     return this.#call<FileEntry[] | undefined>('list', path, (done) =>
-      // The library takes a handle as well, which its types do not say.
-      this.#raw.readdir(handle as unknown as string, (error, entries) =>
+      this.#raw.readdir(handle, (error, entries) =>
         isEndOfFile(error) ? done(undefined, undefined) : done(error, entries),
       ),
     );

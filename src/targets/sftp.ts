@@ -43,7 +43,9 @@ class SftpTarget implements Target {
   readonly #settings: SftpSettings;
   readonly #first: SftpChannel;
   readonly #channels: SftpChannel[];
-  readonly #root: Promise<void>;
+  /** Looked at beside the first request. */
+  readonly #found: Promise<Stats | undefined>;
+  #root: Promise<void> | undefined;
   #roundTripMs = 0;
   #next = 0;
   #more: Promise<void> | undefined;
@@ -54,9 +56,9 @@ class SftpTarget implements Target {
     this.#settings = settings;
     this.#first = new SftpChannel(connection.channel);
     this.#channels = [this.#first];
-    this.#root = this.#findRoot();
+    this.#found = this.#findRoot();
     // Whoever is first to change something hears of it.
-    this.#root.catch(() => undefined);
+    this.#found.catch(() => undefined);
   }
 
   get capabilities(): Capabilities {
@@ -129,7 +131,7 @@ class SftpTarget implements Target {
   }
 
   async makeFolder(path: RelPath, mode: number): Promise<void> {
-    await this.#root;
+    await (this.#root ??= this.#requireRoot());
     this.#more ??= this.#openMore();
     const at = this.#at(path);
     // One round trip for both: the server answers in order, and the look tells a folder from what may stand there.
@@ -184,11 +186,17 @@ class SftpTarget implements Target {
   }
 
   /** Also the measure of a round trip: the first request that has the line for itself. */
-  async #findRoot(): Promise<void> {
-    const { root, url } = this.#settings;
+  async #findRoot(): Promise<Stats | undefined> {
     const started = performance.now();
-    const found = await this.#first.stat(root).catch(ignoreMissing);
+    const found = await this.#first.stat(this.#settings.root).catch(ignoreMissing);
     this.#roundTripMs = performance.now() - started;
+    return found;
+  }
+
+  /** Makes the root if it is missing. A run that only looks never comes here. */
+  async #requireRoot(): Promise<void> {
+    const { root, url } = this.#settings;
+    const found = await this.#found;
     if (found === undefined) await makeRoot(this.#first, root);
     else if (!found.isDirectory()) throw new TargetError('not-a-directory', `cannot use ${url}: it is not a folder`);
   }
@@ -246,6 +254,7 @@ class SftpTarget implements Target {
 async function makeRoot(channel: SftpChannel, root: string): Promise<void> {
   try {
     await channel.makeFolder(root, ROOT_MODE);
+    await channel.chmod(root, ROOT_MODE); // the server's umask may have taken bits away
   } catch (cause) {
     if (!(cause instanceof TargetError) || cause.kind === 'unreachable') throw cause;
     const reason = cause.kind === 'not-found' ? 'the folder above it is missing' : 'the account may not';
