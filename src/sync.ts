@@ -124,7 +124,10 @@ function checked(plan: Plan, index: TargetIndex, wanted: Snapshot, job: TargetJo
 /** Nothing was to do, but an index was made anew or pending paths were settled: the next run need not do it again. */
 async function record(store: IndexStore, loaded: Loaded, index: TargetIndex): Promise<TargetIndex> {
   const isRecorded = loaded.kind === 'index' && loaded.index.pending.size === index.pending.size;
-  return isRecorded ? index : store.commit(index, new Map(), new Map());
+  if (isRecorded) return index;
+  const recorded = await store.commit(index, new Map(), new Map());
+  await store.reap();
+  return recorded;
 }
 
 function teller({ name }: TargetJob, { onEvent }: CycleOptions) {

@@ -1,6 +1,7 @@
 import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { TargetError } from '../src/errors.js';
 import { problemsOf } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import { Crash, crashAt } from './support/crashing-target.js';
@@ -138,6 +139,29 @@ describe('a crash', () => {
     expect(sentBytes).toBeGreaterThan(0);
     expect(sentBytes).toBeLessThan(all / 2);
   });
+
+  it('leaves no staged file in the way of a push that has no use for it', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    const big = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`${i}.txt`, `big ${i}`]));
+    await expect(bench.publish(crashAt(target, 45, 'before'), big, { concurrency: 1 })).rejects.toBeInstanceOf(Crash);
+    expect((await controlFiles(target)).filter((name) => name.startsWith('stage/')).length).toBeGreaterThan(20);
+
+    // The disk is still full: nothing at all can be written for the small site either.
+    const full = failing(target, 'write');
+    await expect(bench.publish(full, { 'small.txt': 's' })).rejects.toMatchObject({ kind: 'no-space' });
+    expect((await controlFiles(target)).filter((name) => name.startsWith('stage/'))).toEqual([]);
+  });
+
+  function failing(target: MemoryTarget, method: 'write'): MemoryTarget {
+    return new Proxy(target, {
+      get(inner, key) {
+        if (key === method) return () => Promise.reject(new TargetError('no-space', 'no space left'));
+        const value: unknown = Reflect.get(inner, key);
+        return typeof value === 'function' ? (value.bind(inner) as unknown) : value;
+      },
+    });
+  }
 
   async function countChanges(bench: Bench): Promise<number> {
     const target = new MemoryTarget();

@@ -53,7 +53,10 @@ export async function localSnapshot(
   };
   const { snapshot, ...done } = await thread.run(workOf(session.config, options), settings, {
     signal: input.signal,
-    onProgress: (progress) => session.face.collecting(progress),
+    onProgress: (progress) => {
+      if (progress.files > MANY_FILES) keepHeapSmall();
+      session.face.collecting(progress);
+    },
     onWarning: (text) => input.output.warn(text),
   });
   return { snapshot, report: { ...done, hashed: 0, durationMs: Math.round(performance.now() - started) } };
@@ -67,10 +70,7 @@ export async function runTargets(
   options: CycleOptions,
   input: CommandInput,
 ): Promise<TargetsRun> {
-  const snapshot = local.then((each) => {
-    if (each.snapshot.entries.length > MANY_FILES) keepHeapSmall();
-    return each.snapshot;
-  });
+  const snapshot = local.then((each) => each.snapshot);
   // Each target comes to it when it is connected; until then nobody else hears of its failure.
   snapshot.catch(() => undefined);
   const endings = await Promise.all(
@@ -110,7 +110,7 @@ function workOf({ static: statics, source }: Config, { collect, mode }: LocalOpt
   return { kind: 'collect', mode, project: { sources, ignore, root: statics.root, permissions: statics.permissions } };
 }
 
-/** A big push leaves garbage that lived a little too long. Left alone, the heap doubles before it is looked at. */
+/** Big trees leave garbage that lived a little too long. Left alone, the heaps double before they are looked at. */
 function keepHeapSmall(): void {
-  setFlagsFromString('--heap-growing-percent=30');
+  setFlagsFromString('--heap-growing-percent=20');
 }

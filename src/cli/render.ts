@@ -55,7 +55,7 @@ export function problemLines(problems: readonly Problem[]): string[] {
   const causes = problems.filter((problem) => problem.code !== 'HELD_BACK');
   const lines = causes
     .slice(0, MOST_PROBLEMS)
-    .map(({ path, step, message }) => `${printable(path)}: ${step}: ${message}`);
+    .map(({ path, step, message }) => `${printable(path)}: ${step}: ${printable(message)}`);
   if (causes.length > MOST_PROBLEMS)
     lines.push(`and ${count(causes.length - MOST_PROBLEMS)} more (--json lists them all)`);
   if (heldBack > 0) lines.push(`${files(heldBack)} held back, because what they may refer to could not be published`);
@@ -64,6 +64,11 @@ export function problemLines(problems: readonly Problem[]): string[] {
 
 export function findingLines(findings: readonly Finding[]): string[] {
   return findings.map(({ kind, path, message }) => `  ${kind.padEnd(7)} ${printable(path)}: ${message}`);
+}
+
+/** As `printable`, for text of several lines. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
 }
 
 /** A name that cannot break the line or the terminal it is shown on. */

@@ -7,7 +7,7 @@ import type { Digest } from '../core/snapshot.js';
 
 const SMALL_BYTES = 64 * 1024; // of a larger file the reading is the smaller part of the work
 const SLAB_BYTES = 1024 * 1024;
-const MOST_BYTES = 32 * 1024 * 1024;
+const MOST_BYTES = 16 * 1024 * 1024;
 
 /** Contents one after another in `bytes`, and where each of them ends. */
 export interface Slab {

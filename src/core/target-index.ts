@@ -61,8 +61,9 @@ export function withPending(index: TargetIndex, announced: Truths): TargetIndex 
  * then withTruths would have it, without making a Pending for each of a hundred thousand paths that end well.
  */
 export function afterPush(index: TargetIndex, announced: Truths, truths: Truths): TargetIndex {
-  const open = [...announced].filter(([path]) => !truths.has(path));
-  return withTruths(open.length === 0 ? index : withPending(index, new Map(open)), truths);
+  const open = new Map<RelPath, Entry | undefined>();
+  for (const [path, after] of announced) if (!truths.has(path)) open.set(path, after);
+  return withTruths(open.size === 0 ? index : withPending(index, open), truths);
 }
 
 /** `path` after one more announcement: what it may have held, and what it shall become. */

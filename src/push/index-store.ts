@@ -25,7 +25,7 @@ import {
   replay,
 } from '../core/index-codec.js';
 import type { RelPath } from '../core/relpath.js';
-import { CONTROL, join } from '../core/relpath.js';
+import { CONTROL, join, nameOf } from '../core/relpath.js';
 import { totalBytes } from '../core/snapshot.js';
 import { afterPush, type TargetIndex, type Truths } from '../core/target-index.js';
 import { IndexError, LockedError, reasonOf, SafetyError, TargetError } from '../errors.js';
@@ -68,6 +68,9 @@ export class IndexStore {
   #journal: { readonly bytes: number; readonly checksum: string } = { bytes: 0, checksum: FIRST_CHECKSUM };
   #lastGeneration = 0;
   #opened: Promise<void> | undefined;
+  #control: Promise<readonly RemoteFile[]> | undefined;
+  /** Files that the head named before this run. */
+  readonly #outdated: FileReference[] = [];
   /** What the journal says is pending; a look at the target may have settled it since. */
   #announced = new Set<RelPath>();
 
@@ -84,7 +87,11 @@ export class IndexStore {
     this.#headBytes = bytes;
     const known = cached === undefined ? undefined : attempt(() => decodeHead(cached));
     this.#lastGeneration = known?.generation ?? 0;
-    if (bytes === undefined) return { kind: 'missing' };
+    if (bytes === undefined) {
+      // It will be asked for, most likely; whoever does hears of its failure.
+      this.control().catch(() => undefined);
+      return { kind: 'missing' };
+    }
     try {
       return await this.#loadFrom(bytes, cached);
     } catch (error) {
@@ -102,9 +109,10 @@ export class IndexStore {
   /** Marks on the target as pending what may change of `index`. */
   async begin(index: TargetIndex, announced: Truths): Promise<void> {
     await this.open();
-    await this.#requireSameHead();
+    const check = this.#requireSameHead();
+    if (this.#head !== undefined) await check;
     const writes = this.#head === undefined ? this.#startOver(index) : [];
-    writes.push(...this.#append('begin', announced));
+    writes.push(check, ...this.#append('begin', announced));
     for (const path of announced.keys()) this.#announced.add(path);
     const certain = index.entries.filter(({ path }) => !announced.has(path));
     await this.#replaceHead({ ...index, entries: certain }, this.#announced.size, writes);
@@ -121,23 +129,36 @@ export class IndexStore {
       generation: Math.max(index.generation, this.#lastGeneration) + 1,
     };
     const old = this.#head;
-    await this.#requireSameHead();
+    const check = this.#requireSameHead();
     const isNew = old === undefined || this.#isJournalLong(old);
+    if (!isNew) await check;
     const writes = isNew ? this.#startOver(next) : this.#append('commit', this.#withSettled(next, truths));
+    writes.push(check);
     this.#announced = new Set(next.pending.keys());
     await this.#replaceHead(next, next.pending.size, writes);
-    if (old !== undefined && old.snapshot.name !== this.#head?.snapshot.name) await this.#removeFiles(old);
+    if (old !== undefined && isNew) this.#outdated.push(old.snapshot, old.journal);
     return next;
   }
 
-  /** Removes files of the index among `control` that no head names: an interrupted run left them. */
-  async reap(control: readonly RemoteFile[]): Promise<void> {
+  /** What lies in the control area before this run writes there. */
+  control(): Promise<readonly RemoteFile[]> {
+    return (this.#control ??= listAll(this.#target));
+  }
+
+  /** Removes the files of the index that no head names any more, or that an interrupted run left. */
+  async reap(): Promise<void> {
+    const control = await this.control();
     const named = new Set<string>([
       HEAD,
       ...[this.#head?.snapshot, this.#head?.journal].map((file) => `${CONTROL}/${file?.name}`),
     ]);
     const orphans = control.filter(({ path, kind }) => kind === 'file' && OURS.test(path) && !named.has(path));
-    await Promise.all(orphans.map(({ path }) => this.#target.remove(path)));
+    const outdated = this.#outdated.splice(0).map(({ name }) => join(CONTROL, name));
+    const paths = new Set([...orphans.map(({ path }) => path), ...outdated]);
+    await Promise.all([...paths].map((path) => this.#target.remove(path)));
+    await this.#keep(async (cache) => {
+      for (const path of outdated) await cache.remove(nameOf(path));
+    });
   }
 
   async #loadFrom(bytes: Buffer, cached: Buffer | undefined): Promise<Loaded> {
@@ -224,7 +245,10 @@ export class IndexStore {
     await this.#keep((cache) => cache.write('head', bytes));
   }
 
-  /** Another run may have been here since this one looked. What it wrote to the journal must not be written over. */
+  /**
+   * Another run may have been here since this one looked. What it appended to the journal must not be written over, so an
+   * append waits for this; files with names of their own need not.
+   */
   async #requireSameHead(): Promise<void> {
     if (isSame(await this.#read(HEAD, HEAD_BYTES), this.#headBytes)) return;
     throw new LockedError(
@@ -255,14 +279,6 @@ export class IndexStore {
 
   #isJournalLong(head: Head): boolean {
     return this.#journal.bytes > Math.max(LEAST_JOURNAL_BYTES, head.snapshot.bytes / 2);
-  }
-
-  async #removeFiles(head: Head): Promise<void> {
-    const names = [head.snapshot.name, head.journal.name];
-    await Promise.all(names.map((name) => this.#target.remove(join(CONTROL, name))));
-    await this.#keep(async (cache) => {
-      for (const name of names) await cache.remove(name);
-    });
   }
 
   async #write(path: RelPath, content: Buffer): Promise<void> {
@@ -297,6 +313,12 @@ export class IndexStore {
       );
     }
   }
+}
+
+async function listAll(target: Target): Promise<RemoteFile[]> {
+  const found: RemoteFile[] = [];
+  for await (const each of target.list(CONTROL)) found.push(each);
+  return found;
 }
 
 function decode(head: Head, snapshot: Buffer, journal: Buffer): TargetIndex {

@@ -22,8 +22,14 @@ export interface PublishOptions {
   readonly onStep?: (step: Step) => void;
 }
 
-export async function publish(plan: Plan, staged: Staged, target: Target, options: PublishOptions): Promise<Outcome[]> {
-  const blocked = await findLinks(plan, target);
+/** `blocked` are folders that nothing may be written below; it takes in what stands in the way of others. */
+export async function publish(
+  plan: Plan,
+  staged: Staged,
+  blocked: Map<RelPath, Problem>,
+  target: Target,
+  options: PublishOptions,
+): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   let cause: Problem | undefined;
   let foldersMade = false;
@@ -130,7 +136,7 @@ function heldBack(group: Group, cause: Problem): Outcome[] {
  * Links that took the place of a folder of the plan. Without this look, one would lead a new file or a removal out of the
  * published tree. What else may stand there is found when the folder is made.
  */
-async function findLinks(plan: Plan, target: Target): Promise<Map<RelPath, Problem>> {
+export async function findLinks(plan: Plan, target: Target): Promise<Map<RelPath, Problem>> {
   const paths = plan.groups.flatMap((group) => group.steps.map((step) => step.path));
   const folders = new Set(paths.flatMap(ancestorsOf));
   const links = new Map<RelPath, Problem>();

@@ -5,13 +5,13 @@
  */
 import { type Outcome, truthsOf } from '../core/apply.js';
 import type { Plan, Step } from '../core/plan.js';
-import { CONTROL, type RelPath } from '../core/relpath.js';
+import type { RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import type { TargetIndex } from '../core/target-index.js';
-import type { RemoteFile, Target } from '../targets/target.js';
+import type { Target } from '../targets/target.js';
 import { allOf } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
-import { publish } from './publish.js';
+import { findLinks, publish } from './publish.js';
 import { type StageOptions, stage } from './stage.js';
 
 export interface PushOptions extends StageOptions {
@@ -34,23 +34,17 @@ export async function push(
   options: PushOptions,
 ): Promise<Pushed> {
   options.onPhase?.('stage');
-  const control = await allOf([listControl(target), store.open()]);
+  const control = await allOf([store.control(), store.open()]);
   const announced = announcementOf(plan);
-  const staged = await allOf([stage(plan, target, control, options), store.begin(index, announced)]);
+  const links = findLinks(plan, target);
+  const staged = await allOf([stage(plan, target, control, options), links, store.begin(index, announced)]);
   options.onPhase?.('publish');
-  const outcomes = await publish(plan, staged, target, options);
+  const outcomes = await publish(plan, staged, await links, target, options);
   options.onPhase?.('commit');
   const published = new Set(outcomes.filter(({ kind }) => kind === 'done').map(({ step }) => step.path));
   const committed = await allOf([store.commit(index, announced, truthsOf(index, outcomes)), staged.tidy(published)]);
-  await store.reap(control);
+  await store.reap();
   return { index: committed, outcomes, sentBytes: staged.sentBytes };
-}
-
-/** What earlier runs left, interrupted ones included. */
-async function listControl(target: Target): Promise<RemoteFile[]> {
-  const found: RemoteFile[] = [];
-  for await (const each of target.list(CONTROL)) found.push(each);
-  return found;
 }
 
 /** What each path of the plan shall become. */

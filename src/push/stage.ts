@@ -21,8 +21,9 @@ const STAGE = join(CONTROL, 'stage' as RelPath);
 const PRIVATE = 0o700;
 const LEAST_IN_FLIGHT = 64;
 const MOST_IN_FLIGHT = 2048;
-// About 12 files leave in a millisecond at best, and each of them waits for two round trips.
-const FILES_PER_MS = 24;
+// A file waits for two round trips, and about 15 of them leave in a millisecond; some more keep the line full while the
+// replies to a burst are worked off.
+const FILES_PER_MS = 40;
 const BYTES_IN_FLIGHT = 24 * 1024 * 1024; // enough for 100 MB/s at 200 ms
 const LARGE_IN_FLIGHT = 4 * 1024 * 1024; // what one long file has on its way, whatever its size
 

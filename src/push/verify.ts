@@ -40,5 +40,7 @@ export async function verify(target: Target, index: TargetIndex, options: Verify
 /** Writes into the index what was found, so that a cycle sends what is missing or changed. Foreign files are no part of it. */
 export async function admit(store: IndexStore, index: TargetIndex, findings: readonly Finding[]): Promise<void> {
   const truths = truthsOfFindings(findings);
-  if (truths.size > 0) await store.commit(index, new Map(), truths);
+  if (truths.size === 0) return;
+  await store.commit(index, new Map(), truths);
+  await store.reap();
 }

@@ -253,8 +253,8 @@ class SftpTarget implements Target {
 
 async function makeRoot(channel: SftpChannel, root: string): Promise<void> {
   try {
-    await channel.makeFolder(root, ROOT_MODE);
-    await channel.chmod(root, ROOT_MODE); // the server's umask may have taken bits away
+    // The server's umask may take bits away from the first.
+    await together([channel.makeFolder(root, ROOT_MODE), channel.chmod(root, ROOT_MODE)]);
   } catch (cause) {
     if (!(cause instanceof TargetError) || cause.kind === 'unreachable') throw cause;
     const reason = cause.kind === 'not-found' ? 'the folder above it is missing' : 'the account may not';

@@ -1,0 +1,87 @@
+import { expect, it, onTestFinished } from 'vitest';
+import type { RelPath } from '../src/core/relpath.js';
+import { openSftp } from '../src/targets/sftp.js';
+import { connectSsh } from '../src/targets/ssh.js';
+import type { Target } from '../src/targets/target.js';
+import { path } from './support/entries.js';
+import { type SftpServer, startSftpServer, type TestServerOptions } from './support/sftp-server.js';
+
+const CONTROL = path('.pushstatic');
+
+it('never replaces a published file where the server lacks posix-rename, and says why', async () => {
+  const { target } = await serve({ extensions: {} });
+  await put(target, '.pushstatic/staged', 'old');
+  await target.rename(path('.pushstatic/staged'), path('a.css'));
+  await put(target, '.pushstatic/staged', 'new');
+  await expect(target.rename(path('.pushstatic/staged'), path('a.css'))).rejects.toMatchObject({
+    kind: 'unsupported',
+    message: expect.stringContaining('the server offers no posix-rename@openssh.com') as string,
+  });
+  expect(await text(target, path('a.css'))).toBe('old');
+});
+
+it('replaces what is its own even there: an index may be missing for a moment', async () => {
+  const { target } = await serve({ extensions: {} });
+  for (const content of ['one', 'two']) {
+    await put(target, '.pushstatic/head-new', content);
+    await target.rename(path('.pushstatic/head-new'), path('.pushstatic/head'));
+  }
+  expect(await text(target, path('.pushstatic/head'))).toBe('two');
+});
+
+it('asks nothing that changes the server when it is only read from', async () => {
+  const { target, server } = await serve({});
+  await expect(text(target, path('.pushstatic/head'))).rejects.toMatchObject({ kind: 'not-found' });
+  await target.close();
+  expect([...server.requests.keys()].sort()).toEqual(['OPEN', 'STAT']);
+});
+
+it('opens no file exclusively, so that a server which refuses that is no trouble (F19)', async () => {
+  const { target } = await serve({ denyExclusive: true });
+  await target.makeFolder(CONTROL, 0o700);
+  await put(target, '.pushstatic/staged', 'content');
+  expect(await text(target, path('.pushstatic/staged'))).toBe('content');
+});
+
+it('writes hundreds of files at once to a server with two handles (F21)', async () => {
+  const { target } = await serve({ maxHandles: 2 });
+  await target.makeFolder(CONTROL, 0o700);
+  const names = Array.from({ length: 200 }, (_, i) => `.pushstatic/${i}`);
+  await Promise.all(names.map((name) => put(target, name, name)));
+  expect(await Promise.all(names.map((name) => text(target, path(name))))).toEqual(names);
+});
+
+it('fails whatever is under way when the connection breaks, and all that is asked afterwards', async () => {
+  const { target, server } = await serve({
+    fault: ({ kind, count }) => (kind === 'WRITE' && count === 3 ? 'drop' : undefined),
+  });
+  await target.makeFolder(CONTROL, 0o700);
+  const writes = await Promise.allSettled([1, 2, 3, 4, 5].map((i) => put(target, `.pushstatic/${i}`, 'x')));
+  expect(
+    writes.filter((write) => write.status === 'rejected').map((write) => (write.reason as { kind: string }).kind),
+  ).toContain('unreachable');
+  server.dropAll();
+  await expect(target.stat(CONTROL)).rejects.toMatchObject({ kind: 'unreachable', retryable: true });
+});
+
+async function serve(options: TestServerOptions): Promise<{ target: Target; server: SftpServer }> {
+  const server = await startSftpServer(options);
+  onTestFinished(() => server.stop());
+  const { host, port, user, identityFile, knownHosts } = server;
+  const connection = await connectSsh({ host, port, user, identityFile, knownHosts, sshConfig: false }, { env: {} });
+  const target = openSftp(connection, { url: server.url('/root'), root: '/root', control: '/root/.pushstatic' });
+  onTestFinished(() => target.close());
+  if (options.extensions !== undefined) await target.makeFolder(CONTROL, 0o700);
+  return { target, server };
+}
+
+async function put(target: Target, name: string, content: string): Promise<void> {
+  const bytes = Buffer.from(content);
+  await target.write(path(name), () => bytes, { size: bytes.length, mtime: 1_700_000_000, mode: 0o644 });
+}
+
+async function text(target: Target, at: RelPath): Promise<string> {
+  const pieces: Buffer[] = [];
+  for await (const piece of target.read(at)) pieces.push(Buffer.from(piece));
+  return Buffer.concat(pieces).toString();
+}
