@@ -52,8 +52,8 @@ export interface RunningSftpServer {
 /** Serves `folder` until `stop` is called. */
 export async function serveSftp(folder: string, options: SftpServerOptions = {}): Promise<RunningSftpServer> {
   const root = await realpath(folder);
-  const hostKey = options.hostKey ?? ssh2.utils.generateKeyPairSync('ed25519').private;
-  const user = ssh2.utils.generateKeyPairSync('ed25519');
+  const hostKey = options.hostKey ?? freshKeys().private;
+  const user = freshKeys();
   const authenticate = options.authenticate ?? authenticator(parseKey(user.public), options.password);
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {
@@ -144,6 +144,14 @@ function mayEnter(context: Extract<AuthContext, { method: 'publickey' }>, userKe
   if (signature === undefined || blob === undefined) return true;
   const verdict: unknown = userKey.verify(blob, signature, hashAlgo); // an Error, not false, for nonsense
   return verdict === true;
+}
+
+/** About one key in two hundred that the library makes it cannot read again (ssh2 1.17). */
+function freshKeys(): { readonly private: string; readonly public: string } {
+  for (;;) {
+    const keys = ssh2.utils.generateKeyPairSync('ed25519');
+    if (!(ssh2.utils.parseKey(keys.private) instanceof Error)) return keys;
+  }
 }
 
 function parseKey(text: string): ParsedKey {
