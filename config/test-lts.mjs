@@ -4,7 +4,7 @@
  * npm runs no install scripts.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 const LTS = 'node@24';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const folder = mkdtempSync(join(tmpdir(), 'pushstatic-lts-'));
+chmodSync(folder, 0o755); // a test runs the program as another user
 let status = 1;
 try {
   const install = ['install', '--prefix', folder, '--no-audit', '--no-fund', LTS];
