@@ -30,12 +30,12 @@ export async function publish(
   target: Target,
   options: PublishOptions,
 ): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
+  let outcomes: Outcome[] = [];
   let cause: Problem | undefined;
   let foldersMade = false;
   for (const group of plan.groups) {
     if (cause !== undefined) {
-      outcomes.push(...heldBack(group, cause));
+      outcomes = outcomes.concat(heldBack(group, cause));
       continue;
     }
     options.signal?.throwIfAborted();
@@ -44,7 +44,7 @@ export async function publish(
       foldersMade = true;
     }
     const results = await carryOut(group, carry);
-    outcomes.push(...results);
+    outcomes = outcomes.concat(results);
     cause = results.find((outcome) => outcome.kind !== 'done')?.problem;
     await removeEmptyFolders(results, target);
   }
