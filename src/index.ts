@@ -1,7 +1,7 @@
 /**
  * What a program may use of this package: one cycle for one target, and what it takes and gives.
  */
-export type { Outcome } from './core/apply.js';
+export { type Outcome, problemsOf } from './core/apply.js';
 export type { Change } from './core/diff.js';
 export type { Limit } from './core/guard.js';
 export type { Plan, Step } from './core/plan.js';
@@ -14,7 +14,6 @@ export {
   type CycleEvent,
   type CycleOptions,
   type CycleResult,
-  problemsOf,
   syncTarget,
   type TargetJob,
 } from './sync.js';

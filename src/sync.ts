@@ -11,7 +11,6 @@ import type { RelPath } from './core/relpath.js';
 import { type Selection, select } from './core/select.js';
 import { type Digest, type Entry, type Snapshot, totalBytes } from './core/snapshot.js';
 import type { TargetIndex } from './core/target-index.js';
-import type { Problem } from './errors.js';
 import type { StateFolder } from './fs/state.js';
 import { IndexStore, type Loaded } from './push/index-store.js';
 import { push } from './push/push.js';
@@ -102,11 +101,6 @@ export async function syncTarget(
   } finally {
     await target.close();
   }
-}
-
-/** The trouble of a push. */
-export function problemsOf(outcomes: readonly Outcome[]): Problem[] {
-  return outcomes.flatMap((outcome) => (outcome.kind === 'done' ? [] : [outcome.problem]));
 }
 
 function trusted(loaded: Loaded, { distrust }: CycleOptions): Loaded {

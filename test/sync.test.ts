@@ -1,8 +1,8 @@
 import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { problemsOf } from '../src/core/apply.js';
 import { TargetError } from '../src/errors.js';
-import { problemsOf } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import { Crash, crashAt } from './support/crashing-target.js';
 import { type Bench, controlFiles, makeBench, publicTree, type Site } from './support/cycle.js';

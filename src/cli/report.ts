@@ -1,10 +1,11 @@
 /**
  * The documents of --json, and what they are made from. Pure.
  */
+import { problemsOf } from '../core/apply.js';
 import type { Change } from '../core/diff.js';
 import { totalBytes } from '../core/snapshot.js';
 import { EXIT, type ExitStatus, type Problem, PushstaticError, reasonOf } from '../errors.js';
-import { type CycleResult, problemsOf } from '../sync.js';
+import type { CycleResult } from '../sync.js';
 
 export interface CollectReport {
   readonly files: number;

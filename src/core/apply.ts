@@ -32,3 +32,8 @@ export function truthsOf(before: TargetIndex, outcomes: readonly Outcome[]): Tru
 export function applyOutcomes(before: TargetIndex, announced: Truths, outcomes: readonly Outcome[]): TargetIndex {
   return afterPush(before, announced, truthsOf(before, outcomes));
 }
+
+/** The trouble of a push. */
+export function problemsOf(outcomes: readonly Outcome[]): Problem[] {
+  return outcomes.flatMap((outcome) => (outcome.kind === 'done' ? [] : [outcome.problem]));
+}
