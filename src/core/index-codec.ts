@@ -15,6 +15,7 @@
 import { createHash } from 'node:crypto';
 import { IndexError } from '../errors.js';
 import { ByteReader, ByteWriter, CHECKSUM_BYTES, checksum, damaged, seal, unseal } from './bytes.js';
+import { readPath, writePath } from './path-codec.js';
 import { CONTROL, isWithin, parseRelPath, type RelPath } from './relpath.js';
 import type { Entry } from './snapshot.js';
 import { emptyIndex, type Pending, pendingOf, type TargetIndex, type Truths, withTruths } from './target-index.js';
@@ -102,7 +103,7 @@ export function decodeSnapshot(bytes: Uint8Array): Entry[] {
   const entries: Entry[] = [];
   let before = '';
   for (let i = 0; i < count; i++) {
-    const path = readPath(reader, before);
+    const path = readRelPath(reader, before);
     if (i > 0 && path <= before) throw damaged('the paths of its snapshot are not in order');
     entries.push(readEntry(reader, path));
     before = path;
@@ -181,7 +182,7 @@ function decodeSegment(content: Buffer): Segment {
   const paths = new Map<RelPath, Entry | undefined>();
   let before = '';
   for (let i = 0; i < count; i++) {
-    const path = readPath(reader, before);
+    const path = readRelPath(reader, before);
     before = path;
     const has = reader.number();
     if (has > 1) throw damaged('its journal holds a record of an unknown kind');
@@ -191,19 +192,9 @@ function decodeSegment(content: Buffer): Segment {
   return { kind: kind === 1 ? 'begin' : 'commit', paths };
 }
 
-function writePath(writer: ByteWriter, before: string, path: string): void {
-  let shared = 0;
-  while (shared < before.length && before.charCodeAt(shared) === path.charCodeAt(shared)) shared++;
-  // Half a surrogate pair has no UTF-8.
-  const next = path.charCodeAt(shared);
-  if (next >= 0xdc00 && next <= 0xdfff) shared--;
-  writer.number(shared).text(path.slice(shared));
-}
-
-function readPath(reader: ByteReader, before: string): RelPath {
-  const shared = reader.number();
-  if (shared > before.length) throw damaged('a path shares more with the one before than that has');
-  const path = parseRelPath(before.slice(0, shared) + reader.text());
+/** A path that a server named is one only if it could be published. */
+function readRelPath(reader: ByteReader, before: string): RelPath {
+  const path = parseRelPath(readPath(reader, before));
   if (path === undefined || isWithin(path, CONTROL)) throw damaged('it holds a path that cannot be published');
   return path;
 }

@@ -1,8 +1,8 @@
 /**
- * How paths stand in a list that is kept on this machine: each as what it shares with the one before, and the rest.
+ * How paths stand in a sorted list: each as what it shares with the one before, and the rest.
  *
- * They are strings and no RelPaths, because nobody checks them when they are read: they serve to look something up, and
- * never say where to read or write.
+ * What is read is text that nobody has checked. The local caches only look things up by it; the index, which comes from a
+ * server, makes RelPaths of it first.
  */
 import { type ByteReader, type ByteWriter, damaged } from './bytes.js';
 
