@@ -24,6 +24,8 @@ export class ContentPacker {
   #digests: Digest[] = [];
   #ends: number[] = [];
   #left = MOST_BYTES;
+  /** A copy in STATIC_ROOT has the content of its source: once is enough. */
+  readonly #kept = new Set<Digest>();
 
   constructor(handOver: (slab: Slab) => void) {
     this.#handOver = handOver;
@@ -31,7 +33,8 @@ export class ContentPacker {
 
   /** Copies `bytes` if they are small and there is room. */
   keep(digest: Digest, bytes: Uint8Array): void {
-    if (bytes.length > SMALL_BYTES || bytes.length > this.#left) return;
+    if (bytes.length > SMALL_BYTES || bytes.length > this.#left || this.#kept.has(digest)) return;
+    this.#kept.add(digest);
     if (this.#used + bytes.length > this.#bytes.length) this.#begin();
     this.#bytes.set(bytes, this.#used);
     this.#used += bytes.length;

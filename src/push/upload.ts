@@ -1,7 +1,7 @@
 /**
  * bodyOf: the content of one local file as a target wants it, and proof that it is the content that was planned.
  *
- * Everything that is sent is hashed on the way. A file that grows, shrinks or is rewritten while it is read does not
+ * Everything that is read here is hashed on the way. A file that grows, shrinks or is rewritten while it is read does not
  * match its digest, which is a FileError 'CHANGED'; what was sent of it is never published.
  */
 import { createHash, hash } from 'node:crypto';

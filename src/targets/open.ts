@@ -24,11 +24,6 @@ export async function openTarget(config: TargetConfig, options: OpenOptions): Pr
   }
   const [{ connectSsh }, { openSftp }] = await Promise.all([import('./ssh.js'), import('./sftp.js')]);
   const { identityFile, knownHosts, hostKey, sshConfig } = config;
-  const settings = { ...address, ...options.secrets, ...given({ identityFile, knownHosts, hostKey }), sshConfig };
+  const settings = { ...address, ...options.secrets, identityFile, knownHosts, hostKey, sshConfig };
   return openSftp(await connectSsh(settings, options), place);
-}
-
-function given<T extends Record<string, unknown>>(values: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  const present = Object.entries(values).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(present) as { [K in keyof T]: Exclude<T[K], undefined> };
 }

@@ -1,0 +1,62 @@
+import { expect, it } from 'vitest';
+import { ContentPacker, Contents, type Slab } from '../src/collect/contents.js';
+import { digest } from './support/entries.js';
+
+it('gives back each small content by its digest, the empty one included', () => {
+  const { keep, contents } = packed();
+  const texts = ['', 'one', 'two', 'x'.repeat(64 * 1024)];
+  for (const text of texts) keep(text);
+  expect(texts.map((text) => textOf(contents(), text))).toEqual(texts);
+  expect(textOf(contents(), 'never read')).toBeUndefined();
+});
+
+it('copies what it keeps, since the bytes are only good until the next file is read', () => {
+  const slabs: Slab[] = [];
+  const packer = new ContentPacker((slab) => slabs.push(slab));
+  const scratch = Buffer.from('first');
+  packer.keep(digest('first'), scratch);
+  scratch.fill('?');
+  packer.finish();
+  expect(textOf(contentsOf(slabs), 'first')).toBe('first');
+});
+
+it('keeps no large file, and no content twice', () => {
+  const { keep, contents, slabs } = packed();
+  keep('y'.repeat(64 * 1024 + 1));
+  for (let i = 0; i < 3; i++) keep('same');
+  expect(textOf(contents(), 'y'.repeat(64 * 1024 + 1))).toBeUndefined();
+  expect(slabs.flatMap((slab) => slab.digests)).toEqual([digest('same')]);
+});
+
+it('is bounded: what does not fit is left to be read again', () => {
+  const { keep, contents, slabs } = packed();
+  const texts = Array.from({ length: 300 }, (_, i) => String(i).padEnd(64 * 1024, '.'));
+  for (const text of texts) keep(text);
+  const found = texts.filter((text) => textOf(contents(), text) === text);
+  expect(found).toEqual(texts.slice(0, 256)); // 16 MiB
+  expect(slabs.every((slab) => slab.bytes.byteLength === 1024 * 1024)).toBe(true);
+});
+
+function packed(): { keep: (text: string) => void; contents: () => Contents; slabs: Slab[] } {
+  const slabs: Slab[] = [];
+  const packer = new ContentPacker((slab) => slabs.push(slab));
+  return {
+    slabs,
+    keep: (text) => packer.keep(digest(text), Buffer.from(text)),
+    contents: () => {
+      packer.finish();
+      return contentsOf(slabs);
+    },
+  };
+}
+
+function contentsOf(slabs: readonly Slab[]): Contents {
+  const contents = new Contents();
+  for (const slab of slabs) contents.add(slab);
+  return contents;
+}
+
+function textOf(contents: Contents, text: string): string | undefined {
+  const bytes = contents.of(digest(text));
+  return bytes === undefined ? undefined : Buffer.from(bytes).toString();
+}
