@@ -12,9 +12,11 @@ import { type Selection, select } from './core/select.js';
 import { type Digest, type Entry, type Snapshot, totalBytes } from './core/snapshot.js';
 import type { TargetIndex } from './core/target-index.js';
 import type { StateFolder } from './fs/state.js';
+import { allOf } from './push/in-parallel.js';
 import { IndexStore, type Loaded } from './push/index-store.js';
 import { push } from './push/push.js';
-import { survey } from './push/survey.js';
+import { Stage } from './push/stage.js';
+import { attest, isMissing, look, type Sighting } from './push/survey.js';
 import { throttleTo } from './push/throttle.js';
 import type { Target } from './targets/target.js';
 
@@ -36,6 +38,8 @@ export interface CycleOptions {
   readonly fileOf: (path: RelPath) => string;
   /** Content that is in memory already; undefined for what is to be read. */
   readonly contentOf?: ((digest: Digest) => Uint8Array | undefined) | undefined;
+  /** Entries of the snapshot before it is whole, each as it will be in it: their content can be brought over already. */
+  readonly arrivals?: AsyncIterable<readonly Entry[]> | undefined;
   readonly act: 'push' | 'only-plan';
   /** `distrust`: read back what lies on the target instead of believing its index. */
   readonly distrust?: 'index' | undefined;
@@ -78,28 +82,58 @@ export async function syncTarget(
   const target = await job.open();
   try {
     const store = new IndexStore(target, { ...options, cache: job.cache, onWarning: tell.warning });
+    const stage = new Stage(target, store, { ...options, throttle: throttleTo(options.bandwidth), onFile: tell.file });
     const loaded = await store.load();
-    const wanted = select(await snapshot, job);
     if (needsSurvey(loaded)) tell.phase('survey');
-    const index = await survey(target, trusted(loaded, options), wanted, options.site);
-    const plan = checked(makePlan(diff(index, wanted), job.deletion), index, wanted, job);
+    const known = trusted(loaded, options);
+    const looking = look(target, known, options.site);
+    const { index, wanted, plan } = await allOf([
+      decide(target, looking, snapshot, job),
+      stageAhead(stage, known, looking, job, options),
+    ]).catch(async (error: unknown) => {
+      await stage.abandon();
+      throw error;
+    });
     tell.plan(plan);
     const unchanged = wanted.entries.length - plan.changes.filter((change) => change.kind !== 'removed').length;
     if (options.act === 'only-plan') return { plan, index, outcomes: [], unchanged, sentBytes: 0 };
     if (plan.changes.length === 0) {
+      await stage.abandon();
       return { plan, index: await record(store, loaded, index), outcomes: [], unchanged, sentBytes: 0 };
     }
-    const pushed = await push(plan, index, store, target, {
-      ...options,
-      folderMode: job.folderMode,
-      throttle: throttleTo(options.bandwidth),
-      onPhase: tell.phase,
-      onFile: (entry) => tell.file(entry),
-      onStep: tell.step,
-    });
-    return { plan, unchanged, ...pushed };
+    const means = { target, store, stage };
+    const { folderMode } = job;
+    const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
+    return { plan, unchanged, ...(await push(plan, index, means, { folderMode, ...hooks })) };
   } finally {
     await target.close();
+  }
+}
+
+/** What the target holds, what it is to hold, and what is to be done about it, if the guard lets it pass. */
+async function decide(target: Target, looking: Promise<Sighting>, snapshot: Promise<Snapshot>, job: TargetJob) {
+  const seen = await looking;
+  const wanted = select(await snapshot, job);
+  const index = await attest(target, seen, wanted);
+  const plan = makePlan(diff(index, wanted), job.deletion);
+  return { index, wanted, plan: job.limit === undefined ? plan : guard(plan, index, wanted, job.limit) };
+}
+
+/** What is sure to be sent is brought over while the rest of the snapshot is still being made. */
+async function stageAhead(
+  stage: Stage,
+  known: Loaded,
+  looking: Promise<Sighting>,
+  job: TargetJob,
+  { act, arrivals }: CycleOptions,
+): Promise<void> {
+  if (act === 'only-plan' || arrivals === undefined) return;
+  for await (const batch of arrivals) {
+    // Where there is no index, there will be something to send: the folders for it can be made beside the look.
+    if (known.kind !== 'index') await allOf([looking, stage.prepare()]);
+    const seen = await looking;
+    const { entries } = select({ entries: batch, problems: [] }, job);
+    await stage.ahead(entries.filter((entry) => isMissing(seen, entry)));
   }
 }
 
@@ -109,10 +143,6 @@ function trusted(loaded: Loaded, { distrust }: CycleOptions): Loaded {
 
 function needsSurvey(loaded: Loaded): boolean {
   return loaded.kind !== 'index' || loaded.index.pending.size > 0;
-}
-
-function checked(plan: Plan, index: TargetIndex, wanted: Snapshot, job: TargetJob): Plan {
-  return job.limit === undefined ? plan : guard(plan, index, wanted, job.limit);
 }
 
 /** Nothing was to do, but an index was made anew or pending paths were settled: the next run need not do it again. */

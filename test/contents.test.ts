@@ -34,7 +34,32 @@ it('is bounded: what does not fit is left to be read again', () => {
   for (const text of texts) keep(text);
   const found = texts.filter((text) => textOf(contents(), text) === text);
   expect(found).toEqual(texts.slice(0, 256)); // 16 MiB
-  expect(slabs.every((slab) => slab.bytes.byteLength === 1024 * 1024)).toBe(true);
+  expect(slabs.every((slab) => slab.bytes.byteLength === 320 * 1024)).toBe(true);
+});
+
+it('has room again for as much as was taken out of full slabs, by the only one who wanted it', () => {
+  const freed: number[] = [];
+  const contents = new Contents((bytes) => freed.push(bytes));
+  const packer = new ContentPacker((slab) => contents.add(slab));
+  for (const text of ['one', 'two']) packer.keep(digest(text), Buffer.from(text));
+  packer.finish();
+  expect(String(Buffer.from(contents.take(digest('one')) ?? []))).toBe('one');
+  expect(contents.take(digest('one'))).toBeUndefined();
+  expect(freed).toEqual([]);
+  expect(String(Buffer.from(contents.take(digest('two')) ?? []))).toBe('two');
+  expect(freed).toEqual([6]);
+});
+
+it('keeps more when it is told that there is room again', () => {
+  const slabs: Slab[] = [];
+  const packer = new ContentPacker((slab) => slabs.push(slab));
+  const texts = Array.from({ length: 300 }, (_, i) => String(i).padEnd(64 * 1024, '.'));
+  for (const text of texts) packer.keep(digest(text), Buffer.from(text));
+  packer.makeRoom(64 * 1024);
+  packer.keep(digest('late'), Buffer.from('late'));
+  packer.finish();
+  expect(textOf(contentsOf(slabs), 'late')).toBe('late');
+  expect(textOf(contentsOf(slabs), texts[299] ?? '')).toBeUndefined();
 });
 
 function packed(): { keep: (text: string) => void; contents: () => Contents; slabs: Slab[] } {

@@ -2,6 +2,7 @@ import { mkdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SFTPWrapper } from 'ssh2';
+import SftpClient from 'ssh2-sftp-client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { PacketReader, readRequest, status } from '../src/demo/sftp-wire.js';
 import { connectSsh } from '../src/targets/ssh.js';
@@ -18,11 +19,12 @@ async function start(
 ): Promise<{ server: SftpServer; channel: SFTPWrapper; folder: string }> {
   const server = await startSftpServer(options);
   cleanUps.push(() => server.stop());
-  const { host, port, user, identityFile, knownHosts, folder } = server;
-  const settings = { host, port, user, identityFile, knownHosts, sshConfig: false } as const;
-  const connection = await connectSsh(settings, { env: { HOME: tmpdir() } });
-  cleanUps.push(() => connection.close());
-  return { server, channel: connection.channel, folder };
+  const { host, port, user: username, identityFile, folder } = server;
+  // Another client than ours, so that one does not make up for the other's mistakes.
+  const session = new SftpClient('test', {});
+  const channel = await session.connect({ host, port, username, privateKey: await readFile(identityFile) });
+  cleanUps.push(() => session.end());
+  return { server, channel, folder };
 }
 
 type Done<T> = (error: (Error & { code?: number }) | null | undefined, value?: T) => void;

@@ -54,15 +54,28 @@ describe('the build stage', () => {
       'README.md',
       'config/pushstatic.example.yaml',
       'config/pushstatic.schema.json',
+      'dist/LICENSES',
       'package.json',
     ]);
   });
 
-  test('packs one module for each source file', async () => {
+  test('packs the licence of each package that it took in, and lets npm install only the others', async () => {
+    const installed = join(image, 'opt/pushstatic/lib/node_modules/pushstatic');
+    const licences = await readFile(join(installed, 'dist/LICENSES'), 'utf8');
+    const { dependencies } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8')) as {
+      dependencies: object;
+    };
+    expect(Object.keys(dependencies)).toEqual(['pino', 'ssh2']);
+    for (const taken of ['commander', 'valibot', 'yaml', 'picomatch', 'p-retry', 'ssh-config', '@clack/prompts']) {
+      expect(licences).toMatch(new RegExp(`^${taken} \\d.*\\((?:MIT|ISC)\\)$`, 'm'));
+    }
+  });
+
+  test('packs the types of each source file', async () => {
     const packed = await filesIn(join(image, 'opt/pushstatic/lib/node_modules/pushstatic/dist'));
     const sources = await filesIn(join(REPOSITORY, 'src'));
-    const modules = packed.filter((path) => path.endsWith('.js')).map((path) => path.replace(/\.js$/, '.ts'));
-    expect(modules).toEqual(sources);
+    const types = packed.filter((path) => path.endsWith('.d.ts')).map((path) => path.replace(/\.d\.ts$/, '.ts'));
+    expect(types).toEqual(sources);
   });
 
   test('installs no development dependency', () => {

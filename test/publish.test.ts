@@ -1,11 +1,12 @@
 import { expect, it } from 'vitest';
 import { makePlan } from '../src/core/plan.js';
+import { PublicFolders } from '../src/push/public-folders.js';
 import { publish } from '../src/push/publish.js';
 import type { Staged } from '../src/push/stage.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import { path } from './support/entries.js';
 
-const NOTHING_STAGED: Staged = { placeOf: () => undefined, problems: new Map(), sentBytes: 0, tidy: async () => {} };
+const NOTHING_STAGED: Staged = { placeOf: () => undefined, problems: new Map(), sentBytes: 0 };
 
 it('takes a group of two hundred thousand steps (F56)', async () => {
   const names = Array.from({ length: 200_000 }, (_, i) => path(`${i}.svg`));
@@ -13,7 +14,8 @@ it('takes a group of two hundred thousand steps (F56)', async () => {
     names.map((each) => ({ kind: 'removed', path: each, old: undefined })),
     'delete',
   );
-  const outcomes = await publish(plan, NOTHING_STAGED, new Map(), new MemoryTarget(), { folderMode: 0o755 });
+  const target = new MemoryTarget();
+  const outcomes = await publish(plan, NOTHING_STAGED, new PublicFolders(plan, target, 0o755), target, {});
   expect(outcomes.length).toBe(200_000);
   expect(outcomes.every((outcome) => outcome.kind === 'done')).toBe(true);
 });

@@ -5,7 +5,8 @@ import { problemsOf } from '../src/core/apply.js';
 import { TargetError } from '../src/errors.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import { Crash, crashAt } from './support/crashing-target.js';
-import { type Bench, controlFiles, makeBench, publicTree, type Site } from './support/cycle.js';
+import { type Bench, controlFiles, makeBench, type Pace, publicTree, type Site } from './support/cycle.js';
+import { path } from './support/entries.js';
 
 const OLD: Site = {
   'app.css': 'url(img/a.png)',
@@ -79,28 +80,34 @@ describe('a cycle', () => {
 });
 
 describe('a crash', () => {
-  for (const moment of ['before', 'after'] as const) {
-    it(`${moment} any change leaves whole files and true references, and the next run on any machine finishes`, async () => {
+  it.each([
+    ['before', 'at once'],
+    ['after', 'at once'],
+    ['before', 'ahead'],
+    ['after', 'ahead'],
+  ] as const)(
+    '%s any change, content brought over %s, leaves whole files and true references, and the next run on any machine finishes',
+    async (moment, pace) => {
       const bench = await makeBench();
-      const total = await countChanges(bench);
+      const total = await countChanges(bench, pace);
       expect(total).toBeGreaterThan(25);
       for (let at = 1; at <= total; at++) {
         const target = new MemoryTarget();
         await bench.forgetState();
         await bench.publish(target, OLD);
         const crashing = crashAt(target, at, moment);
-        await expect(bench.publish(crashing, NEW)).rejects.toBeInstanceOf(Crash);
+        await expect(bench.publish(crashing, NEW, { pace })).rejects.toBeInstanceOf(Crash);
         await expectSound(target);
 
         // Every other time on a machine that knows nothing.
         if (at % 2 === 0) await bench.forgetState();
-        const { outcomes } = await bench.publish(target, NEW);
+        const { outcomes } = await bench.publish(target, NEW, { pace });
         expect(problemsOf(outcomes)).toEqual([]);
         expect(await publicTree(target)).toEqual(NEW);
         await expectTidyAfterNextChange(bench, target, NEW);
       }
-    });
-  }
+    },
+  );
 
   it('and a source that went back to its old content do not hide a file that was half-way', async () => {
     const bench = await makeBench();
@@ -115,19 +122,23 @@ describe('a crash', () => {
     }
   });
 
-  it('of the very first push loses no more than time', async () => {
-    const bench = await makeBench();
-    const counted = crashAt(new MemoryTarget(), Number.POSITIVE_INFINITY, 'before');
-    await bench.publish(counted, OLD);
-    for (let at = 1; at <= counted.changes(); at++) {
-      const target = new MemoryTarget();
+  it.each(['at once', 'ahead'] as const)(
+    'of the very first push, content brought over %s, loses no more than time',
+    async (pace) => {
+      const bench = await makeBench();
+      const counted = crashAt(new MemoryTarget(), Number.POSITIVE_INFINITY, 'before');
+      await bench.publish(counted, OLD, { pace });
       await bench.forgetState();
-      await expect(bench.publish(crashAt(target, at, 'after'), OLD)).rejects.toBeInstanceOf(Crash);
-      await bench.publish(target, OLD);
-      expect(await publicTree(target)).toEqual(OLD);
-      await expectTidyAfterNextChange(bench, target, OLD);
-    }
-  });
+      for (let at = 1; at <= counted.changes(); at++) {
+        const target = new MemoryTarget();
+        await bench.forgetState();
+        await expect(bench.publish(crashAt(target, at, 'after'), OLD, { pace })).rejects.toBeInstanceOf(Crash);
+        await bench.publish(target, OLD, { pace });
+        expect(await publicTree(target)).toEqual(OLD);
+        await expectTidyAfterNextChange(bench, target, OLD);
+      }
+    },
+  );
 
   it('while files are staged does not make the next run send them again', async () => {
     const bench = await makeBench();
@@ -163,12 +174,12 @@ describe('a crash', () => {
     });
   }
 
-  async function countChanges(bench: Bench): Promise<number> {
+  async function countChanges(bench: Bench, pace: Pace['pace'] = 'at once'): Promise<number> {
     const target = new MemoryTarget();
     await bench.forgetState();
     await bench.publish(target, OLD);
     const counted = crashAt(target, Number.POSITIVE_INFINITY, 'before');
-    await bench.publish(counted, NEW);
+    await bench.publish(counted, NEW, { pace });
     return counted.changes();
   }
 
@@ -210,6 +221,57 @@ describe('a file that is not what was planned any more (F43)', () => {
     expect(await publicTree(target)).toEqual({});
     await bench.publish(target, site);
     expect(await publicTree(target)).toEqual(site);
+  });
+});
+
+describe('content that is brought over ahead', () => {
+  it('is what the target lacks, and nothing else', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    await bench.publish(target, OLD, { pace: 'ahead' });
+    const { sentBytes, outcomes } = await bench.publish(target, { ...OLD, 'img/a.png': 'A!' }, { pace: 'ahead' });
+    expect([sentBytes, outcomes.length]).toEqual([2, 1]);
+    expect(await controlFiles(target)).toEqual(['head', 'journal', 'snapshot']);
+  });
+
+  it('makes no request where nothing is to be done', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    await bench.publish(target, OLD);
+    const watched = crashAt(target, Number.POSITIVE_INFINITY, 'before');
+    await bench.publish(watched, OLD, { pace: 'ahead' });
+    expect(watched.changes()).toBe(0);
+  });
+
+  it('is not sent where it lies already and only the index is lost', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    await bench.publish(target, OLD);
+    await bench.forgetState();
+    await target.remove(path('.pushstatic/head'));
+    const { sentBytes } = await bench.publish(target, OLD, { pace: 'ahead' });
+    expect(sentBytes).toBe(0);
+    expect(await publicTree(target)).toEqual(OLD);
+    expect(await controlFiles(target)).toEqual(['head', 'snapshot']);
+  });
+
+  it('is taken away again when a guard refuses the plan', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    await bench.publish(target, OLD);
+    const before = await controlFiles(target);
+    const limit = { kind: 'count', count: 1 } as const;
+    const refused = bench.publish(target, { 'new.png': 'new' }, { limit, pace: 'ahead' });
+    await expect(refused).rejects.toMatchObject({ name: 'SafetyError' });
+    expect(await publicTree(target)).toEqual(OLD);
+    expect(await controlFiles(target)).toEqual(before);
+  });
+
+  it('is none in a dry run', async () => {
+    const bench = await makeBench();
+    const watched = crashAt(new MemoryTarget(), Number.POSITIVE_INFINITY, 'before');
+    await bench.publish(watched, OLD, { act: 'only-plan', pace: 'ahead' });
+    expect(watched.changes()).toBe(0);
   });
 });
 

@@ -6,6 +6,7 @@ import { Command, Option } from 'commander';
 import type { ExitStatus } from '../errors.js';
 import type { CommandInput, Process } from './command-input.js';
 import { type Flags, Output } from './output.js';
+import { packageFile } from './package-files.js';
 
 /** What a command is given, besides its own arguments; and what came of it: its status, and where it speaks. */
 export interface Context {
@@ -126,6 +127,6 @@ function flagsOf(command: Command): Flags {
 }
 
 function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(packageFile('package.json'), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }

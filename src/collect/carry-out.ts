@@ -21,8 +21,16 @@ export interface Done {
   readonly problems: readonly Problem[];
 }
 
-/** Removes first, because a folder may have to go for a file. `cache` is the one of STATIC_ROOT. */
-export async function carryOut(plan: Plan, root: StaticRoot, cache: DigestCache, pacer: Pacer): Promise<Done> {
+export interface CarryOutOptions {
+  /** The one of STATIC_ROOT. */
+  readonly cache: DigestCache;
+  readonly pacer: Pacer;
+  readonly onPut: (entry: Entry) => void;
+}
+
+/** Removes first, because a folder may have to go for a file. */
+export async function carryOut(plan: Plan, root: StaticRoot, options: CarryOutOptions): Promise<Done> {
+  const { cache, pacer, onPut } = options;
   const problems: Problem[] = [];
   const removed: RelPath[] = [];
   for (const { found } of plan.remove) {
@@ -42,7 +50,9 @@ export async function carryOut(plan: Plan, root: StaticRoot, cache: DigestCache,
       // Its stamp is worth nothing yet: the file is younger than a tick of the clock.
       const known = renewed(cache.get(entry.path), { stamp: '', digest: entry.digest, mtime: entry.mtime });
       cache.set(entry.path, known);
-      put.set(entry.path, { ...entry, mtime: known.mtime });
+      const lasting = { ...entry, mtime: known.mtime };
+      put.set(entry.path, lasting);
+      onPut(lasting);
     } catch (error) {
       problems.push(problemOf(found.path, 'collect', error));
     }

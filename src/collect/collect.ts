@@ -60,14 +60,15 @@ export async function collect(project: CollectProject, options: CollectOptions):
   if (options.force === undefined) guardSources(listings.map(countOf), memory.sources);
 
   const caches = await loadCaches(options, pacer);
-  const wanted = await readWinners(listings, { ...options, step: 'collect', cache: caches.sources, pacer });
-  const present = await readRoot(project.root, { ...options, step: 'scan', cache: caches.root, pacer });
+  const { onEntry = () => undefined, ...reading } = options;
+  const wanted = await readWinners(listings, { ...reading, step: 'collect', cache: caches.sources, pacer });
+  const present = await readRoot(project.root, { ...reading, step: 'scan', cache: caches.root, pacer });
   const plan = planCollect(wanted.files, present.files, memory.files, wanted.isUnknown);
 
   let done = foresee(plan);
   if (options.mode === 'write') {
     const root = new StaticRoot(project.root, project.permissions, pacer);
-    done = await carryOut(plan, root, caches.root, pacer);
+    done = await carryOut(plan, root, { cache: caches.root, pacer, onPut: onEntry });
     const folders = root.tidy(done.removed, memory.folders, present.temporaries, Date.now());
     const sources = new Map([
       ...memory.sources,
@@ -79,11 +80,14 @@ export async function collect(project: CollectProject, options: CollectOptions):
   await saveState(options, () => caches.sources.save(pacer));
   await saveState(options, () => caches.root.save(pacer));
 
+  const kept = keptEntries(present.files, done);
+  for (const entry of options.mode === 'write' ? kept : [...kept, ...done.put.values()]) onEntry(entry);
+
   const replaced: ReadonlySet<string> = new Set(done.put.keys());
   const remaining = present.problems.filter(({ path }) => !replaced.has(path));
   const problems = [...wanted.problems, ...remaining, ...plan.obstructed, ...done.problems];
   return {
-    snapshot: { entries: await entriesAfter(present.files, done, pacer), problems },
+    snapshot: { entries: await sortPaced([...kept, ...done.put.values()], byPath, pacer), problems },
     files: wanted.count,
     copied: [...done.put.keys()],
     removed: done.removed,
@@ -153,12 +157,16 @@ function oursAfter(
   return ours;
 }
 
-async function entriesAfter(present: readonly Identified[], { put, removed }: Done, pacer: Pacer): Promise<Entry[]> {
+/** What lay in STATIC_ROOT before and still does. */
+function keptEntries(present: readonly Identified[], { put, removed }: Done): Entry[] {
   const entries = present.map(({ entry }) => entry);
   if (put.size === 0 && removed.length === 0) return entries;
   const gone = new Set(removed);
-  const kept = entries.filter(({ path }) => !put.has(path) && !gone.has(path));
-  return sortPaced([...kept, ...put.values()], (a, b) => comparePaths(a.path, b.path), pacer);
+  return entries.filter(({ path }) => !put.has(path) && !gone.has(path));
+}
+
+function byPath(a: Entry, b: Entry): number {
+  return comparePaths(a.path, b.path);
 }
 
 function countOf({ source, walked }: Listing): Counted {

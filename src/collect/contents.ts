@@ -6,8 +6,8 @@
 import type { Digest } from '../core/snapshot.js';
 
 const SMALL_BYTES = 64 * 1024; // of a larger file the reading is the smaller part of the work
-const SLAB_BYTES = 1024 * 1024;
-const MOST_BYTES = 16 * 1024 * 1024;
+const SLAB_BYTES = 320 * 1024;
+const MOST_BYTES = 16 * 1024 * 1024; // at once
 
 /** Contents one after another in `bytes`, and where each of them ends. */
 export interface Slab {
@@ -31,6 +31,11 @@ export class ContentPacker {
     this.#handOver = handOver;
   }
 
+  /** How many bytes wait in a slab that is not handed over yet. */
+  get waitingBytes(): number {
+    return this.#used;
+  }
+
   /** Copies `bytes` if they are small and there is room. */
   keep(digest: Digest, bytes: Uint8Array): void {
     if (bytes.length > SMALL_BYTES || bytes.length > this.#left || this.#kept.has(digest)) return;
@@ -41,6 +46,11 @@ export class ContentPacker {
     this.#left -= bytes.length;
     this.#digests.push(digest);
     this.#ends.push(this.#used);
+  }
+
+  /** `bytes` that were handed over are no longer in memory. */
+  makeRoom(bytes: number): void {
+    this.#left += bytes;
   }
 
   /** Hands over what is left. */
@@ -62,18 +72,46 @@ export class ContentPacker {
   }
 }
 
-/** Takes slabs apart. */
+/** Takes slabs apart, and says when one is of no more use. */
 export class Contents {
-  readonly #byDigest = new Map<Digest, Uint8Array>();
+  readonly #byDigest = new Map<Digest, Place>();
+  readonly #onFree: (bytes: number) => void;
+
+  /** `onFree` is told of the bytes of each slab from which everything was taken. */
+  constructor(onFree: (bytes: number) => void = () => undefined) {
+    this.#onFree = onFree;
+  }
 
   add({ bytes, digests, ends }: Slab): void {
+    const slab = { bytes, left: digests.length, used: ends.at(-1) ?? 0 };
     for (const [i, digest] of digests.entries()) {
       const start = i === 0 ? 0 : (ends[i - 1] ?? 0);
-      this.#byDigest.set(digest, new Uint8Array(bytes, start, (ends[i] ?? start) - start));
+      this.#byDigest.set(digest, { slab, start, end: ends[i] ?? start });
     }
   }
 
+  /** For one of several who want it. */
   of(digest: Digest): Uint8Array | undefined {
-    return this.#byDigest.get(digest);
+    const place = this.#byDigest.get(digest);
+    return place === undefined ? undefined : viewOf(place);
   }
+
+  /** For the only one who wants it. */
+  take(digest: Digest): Uint8Array | undefined {
+    const place = this.#byDigest.get(digest);
+    if (place === undefined) return undefined;
+    this.#byDigest.delete(digest);
+    if (--place.slab.left === 0) this.#onFree(place.slab.used);
+    return viewOf(place);
+  }
+}
+
+interface Place {
+  readonly slab: { readonly bytes: ArrayBuffer; readonly used: number; left: number };
+  readonly start: number;
+  readonly end: number;
+}
+
+function viewOf({ slab, start, end }: Place): Uint8Array {
+  return new Uint8Array(slab.bytes, start, end - start);
 }

@@ -25,6 +25,8 @@ export interface IdentifyOptions {
   readonly reread?: 'all' | undefined;
   /** Is shown each small content that was read, and must copy what it wants to keep. */
   readonly keep?: ((digest: Digest, bytes: Uint8Array) => void) | undefined;
+  /** Is told of each file as soon as it is identified. */
+  readonly onEntry?: ((entry: Entry) => void) | undefined;
   /** Called every few milliseconds, and at the end. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
@@ -48,19 +50,19 @@ export async function identify(
   unknown: ReadonlySet<string>,
   options: IdentifyOptions,
 ): Promise<Identification> {
-  const { step, cache, pacer, reread, onProgress } = options;
+  const { step, cache, pacer, reread, onEntry, onProgress } = options;
   const files: Identified[] = [];
   const problems: Problem[] = [];
   let bytes = 0;
   for (const file of found) {
     const known = cache.get(file.path);
-    if (known?.stamp === file.stamp && reread === undefined) files.push({ found: file, entry: entryOf(file, known) });
-    else {
-      try {
-        files.push({ found: file, entry: await read(file, options) });
-      } catch (error) {
-        problems.push(problemOf(file.path, step, error));
-      }
+    try {
+      const isKnown = known?.stamp === file.stamp && reread === undefined;
+      const entry = isKnown ? entryOf(file, known) : await read(file, options);
+      files.push({ found: file, entry });
+      onEntry?.(entry);
+    } catch (error) {
+      problems.push(problemOf(file.path, step, error));
     }
     bytes += file.size;
     if (pacer.isDue) {

@@ -2,11 +2,12 @@
  * LocalThread: the local half of a cycle in a thread of its own, with the same answers and errors as if it were called.
  */
 import { Worker } from 'node:worker_threads';
-import type { Entry, Snapshot } from '../core/snapshot.js';
+import type { Snapshot } from '../core/snapshot.js';
 import { ConfigError, type Problem, SafetyError, SourceError } from '../errors.js';
+import { Arrivals } from './arrivals.js';
 import { Contents } from './contents.js';
 import type { Progress } from './identify.js';
-import type { LocalSettings, LocalSummary, LocalWork, ThreadMessage } from './thread.js';
+import type { LocalSettings, LocalSummary, LocalWork, ThreadMessage, ThreadRequest } from './thread.js';
 
 export type { LocalWork } from './thread.js';
 
@@ -29,7 +30,10 @@ export class LocalThread {
   readonly #worker = new Worker(new URL('./thread.js', import.meta.url));
 
   /** What was read, as it comes. */
-  readonly contents = new Contents();
+  readonly contents = new Contents((freed) => this.#tell({ kind: 'freed', bytes: freed }));
+
+  /** The entries of the snapshot, as they come. Their contents came before them. */
+  readonly arrivals = new Arrivals();
 
   constructor() {
     this.#worker.unref();
@@ -40,41 +44,47 @@ export class LocalThread {
     const worker = this.#worker;
     worker.ref();
     worker.postMessage({ work, settings });
-    const stop = (): void => worker.postMessage('abort');
+    const stop = (): void => this.#tell({ kind: 'abort' });
     hooks.signal?.addEventListener('abort', stop, { once: true });
-    return receive(worker, this.contents, hooks).finally(() => hooks.signal?.removeEventListener('abort', stop));
+    return this.#receive(hooks).finally(() => {
+      hooks.signal?.removeEventListener('abort', stop);
+      this.arrivals.end();
+    });
+  }
+
+  #tell(message: ThreadRequest): void {
+    this.#worker.postMessage(message);
+  }
+
+  #receive({ onProgress, onWarning }: LocalHooks): Promise<LocalResult> {
+    const worker = this.#worker;
+    return new Promise((resolve, reject) => {
+      worker.on('error', reject);
+      worker.on('exit', () =>
+        reject(new SourceError('cannot read the local files: the thread that reads them ended early')),
+      );
+      worker.on('message', (message: ThreadMessage) => {
+        switch (message.kind) {
+          case 'progress':
+            return onProgress?.(message.progress);
+          case 'warning':
+            return onWarning?.(message.text);
+          case 'contents':
+            return this.contents.add(message.slab);
+          case 'entries':
+            return this.arrivals.add(message.entries);
+          case 'done':
+            return resolve(resultOf(message.summary, this.arrivals));
+          case 'failed':
+            return reject(revive(message));
+        }
+      });
+    });
   }
 }
 
-function receive(thread: Worker, contents: Contents, { onProgress, onWarning }: LocalHooks): Promise<LocalResult> {
-  const entries: Entry[] = [];
-  return new Promise((resolve, reject) => {
-    thread.on('error', reject);
-    thread.on('exit', () =>
-      reject(new SourceError('cannot read the local files: the thread that reads them ended early')),
-    );
-    thread.on('message', (message: ThreadMessage) => {
-      switch (message.kind) {
-        case 'progress':
-          return onProgress?.(message.progress);
-        case 'warning':
-          return onWarning?.(message.text);
-        case 'contents':
-          return contents.add(message.slab);
-        case 'entries':
-          entries.push(...message.entries);
-          return undefined;
-        case 'done':
-          return resolve(resultOf(message.summary, entries));
-        case 'failed':
-          return reject(revive(message));
-      }
-    });
-  });
-}
-
-function resultOf({ unknown, ...summary }: LocalSummary, entries: readonly Entry[]): LocalResult {
-  return { ...summary, snapshot: { entries, problems: unknown } };
+function resultOf({ unknown, ...summary }: LocalSummary, arrivals: Arrivals): LocalResult {
+  return { ...summary, snapshot: { entries: arrivals.sorted(), problems: unknown } };
 }
 
 /** An error loses its class on the way between threads. */

@@ -1,7 +1,7 @@
 /**
  * What collect and scanOnly are told about a run, beside what to work on.
  */
-import type { Digest } from '../core/snapshot.js';
+import type { Digest, Entry } from '../core/snapshot.js';
 import { reasonOf } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
 import type { Progress } from './identify.js';
@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   /** Is shown each small content that is read. */
   readonly keep?: ((digest: Digest, bytes: Uint8Array) => void) | undefined;
+  /** Is told of each entry of the snapshot once, as soon as nothing will change it any more, in no particular order. */
+  readonly onEntry?: ((entry: Entry) => void) | undefined;
   /** Called every few milliseconds. Counts the files of the sources first, if they are read, then those of STATIC_ROOT. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Told, in a sentence, what makes the next run slower but not this one wrong. */

@@ -1,7 +1,7 @@
 /**
  * scan: the Snapshot of a tree as it lies on the disk.
  */
-import type { Digest, Snapshot } from '../core/snapshot.js';
+import type { Digest, Entry, Snapshot } from '../core/snapshot.js';
 import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import type { DigestCache } from './digest-cache.js';
@@ -15,6 +15,8 @@ export interface ScanOptions {
   readonly signal?: AbortSignal | undefined;
   /** Is shown each small content that is read. */
   readonly keep?: ((digest: Digest, bytes: Uint8Array) => void) | undefined;
+  /** Is told of each file as soon as it is identified. */
+  readonly onEntry?: ((entry: Entry) => void) | undefined;
   /** Called every few milliseconds, and at the end. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }

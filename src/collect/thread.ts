@@ -25,11 +25,17 @@ export interface LocalSettings extends Pick<RunOptions, 'force' | 'reread'> {
   readonly contents: 'keep' | 'drop';
 }
 
-/** The first message to the thread. Any other one aborts the work. */
+/** The first message to the thread. */
 export interface LocalTask {
   readonly work: LocalWork;
   readonly settings: LocalSettings;
 }
+
+/** What it may be told while it works. */
+export type ThreadRequest =
+  | { readonly kind: 'abort' }
+  /** Contents of so many bytes are of no more use. */
+  | { readonly kind: 'freed'; readonly bytes: number };
 
 /** What is done, but for the entries, which went ahead. */
 export interface LocalSummary {
@@ -51,25 +57,31 @@ export type ThreadMessage =
   | { readonly kind: 'failed'; readonly name: string; readonly message: string; readonly stack: string };
 
 const ENTRIES_IN_MESSAGE = 2000; // each message is unpacked in one go, in some milliseconds
+const WAITING_BYTES = 256 * 1024; // contents that others could send already
 
 parentPort?.once('message', (task: LocalTask) => void work(parentPort as MessagePort, task));
 
 async function work(port: MessagePort, task: LocalTask): Promise<void> {
   const say = (message: ThreadMessage): void => port.postMessage(message);
   const abort = new AbortController();
-  port.once('message', () => abort.abort());
+  const packer = new ContentPacker((slab) => port.postMessage({ kind: 'contents', slab }, [slab.bytes]));
+  port.on('message', (request: ThreadRequest) => {
+    if (request.kind === 'abort') abort.abort();
+    else packer.makeRoom(request.bytes);
+  });
   try {
     const { statePath, contents, ...settings } = task.settings;
-    const packer = new ContentPacker((slab) => port.postMessage({ kind: 'contents', slab }, [slab.bytes]));
-    const summary = await carryOut(task.work, say, {
+    const entries = new EntrySender(packer, say);
+    const summary = await carryOut(task.work, {
       ...settings,
       state: new StateFolder(statePath),
       signal: abort.signal,
       keep: contents === 'keep' ? (digest, bytes) => packer.keep(digest, bytes) : undefined,
+      onEntry: (entry) => entries.add(entry),
       onProgress: (progress) => say({ kind: 'progress', progress }),
       onWarning: (text) => say({ kind: 'warning', text }),
     });
-    packer.finish();
+    entries.flush();
     say({ kind: 'done', summary });
   } catch (error) {
     const { name = 'Error', stack = '' } = error instanceof Error ? error : {};
@@ -79,23 +91,34 @@ async function work(port: MessagePort, task: LocalTask): Promise<void> {
   }
 }
 
-async function carryOut(
-  task: LocalWork,
-  say: (message: ThreadMessage) => void,
-  options: RunOptions,
-): Promise<LocalSummary> {
+async function carryOut(task: LocalWork, options: RunOptions): Promise<LocalSummary> {
   if (task.kind === 'scan') {
     const { entries, problems } = await scanOnly(task.root, { ...options, mode: task.mode });
-    sendEntries(entries, say);
     return { files: entries.length, copied: 0, removed: 0, unknown: problems, problems };
   }
   const { snapshot, files, copied, removed, problems } = await collect(task.project, { ...options, mode: task.mode });
-  sendEntries(snapshot.entries, say);
   return { files, copied: copied.length, removed: removed.length, unknown: snapshot.problems, problems };
 }
 
-function sendEntries(entries: readonly Entry[], say: (message: ThreadMessage) => void): void {
-  for (let at = 0; at < entries.length; at += ENTRIES_IN_MESSAGE) {
-    say({ kind: 'entries', entries: entries.slice(at, at + ENTRIES_IN_MESSAGE) });
+/** Sends entries in batches, each after the contents that belong to it. */
+class EntrySender {
+  readonly #packer: ContentPacker;
+  readonly #say: (message: ThreadMessage) => void;
+  #entries: Entry[] = [];
+
+  constructor(packer: ContentPacker, say: (message: ThreadMessage) => void) {
+    this.#packer = packer;
+    this.#say = say;
+  }
+
+  add(entry: Entry): void {
+    this.#entries.push(entry);
+    if (this.#entries.length >= ENTRIES_IN_MESSAGE || this.#packer.waitingBytes >= WAITING_BYTES) this.flush();
+  }
+
+  flush(): void {
+    this.#packer.finish();
+    if (this.#entries.length > 0) this.#say({ kind: 'entries', entries: this.#entries });
+    this.#entries = [];
   }
 }

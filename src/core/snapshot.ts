@@ -30,6 +30,19 @@ export function sortEntries<T extends { readonly path: RelPath }>(entries: Itera
   return [...entries].sort((a, b) => comparePaths(a.path, b.path));
 }
 
+/** The entry of `path` in `entries`, which are sorted as in a Snapshot. */
+export function findEntry(entries: readonly Entry[], path: RelPath): Entry | undefined {
+  let [low, high] = [0, entries.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const entry = entries[middle] as Entry;
+    if (entry.path === path) return entry;
+    if (entry.path < path) low = middle + 1;
+    else high = middle;
+  }
+  return undefined;
+}
+
 /** Whether two entries are the same content. The name and the times do not matter. */
 export function sameContent(a: Entry, b: Entry): boolean {
   return a.size === b.size && a.digest === b.digest;

@@ -5,75 +5,94 @@
  * exactly one Outcome.
  */
 import type { Outcome } from '../core/apply.js';
-import { foldersOf, type Group, type Plan, type Step } from '../core/plan.js';
+import type { Plan, Step } from '../core/plan.js';
 import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
 import { type Problem, TargetError } from '../errors.js';
 import type { Target } from '../targets/target.js';
 import { inParallel } from './in-parallel.js';
+import type { PublicFolders } from './public-folders.js';
 import type { Staged, Upload } from './stage.js';
 import { problemOf } from './trouble.js';
 
-const IN_FLIGHT = 4096; // requests without a reply: a round trip each, some hundred bytes, and no handle on the server
+// Requests without a reply: a round trip each, some hundred bytes, and no handle on the server.
+const LEAST_IN_FLIGHT = 256;
+const MOST_IN_FLIGHT = 4096;
+const STEPS_PER_MS = 80;
 
 export interface PublishOptions {
-  /** The mode of new folders. */
-  readonly folderMode: number;
   readonly signal?: AbortSignal | undefined;
   readonly onStep?: (step: Step) => void;
 }
 
-/** `blocked` are folders that nothing may be written below; it takes in what stands in the way of others. */
+/** Publishes `plan` into `folders`, or says why not. */
 export async function publish(
   plan: Plan,
   staged: Staged,
-  blocked: Map<RelPath, Problem>,
+  folders: PublicFolders,
   target: Target,
   options: PublishOptions,
 ): Promise<Outcome[]> {
-  let outcomes: Outcome[] = [];
+  const outcomes: Outcome[] = [];
   let cause: Problem | undefined;
-  let foldersMade = false;
   for (const group of plan.groups) {
     if (cause !== undefined) {
-      outcomes = outcomes.concat(heldBack(group, cause));
+      for (const step of group.steps) outcomes.push(heldBack(step, cause));
       continue;
     }
     options.signal?.throwIfAborted();
-    if (group.name !== 'clear' && !foldersMade) {
-      await makeFolders(plan, target, options.folderMode, blocked);
-      foldersMade = true;
-    }
-    const results = await carryOut(group, carry);
-    outcomes = outcomes.concat(results);
+    if (group.name !== 'clear') await folders.make();
+    const begin = outcomes.length;
+    await inParallel(group.steps, inFlight(target), carry);
+    const results = outcomes.slice(begin);
     cause = results.find((outcome) => outcome.kind !== 'done')?.problem;
     await removeEmptyFolders(results, target);
   }
   return outcomes;
 
-  async function carry(step: Step): Promise<Outcome> {
-    const known = staged.problems.get(step.path) ?? blockedBy(step.path, blocked);
-    if (known !== undefined) return { kind: 'untouched', step, problem: known };
+  async function carry(step: Step): Promise<void> {
+    const known = staged.problems.get(step.path) ?? folders.problemAt(step.path);
+    if (known !== undefined) {
+      outcomes.push({ kind: 'untouched', step, problem: known });
+      return;
+    }
     try {
-      await act(step, staged, target);
+      await act(step, staged, target).catch((error: unknown) => clearAndAct(step, error, staged, target));
       options.onStep?.(step);
-      return { kind: 'done', step };
+      outcomes.push({ kind: 'done', step });
     } catch (error) {
       const problem = problemOf(step.path, step.kind === 'remove' ? 'remove' : 'publish', error);
       // A server that says no more than "Failure" may have done it.
-      return { kind: problem.code === 'FAILED' ? 'uncertain' : 'untouched', step, problem };
+      outcomes.push({ kind: problem.code === 'FAILED' ? 'uncertain' : 'untouched', step, problem });
     }
   }
 }
 
-function act(step: Step, staged: Staged, target: Target): Promise<void> {
+function inFlight({ capabilities }: Target): number {
+  return Math.min(MOST_IN_FLIGHT, Math.round(LEAST_IN_FLIGHT + STEPS_PER_MS * capabilities.roundTripMs));
+}
+
+async function act(step: Step, staged: Staged, target: Target): Promise<void> {
   switch (step.kind) {
     case 'upload':
-      return publishFile(step, staged.placeOf(step), target);
+      return target.rename(stagedAt(step, staged), step.path);
     case 'chmod':
       return changeMode(step.path, step.entry.mode, target);
     case 'remove':
       return removeFile(step.path, target);
   }
+}
+
+function stagedAt(step: Upload, staged: Staged): RelPath {
+  const place = staged.placeOf(step);
+  if (place === undefined) throw new TargetError('failed', `cannot publish ${step.path}: nothing was staged for it`);
+  return place;
+}
+
+/** An interrupted run, or the removal of what lay in them, leaves empty folders behind, in the way of a file. */
+async function clearAndAct(step: Step, error: unknown, staged: Staged, target: Target): Promise<void> {
+  const isFolder = step.kind === 'upload' && error instanceof TargetError && error.kind === 'not-a-file';
+  if (!isFolder || !(await removeEmptyTree(step.path, target))) throw error;
+  await act(step, staged, target);
 }
 
 /** A link in the place of the file would lead the change to what is behind it. */
@@ -96,16 +115,6 @@ async function removeFile(path: RelPath, target: Target): Promise<void> {
   }
 }
 
-function publishFile({ path: to }: Upload, from: RelPath | undefined, target: Target): Promise<void> {
-  if (from === undefined) throw new TargetError('failed', `cannot publish ${to}: nothing was staged for it`);
-  return target.rename(from, to).catch(async (error: unknown) => {
-    // An interrupted run, or the removal of what lay in them, leaves empty folders behind.
-    const isFolder = error instanceof TargetError && error.kind === 'not-a-file';
-    if (!isFolder || !(await removeEmptyTree(to, target))) throw error;
-    await target.rename(from, to);
-  });
-}
-
 /** Removes a folder that holds nothing but folders: true if it is gone. */
 async function removeEmptyTree(folder: RelPath, target: Target): Promise<boolean> {
   const folders = [folder];
@@ -117,52 +126,9 @@ async function removeEmptyTree(folder: RelPath, target: Target): Promise<boolean
   return true;
 }
 
-async function carryOut(group: Group, carry: (step: Step) => Promise<Outcome>): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
-  await inParallel(group.steps, IN_FLIGHT, async (step) => {
-    outcomes.push(await carry(step));
-  });
-  return outcomes;
-}
-
-function heldBack(group: Group, cause: Problem): Outcome[] {
-  return group.steps.map((step) => {
-    const message = `held back, because ${cause.path} could not be published`;
-    return { kind: 'untouched', step, problem: { path: step.path, step: 'publish', code: 'HELD_BACK', message } };
-  });
-}
-
-/**
- * Links that took the place of a folder of the plan. Without this look, one would lead a new file or a removal out of the
- * published tree. What else may stand there is found when the folder is made.
- */
-export async function findLinks(plan: Plan, target: Target): Promise<Map<RelPath, Problem>> {
-  const paths = plan.groups.flatMap((group) => group.steps.map((step) => step.path));
-  const folders = new Set(paths.flatMap(ancestorsOf));
-  const links = new Map<RelPath, Problem>();
-  await inParallel(folders, IN_FLIGHT, async (path) => {
-    const there = await target.stat(path);
-    if (there?.kind !== 'link') return;
-    const message = `${path} is a symbolic link on the target, and nothing is written through one; put a folder there`;
-    links.set(path, { path, step: 'publish', code: 'OBSTRUCTED', message });
-  });
-  return links;
-}
-
-/** Makes the folders of the plan. What stands in the way of one joins `blocked`, but not what follows from it below. */
-async function makeFolders(plan: Plan, target: Target, mode: number, blocked: Map<RelPath, Problem>): Promise<void> {
-  const failed = (folder: RelPath) => (error: unknown) => {
-    if (blockedBy(folder, blocked) === undefined) blocked.set(folder, problemOf(folder, 'publish', error));
-  };
-  const folders = foldersOf(plan).filter((folder) => !blocked.has(folder) && blockedBy(folder, blocked) === undefined);
-  await Promise.all(folders.map((folder) => target.makeFolder(folder, mode).catch(failed(folder))));
-}
-
-function blockedBy(path: RelPath, blocked: ReadonlyMap<RelPath, Problem>): Problem | undefined {
-  if (blocked.size === 0) return undefined;
-  const folder = ancestorsOf(path).find((each) => blocked.has(each));
-  const problem = folder === undefined ? undefined : blocked.get(folder);
-  return problem === undefined ? undefined : { ...problem, path };
+function heldBack(step: Step, cause: Problem): Outcome {
+  const message = `held back, because ${cause.path} could not be published`;
+  return { kind: 'untouched', step, problem: { path: step.path, step: 'publish', code: 'HELD_BACK', message } };
 }
 
 /** Folders that lost a file go too once they are empty; one with somebody else's files in it stays. */

@@ -4,20 +4,28 @@
  * Staging and the announcement of what may change run at once, for neither is visible. Publishing waits for both.
  */
 import { type Outcome, truthsOf } from '../core/apply.js';
-import type { Plan, Step } from '../core/plan.js';
-import type { RelPath } from '../core/relpath.js';
-import type { Entry } from '../core/snapshot.js';
-import type { TargetIndex } from '../core/target-index.js';
+import { type Plan, type Step, uploadsOf } from '../core/plan.js';
+import type { TargetIndex, Truths } from '../core/target-index.js';
 import type { Target } from '../targets/target.js';
 import { allOf } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
-import { findLinks, publish } from './publish.js';
-import { type StageOptions, stage } from './stage.js';
+import { PublicFolders } from './public-folders.js';
+import { publish } from './publish.js';
+import type { Stage } from './stage.js';
 
-export interface PushOptions extends StageOptions {
+export interface PushOptions {
+  /** The mode of new folders. */
   readonly folderMode: number;
+  readonly signal?: AbortSignal | undefined;
   readonly onPhase?: (phase: 'stage' | 'publish' | 'commit') => void;
   readonly onStep?: (step: Step) => void;
+}
+
+/** What a push works with: all three belong to one target. */
+export interface Means {
+  readonly target: Target;
+  readonly store: IndexStore;
+  readonly stage: Stage;
 }
 
 export interface Pushed {
@@ -26,30 +34,27 @@ export interface Pushed {
   readonly sentBytes: number;
 }
 
+/** `stage` may hold some of the content already. */
 export async function push(
   plan: Plan,
   index: TargetIndex,
-  store: IndexStore,
-  target: Target,
+  { target, store, stage }: Means,
   options: PushOptions,
 ): Promise<Pushed> {
   options.onPhase?.('stage');
-  const control = await allOf([store.control(), store.open()]);
   const announced = announcementOf(plan);
-  const links = findLinks(plan, target);
-  const staged = await allOf([stage(plan, target, control, options), links, store.begin(index, announced)]);
+  const folders = new PublicFolders(plan, target, options.folderMode);
+  const staged = await allOf([stage.finish(uploadsOf(plan)), store.begin(index, announced), folders.findLinks()]);
   options.onPhase?.('publish');
-  const outcomes = await publish(plan, staged, await links, target, options);
+  const outcomes = await publish(plan, staged, folders, target, options);
   options.onPhase?.('commit');
   const published = new Set(outcomes.filter(({ kind }) => kind === 'done').map(({ step }) => step.path));
-  const committed = await allOf([store.commit(index, announced, truthsOf(index, outcomes)), staged.tidy(published)]);
+  const committed = await allOf([store.commit(index, announced, truthsOf(index, outcomes)), stage.tidy(published)]);
   await store.reap();
   return { index: committed, outcomes, sentBytes: staged.sentBytes };
 }
 
 /** What each path of the plan shall become. */
-function announcementOf(plan: Plan): ReadonlyMap<RelPath, Entry | undefined> {
-  const steps = plan.groups.flatMap((group) => group.steps);
-  const sorted = steps.sort((a, b) => (a.path < b.path ? -1 : 1));
-  return new Map(sorted.map((step) => [step.path, step.kind === 'remove' ? undefined : step.entry]));
+function announcementOf(plan: Plan): Truths {
+  return new Map(plan.changes.map((change) => [change.path, change.kind === 'removed' ? undefined : change.entry]));
 }

@@ -1,29 +1,32 @@
 /**
- * stage: brings the content of a plan to the target, into the control area, where no reader sees it.
+ * Stage: brings content to the target, into the control area, where no reader sees it.
  *
  * A staged file is named by its digest, inside a folder of this run. What an interrupted run staged completely (its
  * size and mtime are set last, so they tell) is taken over by renaming it into this run's folder; the rest of it is
  * removed. So a push that broke off goes on where it was, and two runs never write to one name.
+ *
+ * Content may be staged before it is certain that it will be published: nobody sees it, and `tidy` takes it away.
  */
-import type { Plan, Step } from '../core/plan.js';
-import { uploadsOf } from '../core/plan.js';
+import type { Step } from '../core/plan.js';
 import { CONTROL, join, nameOf, type RelPath } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
 import type { Problem } from '../errors.js';
 import { TargetError } from '../errors.js';
 import type { RemoteFile, Target } from '../targets/target.js';
-import { allOf, inParallel } from './in-parallel.js';
+import { ByteBudget } from './byte-budget.js';
+import { allOf } from './in-parallel.js';
+import type { IndexStore } from './index-store.js';
 import type { Throttle } from './throttle.js';
 import { problemOf } from './trouble.js';
 import { bodyOf, SMALL_BYTES } from './upload.js';
 
 const STAGE = join(CONTROL, 'stage' as RelPath);
 const PRIVATE = 0o700;
-const LEAST_IN_FLIGHT = 64;
-const MOST_IN_FLIGHT = 2048;
+const LEAST_IN_FLIGHT = 256;
+const MOST_IN_FLIGHT = 8192;
 // A file waits for two round trips, and about 15 of them leave in a millisecond; some more keep the line full while the
 // replies to a burst are worked off.
-const FILES_PER_MS = 40;
+const FILES_PER_MS = 160;
 const BYTES_IN_FLIGHT = 24 * 1024 * 1024; // enough for 100 MB/s at 200 ms
 const LARGE_IN_FLIGHT = 4 * 1024 * 1024; // what one long file has on its way, whatever its size
 
@@ -48,8 +51,13 @@ export interface Staged {
   /** The uploads that could not be staged. */
   readonly problems: ReadonlyMap<RelPath, Problem>;
   readonly sentBytes: number;
-  /** Removes what this run staged and did not publish, and what earlier runs left. */
-  readonly tidy: (published: ReadonlySet<RelPath>) => Promise<void>;
+}
+
+/** One file on its way to the stage. Its place follows from its digest and number: names would be ten megabytes. */
+interface Item {
+  readonly entry: Entry;
+  readonly number: number;
+  state: 'waiting' | 'staged';
 }
 
 /** How many files may be under way at once so that neither the line nor the server waits. */
@@ -57,69 +65,192 @@ function filesInFlight(roundTripMs: number): number {
   return Math.min(MOST_IN_FLIGHT, Math.round(LEAST_IN_FLIGHT + FILES_PER_MS * roundTripMs));
 }
 
-/** `control` is what lies in the control area, which is there. */
-export async function stage(
-  plan: Plan,
-  target: Target,
-  control: readonly RemoteFile[],
-  options: StageOptions,
-): Promise<Staged> {
-  const uploads = uploadsOf(plan);
-  const folder = join(STAGE, options.run as RelPath);
-  await allOf([target.makeFolder(STAGE, PRIVATE), target.makeFolder(folder, PRIVATE)]);
-  const leftovers = leftoversIn(control, folder);
-  await makeRoom(target, leftovers, uploads);
-  // Numbers, not names: with a hundred thousand files the names alone would be some ten megabytes.
-  const numbers = new Map<RelPath, number>();
-  const problems = new Map<RelPath, Problem>();
-  let sentBytes = 0;
-  let full: Problem | undefined;
+export class Stage {
+  readonly #target: Target;
+  readonly #store: IndexStore;
+  readonly #options: StageOptions;
+  readonly #folder: RelPath;
+  readonly #space = new ByteBudget(BYTES_IN_FLIGHT);
+  readonly #items = new Map<RelPath, Item>();
+  readonly #superseded: Item[] = [];
+  readonly #problems = new Map<RelPath, Problem>();
+  #waiting: Item[] = [];
+  #next = 0;
+  #made = 0;
+  #underWay = 0;
+  #sentBytes = 0;
+  #prepared: Promise<void> | undefined;
+  #leftovers: Leftovers | undefined;
+  /** Why nothing more fits. */
+  #full: Problem | undefined;
+  /** What ended the staging as a whole. */
+  #failure: { readonly error: unknown } | undefined;
+  #onIdle: (() => void) | undefined;
 
-  const space = new ByteBudget(BYTES_IN_FLIGHT);
-  await inParallel(uploads.entries(), inFlight(options, target), async ([i, upload]) => {
-    options.signal?.throwIfAborted();
-    const { path, entry } = upload;
-    const cost = entry.size <= SMALL_BYTES ? entry.size : LARGE_IN_FLIGHT;
-    await space.take(cost);
+  /** Nothing is asked of the target yet: a run that has nothing to stage asks for nothing. */
+  constructor(target: Target, store: IndexStore, options: StageOptions) {
+    this.#target = target;
+    this.#store = store;
+    this.#options = options;
+    this.#folder = join(STAGE, options.run as RelPath);
+  }
+
+  /** Makes the folders to stage in, once. */
+  async prepare(): Promise<void> {
+    this.#prepared ??= this.#makeFolders();
+    await this.#prepared;
+  }
+
+  /**
+   * Begins to stage what is likely to be in the plan. What an interrupted run left behind may be some of it, or in the way
+   * of it: then all waits for `finish`.
+   */
+  async ahead(entries: readonly Entry[]): Promise<void> {
+    if (entries.length === 0) return;
+    const { byDigest } = await this.#prepare();
+    if (byDigest.size > 0 || this.#failure !== undefined) return;
+    for (const entry of entries) this.#add(entry);
+    this.#pump();
+  }
+
+  /** Stages what is left of `uploads`. Rejects only when the target as a whole is out of reach, or on an abort. */
+  async finish(uploads: readonly Upload[]): Promise<Staged> {
+    const leftovers = await this.#prepare();
+    await makeRoom(this.#target, leftovers, uploads);
+    for (const { path, entry } of uploads) if (!isFor(this.#items.get(path), entry)) this.#add(entry);
+    this.#pump();
+    await this.#idle();
+    return { placeOf: (step) => this.#placeOf(step), problems: this.#problems, sentBytes: this.#sentBytes };
+  }
+
+  /** Removes what this run staged and did not publish, and what earlier runs left. Nothing may be under way. */
+  async tidy(published: ReadonlySet<RelPath>): Promise<void> {
+    if (this.#leftovers === undefined) return;
+    const unpublished = [...this.#items.values()].filter(({ entry }) => !published.has(entry.path));
+    const left = [...unpublished, ...this.#superseded].filter(({ state }) => state === 'staged');
+    const places = left.map((item) => this.#place(item));
+    await tidy(this.#target, this.#folder, places, this.#leftovers);
+  }
+
+  /** Ends the staging without a push. What cannot be removed now, because the target is out of reach, the next run removes. */
+  async abandon(): Promise<void> {
+    this.#stop(undefined);
+    if (this.#prepared === undefined) return;
+    await Promise.allSettled([this.#prepared]);
+    await Promise.allSettled([this.#idle()]);
+    await Promise.allSettled([this.tidy(new Set())]);
+  }
+
+  async #prepare(): Promise<Leftovers> {
+    await this.prepare();
+    return this.#leftovers as Leftovers;
+  }
+
+  async #makeFolders(): Promise<void> {
+    const control = await allOf([this.#store.control(), this.#store.open()]);
+    await allOf([this.#target.makeFolder(STAGE, PRIVATE), this.#target.makeFolder(this.#folder, PRIVATE)]);
+    this.#leftovers = leftoversIn(control, this.#folder);
+  }
+
+  #add(entry: Entry): void {
+    const superseded = this.#items.get(entry.path);
+    if (superseded !== undefined) this.#superseded.push(superseded);
+    const item: Item = { entry, number: this.#made++, state: 'waiting' };
+    this.#items.set(entry.path, item);
+    this.#waiting.push(item);
+  }
+
+  #pump(): void {
+    const { concurrency } = this.#options;
+    const most = concurrency === 'auto' ? filesInFlight(this.#target.capabilities.roundTripMs) : concurrency;
+    while (this.#underWay < most && this.#next < this.#waiting.length) this.#begin(this.#waiting[this.#next++] as Item);
+    if (this.#next === this.#waiting.length) {
+      this.#waiting = [];
+      this.#next = 0;
+    }
+  }
+
+  #begin(item: Item): void {
+    this.#underWay++;
+    void this.#stageOne(item).then(() => this.#end());
+  }
+
+  #end(): void {
+    this.#underWay--;
+    this.#pump();
+    if (this.#underWay === 0) this.#onIdle?.();
+  }
+
+  /** Never rejects. */
+  async #stageOne(item: Item): Promise<void> {
+    const { size } = item.entry;
+    const cost = size <= SMALL_BYTES ? size : LARGE_IN_FLIGHT;
+    await this.#space.take(cost);
     try {
-      if (full !== undefined) problems.set(path, { ...full, path });
-      else await stageOne(upload, i);
+      if (this.#full === undefined) await this.#send(item, this.#leftovers as Leftovers);
+      else this.#fail(item, this.#full);
     } catch (error) {
-      const problem = problemOf(path, 'stage', error);
-      problems.set(path, problem);
-      if (problem.code === 'NO_SPACE' || problem.code === 'READ_ONLY') full = problem;
+      this.#heed(item, error);
     } finally {
-      space.give(cost);
+      this.#space.give(cost);
     }
-  });
-  return { placeOf, problems, sentBytes, tidy: (published) => tidy(target, folder, unpublished(published), leftovers) };
+  }
 
-  async function stageOne({ path, entry }: Upload, number: number): Promise<void> {
-    const place = placeFor(entry, number);
-    const isThere = leftovers.byDigest.size > 0 && (await takeOver(target, leftovers, entry, place));
+  async #send(item: Item, leftovers: Leftovers): Promise<void> {
+    const { throttle, signal, contentOf, fileOf, onFile } = this.#options;
+    const { entry } = item;
+    signal?.throwIfAborted();
+    const place = this.#place(item);
+    const isThere = leftovers.byDigest.size > 0 && (await takeOver(this.#target, leftovers, entry, place));
     if (!isThere) {
-      await options.throttle.take(entry.size, options.signal);
-      const content = options.contentOf?.(entry.digest);
-      await target.write(place, content === undefined ? bodyOf(options.fileOf(path), entry) : () => content, entry);
-      sentBytes += entry.size;
+      await throttle.take(entry.size, signal);
+      const content = contentOf?.(entry.digest);
+      const body = content === undefined ? bodyOf(fileOf(entry.path), entry) : () => content;
+      await this.#target.write(place, body, entry);
+      this.#sentBytes += entry.size;
     }
-    numbers.set(path, number);
-    options.onFile?.(entry, isThere ? 0 : entry.size);
+    item.state = 'staged';
+    onFile?.(entry, isThere ? 0 : entry.size);
   }
 
-  function placeOf({ path, entry }: Upload): RelPath | undefined {
-    const number = numbers.get(path);
-    return number === undefined ? undefined : placeFor(entry, number);
+  #heed(item: Item, error: unknown): void {
+    try {
+      const problem = problemOf(item.entry.path, 'stage', error);
+      this.#fail(item, problem);
+      if (problem.code === 'NO_SPACE' || problem.code === 'READ_ONLY') this.#full = problem;
+    } catch (fatal) {
+      this.#stop(fatal);
+    }
   }
 
-  function placeFor({ digest }: Entry, number: number): RelPath {
-    return join(folder, `${digest}.${number}` as RelPath);
+  #fail({ entry: { path } }: Item, problem: Problem): void {
+    this.#problems.set(path, { ...problem, path });
   }
 
-  function unpublished(published: ReadonlySet<RelPath>): RelPath[] {
-    const left = uploads.filter(({ path }) => !published.has(path));
-    return left.map(placeOf).filter((place) => place !== undefined);
+  /** What is under way comes to its end; nothing more is begun. */
+  #stop(error: unknown): void {
+    this.#failure ??= { error };
+    this.#waiting.length = this.#next;
   }
+
+  /** Resolves when nothing is under way. */
+  async #idle(): Promise<void> {
+    if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  #placeOf({ path }: Upload): RelPath | undefined {
+    const item = this.#items.get(path);
+    return item?.state === 'staged' ? this.#place(item) : undefined;
+  }
+
+  #place({ entry: { digest }, number }: Item): RelPath {
+    return join(this.#folder, `${digest}.${number}` as RelPath);
+  }
+}
+
+function isFor(item: Item | undefined, { digest, mtime, mode }: Entry): boolean {
+  return item?.entry.digest === digest && item.entry.mtime === mtime && item.entry.mode === mode;
 }
 
 /** What earlier runs left: files by the digest in their name, all of it to be removed in the end. */
@@ -171,41 +302,4 @@ async function tidy(target: Target, folder: RelPath, files: readonly RelPath[], 
   await Promise.all([...files, ...left].map((path) => target.remove(path)));
   const folders = [folder, ...leftovers.folders].sort((a, b) => b.length - a.length);
   for (const each of folders) await target.removeFolder(each);
-}
-
-function inFlight(options: StageOptions, target: Target): number {
-  return options.concurrency === 'auto' ? filesInFlight(target.capabilities.roundTripMs) : options.concurrency;
-}
-
-/** How many bytes may lie in memory at once. What is more than all of it is let through alone. */
-class ByteBudget {
-  readonly #all: number;
-  readonly #waiting: { readonly bytes: number; readonly admit: () => void }[] = [];
-  #taken = 0;
-
-  constructor(bytes: number) {
-    this.#all = bytes;
-  }
-
-  /** Resolves in the order of the calls. */
-  take(bytes: number): Promise<void> | undefined {
-    if (this.#waiting.length === 0 && this.#fits(bytes)) {
-      this.#taken += bytes;
-      return undefined;
-    }
-    return new Promise((admit) => this.#waiting.push({ bytes, admit }));
-  }
-
-  give(bytes: number): void {
-    this.#taken -= bytes;
-    for (let next = this.#waiting[0]; next !== undefined && this.#fits(next.bytes); next = this.#waiting[0]) {
-      this.#taken += next.bytes;
-      this.#waiting.shift();
-      next.admit();
-    }
-  }
-
-  #fits(bytes: number): boolean {
-    return this.#taken === 0 || this.#taken + bytes <= this.#all;
-  }
 }

@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { RelPath } from '../core/relpath.js';
-import { type Digest, type Entry, type Snapshot, sortEntries } from '../core/snapshot.js';
+import { type Digest, type Entry, findEntry, type Snapshot, sameContent, sortEntries } from '../core/snapshot.js';
 import { emptyIndex, type Observed, settlePending, type TargetIndex, withTruths } from '../core/target-index.js';
 import type { RemoteFile, Target } from '../targets/target.js';
 import { inParallel } from './in-parallel.js';
@@ -15,9 +15,40 @@ import type { Loaded } from './index-store.js';
 const LOOKS_IN_FLIGHT = 512;
 const READS_IN_FLIGHT = 32;
 
-/** The index that `loaded` stands for, as certain as a look at the target can make it. `wanted` is what may be there. */
-export async function survey(target: Target, loaded: Loaded, wanted: Snapshot, site: string): Promise<TargetIndex> {
-  return loaded.kind === 'index' ? settle(target, loaded.index) : rebuild(target, wanted, site);
+/** What a look at a target told, without reading a file. */
+export interface Sighting {
+  /** What is certain. */
+  readonly index: TargetIndex;
+  /** Files that no index knows. Only their content tells whether they are what is wanted. */
+  readonly unknown: ReadonlyMap<RelPath, RemoteFile>;
+}
+
+/** Looks at what `loaded` leaves open: pending paths, or the whole tree where there is no index. */
+export async function look(target: Target, loaded: Loaded, site: string): Promise<Sighting> {
+  if (loaded.kind === 'index') return { index: await settle(target, loaded.index), unknown: new Map() };
+  const unknown = new Map<RelPath, RemoteFile>();
+  for await (const there of target.list(undefined)) if (there.kind === 'file') unknown.set(there.path, there);
+  return { index: emptyIndex(site), unknown };
+}
+
+/** Whether `entry` will have to be sent, whatever else is found out: nothing on the target can be it. */
+export function isMissing({ index, unknown }: Sighting, entry: Entry): boolean {
+  const held = findEntry(index.entries, entry.path);
+  if (held !== undefined) return !sameContent(held, entry);
+  return unknown.get(entry.path)?.size !== entry.size;
+}
+
+/** The index that a sighting stands for, once what may be wanted of the unknown was read back. */
+export async function attest(target: Target, { index, unknown }: Sighting, wanted: Snapshot): Promise<TargetIndex> {
+  if (unknown.size === 0) return index;
+  const known: Entry[] = [];
+  const candidates = wanted.entries.filter((entry) => unknown.get(entry.path)?.size === entry.size);
+  await inParallel(candidates, READS_IN_FLIGHT, async (entry) => {
+    const there = unknown.get(entry.path);
+    if (there === undefined || (await digestOf(target, entry.path)) !== entry.digest) return;
+    known.push({ ...entry, mtime: there.mtime, mode: there.mode });
+  });
+  return { ...index, entries: sortEntries(known) };
 }
 
 /** SHA-256 of a file on the target, as the bytes come. */
@@ -39,19 +70,4 @@ async function settle(target: Target, index: TargetIndex): Promise<TargetIndex> 
     index,
     settlePending(index.pending.values(), (path) => seen.get(path)),
   );
-}
-
-async function rebuild(target: Target, wanted: Snapshot, site: string): Promise<TargetIndex> {
-  const byPath = new Map(wanted.entries.map((entry) => [entry.path, entry]));
-  const candidates: { readonly there: RemoteFile; readonly entry: Entry }[] = [];
-  for await (const there of target.list(undefined)) {
-    const entry = byPath.get(there.path);
-    if (there.kind === 'file' && there.size === entry?.size) candidates.push({ there, entry });
-  }
-  const entries: Entry[] = [];
-  await inParallel(candidates, READS_IN_FLIGHT, async ({ there, entry }) => {
-    if ((await digestOf(target, there.path)) !== entry.digest) return;
-    entries.push({ ...entry, mtime: there.mtime, mode: there.mode });
-  });
-  return { ...emptyIndex(site), entries: sortEntries(entries) };
 }

@@ -4,18 +4,20 @@
  * A file costs two round trips: open, then its writes, its times and its close sent back to back. Files go over
  * several channels of one connection, since a channel carries at most its window in one round trip.
  */
-import type { FileEntry, Stats } from 'ssh2';
 import { CONTROL, isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
 import { TargetError } from '../errors.js';
-import { ignoreMissing, OPEN, SftpChannel } from './sftp-channel.js';
+import { ignoreMissing, type SftpChannel } from './sftp-channel.js';
+import { SftpLanes } from './sftp-lanes.js';
+import { type Attributes, type Named, OPEN } from './sftp-wire.js';
 import type { SshConnection } from './ssh.js';
 import type { Body, Capabilities, FileMeta, RemoteFile, Target } from './target.js';
 
 const NEAR_CHANNELS = 2; // measured on loopback: two keep both sides busy, four are no faster
-const FAR_CHANNELS = 4; // of the 10 that OpenSSH allows on a connection (MaxSessions)
+const FAR_CHANNELS = 8; // of the 10 that OpenSSH allows on a connection (MaxSessions); each has about 1,000 handles
 const FAR_MS = 5;
 const CHUNK_BYTES = 64 * 1024;
 const FILE_WINDOW = 64; // chunks of one file in flight: 4 MiB, twice what a channel's window holds
+const PATH_BYTES = 256; // what a file costs beside its content, about
 const LISTINGS_IN_FLIGHT = 32;
 const ROOT_MODE = 0o755; // a web server is to read it
 const S_IFMT = 0o170000;
@@ -42,20 +44,19 @@ class SftpTarget implements Target {
   readonly #connection: SshConnection;
   readonly #settings: SftpSettings;
   readonly #first: SftpChannel;
-  readonly #channels: SftpChannel[];
+  readonly #lanes: SftpLanes;
   /** Looked at beside the first request. */
-  readonly #found: Promise<Stats | undefined>;
+  readonly #found: Promise<Attributes | undefined>;
   #root: Promise<void> | undefined;
   #roundTripMs = 0;
-  #next = 0;
   #more: Promise<void> | undefined;
 
   constructor(connection: SshConnection, settings: SftpSettings) {
     this.url = settings.url;
     this.#connection = connection;
     this.#settings = settings;
-    this.#first = new SftpChannel(connection.channel);
-    this.#channels = [this.#first];
+    this.#first = connection.channel;
+    this.#lanes = new SftpLanes(this.#first);
     this.#found = this.#findRoot();
     // Whoever is first to change something hears of it.
     this.#found.catch(() => undefined);
@@ -92,15 +93,25 @@ class SftpTarget implements Target {
   }
 
   async write(path: RelPath, body: Body, meta: FileMeta): Promise<void> {
-    const channel = this.#channel();
+    this.#more ??= this.#openMore();
     const at = this.#at(path);
+    const bytes = Math.min(meta.size + PATH_BYTES, FILE_WINDOW * CHUNK_BYTES);
+    const lane = await this.#lanes.take(bytes);
+    const { channel } = lane;
     try {
-      await fill(channel, await channel.open(at, OPEN.write | OPEN.create | OPEN.truncate), body, meta, path);
+      await channel.put(
+        at,
+        () => checked(body(), meta, path),
+        meta,
+        (...opened) => pour(...opened, meta, path),
+      );
     } catch (error) {
       const explained = await this.#explain(error, at, meta.size);
       // Best effort: what stays in the control area is found and removed by the next run.
       await channel.remove(at).catch(() => undefined);
       throw explained;
+    } finally {
+      this.#lanes.give(lane, bytes);
     }
   }
 
@@ -115,7 +126,7 @@ class SftpTarget implements Target {
   }
 
   async rename(from: RelPath, to: RelPath): Promise<void> {
-    const channel = this.#channel();
+    const channel = this.#lanes.idlest();
     const [source, destination] = [this.#at(from), this.#at(to)];
     try {
       await channel.posixRename(source, destination);
@@ -131,14 +142,20 @@ class SftpTarget implements Target {
   }
 
   async makeFolder(path: RelPath, mode: number): Promise<void> {
-    await (this.#root ??= this.#requireRoot());
+    const found = await this.#found;
     this.#more ??= this.#openMore();
+    this.#root ??= this.#requireRoot(found);
     const at = this.#at(path);
-    // One round trip for both: the server answers in order, and the look tells a folder from what may stand there.
-    const [made, there] = await Promise.allSettled([this.#first.makeFolder(at, mode), this.#first.lstat(at)]);
+    // One round trip for all: the server answers in order, and the look tells a folder from what may stand there.
+    const [root, made, there] = await Promise.allSettled([
+      this.#root,
+      this.#first.makeFolder(at, mode),
+      this.#first.lstat(at),
+    ]);
+    if (root.status === 'rejected') throw root.reason;
     if (there.status === 'rejected') throw there.reason;
     if (there.value === undefined) throw made.status === 'rejected' ? made.reason : vanished(path);
-    if (!there.value.isDirectory()) throw obstructed(path, there.value);
+    if (kindOf(there.value.mode) !== 'folder') throw obstructed(path, there.value);
     const isNew = made.status === 'fulfilled';
     if (isNew && (there.value.mode & 0o7777) !== mode) await this.#first.chmod(at, mode);
   }
@@ -146,7 +163,7 @@ class SftpTarget implements Target {
   async remove(path: RelPath): Promise<void> {
     const at = this.#at(path);
     try {
-      await this.#channel().remove(at);
+      await this.#lanes.idlest().remove(at);
     } catch (error) {
       if (error instanceof TargetError && error.kind === 'not-found') return;
       throw await this.#explain(error, at, 0);
@@ -186,7 +203,7 @@ class SftpTarget implements Target {
   }
 
   /** Also the measure of a round trip: the first request that has the line for itself. */
-  async #findRoot(): Promise<Stats | undefined> {
+  async #findRoot(): Promise<Attributes | undefined> {
     const started = performance.now();
     const found = await this.#first.stat(this.#settings.root).catch(ignoreMissing);
     this.#roundTripMs = performance.now() - started;
@@ -194,26 +211,19 @@ class SftpTarget implements Target {
   }
 
   /** Makes the root if it is missing. A run that only looks never comes here. */
-  async #requireRoot(): Promise<void> {
+  async #requireRoot(found: Attributes | undefined): Promise<void> {
     const { root, url } = this.#settings;
-    const found = await this.#found;
     if (found === undefined) await makeRoot(this.#first, root);
-    else if (!found.isDirectory()) throw new TargetError('not-a-directory', `cannot use ${url}: it is not a folder`);
-  }
-
-  /** The channel whose turn it is. The first transfer asks for more of them, and does not wait. */
-  #channel(): SftpChannel {
-    this.#more ??= this.#openMore();
-    this.#next = (this.#next + 1) % this.#channels.length;
-    return this.#channels[this.#next] ?? this.#first;
+    else if (kindOf(found.mode) !== 'folder')
+      throw new TargetError('not-a-directory', `cannot use ${url}: it is not a folder`);
   }
 
   async #openMore(): Promise<void> {
     const wanted = this.capabilities.roundTripMs < FAR_MS ? NEAR_CHANNELS : FAR_CHANNELS;
     const opening = Array.from({ length: wanted - 1 }, async () => {
       // A server with a small MaxSessions refuses; the channels that are there do the work.
-      const raw = await this.#connection.openChannel().catch(() => undefined);
-      if (raw !== undefined) this.#channels.push(new SftpChannel(raw));
+      const channel = await this.#connection.openChannel().catch(() => undefined);
+      if (channel !== undefined) this.#lanes.add(channel);
     });
     await Promise.all(opening);
   }
@@ -233,7 +243,7 @@ class SftpTarget implements Target {
       this.#first.lstat(at).catch(() => undefined),
       this.#first.space(this.#settings.root),
     ]);
-    if (there?.isDirectory())
+    if (there !== undefined && kindOf(there.mode) === 'folder')
       return new TargetError('not-a-file', `cannot replace ${at}: a folder is there`, { cause: error });
     if (space?.readOnly)
       return new TargetError('read-only', `cannot write ${at}: the file system is read-only`, { cause: error });
@@ -266,17 +276,10 @@ async function makeRoot(channel: SftpChannel, root: string): Promise<void> {
   }
 }
 
-function fill(channel: SftpChannel, handle: Buffer, body: Body, meta: FileMeta, path: RelPath): Promise<void> {
-  try {
-    const content = body();
-    if (!(content instanceof Uint8Array)) return pour(channel, handle, content, meta, path);
-    requireSize(content.length, meta, path);
-    return channel.finish(handle, content, meta);
-  } catch (error) {
-    return channel.close(handle).then(() => {
-      throw error;
-    });
-  }
+/** Content of one piece must have the promised size. */
+function checked<T>(content: T, meta: FileMeta, path: RelPath): T {
+  if (content instanceof Uint8Array) requireSize(content.length, meta, path);
+  return content;
 }
 
 /** A long file: chunks as the window allows. Its times are set only when all of it is known to be there. */
@@ -349,15 +352,15 @@ async function* readAhead(channel: SftpChannel, handle: Buffer): AsyncIterable<U
   }
 }
 
-function remoteEntry(folder: RelPath | undefined, entry: FileEntry): RemoteFile[] {
-  const path = parseRelPath(folder === undefined ? entry.filename : `${folder}/${entry.filename}`);
-  const isOneName = !entry.filename.includes('/');
+function remoteEntry(folder: RelPath | undefined, { name, attributes }: Named): RemoteFile[] {
+  const path = parseRelPath(folder === undefined ? name : `${folder}/${name}`);
+  const isOneName = !name.includes('/');
   if (path === undefined || !isOneName || path === CONTROL) return [];
-  return [remoteFile(path, entry.attrs)];
+  return [remoteFile(path, attributes)];
 }
 
-function remoteFile(path: RelPath, stats: Pick<Stats, 'mode' | 'size' | 'mtime'>): RemoteFile {
-  return { path, kind: kindOf(stats.mode), size: stats.size, mtime: stats.mtime, mode: stats.mode & 0o7777 };
+function remoteFile(path: RelPath, { mode, size, mtime }: Attributes): RemoteFile {
+  return { path, kind: kindOf(mode), size, mtime, mode: mode & 0o7777 };
 }
 
 function kindOf(mode: number): RemoteFile['kind'] {
@@ -373,8 +376,8 @@ function kindOf(mode: number): RemoteFile['kind'] {
   }
 }
 
-function obstructed(path: RelPath, there: Stats): TargetError {
-  const what = there.isSymbolicLink() ? 'a symbolic link' : 'a file';
+function obstructed(path: RelPath, { mode }: Attributes): TargetError {
+  const what = kindOf(mode) === 'link' ? 'a symbolic link' : 'a file';
   return new TargetError('not-a-directory', `cannot make the folder ${path}: ${what} is there`);
 }
 

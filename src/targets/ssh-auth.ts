@@ -17,6 +17,7 @@ import ssh2, {
 } from 'ssh2';
 import { reasonOf, TargetError } from '../errors.js';
 import type { HostSettings } from './ssh-config.js';
+import { printable } from './ssh-text.js';
 
 /** The files that ssh looks for by itself, as far as ssh2 reads their kind. */
 const USUAL_FILES = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
@@ -304,12 +305,4 @@ function nameOf(offer: Offer): string {
 
 function enumerate(names: readonly string[]): string {
   return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
-}
-
-/** Text from the server, fit for a terminal: no control characters, at most 200 characters. */
-export function printable(text: string): string {
-  return text
-    .replace(/[\p{Cc}\s]+/gu, ' ')
-    .trim()
-    .slice(0, 200);
 }

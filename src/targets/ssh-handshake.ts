@@ -4,7 +4,8 @@
  */
 import type { Client } from 'ssh2';
 import { reasonOf, TargetError } from '../errors.js';
-import { type Login, printable } from './ssh-auth.js';
+import type { Login } from './ssh-auth.js';
+import { printable, unreachable } from './ssh-text.js';
 
 const UNLOCK = 'Unlock the key, or name another with identityFile';
 const FEWER_TRIES = 'Name the right key with identityFile, so that no others are tried before it';
@@ -90,8 +91,7 @@ export class Handshake {
         break;
     }
     if (this.#isClosed) return unreachable(this.#label, 'the connection broke off', cause);
-    const plain = reason.replace(/^(sftp|getConnection): /, ''); // the session names its own function first
-    const message = `cannot open an SFTP session on ${this.#label}: ${plain}; check that this account may use SFTP`;
+    const message = `cannot open an SFTP session on ${this.#label}: ${reason}; check that this account may use SFTP`;
     return new TargetError('unsupported', message, { cause });
   }
 
@@ -114,11 +114,6 @@ export class Handshake {
     if (typeof codeOf(cause) === 'number') return unreachable(this.#label, `it hung up ("${said}")`, cause);
     return unreachable(this.#label, 'it closed the connection during the login', cause);
   }
-}
-
-/** For a connection that did not come to be. `reason` is the end of a sentence. */
-export function unreachable(label: string, reason: string, cause?: unknown): TargetError {
-  return new TargetError('unreachable', `cannot connect to ${label}: ${reason}`, { cause });
 }
 
 /** A number if it is the reason of a disconnect message. */

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { reasonOf } from '../errors.js';
-import { unreachable } from './ssh-handshake.js';
+import { unreachable } from './ssh-text.js';
 
 export interface Address {
   readonly hostname: string;
@@ -20,6 +20,7 @@ export function openSocket({ hostname, port }: Address): Socket {
   // Without noDelay, Nagle's algorithm holds back the small packets of SSH by up to 40 ms each.
   const socket = connect({ host: hostname, port, noDelay: true, keepAlive: true, autoSelectFamily: true });
   corkPerTick(socket);
+  socket.on('error', () => undefined); // whoever comes to use it finds it destroyed
   return socket;
 }
 

@@ -2,21 +2,20 @@
  * SshConnection: one SSH connection to a server that offers SFTP, and everything that must be right before it is one:
  * which host is meant, how it is reached, whether it is the right one, and who we are to it.
  *
- * Here alone is known how the two SSH libraries are put together. ssh2-sftp-client keeps the session; its client opens
- * further channels on the same connection. Every failure leaves as a TargetError that says what the user can do.
+ * Every failure leaves as a TargetError that says what the user can do.
  */
 import { once } from 'node:events';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import ssh2, { type Client, type ConnectConfig, type SFTPWrapper } from 'ssh2';
-import SftpClient from 'ssh2-sftp-client';
+import type { Client, ClientChannel, ConnectConfig } from 'ssh2';
 import { ConfigError, PushstaticError, reasonOf, TargetError } from '../errors.js';
 import { hostKeyPolicy } from './host-key.js';
-import { findCredentials } from './ssh-auth.js';
+import { openAnother, openSftpChannel, type SftpChannel } from './sftp-channel.js';
 import { type HostSettings, resolveHost } from './ssh-config.js';
-import { Handshake, unreachable } from './ssh-handshake.js';
+import { Handshake } from './ssh-handshake.js';
 import { connected, openSocket } from './ssh-socket.js';
+import { unreachable } from './ssh-text.js';
 
 const TIMEOUT_MS = 20_000; // for the TCP connection, and again for the login
 const KEEPALIVE_MS = 15_000;
@@ -56,11 +55,9 @@ export interface SshOptions {
 export interface SshConnection {
   /** For messages: `user@host`, with the port if it is not 22. */
   readonly host: string;
-  readonly session: SftpClient;
-  /** The channel that the session uses. */
-  readonly channel: SFTPWrapper;
+  readonly channel: SftpChannel;
   /** Opens a further SFTP channel. Servers allow about ten; one too many is a TargetError 'failed'. */
-  openChannel(): Promise<SFTPWrapper>;
+  openChannel(): Promise<SftpChannel>;
   /** Calls `listener` once when the connection has ended: without an error if `close` ended it. */
   onClose(listener: (error?: TargetError) => void): void;
   close(): Promise<void>;
@@ -108,10 +105,10 @@ class Attempt {
     signal?.throwIfAborted();
     if (signal !== undefined) this.#cleanUpOnAbort(signal);
     const peer = await this.#resolve(this.#settings);
-    const session = new SftpClient('pushstatic', {}); // without callbacks of its own it writes to the console
-    const client = clientOf(session);
-    const channel = await this.#logIn(peer, client, peer.resolved.proxyJump, 0, (config) => session.connect(config));
-    return new Connection({ host: peer.label, session, client, channel, signal, cleanUp: () => this.cleanUp() });
+    const session = await this.#logIn(peer, peer.resolved.proxyJump, 0, async (client) => {
+      return { client, channel: await openSftpChannel(await openStream(client)) };
+    });
+    return new Connection({ host: peer.label, ...session, signal, cleanUp: () => this.cleanUp() });
   }
 
   /** Closes everything that is open, and whatever would be opened after it. */
@@ -142,15 +139,20 @@ class Attempt {
     return { label: labelOf(host, resolved), resolved, settings };
   }
 
-  /** Connects `client` to `peer` by `start`, over the hosts of `jumps`. Whatever the way, a peer proves who it is. */
+  /**
+   * Logs in to `peer`, over the hosts of `jumps`, and begins there by `start`. Whatever the way, a peer proves who it is.
+   * The SSH library is loaded, and keys are read, while the other side takes the connection.
+   */
   async #logIn<T>(
     peer: Peer,
-    client: Client,
     jumps: string | undefined,
     depth: number,
-    start: (config: ConnectConfig) => Promise<T>,
+    start: (client: Client) => Promise<T>,
   ): Promise<T> {
     const { resolved, settings } = peer;
+    const reaching = this.#reach(peer, jumps, depth);
+    reaching.catch(() => undefined); // heard below, unless something else is wrong already
+    const [{ default: ssh2 }, { findCredentials }] = await Promise.all([import('ssh2'), import('./ssh-auth.js')]);
     const login = await findCredentials({
       resolved,
       home: this.#home,
@@ -167,11 +169,13 @@ class Attempt {
       pinned: settings.hostKey,
       files: this.#knownHostsFiles(peer),
     });
-    const sock = await this.#reach(peer, jumps, depth);
+    const sock = await reaching;
+    const client = new ssh2.Client();
     this.#keep(() => client.destroy());
     const handshake = new Handshake(peer.label, client, login, this.#timeoutMs);
-    return handshake.run(() =>
-      start({
+    return handshake.run(async () => {
+      if (sock.destroyed || sock.readableEnded) throw new TargetError('unreachable', 'it hung up meanwhile');
+      await ready(client, {
         sock,
         username: resolved.user,
         readyTimeout: 0, // the handshake's own covers the opening of the channel, too
@@ -180,8 +184,9 @@ class Attempt {
         algorithms: { serverHostKey: policy.algorithms, cipher: CIPHERS },
         hostVerifier: (key: Buffer) => handshake.accepts(policy.check(key)),
         authHandler: (accepted) => login.next(accepted),
-      }),
-    );
+      });
+      return start(client);
+    });
   }
 
   /** A stream to the peer: a socket, or a channel forwarded by the last of the hosts to jump over. */
@@ -191,14 +196,10 @@ class Attempt {
     const before = jumps.split(',');
     const last = before.pop() ?? '';
     const hop = await this.#resolveHop(last, peer.settings);
-    const client = new ssh2.Client();
     // `Host *` with a ProxyJump means the jump host, too, which is not to be reached through itself.
     const configured = hop.resolved.proxyJump === last ? undefined : hop.resolved.proxyJump;
     const earlier = before.length > 0 ? before.join(',') : configured;
-    await this.#logIn(hop, client, earlier, depth + 1, async (config) => {
-      client.connect(config);
-      await once(client, 'ready');
-    });
+    const client = await this.#logIn(hop, earlier, depth + 1, async (loggedIn) => loggedIn);
     return forward(client, hop, peer);
   }
 
@@ -228,9 +229,8 @@ class Attempt {
 
 interface ConnectionParts {
   readonly host: string;
-  readonly session: SftpClient;
   readonly client: Client;
-  readonly channel: SFTPWrapper;
+  readonly channel: SftpChannel;
   readonly signal: AbortSignal | undefined;
   /** Cuts whatever is still open on the way to the host. */
   readonly cleanUp: () => void;
@@ -238,8 +238,7 @@ interface ConnectionParts {
 
 class Connection implements SshConnection {
   readonly host: string;
-  readonly session: SftpClient;
-  readonly channel: SFTPWrapper;
+  readonly channel: SftpChannel;
   readonly #client: Client;
   readonly #signal: AbortSignal | undefined;
   readonly #cleanUp: () => void;
@@ -250,14 +249,12 @@ class Connection implements SshConnection {
   #cause: Error | undefined;
 
   constructor(parts: ConnectionParts) {
-    const { host, session, client, channel, signal, cleanUp } = parts;
+    const { host, client, channel, signal, cleanUp } = parts;
     this.host = host;
-    this.session = session;
     this.channel = channel;
     this.#client = client;
     this.#signal = signal;
     this.#cleanUp = cleanUp;
-    this.#guard(channel);
     client.on('error', (error) => (this.#cause ??= error));
     this.#ended = new Promise((resolve) => {
       client.once('close', () => {
@@ -268,19 +265,15 @@ class Connection implements SshConnection {
     });
   }
 
-  openChannel(): Promise<SFTPWrapper> {
-    return new Promise((resolve, reject) => {
-      if (this.#end !== undefined) return reject(this.#lost());
-      try {
-        this.#client.sftp((error, channel) => {
-          if (error === undefined) return resolve(this.#guard(channel));
-          const reason = `cannot open another SFTP channel on ${this.host}: ${error.message}`;
-          reject(this.#end === undefined ? new TargetError('failed', reason, { cause: error }) : this.#lost());
-        });
-      } catch (error) {
-        reject(this.#lost(error)); // the library throws where the socket is gone and the event still to come
-      }
-    });
+  async openChannel(): Promise<SftpChannel> {
+    if (this.#end !== undefined) throw this.#lost();
+    try {
+      return openAnother(await openStream(this.#client), this.channel);
+    } catch (cause) {
+      if (this.#end !== undefined) throw this.#lost(cause);
+      const reason = `cannot open another SFTP channel on ${this.host}: ${reasonOf(cause)}`;
+      throw new TargetError('failed', reason, { cause });
+    }
   }
 
   onClose(listener: (error?: TargetError) => void): void {
@@ -294,14 +287,6 @@ class Connection implements SshConnection {
     const timer = setTimeout(this.#cleanUp, CLOSE_MS);
     await this.#ended;
     clearTimeout(timer);
-  }
-
-  /** A channel that breaks the protocol ends the connection: nothing on it can be believed any more. */
-  #guard(channel: SFTPWrapper): SFTPWrapper {
-    return channel.on('error', (error: Error) => {
-      this.#cause ??= error;
-      this.#cleanUp();
-    });
   }
 
   #announceEnd(): void {
@@ -318,10 +303,20 @@ class Connection implements SshConnection {
   }
 }
 
-/** The client inside the session, which its types leave out. */
-function clientOf(session: SftpClient): Client {
-  if ('client' in session && session.client instanceof ssh2.Client) return session.client;
-  throw new TargetError('failed', 'cannot use ssh2-sftp-client: it holds no client of ssh2');
+async function ready(client: Client, config: ConnectConfig): Promise<void> {
+  client.connect(config);
+  await once(client, 'ready');
+}
+
+/** A stream to the server's SFTP subsystem. */
+function openStream(client: Client): Promise<ClientChannel> {
+  return new Promise((resolve, reject) => {
+    client.subsys('sftp', (error, stream) => {
+      if (error !== undefined) return reject(error);
+      stream.stderr.resume(); // what nobody reads would fill the window of the channel
+      resolve(stream);
+    });
+  });
 }
 
 function forward(client: Client, hop: Peer, { label, resolved }: Peer): Promise<Duplex> {

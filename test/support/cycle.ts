@@ -4,8 +4,9 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { Arrivals } from '../../src/collect/arrivals.js';
 import type { RelPath } from '../../src/core/relpath.js';
-import { type Entry, type Snapshot, sortEntries } from '../../src/core/snapshot.js';
+import type { Entry, Snapshot } from '../../src/core/snapshot.js';
 import { StateFolder } from '../../src/fs/state.js';
 import { type CycleOptions, type CycleResult, syncTarget, type TargetJob } from '../../src/sync.js';
 import type { Target } from '../../src/targets/target.js';
@@ -15,9 +16,18 @@ import { plant } from './tree.js';
 /** What to publish: names and their text. */
 export type Site = Readonly<Record<string, string>>;
 
+export interface Pace {
+  /** `ahead`: the entries come one by one before the snapshot is whole, as from a thread that is still reading. */
+  readonly pace: 'at once' | 'ahead';
+}
+
 export interface Bench {
   /** Plants `site` and publishes it. */
-  readonly publish: (target: Target, site: Site, rest?: Partial<TargetJob & CycleOptions>) => Promise<CycleResult>;
+  readonly publish: (
+    target: Target,
+    site: Site,
+    rest?: Partial<TargetJob & CycleOptions & Pace>,
+  ) => Promise<CycleResult>;
   readonly state: StateFolder;
   readonly forgetState: () => Promise<void>;
   /** Where the files of the last site lie. */
@@ -35,7 +45,7 @@ export async function makeBench(): Promise<Bench> {
     state,
     forgetState: () => rm(state.path, { recursive: true, force: true }),
     root: () => root,
-    async publish(target, site, rest = {}) {
+    async publish(target, site, { pace = 'at once', ...rest } = {}) {
       runs++;
       root = join(folder, `site-${runs}`);
       await plant(root, site);
@@ -51,13 +61,15 @@ export async function makeBench(): Promise<Bench> {
         cache: state,
         ...rest,
       };
-      return syncTarget(job, snapshotOf(root, Object.keys(site)), {
+      const arrivals = new Arrivals();
+      return syncTarget(job, snapshotOf(root, Object.keys(site), arrivals), {
         site: 'site',
         fileOf: (at) => join(root, at),
         act: 'push',
         concurrency: 'auto',
         bandwidth: undefined,
         run: `run${runs}`,
+        arrivals: pace === 'ahead' ? arrivals : undefined,
         now: () => 1_700_000_000_000 + runs,
         ...rest,
       });
@@ -83,8 +95,10 @@ export async function controlFiles(target: Target): Promise<string[]> {
   return found.sort();
 }
 
-async function snapshotOf(root: string, names: readonly string[]): Promise<Snapshot> {
-  return { entries: sortEntries(await Promise.all(names.map((name) => entryOf(root, path(name))))), problems: [] };
+async function snapshotOf(root: string, names: readonly string[], arrivals: Arrivals): Promise<Snapshot> {
+  for (const name of names) arrivals.add([await entryOf(root, path(name))]);
+  arrivals.end();
+  return { entries: arrivals.sorted(), problems: [] };
 }
 
 /** The time follows from the content, so that the same content has the same one in every run. */

@@ -4,13 +4,14 @@
 import { readFile } from 'node:fs/promises';
 import { EXIT, type ExitStatus } from '../../errors.js';
 import type { CommandInput } from '../command-input.js';
+import { packageFile } from '../package-files.js';
 
 export async function configCommand(
   { output, process }: CommandInput,
   options: { check?: boolean; schema?: boolean },
 ): Promise<ExitStatus> {
   if (options.schema === true) {
-    process.stdout.write(await readFile(new URL('../../../config/pushstatic.schema.json', import.meta.url), 'utf8'));
+    process.stdout.write(await readFile(packageFile('config/pushstatic.schema.json'), 'utf8'));
     return EXIT.done;
   }
   const { loadConfig } = await import('../../config/load.js');
@@ -27,8 +28,11 @@ export async function configCommand(
     output.document({ ok: true, file: config.file });
     return EXIT.done;
   }
-  const [{ describeConfig }, { stringify }] = await Promise.all([import('../../config/describe.js'), import('yaml')]);
-  output.print(`# ${config.file}`, stringify(describeConfig(config)).trimEnd());
+  const [{ describeConfig }, { default: yaml }] = await Promise.all([
+    import('../../config/describe.js'),
+    import('yaml'),
+  ]);
+  output.print(`# ${config.file}`, yaml.stringify(describeConfig(config)).trimEnd());
   output.document(describeConfig(config));
   return EXIT.done;
 }

@@ -2,15 +2,17 @@
  * `pushstatic demo`: the main job, start to end, against an SFTP server inside the process. Everything lies in one
  * temporary folder, which stays to be looked at.
  */
+
 import { mkdir, mkdtemp, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { LocalThread } from '../../collect/in-thread.js';
 import { serveSftp } from '../../demo/sftp-server.js';
 import { type Edit, editsOf, plantSite } from '../../demo/site.js';
 import { ConfigError, EXIT, type ExitStatus } from '../../errors.js';
 import type { CommandInput } from '../command-input.js';
 import { Output } from '../output.js';
-import { runSync, type SyncRun, showSync } from './sync.js';
+import { runSync, type SyncRun, showSync } from '../sync-run.js';
 
 export async function demoCommand(
   { output, process, signal }: CommandInput,
@@ -63,7 +65,7 @@ async function act(input: CommandInput, edits: readonly Edit[], output: Output):
   for (const { title, make } of edits) {
     await make();
     output.print('', `== ${title}`, '$ pushstatic sync');
-    const run = await runSync(input, [], { collect: true, delete: true });
+    const run = await runSync(new LocalThread(), input, [], { collect: true, delete: true });
     if (!output.flags.json) showSync(shortened(run, runs.length === 0), input.output);
     runs.push(run);
   }

@@ -1,30 +1,21 @@
 /**
- * `pushstatic sync` and `pushstatic diff`: one cycle for each target, carried out or only planned.
+ * `pushstatic sync` and `pushstatic diff`.
+ *
+ * The thread that reads the local files is started before anything else is loaded: it has the longest way to go.
  */
 import { LocalThread } from '../../collect/in-thread.js';
-import type { Digest } from '../../core/snapshot.js';
 import { EXIT, type ExitStatus } from '../../errors.js';
 import type { CommandInput } from '../command-input.js';
-import { localSnapshot, runTargets } from '../cycle.js';
-import type { Output } from '../output.js';
-import { changeLines, collectLine, planLine, problemLines, targetLine } from '../render.js';
-import { changeReport, type Ending, type SyncReport, type TargetReport } from '../report.js';
-import { chooseTargets, cycleOptions, jobsOf, openSession, rememberEndings } from '../session.js';
-
-export interface SyncOptions {
-  readonly dryRun?: boolean;
-  readonly collect: boolean;
-  readonly checksum?: boolean;
-  readonly delete: boolean;
-  readonly force?: boolean;
-}
+import type { SyncOptions } from '../sync-run.js';
 
 export async function syncCommand(
   input: CommandInput,
   names: readonly string[],
   options: SyncOptions,
 ): Promise<ExitStatus> {
-  const run = await runSync(input, names, options);
+  const thread = new LocalThread();
+  const { runSync, showSync } = await import('../sync-run.js');
+  const run = await runSync(thread, input, names, options);
   showSync(run, input.output);
   return run.status;
 }
@@ -34,73 +25,10 @@ export async function diffCommand(
   names: readonly string[],
   options: { readonly exitCode?: boolean; readonly delete: boolean },
 ): Promise<ExitStatus> {
-  const run = await runSync(input, names, { dryRun: true, collect: true, delete: options.delete });
-  showSync(run, input.output);
-  const { status, document } = run;
-  const differs = document.targets.some(({ changes = [] }) => changes.length > 0);
-  return status === EXIT.done && differs && options.exitCode === true ? EXIT.differences : status;
-}
-
-export interface SyncRun {
-  readonly status: ExitStatus;
-  readonly document: SyncReport;
-  readonly endings: readonly Ending[];
-  readonly act: 'push' | 'only-plan';
-}
-
-export async function runSync(input: CommandInput, names: readonly string[], options: SyncOptions): Promise<SyncRun> {
   const thread = new LocalThread();
-  const session = await openSession(input);
-  const guards = options.force === true ? 'pass' : 'heed';
-  const act = options.dryRun === true ? 'only-plan' : 'push';
-  const jobs = await jobsOf(
-    session,
-    chooseTargets(session.config, names),
-    { deletion: options.delete ? 'delete' : 'keep', guards },
-    input,
-  );
-  const local = localSnapshot(
-    thread,
-    session,
-    {
-      collect: options.collect ? 'collect' : 'scan',
-      reread: options.checksum === true ? 'all' : undefined,
-      mode: act === 'push' ? 'write' : 'dry-run',
-      contents: act === 'push' ? 'keep' : 'drop',
-      guards,
-    },
-    input,
-  );
-  const foreign = guards === 'pass' ? ('take-over' as const) : undefined;
-  const run = await runTargets(
-    session,
-    jobs,
-    local,
-    { ...cycleOptions(session, input), act, foreign, contentOf: (digest: Digest) => thread.contents.of(digest) },
-    input,
-  );
-  const { report: collect } = await local;
-  const document = { ok: run.status === EXIT.done, collect, targets: run.reports };
-  if (act === 'push') await rememberEndings(jobs, run.endings, Date.now());
-  return { status: run.status, document, endings: run.endings, act };
-}
-
-export function showSync({ document, endings, act }: SyncRun, output: Output): void {
-  const { collect, targets } = document;
-  output.document(document);
-  output.print(collectLine(collect, act));
-  for (const [i, target] of targets.entries()) showTarget(target, endings[i], act, output);
-  for (const line of problemLines(collect.problems)) output.trouble(line);
-}
-
-function showTarget(target: TargetReport, ending: Ending | undefined, act: 'push' | 'only-plan', output: Output): void {
-  if (ending?.kind === 'error') {
-    output.trouble(targetLine(target));
-    return output.details(ending.error);
-  }
-  if (act === 'only-plan') return output.print(planLine(target), ...changeLines(target.changes ?? []));
-  output.print(targetLine(target));
-  const isItemized = output.flags.verbosity > 0 && ending?.kind === 'result';
-  if (isItemized) output.print(...changeLines(ending.result.plan.changes.map(changeReport)));
-  for (const line of problemLines(target.problems)) output.trouble(`${target.name}: ${line}`);
+  const { runSync, showSync } = await import('../sync-run.js');
+  const run = await runSync(thread, input, names, { dryRun: true, collect: true, delete: options.delete });
+  showSync(run, input.output);
+  const differs = run.document.targets.some(({ changes = [] }) => changes.length > 0);
+  return run.status === EXIT.done && differs && options.exitCode === true ? EXIT.differences : run.status;
 }

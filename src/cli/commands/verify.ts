@@ -6,7 +6,7 @@ import { LocalThread } from '../../collect/in-thread.js';
 import type { Finding } from '../../core/audit.js';
 import { EXIT, type ExitStatus, type Problem } from '../../errors.js';
 import { IndexStore } from '../../push/index-store.js';
-import { survey } from '../../push/survey.js';
+import { look } from '../../push/survey.js';
 import { admit, type Depth, verify } from '../../push/verify.js';
 import type { CycleOptions, TargetJob } from '../../sync.js';
 import type { CommandInput } from '../command-input.js';
@@ -94,7 +94,7 @@ async function verifyTarget(
           ],
         };
       }
-      const index = await survey(target, loaded, { entries: [], problems: [] }, options.site);
+      const { index } = await look(target, loaded, options.site);
       const findings = await verify(target, index, { depth, signal: options.signal });
       if (act === 'repair') await admit(store, index, findings);
       return { name, checked: index.entries.length, findings };

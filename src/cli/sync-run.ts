@@ -1,0 +1,91 @@
+/**
+ * runSync: one cycle for each target, carried out or only planned; and how its result is shown.
+ */
+import type { LocalThread } from '../collect/in-thread.js';
+import type { Digest } from '../core/snapshot.js';
+import { EXIT, type ExitStatus } from '../errors.js';
+import type { CommandInput } from './command-input.js';
+import { localSnapshot, runTargets } from './cycle.js';
+import type { Output } from './output.js';
+import { changeLines, collectLine, planLine, problemLines, targetLine } from './render.js';
+import { changeReport, type Ending, type SyncReport, type TargetReport } from './report.js';
+import { chooseTargets, cycleOptions, jobsOf, openSession, rememberEndings } from './session.js';
+
+export interface SyncOptions {
+  readonly dryRun?: boolean;
+  readonly collect: boolean;
+  readonly checksum?: boolean;
+  readonly delete: boolean;
+  readonly force?: boolean;
+}
+
+export interface SyncRun {
+  readonly status: ExitStatus;
+  readonly document: SyncReport;
+  readonly endings: readonly Ending[];
+  readonly act: 'push' | 'only-plan';
+}
+
+/** `thread` is a fresh one, and used up by it. */
+export async function runSync(
+  thread: LocalThread,
+  input: CommandInput,
+  names: readonly string[],
+  options: SyncOptions,
+): Promise<SyncRun> {
+  const session = await openSession(input);
+  const guards = options.force === true ? 'pass' : 'heed';
+  const act = options.dryRun === true ? 'only-plan' : 'push';
+  const jobs = await jobsOf(
+    session,
+    chooseTargets(session.config, names),
+    { deletion: options.delete ? 'delete' : 'keep', guards },
+    input,
+  );
+  const local = localSnapshot(
+    thread,
+    session,
+    {
+      collect: options.collect ? 'collect' : 'scan',
+      reread: options.checksum === true ? 'all' : undefined,
+      mode: act === 'push' ? 'write' : 'dry-run',
+      contents: act === 'push' ? 'keep' : 'drop',
+      guards,
+    },
+    input,
+  );
+  const { contents } = thread;
+  const contentOf = (digest: Digest) => (jobs.length === 1 ? contents.take(digest) : contents.of(digest));
+  const foreign = guards === 'pass' ? ('take-over' as const) : undefined;
+  const run = await runTargets(
+    session,
+    jobs,
+    local,
+    { ...cycleOptions(session, input), act, foreign, arrivals: thread.arrivals, contentOf },
+    input,
+  );
+  const { report: collect } = await local;
+  const document = { ok: run.status === EXIT.done, collect, targets: run.reports };
+  if (act === 'push') await rememberEndings(jobs, run.endings, Date.now());
+  return { status: run.status, document, endings: run.endings, act };
+}
+
+export function showSync({ document, endings, act }: SyncRun, output: Output): void {
+  const { collect, targets } = document;
+  output.document(document);
+  output.print(collectLine(collect, act));
+  for (const [i, target] of targets.entries()) showTarget(target, endings[i], act, output);
+  for (const line of problemLines(collect.problems)) output.trouble(line);
+}
+
+function showTarget(target: TargetReport, ending: Ending | undefined, act: 'push' | 'only-plan', output: Output): void {
+  if (ending?.kind === 'error') {
+    output.trouble(targetLine(target));
+    return output.details(ending.error);
+  }
+  if (act === 'only-plan') return output.print(planLine(target), ...changeLines(target.changes ?? []));
+  output.print(targetLine(target));
+  const isItemized = output.flags.verbosity > 0 && ending?.kind === 'result';
+  if (isItemized) output.print(...changeLines(ending.result.plan.changes.map(changeReport)));
+  for (const line of problemLines(target.problems)) output.trouble(`${target.name}: ${line}`);
+}

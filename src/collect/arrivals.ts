@@ -1,0 +1,51 @@
+/**
+ * Arrivals: the entries of a snapshot as they become known, for those who can use some before all of them are there.
+ */
+import { type Entry, sortEntries } from '../core/snapshot.js';
+
+/** Whoever iterates gets all batches from the first on, and waits for those to come. */
+export class Arrivals implements AsyncIterable<readonly Entry[]> {
+  readonly #batches: (readonly Entry[])[] = [];
+  #isOver = false;
+  #wake: () => void = () => undefined;
+  #news = this.#whenNext();
+
+  add(batch: readonly Entry[]): void {
+    this.#batches.push(batch);
+    this.#announce();
+  }
+
+  /** No more will come. */
+  end(): void {
+    this.#isOver = true;
+    this.#announce();
+  }
+
+  /** All that came, sorted by path. */
+  sorted(): Entry[] {
+    return sortEntries(this.#batches.flat());
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<readonly Entry[], void> {
+    for (let at = 0; ; ) {
+      const batch = this.#batches[at];
+      if (batch !== undefined) {
+        at++;
+        yield batch;
+      } else if (this.#isOver) return;
+      else await this.#news;
+    }
+  }
+
+  #announce(): void {
+    const wake = this.#wake;
+    this.#news = this.#whenNext();
+    wake();
+  }
+
+  #whenNext(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+}

@@ -1,0 +1,256 @@
+/** The client's half of SFTP against a server that says whatever the test wants, byte for byte. */
+import { Duplex } from 'node:stream';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { openAnother, openSftpChannel, type SftpChannel } from '../src/targets/sftp-channel.js';
+import { REPLY, ReplyReader } from '../src/targets/sftp-wire.js';
+
+const NO_POUR = async (): Promise<void> => {};
+
+describe('a channel', () => {
+  it('begins with a version, and learns what the server offers', async () => {
+    const { channel, server } = await open({ 'posix-rename@openssh.com': '1' });
+    expect(server.sent[0]).toEqual(Buffer.from([1, 0, 0, 0, 3]));
+    const renamed = channel.posixRename('a', 'b');
+    const request = await server.next(200);
+    expect(request.body.toString('latin1')).toContain('posix-rename@openssh.com');
+    server.say(status(request.id, 0));
+    await renamed;
+  });
+
+  it('refuses at once what the server does not offer', async () => {
+    const { channel, server } = await open({});
+    await expect(channel.posixRename('a', 'b')).rejects.toMatchObject({ kind: 'unsupported' });
+    expect(await channel.space('/')).toBeUndefined();
+    expect(server.requests()).toEqual([]);
+  });
+
+  it('is no channel where something else comes than SFTP, such as what a login script prints', async () => {
+    const server = new FakeServer();
+    const opening = openSftpChannel(server);
+    server.say(Buffer.from('Welcome to example.com!\n'));
+    await expect(opening).rejects.toMatchObject({
+      message: 'the server does not speak SFTP: it sent "Welcome to example.com!\\n"',
+    });
+  });
+
+  it('is no channel where an older version is spoken', async () => {
+    const server = new FakeServer();
+    const opening = openSftpChannel(server);
+    server.say(packet(REPLY.version, uint32(2)));
+    await expect(opening).rejects.toMatchObject({ kind: 'unsupported' });
+  });
+
+  it('takes replies in any order, and cut anywhere', async () => {
+    const { channel, server } = await open({});
+    const looks = ['/a', '/b', '/c'].map((path) => channel.stat(path));
+    const requests = [await server.next(17), await server.next(17), await server.next(17)];
+    const replies = requests.toReversed().map(({ id }, i) => attributes(id, 100 + i));
+    for (const byte of Buffer.concat(replies)) server.say(Buffer.of(byte));
+    expect((await Promise.all(looks)).map(({ size }) => size)).toEqual([102, 101, 100]);
+  });
+
+  it('ends with the first reply that makes no sense, and fails all that is open and all that comes', async () => {
+    const nonsense: ((id: number) => Buffer)[] = [
+      (id) => status(id + 7, 0), // answers what was not asked
+      (id) => packet(REPLY.handle, uint32(id), text('h')), // of a kind that does not fit
+      (id) => packet(REPLY.attributes, uint32(id), uint32(1)), // announces a size and ends
+      (id) => packet(REPLY.status, uint32(id)),
+      (id) => status(id, 0), // done, but where are the attributes?
+      () => uint32(0),
+      () => uint32(0xffff_ffff),
+    ];
+    for (const make of nonsense) {
+      const { channel, server } = await open({});
+      const looks = [channel.stat('/a'), channel.stat('/b')];
+      server.say(make((await server.next(17)).id));
+      server.say(status((await server.next(17)).id + 1, 0));
+      for (const look of looks) await expect(look).rejects.toMatchObject({ kind: 'unreachable' });
+      await expect(channel.stat('/c')).rejects.toMatchObject({ kind: 'unreachable' });
+    }
+  });
+
+  it('sends a small file back to back, and is done when the last of it is answered', async () => {
+    const { channel, server } = await open({});
+    let isDone = false;
+    const put = channel.put('/f', () => Buffer.from('content'), { mode: 0o644, mtime: 7 }, NO_POUR);
+    void put.then(() => (isDone = true));
+    server.say(packet(REPLY.handle, uint32((await server.next(3)).id), text('h')));
+    const [write, meta, close] = [await server.next(6), await server.next(10), await server.next(4)];
+    expect(write.body.subarray(-7).toString()).toBe('content');
+    server.say(status(write.id, 0), status(meta.id, 0));
+    await settled();
+    expect(isDone).toBe(false);
+    server.say(status(close.id, 0));
+    await put;
+  });
+
+  it('fails a file of which one request fails, after all of them are answered', async () => {
+    const { channel, server } = await open({});
+    const put = channel.put('/f', () => Buffer.from('x'), { mode: 0o644, mtime: 7 }, NO_POUR);
+    server.say(packet(REPLY.handle, uint32((await server.next(3)).id), text('h')));
+    const [write, meta, close] = [await server.next(6), await server.next(10), await server.next(4)];
+    server.say(status(write.id, 4, 'Failure'), status(meta.id, 0), status(close.id, 0));
+    await expect(put).rejects.toMatchObject({ kind: 'failed', message: 'cannot write a file: Failure' });
+  });
+
+  it('closes the file when its content cannot be had, and says why', async () => {
+    const { channel, server } = await open({});
+    const trouble = new Error('vanished');
+    const body = (): Uint8Array => {
+      throw trouble;
+    };
+    const put = channel.put('/f', body, { mode: 0o644, mtime: 7 }, NO_POUR);
+    server.say(packet(REPLY.handle, uint32((await server.next(3)).id), text('h')));
+    server.say(status((await server.next(4)).id, 0));
+    await expect(put).rejects.toBe(trouble);
+  });
+
+  it('gives up on a server that opens nothing, and does not ask it for ever (F22)', async () => {
+    const { channel, server } = await open({});
+    const opens = Array.from({ length: 50 }, (_, i) => channel.open(`/${i}`, 1));
+    const results = Promise.allSettled(opens);
+    let asked = 0;
+    for (; asked < 5000; asked++) {
+      const request = await Promise.race([server.next(3), results.then(() => undefined)]);
+      if (request === undefined) break;
+      server.say(status(request.id, 4, 'Failure'));
+    }
+    expect((await results).every((result) => result.status === 'rejected')).toBe(true);
+    expect(asked).toBeLessThan(150);
+  });
+
+  it('has more requests open than its table holds at first', async () => {
+    const { channel, server } = await open({});
+    const looks = Array.from({ length: 5000 }, (_, i) => channel.stat(`/${i}`));
+    const requests: Request[] = [];
+    while (requests.length < looks.length) requests.push(await server.next(17));
+    for (const { id } of requests.toReversed()) server.say(attributes(id, id));
+    expect((await Promise.all(looks)).map(({ size }) => size)).toEqual(requests.map(({ id }) => id));
+  });
+
+  it('asks on a further channel before the server has said anything there', async () => {
+    const { channel } = await open({ 'posix-rename@openssh.com': '1' });
+    const server = new FakeServer();
+    const renamed = openAnother(server, channel).posixRename('a', 'b');
+    const request = await server.next(200);
+    server.say(version({ 'posix-rename@openssh.com': '1' }), status(request.id, 0));
+    await renamed;
+  });
+
+  it('says with which exit code the other side ended', async () => {
+    const server = new FakeServer();
+    const opening = openSftpChannel(server);
+    server.emit('exit', 1);
+    server.push(null);
+    await expect(opening).rejects.toMatchObject({ message: expect.stringContaining('exit code 1') as string });
+  });
+});
+
+describe('the reader of replies', () => {
+  it('never hangs, crashes or throws anything but a TargetError, whatever bytes come', () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 64 }), { maxLength: 8 }), (chunks) => {
+        const reader = new ReplyReader();
+        try {
+          for (const chunk of chunks) {
+            reader.push(Buffer.from(chunk), (reply) => {
+              if (reply.type % 2 === 0) reply.names();
+              else reply.attributes();
+            });
+          }
+        } catch (error) {
+          expect(error).toMatchObject({ name: 'TargetError' });
+        }
+      }),
+      { numRuns: 10_000 },
+    );
+  });
+});
+
+interface Request {
+  readonly type: number;
+  readonly id: number;
+  readonly body: Buffer;
+}
+
+/** The server's end: `say` sends bytes to the client, `next` waits for what the client asks. */
+class FakeServer extends Duplex {
+  readonly sent: Buffer[] = [];
+  readonly #asked: Request[] = [];
+  #pending = Buffer.alloc(0);
+  #wake: (() => void) | undefined;
+
+  say(...packets: readonly Buffer[]): void {
+    for (const each of packets) this.push(each);
+  }
+
+  requests(): readonly Request[] {
+    return this.#asked;
+  }
+
+  /** The oldest request of a type. One at a time may wait. */
+  async next(type: number): Promise<Request> {
+    for (;;) {
+      const at = this.#asked.findIndex((request) => request.type === type);
+      const [request] = at < 0 ? [] : this.#asked.splice(at, 1);
+      if (request !== undefined) return request;
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#pending = Buffer.concat([this.#pending, chunk]);
+    while (this.#pending.length >= 4 && this.#pending.length >= 4 + this.#pending.readUInt32BE(0)) {
+      const body = this.#pending.subarray(4, 4 + this.#pending.readUInt32BE(0));
+      this.#pending = this.#pending.subarray(4 + body.length);
+      this.sent.push(body);
+      if (body[0] !== 1) this.#asked.push({ type: body[0] ?? 0, id: body.readUInt32BE(1), body: body.subarray(5) });
+    }
+    this.#wake?.();
+    done();
+  }
+
+  override _read(): void {}
+}
+
+async function open(
+  extensions: Readonly<Record<string, string>>,
+): Promise<{ channel: SftpChannel; server: FakeServer }> {
+  const server = new FakeServer();
+  const opening = openSftpChannel(server);
+  server.say(version(extensions));
+  return { channel: await opening, server };
+}
+
+/** Everything that was begun has had its turn. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function version(extensions: Readonly<Record<string, string>>): Buffer {
+  return packet(REPLY.version, uint32(3), ...Object.entries(extensions).flat().map(text));
+}
+
+function status(id: number, code: number, message = ''): Buffer {
+  return packet(REPLY.status, uint32(id), uint32(code), text(message), text(''));
+}
+
+function attributes(id: number, size: number): Buffer {
+  return packet(REPLY.attributes, uint32(id), uint32(1), uint32(0), uint32(size));
+}
+
+function packet(type: number, ...fields: readonly Buffer[]): Buffer {
+  const body = Buffer.concat([Buffer.of(type), ...fields]);
+  return Buffer.concat([uint32(body.length), body]);
+}
+
+function text(value: string): Buffer {
+  return Buffer.concat([uint32(Buffer.byteLength(value)), Buffer.from(value)]);
+}
+
+function uint32(value: number): Buffer {
+  const buffer = Buffer.alloc(4);
+  buffer.writeUInt32BE(value >>> 0);
+  return buffer;
+}

@@ -1,0 +1,52 @@
+import { expect, it } from 'vitest';
+import type { SftpChannel } from '../src/targets/sftp-channel.js';
+import { LANE_BYTES, SftpLanes } from '../src/targets/sftp-lanes.js';
+
+it('spreads content over the channels, to the one with the least on its way', async () => {
+  const { lanes, channels } = make(3);
+  const taken = [await lanes.take(500), await lanes.take(100), await lanes.take(100), await lanes.take(100)];
+  expect(taken.map((lane) => lane.channel)).toEqual([channels[0], channels[1], channels[2], channels[1]]);
+});
+
+it('lets wait what fits nowhere, in the order of the calls, until some is answered', async () => {
+  const { lanes } = make(2);
+  const [one, two] = [await lanes.take(LANE_BYTES), await lanes.take(LANE_BYTES)];
+  const order: string[] = [];
+  const late = lanes.take(LANE_BYTES).then(() => order.push('late'));
+  const later = lanes.take(1).then(() => order.push('later'));
+  lanes.give(one, LANE_BYTES);
+  await late;
+  expect(order).toEqual(['late']);
+  lanes.give(two, LANE_BYTES);
+  await later;
+  expect(order).toEqual(['late', 'later']);
+});
+
+it('takes content of any size on an empty channel', async () => {
+  const { lanes } = make(1);
+  const lane = await lanes.take(100 * LANE_BYTES);
+  lanes.give(lane, 100 * LANE_BYTES);
+  expect((await lanes.take(1)).taken).toBe(1);
+});
+
+it('serves those who wait as soon as there is a further channel', async () => {
+  const { lanes } = make(1);
+  await lanes.take(LANE_BYTES);
+  const waiting = lanes.take(10);
+  const further = channel();
+  lanes.add(further);
+  expect((await waiting).channel).toBe(further);
+});
+
+function make(count: number): { lanes: SftpLanes; channels: SftpChannel[] } {
+  const first = channel();
+  const others = Array.from({ length: count - 1 }, channel);
+  const lanes = new SftpLanes(first);
+  for (const each of others) lanes.add(each);
+  return { lanes, channels: [first, ...others] };
+}
+
+/** The lanes only tell channels apart. */
+function channel(): SftpChannel {
+  return { unansweredRequests: 0 } as SftpChannel;
+}
