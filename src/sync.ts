@@ -133,7 +133,7 @@ async function stageAhead(
     if (known.kind !== 'index') await allOf([looking, stage.prepare()]);
     const seen = await looking;
     const { entries } = select({ entries: batch, problems: [] }, job);
-    await stage.ahead(entries.filter((entry) => isMissing(seen, entry)));
+    if (!(await stage.ahead(entries.filter((entry) => isMissing(seen, entry))))) return;
   }
 }
 

@@ -8,6 +8,7 @@ import type { Digest } from '../core/snapshot.js';
 const SMALL_BYTES = 64 * 1024; // of a larger file the reading is the smaller part of the work
 const SLAB_BYTES = 320 * 1024;
 const MOST_BYTES = 16 * 1024 * 1024; // at once
+const MOST_IN_ALL = 32 * 1024 * 1024; // what was let go lies in memory a while longer: a big tree is read again
 
 /** Contents one after another in `bytes`, and where each of them ends. */
 export interface Slab {
@@ -24,6 +25,7 @@ export class ContentPacker {
   #digests: Digest[] = [];
   #ends: number[] = [];
   #left = MOST_BYTES;
+  #leftInAll = MOST_IN_ALL;
   /** A copy in STATIC_ROOT has the content of its source: once is enough. */
   readonly #kept = new Set<Digest>();
 
@@ -38,12 +40,13 @@ export class ContentPacker {
 
   /** Copies `bytes` if they are small and there is room. */
   keep(digest: Digest, bytes: Uint8Array): void {
-    if (bytes.length > SMALL_BYTES || bytes.length > this.#left || this.#kept.has(digest)) return;
+    if (bytes.length > Math.min(SMALL_BYTES, this.#left, this.#leftInAll) || this.#kept.has(digest)) return;
     this.#kept.add(digest);
     if (this.#used + bytes.length > this.#bytes.length) this.#begin();
     this.#bytes.set(bytes, this.#used);
     this.#used += bytes.length;
     this.#left -= bytes.length;
+    this.#leftInAll -= bytes.length;
     this.#digests.push(digest);
     this.#ends.push(this.#used);
   }

@@ -25,6 +25,8 @@ export interface IdentifyOptions {
   readonly reread?: 'all' | undefined;
   /** Is shown each small content that was read, and must copy what it wants to keep. */
   readonly keep?: ((digest: Digest, bytes: Uint8Array) => void) | undefined;
+  /** Is told how many files there are, before the first of them is read. */
+  readonly onFound?: ((files: number) => void) | undefined;
   /** Is told of each file as soon as it is identified. */
   readonly onEntry?: ((entry: Entry) => void) | undefined;
   /** Called every few milliseconds, and at the end. */
@@ -50,7 +52,8 @@ export async function identify(
   unknown: ReadonlySet<string>,
   options: IdentifyOptions,
 ): Promise<Identification> {
-  const { step, cache, pacer, reread, onEntry, onProgress } = options;
+  const { step, cache, pacer, reread, onFound, onEntry, onProgress } = options;
+  onFound?.(found.length);
   const files: Identified[] = [];
   const problems: Problem[] = [];
   let bytes = 0;

@@ -15,6 +15,8 @@ export interface ScanOptions {
   readonly signal?: AbortSignal | undefined;
   /** Is shown each small content that is read. */
   readonly keep?: ((digest: Digest, bytes: Uint8Array) => void) | undefined;
+  /** Is told how many files there are, before the first of them is read. */
+  readonly onFound?: ((files: number) => void) | undefined;
   /** Is told of each file as soon as it is identified. */
   readonly onEntry?: ((entry: Entry) => void) | undefined;
   /** Called every few milliseconds, and at the end. */

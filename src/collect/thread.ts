@@ -58,6 +58,7 @@ export type ThreadMessage =
 
 const ENTRIES_IN_MESSAGE = 2000; // each message is unpacked in one go, in some milliseconds
 const WAITING_BYTES = 256 * 1024; // contents that others could send already
+const MANY_FILES = 30_000; // from here on a second heap at work beside this one is dearer than the time it saves
 
 parentPort?.once('message', (task: LocalTask) => void work(parentPort as MessagePort, task));
 
@@ -77,6 +78,7 @@ async function work(port: MessagePort, task: LocalTask): Promise<void> {
       state: new StateFolder(statePath),
       signal: abort.signal,
       keep: contents === 'keep' ? (digest, bytes) => packer.keep(digest, bytes) : undefined,
+      onFound: (files) => entries.expect(files),
       onEntry: (entry) => entries.add(entry),
       onProgress: (progress) => say({ kind: 'progress', progress }),
       onWarning: (text) => say({ kind: 'warning', text }),
@@ -100,25 +102,33 @@ async function carryOut(task: LocalWork, options: RunOptions): Promise<LocalSumm
   return { files, copied: copied.length, removed: removed.length, unknown: snapshot.problems, problems };
 }
 
-/** Sends entries in batches, each after the contents that belong to it. */
+/** Sends entries in batches, each after the contents that belong to it. Those of a big tree wait for the end. */
 class EntrySender {
   readonly #packer: ContentPacker;
   readonly #say: (message: ThreadMessage) => void;
   #entries: Entry[] = [];
+  #isBig = false;
 
   constructor(packer: ContentPacker, say: (message: ThreadMessage) => void) {
     this.#packer = packer;
     this.#say = say;
   }
 
+  expect(files: number): void {
+    this.#isBig ||= files > MANY_FILES;
+  }
+
   add(entry: Entry): void {
     this.#entries.push(entry);
-    if (this.#entries.length >= ENTRIES_IN_MESSAGE || this.#packer.waitingBytes >= WAITING_BYTES) this.flush();
+    const isFull = this.#entries.length >= ENTRIES_IN_MESSAGE || this.#packer.waitingBytes >= WAITING_BYTES;
+    if (isFull && !this.#isBig) this.flush();
   }
 
   flush(): void {
     this.#packer.finish();
-    if (this.#entries.length > 0) this.#say({ kind: 'entries', entries: this.#entries });
+    for (let at = 0; at < this.#entries.length; at += ENTRIES_IN_MESSAGE) {
+      this.#say({ kind: 'entries', entries: this.#entries.slice(at, at + ENTRIES_IN_MESSAGE) });
+    }
     this.#entries = [];
   }
 }

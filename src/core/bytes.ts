@@ -12,8 +12,13 @@ export const CHECKSUM_BYTES = 32; // SHA-256
 const FIRST_CAPACITY = 1024;
 
 export class ByteWriter {
-  #buffer = Buffer.allocUnsafe(FIRST_CAPACITY);
+  #buffer: Buffer;
   #length = 0;
+
+  /** `capacity` in bytes, if it is known about: growing moves everything, and two copies of a lot are a lot. */
+  constructor(capacity = FIRST_CAPACITY) {
+    this.#buffer = Buffer.allocUnsafe(capacity);
+  }
 
   number(value: number): this {
     this.#reserve(8);
@@ -51,6 +56,11 @@ export class ByteWriter {
 
   finish(): Buffer {
     return this.#buffer.subarray(0, this.#length);
+  }
+
+  /** As `finish`, with the checksum of all of it at the end: what `unseal` reads. */
+  finishSealed(): Buffer {
+    return this.bytes(checksum(this.finish())).finish();
   }
 
   #reserve(more: number): void {
@@ -127,7 +137,7 @@ export function seal(content: Uint8Array): Buffer {
   return Buffer.concat([content, checksum(content)]);
 }
 
-/** The content of what `seal` made. Throws an IndexError 'damaged' if the checksum does not agree. */
+/** The content of what `seal` or `finishSealed` made. Throws an IndexError 'damaged' if the checksum does not agree. */
 export function unseal(sealed: Uint8Array): Buffer {
   if (sealed.length < CHECKSUM_BYTES) throw damaged('it is too short to hold a checksum');
   const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);

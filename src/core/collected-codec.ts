@@ -3,7 +3,7 @@
  * numbers of files, the files put into STATIC_ROOT with their digests, the folders made there, SHA-256 over all of it.
  */
 import { IndexError } from '../errors.js';
-import { ByteReader, ByteWriter, damaged, seal, unseal } from './bytes.js';
+import { ByteReader, ByteWriter, damaged, unseal } from './bytes.js';
 import { readPath, writePath } from './path-codec.js';
 import type { Digest } from './snapshot.js';
 
@@ -37,7 +37,7 @@ export function encodeMemory({ sources, files, folders }: Memory): Buffer {
     writePath(writer, before, folder);
     before = folder;
   }
-  return seal(writer.finish());
+  return writer.finishSealed();
 }
 
 /** The memory, or undefined for bytes that are damaged or of another version. */

@@ -7,7 +7,7 @@
  * for callers who need none.
  */
 import { IndexError } from '../errors.js';
-import { ByteReader, ByteWriter, damaged, seal, unseal } from './bytes.js';
+import { ByteReader, ByteWriter, CHECKSUM_BYTES, damaged, unseal } from './bytes.js';
 import { readPath, writePath } from './path-codec.js';
 import { comparePaths } from './relpath.js';
 import type { Digest } from './snapshot.js';
@@ -15,6 +15,7 @@ import type { Digest } from './snapshot.js';
 const MAGIC = Buffer.from('PSDC');
 const FORMAT = 1;
 const DIGEST_DIGITS = 64;
+const TYPICAL_ENTRY_BYTES = 100; // a short rest of a path, 40 bytes of stamp, 32 of digest
 const LEAST_ENTRY_BYTES = 2 + 1 + 1 + 1 + DIGEST_DIGITS / 2;
 
 /** What is remembered of a file's content. */
@@ -30,10 +31,11 @@ export type CacheRecord = readonly [string, CachedDigest];
 
 /** Makes the bytes from `count` entries. Sorted by path they become smallest. */
 export class CacheEncoder {
-  readonly #writer = new ByteWriter();
+  readonly #writer: ByteWriter;
   #before = '';
 
   constructor(count: number) {
+    this.#writer = new ByteWriter(count * TYPICAL_ENTRY_BYTES + CHECKSUM_BYTES);
     this.#writer.bytes(MAGIC).number(FORMAT).number(count);
   }
 
@@ -45,7 +47,7 @@ export class CacheEncoder {
   }
 
   finish(): Buffer {
-    return seal(this.#writer.finish());
+    return this.#writer.finishSealed();
   }
 }
 

@@ -14,7 +14,7 @@
  */
 import { createHash } from 'node:crypto';
 import { IndexError } from '../errors.js';
-import { ByteReader, ByteWriter, CHECKSUM_BYTES, checksum, damaged, seal, unseal } from './bytes.js';
+import { ByteReader, ByteWriter, CHECKSUM_BYTES, checksum, damaged, unseal } from './bytes.js';
 import { readPath, writePath } from './path-codec.js';
 import { CONTROL, isWithin, parseRelPath, type RelPath } from './relpath.js';
 import type { Entry } from './snapshot.js';
@@ -91,7 +91,7 @@ export function encodeSnapshot(entries: readonly Entry[]): Buffer {
     writeEntry(writer, entry);
     before = entry.path;
   }
-  return seal(writer.finish());
+  return writer.finishSealed();
 }
 
 /** The entries, sorted by path. */

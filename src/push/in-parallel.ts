@@ -5,6 +5,10 @@
  * the promise of its visit. With tens of thousands of small files that is what the time goes into.
  */
 
+import { setImmediate } from 'node:timers/promises';
+
+const MOST_IN_A_TURN = 256;
+
 /** Calls `visit` for each item, `atOnce` of them at a time. The first failure is thrown when the others have ended. */
 export async function inParallel<T>(
   items: Iterable<T>,
@@ -13,12 +17,23 @@ export async function inParallel<T>(
 ): Promise<void> {
   const iterator = items[Symbol.iterator]();
   const failures: unknown[] = [];
-  await Promise.all(Array.from({ length: atOnce }, work));
+  let isOver = false;
+  const workers: Promise<void>[] = [];
+  while (workers.length < atOnce && !isOver && failures.length === 0) {
+    workers.push(work());
+    // What is begun leaves only when the event loop turns.
+    if (workers.length % MOST_IN_A_TURN === 0) await setImmediate();
+  }
+  await Promise.all(workers);
   if (failures.length > 0) throw failures[0];
 
   async function work(): Promise<void> {
     try {
-      for (let next = iterator.next(); next.done !== true && failures.length === 0; next = iterator.next()) {
+      for (let next = iterator.next(); failures.length === 0; next = iterator.next()) {
+        if (next.done === true) {
+          isOver = true;
+          return;
+        }
         await visit(next.value);
       }
     } catch (error) {

@@ -28,6 +28,7 @@ const MOST_IN_FLIGHT = 8192;
 // replies to a burst are worked off.
 const FILES_PER_MS = 160;
 const BYTES_IN_FLIGHT = 24 * 1024 * 1024; // enough for 100 MB/s at 200 ms
+const MOST_IN_A_TURN = 256; // what is begun leaves only when the event loop turns
 const LARGE_IN_FLIGHT = 4 * 1024 * 1024; // what one long file has on its way, whatever its size
 
 export type Upload = Extract<Step, { kind: 'upload' }>;
@@ -102,15 +103,16 @@ export class Stage {
   }
 
   /**
-   * Begins to stage what is likely to be in the plan. What an interrupted run left behind may be some of it, or in the way
-   * of it: then all waits for `finish`.
+   * Begins to stage what is likely to be in the plan. False where it takes none: what an interrupted run left behind may be
+   * some of it, or in the way of it, and all waits for `finish`.
    */
-  async ahead(entries: readonly Entry[]): Promise<void> {
-    if (entries.length === 0) return;
+  async ahead(entries: readonly Entry[]): Promise<boolean> {
+    if (entries.length === 0) return true;
     const { byDigest } = await this.#prepare();
-    if (byDigest.size > 0 || this.#failure !== undefined) return;
+    if (byDigest.size > 0 || this.#failure !== undefined) return false;
     for (const entry of entries) this.#add(entry);
     this.#pump();
+    return true;
   }
 
   /** Stages what is left of `uploads`. Rejects only when the target as a whole is out of reach, or on an abort. */
@@ -163,7 +165,10 @@ export class Stage {
   #pump(): void {
     const { concurrency } = this.#options;
     const most = concurrency === 'auto' ? filesInFlight(this.#target.capabilities.roundTripMs) : concurrency;
-    while (this.#underWay < most && this.#next < this.#waiting.length) this.#begin(this.#waiting[this.#next++] as Item);
+    const end = Math.min(this.#waiting.length, this.#next + most - this.#underWay, this.#next + MOST_IN_A_TURN);
+    const wasCut = end === this.#next + MOST_IN_A_TURN;
+    while (this.#next < end) this.#begin(this.#waiting[this.#next++] as Item);
+    if (wasCut) setImmediate(() => this.#pump());
     if (this.#next === this.#waiting.length) {
       this.#waiting = [];
       this.#next = 0;
