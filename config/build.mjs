@@ -30,7 +30,9 @@ const { metafile } = await build({
   target: 'node20.19',
   external: ['ssh2', 'pino'],
   // What was written for CommonJS asks for Node's own modules by a function that modules do not have.
-  banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as requireFor } from 'node:module';\nconst require = requireFor(import.meta.url);",
+  },
   metafile: true,
   logLevel: 'warning',
 });

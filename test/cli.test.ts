@@ -1,7 +1,7 @@
 /** The face of the program: its words, its streams, its documents and its exit statuses. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -79,6 +79,33 @@ describe('wrong usage', () => {
     for (const command of ['sync', 'collect', 'diff', 'verify', 'status', 'config']) {
       expectFailure(await program.run(command), 2, '"pushstatic init" writes one, and -c names another file');
     }
+  });
+});
+
+describe('the built program', () => {
+  it('is of parts that all can be loaded', async () => {
+    const folder = new URL('../dist/cli/', import.meta.url);
+    const parts = readdirSync(folder).filter(
+      (name) => name.endsWith('.js') && !['main.js', 'thread.js'].includes(name),
+    );
+    expect(parts.length).toBeGreaterThan(10);
+    const load = `for (const part of ${JSON.stringify(parts)}) await import(new URL(part, '${folder.href}'))`;
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', load], { stdio: 'inherit' });
+    expect(await once(child, 'close')).toEqual([0, null]);
+  });
+
+  it('shows the whole job in a demo, and says where its files lie', async () => {
+    const folder = await temporaryFolder();
+    const { status, json } = await programIn(folder, { HOME: folder, TMPDIR: folder }).run('demo', '--json');
+    expect(status).toBe(0);
+    const demo = json() as {
+      readonly folder: string;
+      readonly steps: readonly { readonly targets: readonly object[] }[];
+    };
+    expect(demo.folder.startsWith(folder)).toBe(true);
+    expect(demo.steps.length).toBeGreaterThan(3);
+    expect(demo.steps.at(0)?.targets).toMatchObject([{ ok: true, generation: 1, removed: 0 }]);
+    expect(demo.steps.at(-1)?.targets).toMatchObject([{ ok: true, uploaded: 0, removed: 0 }]);
   });
 });
 

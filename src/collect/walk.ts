@@ -16,6 +16,8 @@ import { Pacer, sortPaced } from '../fs/pace.js';
 import { modeOf, mtimeOf, stampOf } from './stamp.js';
 import { isSystemError, reasonOfSystem } from './trouble.js';
 
+const ENTRIES_AT_ONCE = 512; // read from a folder in one go, in well under a millisecond
+
 /** A file, as stat tells of it; its content was not looked at. */
 export interface Found extends Candidate {
   /** Bytes. */
@@ -137,7 +139,7 @@ class Walker implements Walked {
   /** Whether there are names that need a second look because they were perhaps not valid UTF-8. */
   async #readEntries(folder: Folder): Promise<boolean> {
     let hasDoubtful = false;
-    const entries = opendirSync(folder.place);
+    const entries = opendirSync(folder.place, { bufferSize: ENTRIES_AT_ONCE });
     try {
       for (let entry = entries.readSync(); entry !== null; entry = entries.readSync()) {
         if (entry.name.includes('\ufffd')) hasDoubtful = true;
