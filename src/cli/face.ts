@@ -21,6 +21,8 @@ export interface Face {
 interface Progress {
   phase: Phase | 'done';
   since: number;
+  /** Files may be sent before the phase that is named for it. */
+  sendingSince: number | undefined;
   files: number;
   bytes: number;
   doneFiles: number;
@@ -72,7 +74,7 @@ function progressLine(name: string, progress: Progress, now: number): string {
   const what = `${name}: ${WORDS[progress.phase]}`;
   if (progress.phase === 'publish') return `${what} ${count(progress.published)}/${files(progress.files)}`;
   if (progress.phase !== 'stage' || progress.files === 0) return what;
-  const seconds = Math.max(0.001, (now - progress.since) / 1000);
+  const seconds = Math.max(0.001, (now - (progress.sendingSince ?? progress.since)) / 1000);
   const rate = progress.doneBytes / seconds;
   const left = rate > 0 ? duration(((progress.bytes - progress.doneBytes) / rate) * 1000) : '?';
   const amount = `${count(progress.doneFiles)}/${files(progress.files)}, ${bytes(progress.doneBytes)} of ${bytes(progress.bytes)}`;
@@ -101,6 +103,7 @@ abstract class Tally {
         progress.bytes = event.bytes;
         return event.files > 0;
       case 'file':
+        progress.sendingSince ??= this.clock();
         progress.doneFiles++;
         progress.doneBytes += event.bytes;
         return false;
@@ -118,6 +121,7 @@ abstract class Tally {
     const fresh: Progress = {
       phase: 'connect',
       since: this.clock(),
+      sendingSince: undefined,
       files: 0,
       bytes: 0,
       doneFiles: 0,

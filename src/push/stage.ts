@@ -163,6 +163,7 @@ export class Stage {
   }
 
   #pump(): void {
+    if (this.#failure !== undefined) return;
     const { concurrency } = this.#options;
     const most = concurrency === 'auto' ? filesInFlight(this.#target.capabilities.roundTripMs) : concurrency;
     const end = Math.min(this.#waiting.length, this.#next + most - this.#underWay, this.#next + MOST_IN_A_TURN);
