@@ -129,6 +129,16 @@ describe('a channel', () => {
     expect((await Promise.all(looks)).map(({ size }) => size)).toEqual(requests.map(({ id }) => id));
   });
 
+  it('fails thousands of files that wait for a handle when it ends', async () => {
+    const { channel, server } = await open({});
+    const puts = Array.from({ length: 8000 }, (_, i) =>
+      channel.put(`/${i}`, () => Buffer.from('x'), { mode: 0o644, mtime: 7 }, NO_POUR),
+    );
+    server.destroy();
+    const results = await Promise.allSettled(puts);
+    expect(results.every((result) => result.status === 'rejected')).toBe(true);
+  });
+
   it('asks on a further channel before the server has said anything there', async () => {
     const { channel } = await open({ 'posix-rename@openssh.com': '1' });
     const server = new FakeServer();

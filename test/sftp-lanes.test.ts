@@ -38,6 +38,15 @@ it('serves those who wait as soon as there is a further channel', async () => {
   expect((await waiting).channel).toBe(further);
 });
 
+it('gives nothing to a channel that has ended', async () => {
+  const { lanes, channels } = make(2);
+  Object.assign(channels[1] ?? {}, { isOver: true });
+  Object.assign(channels[0] ?? {}, { unansweredRequests: 5 });
+  await lanes.take(10);
+  expect([(await lanes.take(10)).channel, lanes.idlest()]).toEqual([channels[0], channels[0]]);
+  expect(lanes.idlest()).toBe(channels[0]);
+});
+
 function make(count: number): { lanes: SftpLanes; channels: SftpChannel[] } {
   const first = channel();
   const others = Array.from({ length: count - 1 }, channel);
@@ -48,5 +57,5 @@ function make(count: number): { lanes: SftpLanes; channels: SftpChannel[] } {
 
 /** The lanes only tell channels apart. */
 function channel(): SftpChannel {
-  return { unansweredRequests: 0 } as SftpChannel;
+  return { unansweredRequests: 0, isOver: false } as SftpChannel;
 }

@@ -267,6 +267,20 @@ describe('content that is brought over ahead', () => {
     expect(await controlFiles(target)).toEqual(before);
   });
 
+  it('is not sent any more once a guard has refused the plan', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    await bench.publish(target, OLD);
+    const site = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`${i}.bin`, `${i}`.padEnd(20_000, '.')]));
+    const limit = { kind: 'count', count: 1 } as const;
+    const watched = crashAt(target, Number.POSITIVE_INFINITY, 'before');
+    // At this rate all of it would take a minute and a half.
+    const refused = bench.publish(watched, site, { limit, pace: 'ahead', bandwidth: 40_000 });
+    await expect(refused).rejects.toMatchObject({ name: 'SafetyError' });
+    expect(watched.changes()).toBeLessThan(100);
+    expect((await controlFiles(target)).filter((name) => name.startsWith('stage/'))).toEqual([]);
+  });
+
   it('is none in a dry run', async () => {
     const bench = await makeBench();
     const watched = crashAt(new MemoryTarget(), Number.POSITIVE_INFINITY, 'before');

@@ -7,6 +7,7 @@
  *
  * Content may be staged before it is certain that it will be published: nobody sees it, and `tidy` takes it away.
  */
+import { setMaxListeners } from 'node:events';
 import type { Step } from '../core/plan.js';
 import { CONTROL, join, nameOf, type RelPath } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
@@ -71,6 +72,9 @@ export class Stage {
   readonly #store: IndexStore;
   readonly #options: StageOptions;
   readonly #folder: RelPath;
+  readonly #stopped = new AbortController();
+  /** Of the caller, and our own: what waits for its turn is let go when nothing more is to be sent. */
+  readonly #signal: AbortSignal;
   readonly #space = new ByteBudget(BYTES_IN_FLIGHT);
   readonly #items = new Map<RelPath, Item>();
   readonly #superseded: Item[] = [];
@@ -94,6 +98,9 @@ export class Stage {
     this.#store = store;
     this.#options = options;
     this.#folder = join(STAGE, options.run as RelPath);
+    const signals = options.signal === undefined ? [] : [options.signal];
+    this.#signal = AbortSignal.any([...signals, this.#stopped.signal]);
+    setMaxListeners(0, this.#signal); // hundreds of files may wait for their turn
   }
 
   /** Makes the folders to stage in, once. */
@@ -193,6 +200,7 @@ export class Stage {
     const cost = size <= SMALL_BYTES ? size : LARGE_IN_FLIGHT;
     await this.#space.take(cost);
     try {
+      if (this.#failure !== undefined) return;
       if (this.#full === undefined) await this.#send(item, this.#leftovers as Leftovers);
       else this.#fail(item, this.#full);
     } catch (error) {
@@ -209,7 +217,8 @@ export class Stage {
     const place = this.#place(item);
     const isThere = leftovers.byDigest.size > 0 && (await takeOver(this.#target, leftovers, entry, place));
     if (!isThere) {
-      await throttle.take(entry.size, signal);
+      await throttle.take(entry.size, this.#signal);
+      if (this.#failure !== undefined) return;
       const content = contentOf?.(entry.digest);
       const body = content === undefined ? bodyOf(fileOf(entry.path), entry) : () => content;
       await this.#target.write(place, body, entry);
@@ -236,6 +245,7 @@ export class Stage {
   /** What is under way comes to its end; nothing more is begun. */
   #stop(error: unknown): void {
     this.#failure ??= { error };
+    this.#stopped.abort();
     this.#waiting.length = this.#next;
   }
 

@@ -129,6 +129,11 @@ export class SftpChannel {
     stream.write(init());
   }
 
+  /** Whether it has ended: whatever is asked of it fails. */
+  get isOver(): boolean {
+    return this.#broken !== undefined;
+  }
+
   get unansweredRequests(): number {
     return this.#waiters.size;
   }
@@ -337,6 +342,7 @@ export class SftpChannel {
   }
 
   #wake(): void {
+    if (this.#broken !== undefined) return; // whoever waits is told by #end
     if (this.#handles < this.#handleLimit) this.#waiting.shift()?.();
   }
 

@@ -38,7 +38,7 @@ export class SftpLanes {
   idlest(): SftpChannel {
     let idlest = this.first;
     for (const { channel } of this.#lanes) {
-      if (channel.unansweredRequests < idlest.unansweredRequests) idlest = channel;
+      if (!channel.isOver && channel.unansweredRequests < idlest.unansweredRequests) idlest = channel;
     }
     return idlest;
   }
@@ -68,7 +68,10 @@ export class SftpLanes {
 
   #laneFor(bytes: number): Lane | undefined {
     let emptiest: Lane | undefined;
-    for (const lane of this.#lanes) if (emptiest === undefined || lane.taken < emptiest.taken) emptiest = lane;
+    for (const lane of this.#lanes) {
+      const isBetter = emptiest === undefined || lane.taken < emptiest.taken;
+      if (isBetter && (lane.channel === this.first || !lane.channel.isOver)) emptiest = lane;
+    }
     const fits = emptiest !== undefined && (emptiest.taken === 0 || emptiest.taken + bytes <= LANE_BYTES);
     return fits ? emptiest : undefined;
   }

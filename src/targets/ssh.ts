@@ -268,7 +268,8 @@ class Connection implements SshConnection {
   async openChannel(): Promise<SftpChannel> {
     if (this.#end !== undefined) throw this.#lost();
     try {
-      return openAnother(await openStream(this.#client), this.channel);
+      // A server may open more channels than it can serve: one counts when it has spoken.
+      return await openAnother(await openStream(this.#client), this.channel).ready;
     } catch (cause) {
       if (this.#end !== undefined) throw this.#lost(cause);
       const reason = `cannot open another SFTP channel on ${this.host}: ${reasonOf(cause)}`;
