@@ -2,7 +2,7 @@
 import { Duplex } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { openAnother, openSftpChannel, type SftpChannel } from '../src/targets/sftp-channel.js';
+import { openSftpChannel, type SftpChannel } from '../src/targets/sftp-channel.js';
 import { REPLY, ReplyReader } from '../src/targets/sftp-wire.js';
 
 const NO_POUR = async (): Promise<void> => {};
@@ -139,13 +139,31 @@ describe('a channel', () => {
     expect(results.every((result) => result.status === 'rejected')).toBe(true);
   });
 
-  it('asks on a further channel before the server has said anything there', async () => {
-    const { channel } = await open({ 'posix-rename@openssh.com': '1' });
+  it('is a further channel only when the server has spoken there', async () => {
+    const { channel } = await open({});
     const server = new FakeServer();
-    const renamed = openAnother(server, channel).posixRename('a', 'b');
-    const request = await server.next(200);
-    server.say(version({ 'posix-rename@openssh.com': '1' }), status(request.id, 0));
-    await renamed;
+    const opening = openSftpChannel(server, channel);
+    server.push(null);
+    await expect(opening).rejects.toMatchObject({ kind: 'unreachable' });
+  });
+
+  it('leaves content of several writes to whoever sends its meta after them', async () => {
+    const { channel, server } = await open({});
+    const content = Buffer.alloc(32 * 1024 + 1, 'x');
+    let poured = 0;
+    const put = channel.put(
+      '/f',
+      () => content,
+      { mode: 0o644, mtime: 7 },
+      async (_channel, _handle, pieces) => {
+        content.fill('?'); // it was good for a moment only
+        for await (const piece of pieces) poured += Buffer.from(piece).toString().split('x').length - 1;
+      },
+    );
+    server.say(packet(REPLY.handle, uint32((await server.next(3)).id), text('h')));
+    await put;
+    expect(poured).toBe(32 * 1024 + 1);
+    expect(server.requests()).toEqual([]);
   });
 
   it('says with which exit code the other side ended', async () => {

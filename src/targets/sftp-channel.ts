@@ -7,6 +7,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { TargetError, type TargetErrorKind } from '../errors.js';
+import { PendingTable } from './sftp-pending.js';
 import {
   type Attributes,
   init,
@@ -27,7 +28,6 @@ const DEFAULT_HANDLES = 100; // a server that does not tell its limit; the small
 const PRIVATE = 0o600; // a new file is nobody else's business until its mode is set
 const LISTINGS_AHEAD = 8; // replies of a long folder on their way at once; OpenSSH puts 100 names in each
 const SPARE_HANDLES = 8; // for listings, and for what the server itself keeps open
-const FIRST_RING = 1024; // a power of two
 const FULL_BYTES = 32 * 1024; // one SSH packet, which gains nothing by waiting
 const FAREWELL_MS = 100; // after its last byte the other side may still say with which code it ended
 const MANY_REQUESTS = 16;
@@ -79,16 +79,12 @@ interface Settle<T> {
 /** Is given the reply, which is good during the call only, or why there is none. What it throws is a broken reply. */
 type Waiter = (failure: TargetError | undefined, reply: Reply) => void;
 
-/** Begins to speak SFTP on a stream. Rejects with a TargetError if the other side does not. */
-export function openSftpChannel(stream: Duplex): Promise<SftpChannel> {
-  return new SftpChannel(stream).ready;
-}
-
-/** A further channel of a server that offers there what it offers on `first`: nothing is waited for. */
-export function openAnother(stream: Duplex, first: SftpChannel): SftpChannel {
-  const channel = new SftpChannel(stream, first);
-  channel.ready.catch(() => undefined); // whoever asks something of it hears of its end
-  return channel;
+/**
+ * Begins to speak SFTP on a stream. Rejects with a TargetError if the other side does not. `first` is another channel of
+ * the same server, whose limits are known.
+ */
+export function openSftpChannel(stream: Duplex, first?: SftpChannel): Promise<SftpChannel> {
+  return new SftpChannel(stream, first).ready;
 }
 
 export class SftpChannel {
@@ -97,8 +93,8 @@ export class SftpChannel {
   readonly #stream: Duplex;
   readonly #writer = new RequestWriter();
   readonly #reader = new ReplyReader();
-  readonly #waiters = new WaiterTable();
-  readonly #extensions: Set<string> = new Set();
+  readonly #waiters = new PendingTable<Waiter>();
+  readonly #extensions = new Set<string>();
   readonly #waiting: (() => void)[] = [];
   #maxWrite = DEFAULT_MAX_WRITE;
   #handleLimit = DEFAULT_HANDLES - SPARE_HANDLES;
@@ -107,11 +103,10 @@ export class SftpChannel {
   #onVersion: ((failure: TargetError | undefined, reply?: Reply) => void) | undefined;
   #broken: TargetError | undefined;
 
-  constructor(stream: Duplex, like?: SftpChannel) {
-    if (like !== undefined) {
-      this.#extensions = like.#extensions;
-      this.#maxWrite = like.#maxWrite;
-      this.#handleLimit = like.#handleLimit;
+  constructor(stream: Duplex, first?: SftpChannel) {
+    if (first !== undefined) {
+      this.#maxWrite = first.#maxWrite;
+      this.#handleLimit = first.#handleLimit;
     }
     this.#stream = stream;
     this.ready = new Promise((resolve, reject) => {
@@ -158,16 +153,18 @@ export class SftpChannel {
 
   /**
    * Makes a file: asks for its content in the very turn in which it is open, and sends all of that, its meta and its end
-   * back to back. Content that comes piece by piece is left to `pour`, which must close the handle. What `body` throws
-   * comes back as it is. One promise for all: with thousands of small files, promises are what the time goes into.
+   * back to back. Content that takes several writes is left to `pour`, which must close the handle: its meta tells that it
+   * is complete, and may only be sent when all of them are known to be good. What `body` throws comes back as it is. One promise for all: with thousands of small files, promises are what the time goes into.
    */
   put(path: string, body: () => Content, meta: FileStat, pour: Pour): Promise<void> {
     return new Promise((resolve, reject) => {
       const fill = (handle: Buffer): void => {
         try {
           const content = body();
-          if (content instanceof Uint8Array) this.#finish(handle, content, meta, { resolve, reject });
-          else pour(this, handle, content).then(resolve, reject);
+          if (!(content instanceof Uint8Array)) pour(this, handle, content).then(resolve, reject);
+          else if (content.length > this.#maxWrite)
+            pour(this, handle, inOnePiece(Buffer.from(content))).then(resolve, reject);
+          else this.#finish(handle, content, meta, { resolve, reject });
         } catch (error) {
           this.close(handle).then(() => reject(error), reject);
         }
@@ -177,10 +174,10 @@ export class SftpChannel {
     });
   }
 
-  /** Fills, dates and closes a file that was just opened. */
+  /** Fills, dates and closes a file that was just opened, if one write is enough. */
   #finish(handle: Buffer, bytes: Uint8Array, meta: FileStat, { resolve, reject }: Settle<void>): void {
     let failure: TargetError | undefined;
-    let open = Math.ceil(bytes.length / this.#maxWrite) + 2;
+    let open = bytes.length === 0 ? 2 : 3;
     const one: Waiter = (trouble, reply) => {
       failure ??= trouble ?? troubleIn(reply, 'write', 'a file');
       if (--open > 0) return;
@@ -188,10 +185,7 @@ export class SftpChannel {
       if (failure === undefined) resolve();
       else reject(failure);
     };
-    for (let at = 0; at < bytes.length; at += this.#maxWrite) {
-      const piece = bytes.length <= this.#maxWrite ? bytes : bytes.subarray(at, at + this.#maxWrite);
-      this.#send(one, (id) => this.#writer.write(id, handle, at, piece));
-    }
+    if (bytes.length > 0) this.#send(one, (id) => this.#writer.write(id, handle, 0, bytes));
     this.#send(one, (id) => this.#writer.handleStat(id, handle, meta));
     this.#send(one, (id) => this.#writer.handle(REQUEST.close, id, handle));
   }
@@ -453,63 +447,12 @@ export class SftpChannel {
   }
 }
 
-/**
- * Waiters by the number of their request. A ring, since numbers are given in order and most replies come in order: a Map
- * costs three times as much, and there are a few of them for every file.
- */
-class WaiterTable {
-  #ring: (Waiter | undefined)[] = emptyRing(FIRST_RING);
-  #next = 0;
-  #size = 0;
-
-  get size(): number {
-    return this.#size;
-  }
-
-  /** The number for the request. */
-  add(waiter: Waiter): number {
-    while (this.#ring[this.#next & (this.#ring.length - 1)] !== undefined) this.#grow();
-    const id = this.#next;
-    this.#ring[id & (this.#ring.length - 1)] = waiter;
-    this.#next = (this.#next + 1) >>> 0;
-    this.#size++;
-    return id;
-  }
-
-  get(id: number): Waiter | undefined {
-    const age = (this.#next - id) >>> 0;
-    return age === 0 || age > this.#ring.length ? undefined : this.#ring[id & (this.#ring.length - 1)];
-  }
-
-  remove(id: number): void {
-    this.#ring[id & (this.#ring.length - 1)] = undefined;
-    this.#size--;
-  }
-
-  takeAll(): Waiter[] {
-    const waiters = this.#ring.filter((waiter) => waiter !== undefined);
-    this.#ring.fill(undefined);
-    this.#size = 0;
-    return waiters;
-  }
-
-  /** Twice the room: what was given since the oldest one keeps its number. */
-  #grow(): void {
-    const old = this.#ring;
-    this.#ring = emptyRing(old.length * 2);
-    for (let age = 1; age <= old.length; age++) {
-      const id = (this.#next - age) >>> 0;
-      this.#ring[id & (this.#ring.length - 1)] = old[id & (old.length - 1)];
-    }
-  }
-}
-
-function emptyRing(length: number): (Waiter | undefined)[] {
-  return Array.from({ length }, () => undefined);
-}
-
 /** For a waiter that is told why there is none. */
 const NO_REPLY = new Reply();
+
+async function* inOnePiece(content: Uint8Array): AsyncGenerator<Uint8Array, void> {
+  yield content;
+}
 
 /** A copy: what the server sent is larger by far, and would be kept for as long as the file is open. */
 function handleOf(reply: Reply): Buffer {

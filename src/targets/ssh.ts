@@ -11,7 +11,7 @@ import type { Duplex } from 'node:stream';
 import type { Client, ClientChannel, ConnectConfig } from 'ssh2';
 import { ConfigError, PushstaticError, reasonOf, TargetError } from '../errors.js';
 import { hostKeyPolicy } from './host-key.js';
-import { openAnother, openSftpChannel, type SftpChannel } from './sftp-channel.js';
+import { openSftpChannel, type SftpChannel } from './sftp-channel.js';
 import { type HostSettings, resolveHost } from './ssh-config.js';
 import { Handshake } from './ssh-handshake.js';
 import { connected, openSocket } from './ssh-socket.js';
@@ -269,7 +269,7 @@ class Connection implements SshConnection {
     if (this.#end !== undefined) throw this.#lost();
     try {
       // A server may open more channels than it can serve: one counts when it has spoken.
-      return await openAnother(await openStream(this.#client), this.channel).ready;
+      return await openSftpChannel(await openStream(this.#client), this.channel);
     } catch (cause) {
       if (this.#end !== undefined) throw this.#lost(cause);
       const reason = `cannot open another SFTP channel on ${this.host}: ${reasonOf(cause)}`;
