@@ -132,12 +132,7 @@ export function checksum(...pieces: readonly Uint8Array[]): Buffer {
   return hash.digest();
 }
 
-/** `content` followed by its checksum. */
-export function seal(content: Uint8Array): Buffer {
-  return Buffer.concat([content, checksum(content)]);
-}
-
-/** The content of what `seal` or `finishSealed` made. Throws an IndexError 'damaged' if the checksum does not agree. */
+/** The content of what `finishSealed` made. Throws an IndexError 'damaged' if the checksum does not agree. */
 export function unseal(sealed: Uint8Array): Buffer {
   if (sealed.length < CHECKSUM_BYTES) throw damaged('it is too short to hold a checksum');
   const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
