@@ -30,7 +30,7 @@ export class LocalThread {
   readonly #worker = new Worker(new URL('./thread.js', import.meta.url));
 
   /** What was read, as it comes. */
-  readonly contents = new Contents((freed) => this.#tell({ kind: 'freed', bytes: freed }));
+  readonly contents = new Contents((bytes) => this.#tell({ kind: 'freed', bytes }, [bytes]));
 
   /** The entries of the snapshot, as they come. Their contents came before them. */
   readonly arrivals = new Arrivals();
@@ -52,8 +52,8 @@ export class LocalThread {
     });
   }
 
-  #tell(message: ThreadRequest): void {
-    this.#worker.postMessage(message);
+  #tell(message: ThreadRequest, transfer: readonly ArrayBuffer[] = []): void {
+    this.#worker.postMessage(message, transfer);
   }
 
   #receive({ onProgress, onWarning }: LocalHooks): Promise<LocalResult> {

@@ -34,8 +34,8 @@ export interface LocalTask {
 /** What it may be told while it works. */
 export type ThreadRequest =
   | { readonly kind: 'abort' }
-  /** Contents of so many bytes are of no more use. */
-  | { readonly kind: 'freed'; readonly bytes: number };
+  /** What was in this slab is of no more use. */
+  | { readonly kind: 'freed'; readonly bytes: ArrayBuffer };
 
 /** What is done, but for the entries, which went ahead. */
 export interface LocalSummary {
@@ -58,7 +58,7 @@ export type ThreadMessage =
 
 const ENTRIES_IN_MESSAGE = 2000; // each message is unpacked in one go, in some milliseconds
 const WAITING_BYTES = 256 * 1024; // contents that others could send already
-const MANY_FILES = 30_000; // from here on a second heap at work beside this one is dearer than the time it saves
+const MANY_FILES = 60_000; // from here on a second heap at work beside this one takes more memory than we promise
 
 parentPort?.once('message', (task: LocalTask) => void work(parentPort as MessagePort, task));
 
@@ -68,7 +68,7 @@ async function work(port: MessagePort, task: LocalTask): Promise<void> {
   const packer = new ContentPacker((slab) => port.postMessage({ kind: 'contents', slab }, [slab.bytes]));
   port.on('message', (request: ThreadRequest) => {
     if (request.kind === 'abort') abort.abort();
-    else packer.makeRoom(request.bytes);
+    else packer.refill(request.bytes);
   });
   try {
     const { statePath, contents, ...settings } = task.settings;

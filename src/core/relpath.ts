@@ -58,7 +58,7 @@ export function ancestorsOf(path: RelPath): RelPath[] {
 
 /** Whether `path` is `folder` itself or lies below it. */
 export function isWithin(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(`${folder}/`);
+  return path.startsWith(folder) && (path.length === folder.length || path[folder.length] === '/');
 }
 
 /** The order of paths everywhere: by UTF-16 code unit, which is what `<` does. Negative, zero or positive. */

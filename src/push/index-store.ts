@@ -209,7 +209,7 @@ export class IndexStore {
     const content = encodeSnapshot(index.entries);
     const snapshot = reference('snapshot', name, content);
     const writes = [
-      this.#write(join(CONTROL, snapshot.name), content),
+      this.#target.append(join(CONTROL, snapshot.name), 0, content), // a new file; its checksum tells whether it is whole
       this.#keep((cache) => cache.write(snapshot.name, content)),
     ];
     this.#journal = { bytes: 0, checksum: FIRST_CHECKSUM };
@@ -238,7 +238,9 @@ export class IndexStore {
     const head = this.#headFor(index, pending, before.snapshot, before.journal.name);
     const bytes = encodeHead(head);
     const temporary = join(CONTROL, `head-${this.#options.run}` as RelPath);
-    await allOf([this.#write(temporary, bytes), ...writes]);
+    const mtime = Math.floor(this.#options.now() / 1000);
+    const written = this.#target.write(temporary, () => bytes, { size: bytes.length, mtime, mode: PRIVATE_FILE });
+    await allOf([written, ...writes]);
     await this.#target.rename(temporary, HEAD);
     this.#head = head;
     this.#headBytes = bytes;
@@ -279,11 +281,6 @@ export class IndexStore {
 
   #isJournalLong(head: Head): boolean {
     return this.#journal.bytes > Math.max(LEAST_JOURNAL_BYTES, head.snapshot.bytes / 2);
-  }
-
-  async #write(path: RelPath, content: Buffer): Promise<void> {
-    const mtime = Math.floor(this.#options.now() / 1000);
-    await this.#target.write(path, () => content, { size: content.length, mtime, mode: PRIVATE_FILE });
   }
 
   /** The content, at most `limit` bytes of it; undefined if there is no such file. The limit is checked as it comes. */

@@ -13,7 +13,7 @@ import { CONTROL, join, nameOf, type RelPath } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
 import type { Problem } from '../errors.js';
 import { TargetError } from '../errors.js';
-import type { RemoteFile, Target } from '../targets/target.js';
+import type { Body, RemoteFile, Target } from '../targets/target.js';
 import { ByteBudget } from './byte-budget.js';
 import { allOf } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
@@ -37,7 +37,7 @@ export type Upload = Extract<Step, { kind: 'upload' }>;
 export interface StageOptions {
   /** The absolute file for a path of the plan. */
   readonly fileOf: (path: RelPath) => string;
-  /** Content that is in memory already. */
+  /** Content that is in memory already; good until control is given up. */
   readonly contentOf?: ((digest: Digest) => Uint8Array | undefined) | undefined;
   /** A name for this run that no other run has. */
   readonly run: string;
@@ -185,7 +185,7 @@ export class Stage {
 
   #begin(item: Item): void {
     this.#underWay++;
-    void this.#stageOne(item).then(() => this.#end());
+    void this.#stageOne(item);
   }
 
   #end(): void {
@@ -194,38 +194,40 @@ export class Stage {
     if (this.#underWay === 0) this.#onIdle?.();
   }
 
-  /** Never rejects. */
+  /** Never rejects. All in one function that waits only where it must: promises are what many small files cost. */
   async #stageOne(item: Item): Promise<void> {
-    const { size } = item.entry;
-    const cost = size <= SMALL_BYTES ? size : LARGE_IN_FLIGHT;
-    await this.#space.take(cost);
+    const { entry } = item;
+    const { throttle, signal, onFile } = this.#options;
+    const cost = entry.size <= SMALL_BYTES ? entry.size : LARGE_IN_FLIGHT;
+    const room = this.#space.take(cost);
+    if (room !== undefined) await room;
     try {
       if (this.#failure !== undefined) return;
-      if (this.#full === undefined) await this.#send(item, this.#leftovers as Leftovers);
-      else this.#fail(item, this.#full);
+      signal?.throwIfAborted();
+      if (this.#full !== undefined) return this.#fail(item, this.#full);
+      const leftovers = this.#leftovers as Leftovers;
+      const isThere =
+        leftovers.byDigest.size > 0 && (await takeOver(this.#target, leftovers, entry, this.#place(item)));
+      if (!isThere) {
+        const turn = throttle.take(entry.size, this.#signal);
+        if (turn !== undefined) await turn;
+        if (this.#failure !== undefined) return;
+        await this.#target.write(this.#place(item), this.#bodyOf(entry), entry);
+        this.#sentBytes += entry.size;
+      }
+      item.state = 'staged';
+      onFile?.(entry, isThere ? 0 : entry.size);
     } catch (error) {
       this.#heed(item, error);
     } finally {
       this.#space.give(cost);
+      this.#end();
     }
   }
 
-  async #send(item: Item, leftovers: Leftovers): Promise<void> {
-    const { throttle, signal, contentOf, fileOf, onFile } = this.#options;
-    const { entry } = item;
-    signal?.throwIfAborted();
-    const place = this.#place(item);
-    const isThere = leftovers.byDigest.size > 0 && (await takeOver(this.#target, leftovers, entry, place));
-    if (!isThere) {
-      await throttle.take(entry.size, this.#signal);
-      if (this.#failure !== undefined) return;
-      const content = contentOf?.(entry.digest);
-      const body = content === undefined ? bodyOf(fileOf(entry.path), entry) : () => content;
-      await this.#target.write(place, body, entry);
-      this.#sentBytes += entry.size;
-    }
-    item.state = 'staged';
-    onFile?.(entry, isThere ? 0 : entry.size);
+  #bodyOf(entry: Entry): Body {
+    const { contentOf, fileOf } = this.#options;
+    return () => contentOf?.(entry.digest) ?? bodyOf(fileOf(entry.path), entry)();
   }
 
   #heed(item: Item, error: unknown): void {

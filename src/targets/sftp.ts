@@ -96,7 +96,8 @@ class SftpTarget implements Target {
     this.#more ??= this.#openMore();
     const at = this.#at(path);
     const bytes = Math.min(meta.size + PATH_BYTES, FILE_WINDOW * CHUNK_BYTES);
-    const lane = await this.#lanes.take(bytes);
+    const taken = this.#lanes.take(bytes);
+    const lane = taken instanceof Promise ? await taken : taken;
     const { channel } = lane;
     try {
       await channel.put(
@@ -308,11 +309,12 @@ async function pour(
     await Promise.all(inFlight);
     if (failure !== undefined) throw failure.error;
     requireSize(position, meta, path);
-    await channel.setStat(handle, meta);
-  } finally {
+  } catch (error) {
     await Promise.all(inFlight);
     await channel.close(handle);
+    throw error;
   }
+  await together([channel.setStat(handle, meta), channel.close(handle)]);
 }
 
 function writesOf(channel: SftpChannel, handle: Buffer, bytes: Uint8Array, position: number): Promise<void>[] {
