@@ -166,6 +166,18 @@ describe('a channel', () => {
     expect(server.requests()).toEqual([]);
   });
 
+  it('takes a listing of no names for the end of the folder, which a server could go on sending for ever', async () => {
+    const { channel, server } = await open({});
+    const listing = channel.list('/folder');
+    const { id } = await server.next(11);
+    server.say(packet(REPLY.handle, uint32(id), text('h')));
+    for (const request of [await server.next(12), await server.next(12)]) {
+      server.say(packet(REPLY.names, uint32(request.id), uint32(0)));
+    }
+    expect(await listing).toEqual([]);
+    expect(server.requests().filter(({ type }) => type === 12)).toEqual([]);
+  });
+
   it('says with which exit code the other side ended', async () => {
     const server = new FakeServer();
     const opening = openSftpChannel(server);

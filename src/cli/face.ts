@@ -73,9 +73,12 @@ function quietFace(output: Output): Face {
 function progressLine(name: string, progress: Progress, now: number): string {
   const what = `${name}: ${WORDS[progress.phase]}`;
   if (progress.phase === 'publish') return `${what} ${count(progress.published)}/${files(progress.files)}`;
-  if (progress.phase !== 'stage' || progress.files === 0) return what;
   const seconds = Math.max(0.001, (now - (progress.sendingSince ?? progress.since)) / 1000);
   const rate = progress.doneBytes / seconds;
+  // What is sure to be missing there is sent before it is known how much there will be.
+  if (progress.files === 0 && progress.doneFiles > 0)
+    return `${name}: ${WORDS.stage} ${files(progress.doneFiles)}, ${bytes(progress.doneBytes)} so far, ${bytes(rate)}/s`;
+  if (progress.phase !== 'stage' || progress.files === 0) return what;
   const left = rate > 0 ? duration(((progress.bytes - progress.doneBytes) / rate) * 1000) : '?';
   const amount = `${count(progress.doneFiles)}/${files(progress.files)}, ${bytes(progress.doneBytes)} of ${bytes(progress.bytes)}`;
   return `${what} ${amount}, ${bytes(rate)}/s, ${left} left`;

@@ -232,8 +232,9 @@ export class SftpChannel {
       const entries: Named[] = [];
       for (let ahead = 2; ; ahead = LISTINGS_AHEAD) {
         const pieces = await Promise.all(Array.from({ length: ahead }, () => this.#listOnce(handle, path)));
-        for (const piece of pieces) if (piece !== undefined) entries.push(...piece);
-        if (pieces.includes(undefined)) return entries.filter(({ name }) => name !== '.' && name !== '..');
+        entries.push(...pieces.flat());
+        if (pieces.some((piece) => piece.length === 0))
+          return entries.filter(({ name }) => name !== '.' && name !== '..');
       }
     } finally {
       this.#letGo(handle);
@@ -347,10 +348,10 @@ export class SftpChannel {
     );
   }
 
-  /** Undefined at the end. */
-  #listOnce(handle: Buffer, path: string): Promise<Named[] | undefined> {
+  /** Nothing at the end. */
+  #listOnce(handle: Buffer, path: string): Promise<Named[]> {
     const read = (reply: Reply): Named[] => reply.names();
-    return this.#ask<Named[] | undefined>({ verb: 'list', path, type: REPLY.names, read, atEnd: undefined }, (id) =>
+    return this.#ask<Named[]>({ verb: 'list', path, type: REPLY.names, read, atEnd: [] }, (id) =>
       this.#writer.handle(REQUEST.readFolder, id, handle),
     );
   }

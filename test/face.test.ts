@@ -1,0 +1,39 @@
+/** What a run says of its progress, line by line, with a clock that the test moves. */
+import { PassThrough } from 'node:stream';
+import { expect, it } from 'vitest';
+import { makeFace } from '../src/cli/face.js';
+import { Output, type Terminal } from '../src/cli/output.js';
+import type { CycleEvent } from '../src/sync.js';
+
+const MB = 1_000_000;
+
+it('tells how much was sent while it is not known yet how much there will be, then of how much', () => {
+  const { event, said, wait } = watch();
+  event({ kind: 'phase', target: 'cdn', phase: 'survey' });
+  expect(said()).toBe('cdn: looking at what is there\n');
+  for (let i = 0; i < 10; i++) event({ kind: 'file', target: 'cdn', bytes: MB });
+  wait(10_000);
+  event({ kind: 'file', target: 'cdn', bytes: 10 * MB });
+  expect(said()).toBe('cdn: sending 11 files, 20.0 MB so far, 2.0 MB/s\n');
+  event({ kind: 'plan', target: 'cdn', files: 40, bytes: 80 * MB });
+  event({ kind: 'phase', target: 'cdn', phase: 'stage' });
+  expect(said()).toBe(
+    'cdn: 40 files to change, 80.0 MB to send\ncdn: sending 11/40 files, 20.0 MB of 80.0 MB, 2.0 MB/s, 30.0 s left\n',
+  );
+});
+
+/** The face of `-v` where nobody watches: a line for each phase, and one every few seconds. */
+function watch(): { event: (event: CycleEvent) => void; said: () => string; wait: (ms: number) => void } {
+  let now = 0;
+  const stderr = new PassThrough();
+  const terminal = { stdout: new PassThrough(), stderr, env: {} } as unknown as Terminal;
+  const output = new Output(terminal, { verbosity: 1, json: false, color: false });
+  const face = makeFace(output, () => now, undefined);
+  return {
+    event: (event) => face.event(event),
+    said: () => String(stderr.read() ?? ''),
+    wait: (ms) => {
+      now += ms;
+    },
+  };
+}
