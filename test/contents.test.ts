@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { ContentPacker, Contents, type Slab } from '../src/collect/contents.js';
 import { digest } from './support/entries.js';
@@ -69,6 +70,41 @@ it('keeps more when a slab comes back, in that slab', () => {
   expect(slabs.at(-1)?.bytes).toBe(first?.bytes);
   expect(textOf(contentsOf(slabs.slice(1)), texts[299] ?? '')).toBeUndefined();
 });
+
+it('gives back every content, whatever their sizes and the turns in which they come and go', async () => {
+  const size = fc.oneof(fc.constant(0), fc.nat(50), fc.nat(64 * 1024));
+  const step = fc.oneof(size, fc.constant('finish' as const), fc.constant('take' as const));
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      const contents = new Contents((bytes) => packer.refill(bytes));
+      const packer = new ContentPacker((slab) => contents.add(slab));
+      const kept: string[] = [];
+      const takeAll = async (): Promise<void> => {
+        packer.finish();
+        for (const text of kept.splice(0)) {
+          const bytes = contents.take(digest(text));
+          expect(bytes === undefined ? undefined : Buffer.from(bytes).toString()).toBe(text);
+        }
+        await setImmediate();
+      };
+      for (const [i, each] of steps.entries()) {
+        if (each === 'finish') packer.finish();
+        else if (each === 'take') await takeAll();
+        else {
+          const text = each === 0 ? '' : String(i).padEnd(each, '.');
+          if (text !== '' || !seenEmpty(steps, i)) kept.push(text);
+          packer.keep(digest(text), Buffer.from(text));
+        }
+      }
+      await takeAll();
+    }),
+  );
+});
+
+/** Whether the empty content came before step `i`: no content is kept twice. */
+function seenEmpty(steps: readonly unknown[], i: number): boolean {
+  return steps.indexOf(0) < i;
+}
 
 function packed(): { keep: (text: string) => void; contents: () => Contents; slabs: Slab[] } {
   const slabs: Slab[] = [];

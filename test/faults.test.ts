@@ -8,8 +8,10 @@ import { access, appendFile, chmod, mkdir, readFile, rm, stat, truncate, writeFi
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { CONTROL, join as inControl, type RelPath } from '../src/core/relpath.js';
 import type { RequestKind } from '../src/demo/sftp-wire.js';
 import { codeOf } from '../src/errors.js';
+import { openLocal } from '../src/targets/local.js';
 import { makeKey, type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
 import {
   differences,
@@ -656,6 +658,23 @@ function manyFiles(count: number): Tree {
     Array.from({ length: count }, (_, i) => [`assets/${i % 10}/${i}.txt`, `file ${i}`.repeat(50)]),
   );
 }
+
+describe('a folder of this machine whose disk is nearly full (F23)', () => {
+  it('takes no part of an index for the whole', async ({ skip }) => {
+    const folder = await temporaryFolder();
+    if (!mountSmallDisk(folder)) skip('a small file system to fill can only be mounted by root');
+    const target = await openLocal({ url: 'file:', root: folder, control: join(folder, '.pushstatic') });
+    await target.makeFolder(CONTROL, 0o700);
+    fillUp(folder);
+    const filler = join(folder, 'filler');
+    await truncate(filler, (await stat(filler)).size - 8192);
+    const index = inControl(CONTROL, 'journal' as RelPath);
+    await expect(target.append(index, 0, Buffer.alloc(64 * 1024))).rejects.toMatchObject({ kind: 'no-space' });
+    await rm(filler);
+    await target.append(index, 0, Buffer.alloc(64 * 1024));
+    expect((await target.stat(index))?.size).toBe(64 * 1024);
+  });
+});
 
 /** Puts a file system of 2 MB in the place of `folder` until the test is over: true if this user may do that. */
 function mountSmallDisk(folder: string): boolean {

@@ -23,7 +23,8 @@ export class ContentPacker {
   /** Slabs to fill: those that came back, and how many may still be made. */
   readonly #spare: ArrayBuffer[] = [];
   #unmade = MOST_SLABS;
-  #bytes = Buffer.alloc(0);
+  /** The slab that is being filled. */
+  #bytes: Buffer<ArrayBuffer> | undefined;
   #used = 0;
   #digests: Digest[] = [];
   #ends: number[] = [];
@@ -42,9 +43,10 @@ export class ContentPacker {
   /** Copies `bytes` if they are small and there is room. */
   keep(digest: Digest, bytes: Uint8Array): void {
     if (bytes.length > SMALL_BYTES || this.#kept.has(digest)) return;
-    if (this.#used + bytes.length > this.#bytes.length && !this.#begin()) return;
+    const slab = this.#slabFor(bytes.length);
+    if (slab === undefined) return;
     this.#kept.add(digest);
-    this.#bytes.set(bytes, this.#used);
+    slab.set(bytes, this.#used);
     this.#used += bytes.length;
     this.#digests.push(digest);
     this.#ends.push(this.#used);
@@ -57,24 +59,25 @@ export class ContentPacker {
 
   /** Hands over what is left. */
   finish(): void {
-    if (this.#digests.length > 0) {
+    if (this.#bytes !== undefined) {
       this.#handOver({ bytes: this.#bytes.buffer, digests: this.#digests, ends: this.#ends });
     }
-    this.#bytes = Buffer.alloc(0);
+    this.#bytes = undefined;
     this.#used = 0;
     this.#digests = [];
     this.#ends = [];
   }
 
-  /** Begins a new slab, if there may be one. */
-  #begin(): boolean {
+  /** The slab that is being filled, or a new one where that has no room; undefined if there may be no more. */
+  #slabFor(bytes: number): Buffer<ArrayBuffer> | undefined {
+    if (this.#bytes !== undefined && this.#used + bytes <= this.#bytes.length) return this.#bytes;
     const spare = this.#spare.pop();
-    if (spare === undefined && this.#unmade === 0) return false;
+    if (spare === undefined && this.#unmade === 0) return undefined;
     this.finish();
     if (spare === undefined) this.#unmade--;
     // Never from a pool: the whole of its memory goes to the other thread.
     this.#bytes = spare === undefined ? Buffer.allocUnsafeSlow(SLAB_BYTES) : Buffer.from(spare);
-    return true;
+    return this.#bytes;
   }
 }
 

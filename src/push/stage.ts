@@ -194,13 +194,15 @@ export class Stage {
     if (this.#underWay === 0) this.#onIdle?.();
   }
 
-  /** Never rejects. All in one function that waits only where it must: promises are what many small files cost. */
+  /**
+   * Never rejects. Waits at its beginning, so that nothing ends, or stops all, while `#pump` still begins others; after that
+   * only where it must: promises are what many small files cost.
+   */
   async #stageOne(item: Item): Promise<void> {
     const { entry } = item;
     const { throttle, signal, onFile } = this.#options;
     const cost = entry.size <= SMALL_BYTES ? entry.size : LARGE_IN_FLIGHT;
-    const room = this.#space.take(cost);
-    if (room !== undefined) await room;
+    await this.#space.take(cost);
     try {
       if (this.#failure !== undefined) return;
       signal?.throwIfAborted();

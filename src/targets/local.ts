@@ -88,7 +88,11 @@ class LocalTarget implements Target {
     const flags = constants.O_WRONLY | constants.O_CREAT;
     const handle = await open(this.#at(path), flags, 0o600).catch(fail('write', path));
     try {
-      await handle.write(bytes, 0, bytes.length, offset);
+      // A disk that is nearly full takes a part, and only the next call says that there is no room for the rest.
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done);
+        done += bytesWritten;
+      }
     } catch (error) {
       throw targetError('write', path, error);
     } finally {

@@ -1,0 +1,62 @@
+/** What staging does when all that waits comes to its end at once. */
+import { describe, expect, it } from 'vitest';
+import type { Entry } from '../src/core/snapshot.js';
+import { TargetError } from '../src/errors.js';
+import { StateFolder } from '../src/fs/state.js';
+import { IndexStore } from '../src/push/index-store.js';
+import { Stage } from '../src/push/stage.js';
+import { throttleTo } from '../src/push/throttle.js';
+import { MemoryTarget } from '../src/targets/memory.js';
+import { entry, path } from './support/entries.js';
+import { temporaryFolder } from './support/tree.js';
+
+/** A disk without room for files of the published tree. */
+class FullTarget extends MemoryTarget {
+  override async write(): Promise<void> {
+    throw new TargetError('no-space', 'no space left');
+  }
+}
+
+describe('staging', () => {
+  for (const concurrency of [1, 7, 'auto'] as const) {
+    for (const count of [2, 300, 20_000]) {
+      it(`names each of ${count} files for which the disk is too full, ${concurrency} at once (F23)`, async () => {
+        const { problems, sentBytes } = await (await stageOn(new FullTarget(), { concurrency })).finish(uploads(count));
+        expect([problems.size, sentBytes]).toEqual([count, 0]);
+        expect(new Set([...problems.values()].map(({ code }) => code))).toEqual(new Set(['NO_SPACE']));
+      });
+    }
+  }
+
+  for (const count of [1, 3, 300, 20_000]) {
+    it(`of ${count} files that is interrupted before it begins, ends with that`, async () => {
+      const signal = AbortSignal.abort();
+      const stage = await stageOn(new MemoryTarget(), { concurrency: 'auto', signal });
+      await expect(stage.finish(uploads(count))).rejects.toMatchObject({ name: 'AbortError' });
+    });
+  }
+});
+
+async function stageOn(
+  target: MemoryTarget,
+  options: { readonly concurrency: number | 'auto'; readonly signal?: AbortSignal },
+): Promise<Stage> {
+  const cache = new StateFolder(await temporaryFolder());
+  const store = new IndexStore(target, { site: 'site', cache, run: 'run', now: () => 0 });
+  const content = Buffer.from('x');
+  const all = {
+    ...options,
+    fileOf: () => '/nowhere',
+    contentOf: () => content,
+    run: 'run',
+    throttle: throttleTo(undefined),
+  };
+  return new Stage(target, store, all);
+}
+
+function uploads(count: number) {
+  return Array.from({ length: count }, (_, i) => {
+    const each: Entry = entry(`${i}.css`, 'x');
+    return { kind: 'upload' as const, path: path(`${i}.css`), entry: each, old: undefined };
+  });
+}
