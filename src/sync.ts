@@ -36,7 +36,7 @@ export interface CycleOptions {
   readonly site: string;
   /** The absolute file that holds the content of a path. */
   readonly fileOf: (path: RelPath) => string;
-  /** Content that is in memory already; undefined for what is to be read. */
+  /** Content that is in memory already, good until control is given up; undefined for what is to be read. */
   readonly contentOf?: ((digest: Digest) => Uint8Array | undefined) | undefined;
   /** Entries of the snapshot before it is whole, each as it will be in it: their content can be brought over already. */
   readonly arrivals?: AsyncIterable<readonly Entry[]> | undefined;

@@ -22,6 +22,21 @@ it('tells how much was sent while it is not known yet how much there will be, th
   );
 });
 
+it('counts anew when a lost connection is made again', () => {
+  const { event, said, wait } = watch();
+  event({ kind: 'phase', target: 'cdn', phase: 'connect' });
+  event({ kind: 'plan', target: 'cdn', files: 3, bytes: 3 * MB });
+  event({ kind: 'file', target: 'cdn', bytes: MB });
+  said();
+  event({ kind: 'phase', target: 'cdn', phase: 'connect' });
+  expect(said()).toBe('cdn: connecting\n');
+  event({ kind: 'plan', target: 'cdn', files: 3, bytes: 3 * MB });
+  said();
+  wait(1000);
+  event({ kind: 'phase', target: 'cdn', phase: 'stage' });
+  expect(said()).toBe('cdn: sending 0/3 files, 0 B of 3.0 MB, 0 B/s, ? left\n');
+});
+
 /** The face of `-v` where nobody watches: a line for each phase, and one every few seconds. */
 function watch(): { event: (event: CycleEvent) => void; said: () => string; wait: (ms: number) => void } {
   let now = 0;

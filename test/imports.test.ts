@@ -39,7 +39,7 @@ const LAYERS: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['targets/target.ts', ['type:core/relpath.ts']],
   ['targets/open.ts', ['targets/', 'config/address.ts', 'type:config/schema.ts', 'type:config/secrets.ts']],
   ['targets/memory.ts', ['core/', 'errors.ts', 'type:targets/target.ts']],
-  ['targets/local.ts', ['core/', 'errors.ts', 'type:targets/target.ts']],
+  ['targets/local.ts', ['core/', 'fs/write-all.ts', 'errors.ts', 'type:targets/target.ts']],
   ['targets/sftp.ts', ['core/', 'errors.ts', 'type:targets/target.ts', 'targets/sftp-', 'type:targets/ssh.ts']],
   ['targets/sftp-', ['targets/sftp-', 'errors.ts']],
   [

@@ -178,6 +178,20 @@ describe('a channel', () => {
     expect(server.requests().filter(({ type }) => type === 12)).toEqual([]);
   });
 
+  it('takes a listing as long as replies can be', async () => {
+    const { channel, server } = await open({});
+    const listing = channel.list('/folder');
+    const { id } = await server.next(11);
+    server.say(packet(REPLY.handle, uint32(id), text('h')));
+    const nameless = 12; // bytes: no name, no line, no attributes
+    for (const count of [80_000, 80_000, 0]) {
+      const request = await server.next(12);
+      server.say(packet(REPLY.names, uint32(request.id), uint32(count), Buffer.alloc(count * nameless)));
+    }
+    for (let more = 0; more < 7; more++) server.say(status((await server.next(12)).id, 1));
+    expect(await listing).toHaveLength(160_000);
+  });
+
   it('says with which exit code the other side ended', async () => {
     const server = new FakeServer();
     const opening = openSftpChannel(server);

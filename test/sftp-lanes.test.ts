@@ -12,8 +12,8 @@ it('lets wait what fits nowhere, in the order of the calls, until some is answer
   const { lanes } = make(2);
   const [one, two] = [await lanes.take(LANE_BYTES), await lanes.take(LANE_BYTES)];
   const order: string[] = [];
-  const late = Promise.resolve(lanes.take(LANE_BYTES)).then(() => order.push('late'));
-  const later = Promise.resolve(lanes.take(1)).then(() => order.push('later'));
+  const late = lanes.take(LANE_BYTES).then(() => order.push('late'));
+  const later = lanes.take(1).then(() => order.push('later'));
   lanes.give(one, LANE_BYTES);
   await late;
   expect(order).toEqual(['late']);

@@ -95,7 +95,9 @@ abstract class Tally {
 
   /** Takes in an event; true if it began a new phase. */
   protected take(event: CycleEvent): boolean {
-    const progress = this.#of(event.target);
+    // Every attempt begins with a connection, and counts for itself.
+    const isAttempt = event.kind === 'phase' && event.phase === 'connect';
+    const progress = (isAttempt ? undefined : this.targets.get(event.target)) ?? this.#begin(event.target);
     switch (event.kind) {
       case 'phase':
         progress.phase = event.phase;
@@ -118,9 +120,7 @@ abstract class Tally {
     }
   }
 
-  #of(target: string): Progress {
-    const known = this.targets.get(target);
-    if (known !== undefined) return known;
+  #begin(target: string): Progress {
     const fresh: Progress = {
       phase: 'connect',
       since: this.clock(),

@@ -20,7 +20,6 @@ import {
   rmSync,
   statSync,
   unlinkSync,
-  writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
@@ -28,6 +27,7 @@ import type { Entry } from '../core/snapshot.js';
 import { FileError, SourceError } from '../errors.js';
 import { temporaryFor } from '../fs/atomic-write.js';
 import type { Pacer } from '../fs/pace.js';
+import { writeAllSync } from '../fs/write-all.js';
 import { digestFile } from './digest.js';
 import { modeOf, mtimeOf, stampOf } from './stamp.js';
 import { isSystemError, writeTrouble } from './trouble.js';
@@ -115,7 +115,9 @@ export class StaticRoot {
     const descriptor = openSync(temporary, 'wx', 0o666);
     let isPublished = false;
     try {
-      const { digest, size } = await digestFile(source, this.#pacer, (bytes, at) => writeAll(descriptor, bytes, at));
+      const { digest, size } = await digestFile(source, this.#pacer, (bytes, at) =>
+        writeAllSync(descriptor, bytes, at),
+      );
       ftruncateSync(descriptor, size); // a first reading of a file that shrank was longer
       this.#dress(descriptor);
       renameSync(temporary, place);
@@ -213,9 +215,4 @@ function removeAbandoned(place: string, nowMs: number): void {
 /** Without the right to do so, it keeps its group; Django leaves it at that too. */
 function giveToGroup(descriptor: number, group: number): void {
   isDone(() => fchownSync(descriptor, -1, group), ['EPERM']);
-}
-
-function writeAll(descriptor: number, bytes: Uint8Array, position: number): void {
-  let done = 0;
-  while (done < bytes.length) done += writeSync(descriptor, bytes, done, bytes.length - done, position + done);
 }

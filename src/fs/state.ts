@@ -9,6 +9,7 @@ import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { atomicWrite } from './atomic-write.js';
+import { writeAll } from './write-all.js';
 
 /**
  * The folder for the configuration file `configFile` (absolute): below systemd's $STATE_DIRECTORY, else the XDG state
@@ -48,7 +49,7 @@ export class StateFolder {
     await this.#make();
     const file = await open(join(this.path, name), offset === 0 ? 'w' : 'r+', 0o600);
     try {
-      await file.write(bytes, 0, bytes.length, offset);
+      await writeAll(file, bytes, offset);
     } finally {
       await file.close();
     }

@@ -56,15 +56,14 @@ export async function publish(
       return;
     }
     try {
-      await act(step, staged, target);
+      await act(step, staged, target).catch((error: unknown) => clearAndAct(step, error, staged, target));
+      options.onStep?.(step);
+      outcomes.push({ kind: 'done', step });
     } catch (error) {
-      const problem = await clearAndAct(step, error, staged, target);
+      const problem = problemOf(step.path, step.kind === 'remove' ? 'remove' : 'publish', error);
       // A server that says no more than "Failure" may have done it.
-      const kind = problem?.code === 'FAILED' ? 'uncertain' : 'untouched';
-      if (problem !== undefined) return void outcomes.push({ kind, step, problem });
+      outcomes.push({ kind: problem.code === 'FAILED' ? 'uncertain' : 'untouched', step, problem });
     }
-    options.onStep?.(step);
-    outcomes.push({ kind: 'done', step });
   }
 }
 
@@ -72,7 +71,7 @@ function inFlight({ capabilities }: Target): number {
   return Math.min(MOST_IN_FLIGHT, Math.round(LEAST_IN_FLIGHT + STEPS_PER_MS * capabilities.roundTripMs));
 }
 
-function act(step: Step, staged: Staged, target: Target): Promise<void> {
+async function act(step: Step, staged: Staged, target: Target): Promise<void> {
   switch (step.kind) {
     case 'upload':
       return target.rename(stagedAt(step, staged), step.path);
@@ -89,19 +88,11 @@ function stagedAt(step: Upload, staged: Staged): RelPath {
   return place;
 }
 
-/**
- * Tries again where nothing but empty folders stand in the way of a file: an interrupted run leaves them behind, or the
- * removal of what lay in them. The problem that is left, if there is one.
- */
-async function clearAndAct(step: Step, error: unknown, staged: Staged, target: Target): Promise<Problem | undefined> {
-  try {
-    const isFolder = step.kind === 'upload' && error instanceof TargetError && error.kind === 'not-a-file';
-    if (!isFolder || !(await removeEmptyTree(step.path, target))) throw error;
-    await act(step, staged, target);
-    return undefined;
-  } catch (trouble) {
-    return problemOf(step.path, step.kind === 'remove' ? 'remove' : 'publish', trouble);
-  }
+/** An interrupted run, or the removal of what lay in them, leaves empty folders behind, in the way of a file. */
+async function clearAndAct(step: Step, error: unknown, staged: Staged, target: Target): Promise<void> {
+  const isFolder = step.kind === 'upload' && error instanceof TargetError && error.kind === 'not-a-file';
+  if (!isFolder || !(await removeEmptyTree(step.path, target))) throw error;
+  await act(step, staged, target);
 }
 
 /** A link in the place of the file would lead the change to what is behind it. */

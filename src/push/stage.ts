@@ -185,7 +185,7 @@ export class Stage {
 
   #begin(item: Item): void {
     this.#underWay++;
-    void this.#stageOne(item);
+    void this.#stageOne(item).then(() => this.#end());
   }
 
   #end(): void {
@@ -194,42 +194,37 @@ export class Stage {
     if (this.#underWay === 0) this.#onIdle?.();
   }
 
-  /**
-   * Never rejects. Waits at its beginning, so that nothing ends, or stops all, while `#pump` still begins others; after that
-   * only where it must: promises are what many small files cost.
-   */
+  /** Never rejects. */
   async #stageOne(item: Item): Promise<void> {
-    const { entry } = item;
-    const { throttle, signal, onFile } = this.#options;
-    const cost = entry.size <= SMALL_BYTES ? entry.size : LARGE_IN_FLIGHT;
+    const { size } = item.entry;
+    const cost = size <= SMALL_BYTES ? size : LARGE_IN_FLIGHT;
     await this.#space.take(cost);
     try {
       if (this.#failure !== undefined) return;
-      signal?.throwIfAborted();
-      if (this.#full !== undefined) return this.#fail(item, this.#full);
-      const leftovers = this.#leftovers as Leftovers;
-      const isThere =
-        leftovers.byDigest.size > 0 && (await takeOver(this.#target, leftovers, entry, this.#place(item)));
-      if (!isThere) {
-        const turn = throttle.take(entry.size, this.#signal);
-        if (turn !== undefined) await turn;
-        if (this.#failure !== undefined) return;
-        await this.#target.write(this.#place(item), this.#bodyOf(entry), entry);
-        this.#sentBytes += entry.size;
-      }
-      item.state = 'staged';
-      onFile?.(entry, isThere ? 0 : entry.size);
+      if (this.#full === undefined) await this.#send(item, this.#leftovers as Leftovers);
+      else this.#fail(item, this.#full);
     } catch (error) {
       this.#heed(item, error);
     } finally {
       this.#space.give(cost);
-      this.#end();
     }
   }
 
-  #bodyOf(entry: Entry): Body {
-    const { contentOf, fileOf } = this.#options;
-    return () => contentOf?.(entry.digest) ?? bodyOf(fileOf(entry.path), entry)();
+  async #send(item: Item, leftovers: Leftovers): Promise<void> {
+    const { throttle, signal, contentOf, fileOf, onFile } = this.#options;
+    const { entry } = item;
+    signal?.throwIfAborted();
+    const place = this.#place(item);
+    const isThere = leftovers.byDigest.size > 0 && (await takeOver(this.#target, leftovers, entry, place));
+    if (!isThere) {
+      await throttle.take(entry.size, this.#signal);
+      if (this.#failure !== undefined) return;
+      const body: Body = () => contentOf?.(entry.digest) ?? bodyOf(fileOf(entry.path), entry)();
+      await this.#target.write(place, body, entry);
+      this.#sentBytes += entry.size;
+    }
+    item.state = 'staged';
+    onFile?.(entry, isThere ? 0 : entry.size);
   }
 
   #heed(item: Item, error: unknown): void {

@@ -1,11 +1,12 @@
 /**
  * A target in a folder of this machine (`file://`).
  */
-import { chmodSync, constants, createReadStream, mkdirSync, type Stats, writeSync } from 'node:fs';
+import { chmodSync, constants, createReadStream, mkdirSync, type Stats } from 'node:fs';
 import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CONTROL, isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
 import { TargetError, type TargetErrorKind } from '../errors.js';
+import { writeAll, writeAllSync } from '../fs/write-all.js';
 import type { Body, Capabilities, FileMeta, RemoteFile, Target } from './target.js';
 
 const CHUNK_BYTES = 256 * 1024;
@@ -88,11 +89,7 @@ class LocalTarget implements Target {
     const flags = constants.O_WRONLY | constants.O_CREAT;
     const handle = await open(this.#at(path), flags, 0o600).catch(fail('write', path));
     try {
-      // A disk that is nearly full takes a part, and only the next call says that there is no room for the rest.
-      for (let done = 0; done < bytes.length; ) {
-        const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done);
-        done += bytesWritten;
-      }
+      await writeAll(handle, bytes, offset);
     } catch (error) {
       throw targetError('write', path, error);
     } finally {
@@ -190,9 +187,8 @@ async function pour(content: ReturnType<Body>, handle: FileHandle, path: RelPath
 /** Without giving up control, since the content is only good until then. */
 function pourAtOnce(content: Uint8Array, handle: FileHandle, path: RelPath): number {
   try {
-    let written = 0;
-    while (written < content.length) written += writeSync(handle.fd, content, written);
-    return written;
+    writeAllSync(handle.fd, content, 0);
+    return content.length;
   } catch (error) {
     throw targetError('write', path, error);
   }

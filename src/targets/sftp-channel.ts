@@ -232,7 +232,7 @@ export class SftpChannel {
       const entries: Named[] = [];
       for (let ahead = 2; ; ahead = LISTINGS_AHEAD) {
         const pieces = await Promise.all(Array.from({ length: ahead }, () => this.#listOnce(handle, path)));
-        entries.push(...pieces.flat());
+        for (const each of pieces.flat()) entries.push(each);
         if (pieces.some((piece) => piece.length === 0))
           return entries.filter(({ name }) => name !== '.' && name !== '..');
       }

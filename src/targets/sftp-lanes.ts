@@ -43,8 +43,8 @@ export class SftpLanes {
     return idlest;
   }
 
-  /** A lane with room for `bytes`, or one that is empty; a promise if there is none yet. In the order of the calls. */
-  take(bytes: number): Lane | Promise<Lane> {
+  /** A lane with room for `bytes`, or one that is empty. In the order of the calls. */
+  async take(bytes: number): Promise<Lane> {
     const lane = this.#waiting.length === 0 ? this.#laneFor(bytes) : undefined;
     if (lane === undefined) return new Promise((admit) => this.#waiting.push({ bytes, admit }));
     lane.taken += bytes;

@@ -96,8 +96,7 @@ class SftpTarget implements Target {
     this.#more ??= this.#openMore();
     const at = this.#at(path);
     const bytes = Math.min(meta.size + PATH_BYTES, FILE_WINDOW * CHUNK_BYTES);
-    const taken = this.#lanes.take(bytes);
-    const lane = taken instanceof Promise ? await taken : taken;
+    const lane = await this.#lanes.take(bytes);
     const { channel } = lane;
     try {
       await channel.put(
