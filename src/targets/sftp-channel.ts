@@ -6,8 +6,9 @@
  * (draft-ietf-secsh-filexfer-02, section 7); a channel that ended fails everything that is asked of it.
  */
 import type { Duplex } from 'node:stream';
-import { TargetError, type TargetErrorKind } from '../errors.js';
+import { TargetError } from '../errors.js';
 import { PendingTable } from './sftp-pending.js';
+import { confused, ignoreMissing, lost, notOffered, refusal, statusOf, troubleIn } from './sftp-trouble.js';
 import {
   type Attributes,
   init,
@@ -36,15 +37,6 @@ const COMPANY_MS = 1; // the least that a timer can wait
 const POSIX_RENAME = 'posix-rename@openssh.com';
 const STATVFS = 'statvfs@openssh.com';
 const LIMITS = 'limits@openssh.com';
-
-const KINDS: Readonly<Record<number, TargetErrorKind>> = {
-  [STATUS.noSuchFile]: 'not-found',
-  [STATUS.denied]: 'denied',
-  [STATUS.failure]: 'failed',
-  [STATUS.noConnection]: 'unreachable',
-  [STATUS.connectionLost]: 'unreachable',
-  [STATUS.unsupported]: 'unsupported',
-};
 
 /** How full the file system is: sizes in bytes, `files` the free inodes (undefined where there is no such limit). */
 export interface Space {
@@ -469,46 +461,4 @@ function spaceOf(reply: Reply): Space {
     freeFiles: allFiles === 0 ? undefined : freeFiles,
     readOnly: (flags & 1) !== 0,
   };
-}
-
-/** Throws if the reply is of another kind. */
-function statusOf(reply: Reply): number {
-  if (reply.type !== REPLY.status) throw confused();
-  return reply.uint32();
-}
-
-/** Why the server did not do it; undefined if it did. */
-function troubleIn(reply: Reply, verb: string, path: string): TargetError | undefined {
-  const status = statusOf(reply);
-  return status === STATUS.ok ? undefined : refusal(status, reply, verb, path);
-}
-
-function refusal(status: number, reply: Reply, verb: string, path: string): TargetError {
-  const said = reply.isOver ? '' : reply.text();
-  const reason = said === '' ? `it answered with status ${status}` : said;
-  return new TargetError(KINDS[status] ?? 'failed', `cannot ${verb} ${path}: ${reason}`);
-}
-
-function notOffered(verb: string, path: string): TargetError {
-  return new TargetError('unsupported', `cannot ${verb} ${path}: the server does not offer it`);
-}
-
-function confused(cause?: unknown): TargetError {
-  return new TargetError('unreachable', 'the server gave an answer that is none to what was asked', { cause });
-}
-
-/** `exitCode` where the server's side of the channel said how it ended. */
-function lost(error: Error | undefined, exitCode: unknown): TargetError {
-  const reasons = [
-    error?.message,
-    typeof exitCode === 'number' ? `its side ended with exit code ${exitCode}` : undefined,
-  ];
-  const said = reasons.filter((reason) => reason !== undefined);
-  return new TargetError('unreachable', ['the connection was lost', ...said].join(': '));
-}
-
-/** For a look that may find nothing. */
-export function ignoreMissing(error: unknown): undefined {
-  if (error instanceof TargetError && error.kind === 'not-found') return undefined;
-  throw error;
 }

@@ -6,8 +6,9 @@
  */
 import { CONTROL, isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
 import { TargetError } from '../errors.js';
-import { ignoreMissing, type SftpChannel } from './sftp-channel.js';
+import type { SftpChannel } from './sftp-channel.js';
 import { SftpLanes } from './sftp-lanes.js';
+import { ignoreMissing } from './sftp-trouble.js';
 import { type Attributes, type Named, OPEN } from './sftp-wire.js';
 import type { SshConnection } from './ssh.js';
 import type { Body, Capabilities, FileMeta, RemoteFile, Target } from './target.js';
