@@ -6,11 +6,12 @@
  */
 import type { Outcome } from '../core/apply.js';
 import type { Plan, Step } from '../core/plan.js';
-import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
+import { ancestorsOf, type RelPath } from '../core/relpath.js';
 import { type Problem, TargetError } from '../errors.js';
 import type { Target } from '../targets/target.js';
 import { inParallel } from './in-parallel.js';
 import type { PublicFolders } from './public-folders.js';
+import { removeEmptyFolders } from './remove-folders.js';
 import type { Staged, Upload } from './stage.js';
 import { problemOf } from './trouble.js';
 
@@ -45,7 +46,7 @@ export async function publish(
     await inParallel(group.steps, inFlight(target), carry);
     const results = outcomes.slice(begin);
     cause = results.find((outcome) => outcome.kind !== 'done')?.problem;
-    await removeEmptyFolders(results, target);
+    await removeEmptyFolders(emptiedBy(results), target);
   }
   return outcomes;
 
@@ -132,27 +133,7 @@ function heldBack(step: Step, cause: Problem): Outcome {
 }
 
 /** Folders that lost a file go too once they are empty; one with somebody else's files in it stays. */
-async function removeEmptyFolders(outcomes: readonly Outcome[], target: Target): Promise<void> {
+function emptiedBy(outcomes: readonly Outcome[]): Set<RelPath> {
   const removed = outcomes.filter(({ kind, step }) => kind === 'done' && step.kind === 'remove');
-  const folders = new Set(removed.flatMap(({ step }) => ancestorsOf(step.path)));
-  const byDepth = new Map<number, RelPath[]>();
-  for (const folder of folders) {
-    const depth = ancestorsOf(folder).length;
-    byDepth.set(depth, [...(byDepth.get(depth) ?? []), folder]);
-  }
-  const kept = new Set<RelPath | undefined>();
-  for (const depth of [...byDepth.keys()].sort((a, b) => b - a)) {
-    await Promise.all(
-      (byDepth.get(depth) ?? []).map(async (folder) => {
-        const gone = !kept.has(folder) && (await target.removeFolder(folder).catch(leaveIt));
-        if (!gone) kept.add(parentOf(folder));
-      }),
-    );
-  }
-}
-
-/** An empty folder that may not be removed does no harm. */
-function leaveIt(error: unknown): boolean {
-  if (error instanceof TargetError && error.kind !== 'unreachable') return false;
-  throw error;
+  return new Set(removed.flatMap(({ step }) => ancestorsOf(step.path)));
 }

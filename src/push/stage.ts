@@ -1,22 +1,22 @@
 /**
  * Stage: brings content to the target, into the control area, where no reader sees it.
  *
- * A staged file is named by its digest, inside a folder of this run. What an interrupted run staged completely (its
- * size and mtime are set last, so they tell) is taken over by renaming it into this run's folder; the rest of it is
- * removed. So a push that broke off goes on where it was, and two runs never write to one name.
+ * A staged file is named by its digest, inside a folder of this run: two runs never write to one name. What an
+ * interrupted run staged completely is taken over.
  *
  * Content may be staged before it is certain that it will be published: nobody sees it, and `tidy` takes it away.
  */
 import { setMaxListeners } from 'node:events';
 import type { Step } from '../core/plan.js';
-import { CONTROL, join, nameOf, type RelPath } from '../core/relpath.js';
+import { CONTROL, join, type RelPath } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
 import type { Problem } from '../errors.js';
-import { TargetError } from '../errors.js';
-import type { Body, RemoteFile, Target } from '../targets/target.js';
+import type { Body, Target } from '../targets/target.js';
 import { ByteBudget } from './byte-budget.js';
 import { allOf } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
+import { Leftovers } from './leftovers.js';
+import { removeEmptyFolders } from './remove-folders.js';
 import type { Throttle } from './throttle.js';
 import { problemOf } from './trouble.js';
 import { bodyOf, SMALL_BYTES } from './upload.js';
@@ -115,8 +115,8 @@ export class Stage {
    */
   async ahead(entries: readonly Entry[]): Promise<boolean> {
     if (entries.length === 0) return true;
-    const { byDigest } = await this.#prepare();
-    if (byDigest.size > 0 || this.#failure !== undefined) return false;
+    const leftovers = await this.#prepare();
+    if (!leftovers.isEmpty || this.#failure !== undefined) return false;
     for (const entry of entries) this.#add(entry);
     this.#pump();
     return true;
@@ -125,7 +125,7 @@ export class Stage {
   /** Stages what is left of `uploads`. Rejects only when the target as a whole is out of reach, or on an abort. */
   async finish(uploads: readonly Upload[]): Promise<Staged> {
     const leftovers = await this.#prepare();
-    await makeRoom(this.#target, leftovers, uploads);
+    await leftovers.makeRoom(uploads);
     for (const { path, entry } of uploads) if (!isFor(this.#items.get(path), entry)) this.#add(entry);
     this.#pump();
     await this.#idle();
@@ -137,8 +137,8 @@ export class Stage {
     if (this.#leftovers === undefined) return;
     const unpublished = [...this.#items.values()].filter(({ entry }) => !published.has(entry.path));
     const left = [...unpublished, ...this.#superseded].filter(({ state }) => state === 'staged');
-    const places = left.map((item) => this.#place(item));
-    await tidy(this.#target, this.#folder, places, this.#leftovers);
+    await Promise.all([...left.map((item) => this.#target.remove(this.#place(item))), this.#leftovers.removeFiles()]);
+    await removeEmptyFolders([this.#folder, ...this.#leftovers.folders], this.#target);
   }
 
   /** Ends the staging without a push. What cannot be removed now, because the target is out of reach, the next run removes. */
@@ -158,7 +158,7 @@ export class Stage {
   async #makeFolders(): Promise<void> {
     const control = await allOf([this.#store.control(), this.#store.open()]);
     await allOf([this.#target.makeFolder(STAGE, PRIVATE), this.#target.makeFolder(this.#folder, PRIVATE)]);
-    this.#leftovers = leftoversIn(control, this.#folder);
+    this.#leftovers = new Leftovers(this.#target, STAGE, this.#folder, control);
   }
 
   #add(entry: Entry): void {
@@ -215,7 +215,7 @@ export class Stage {
     const { entry } = item;
     signal?.throwIfAborted();
     const place = this.#place(item);
-    const isThere = leftovers.byDigest.size > 0 && (await takeOver(this.#target, leftovers, entry, place));
+    const isThere = !leftovers.isEmpty && (await leftovers.takeOver(entry, place));
     if (!isThere) {
       await throttle.take(entry.size, this.#signal);
       if (this.#failure !== undefined) return;
@@ -266,55 +266,4 @@ export class Stage {
 
 function isFor(item: Item | undefined, { digest, mtime, mode }: Entry): boolean {
   return item?.entry.digest === digest && item.entry.mtime === mtime && item.entry.mode === mode;
-}
-
-/** What earlier runs left: files by the digest in their name, all of it to be removed in the end. */
-interface Leftovers {
-  readonly byDigest: Map<string, RemoteFile[]>;
-  readonly folders: readonly RelPath[];
-}
-
-function leftoversIn(control: readonly RemoteFile[], own: RelPath): Leftovers {
-  const byDigest = new Map<string, RemoteFile[]>();
-  const folders: RelPath[] = [];
-  for (const found of control) {
-    if (!found.path.startsWith(`${STAGE}/`) || found.path === own) continue;
-    if (found.kind === 'folder') folders.push(found.path);
-    else {
-      const digest = nameOf(found.path).split('.')[0] ?? '';
-      byDigest.set(digest, [...(byDigest.get(digest) ?? []), found]);
-    }
-  }
-  return { byDigest, folders };
-}
-
-/** Removes at once what no upload can use. After a disk that was full, it may be what fills it. */
-async function makeRoom(target: Target, { byDigest }: Leftovers, uploads: readonly Upload[]): Promise<void> {
-  if (byDigest.size === 0) return;
-  const wanted = new Set(uploads.map(({ entry }) => entry.digest));
-  const useless = [...byDigest].filter(([digest]) => !wanted.has(digest));
-  await Promise.all(useless.flatMap(([, files]) => files.map(({ path }) => target.remove(path))));
-  for (const [digest] of useless) byDigest.delete(digest);
-}
-
-async function takeOver(target: Target, leftovers: Leftovers, entry: Entry, place: RelPath): Promise<boolean> {
-  const files = leftovers.byDigest.get(entry.digest);
-  const at = files?.findIndex((file) => file.size === entry.size && file.mtime === entry.mtime) ?? -1;
-  const [file] = at < 0 ? [] : (files?.splice(at, 1) ?? []);
-  if (file === undefined) return false;
-  try {
-    await target.rename(file.path, place);
-    return true;
-  } catch (error) {
-    // Another run was quicker.
-    if (error instanceof TargetError && error.kind === 'not-found') return false;
-    throw error;
-  }
-}
-
-async function tidy(target: Target, folder: RelPath, files: readonly RelPath[], leftovers: Leftovers): Promise<void> {
-  const left = [...leftovers.byDigest.values()].flat().map((file) => file.path);
-  await Promise.all([...files, ...left].map((path) => target.remove(path)));
-  const folders = [folder, ...leftovers.folders].sort((a, b) => b.length - a.length);
-  for (const each of folders) await target.removeFolder(each);
 }
