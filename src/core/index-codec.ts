@@ -17,7 +17,7 @@ import { IndexError } from '../errors.js';
 import { ByteReader, ByteWriter, CHECKSUM_BYTES, checksum, damaged, unseal } from './bytes.js';
 import { readPath, writePath } from './path-codec.js';
 import { CONTROL, isWithin, parseRelPath, type RelPath } from './relpath.js';
-import type { Entry } from './snapshot.js';
+import { type Entry, findEntry } from './snapshot.js';
 import { emptyIndex, type Pending, pendingOf, type TargetIndex, type Truths, withTruths } from './target-index.js';
 
 const FORMAT = 1;
@@ -130,18 +130,38 @@ export function encodeSegment(segment: Segment, before: string): { bytes: Buffer
 
 /** All segments of a journal whose last checksum is `last`. */
 export function decodeJournal(bytes: Uint8Array, last: string): Segment[] {
-  const reader = new ByteReader(bytes);
   const segments: Segment[] = [];
+  let sum = FIRST_CHECKSUM;
+  for (const [segment, next] of segmentsIn(bytes)) {
+    segments.push(segment);
+    sum = next;
+  }
+  if (sum !== last) throw damaged('its journal is not the one that the head names');
+  return segments;
+}
+
+/** The segments from the beginning of a journal up to the first that is not whole. For one that no head vouches for. */
+export function decodeWholeSegments(bytes: Uint8Array): Segment[] {
+  const segments: Segment[] = [];
+  try {
+    for (const [segment] of segmentsIn(bytes)) segments.push(segment);
+  } catch (error) {
+    if (!(error instanceof IndexError)) throw error;
+  }
+  return segments;
+}
+
+/** Each segment with the checksum up to its end. */
+function* segmentsIn(bytes: Uint8Array): Generator<[Segment, string]> {
+  const reader = new ByteReader(bytes);
   let sum = FIRST_CHECKSUM;
   while (reader.left > 0) {
     const content = reader.bytes(reader.number());
     const expected = chain(sum, content);
     if (!reader.bytes(CHECKSUM_BYTES).equals(expected)) throw damaged('a checksum in its journal does not agree');
     sum = expected.toString('hex');
-    segments.push(decodeSegment(content));
+    yield [decodeSegment(content), sum];
   }
-  if (sum !== last) throw damaged('its journal is not the one that the head names');
-  return segments;
 }
 
 /** The index that a head, its snapshot and its journal stand for. Costs the entries once, however long the journal. */
@@ -155,23 +175,13 @@ export function replay(head: Head, entries: readonly Entry[], segments: readonly
         pending.delete(path);
       } else {
         const waiting = pending.get(path);
-        const before = certain.has(path) ? certain.get(path) : find(entries, path);
+        const before = certain.has(path) ? certain.get(path) : findEntry(entries, path);
         pending.set(path, pendingOf(path, waiting?.candidates ?? (before === undefined ? [] : [before]), entry));
       }
     }
   }
   const settled = withTruths({ ...emptyIndex(head.site), generation: head.generation, entries }, certain);
   return { ...settled, entries: settled.entries.filter((entry) => !pending.has(entry.path)), pending };
-}
-
-function find(entries: readonly Entry[], path: RelPath): Entry | undefined {
-  let low = 0;
-  for (let high = entries.length; low < high; ) {
-    const middle = (low + high) >>> 1;
-    if ((entries[middle] as Entry).path < path) low = middle + 1;
-    else high = middle;
-  }
-  return entries[low]?.path === path ? entries[low] : undefined;
 }
 
 function decodeSegment(content: Buffer): Segment {

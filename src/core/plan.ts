@@ -71,6 +71,11 @@ export function foldersOf(plan: Plan): RelPath[] {
   return [...folders];
 }
 
+/** Whether the name says that the content refers to nothing else. */
+export function isLeaf(path: RelPath): boolean {
+  return referenceRank(path) === 0;
+}
+
 function stepOf(change: Change): Step {
   switch (change.kind) {
     case 'added':
