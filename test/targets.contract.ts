@@ -127,6 +127,46 @@ export function runContract(kind: string, open: () => Promise<Target>): void {
       expect(await target.stat(path('a'))).toMatchObject({ kind: 'folder' });
     });
 
+    it('moves a folder with all that is in it, in the order of the calls', async () => {
+      const target = await fresh();
+      await target.makeFolder(path('.pushstatic/one'), 0o755);
+      await target.makeFolder(path('.pushstatic/one/deep'), 0o750);
+      await target.makeFolder(path('.pushstatic/two'), 0o755);
+      for (const each of ['one/a', 'one/deep/b', 'two/c']) await put(target, `.pushstatic/${each}`, each);
+      await Promise.all([
+        target.makeFolder(path('a'), 0o755),
+        target.moveFolder(path('.pushstatic/one'), path('a/first')),
+        target.moveFolder(path('.pushstatic/two'), path('a/first/second')),
+        target.makeFolder(path('a/first/second/third'), 0o755),
+      ]);
+      const there = ['a/first/a', 'a/first/deep/b', 'a/first/second/c'];
+      expect(await Promise.all(there.map((each) => text(target, each)))).toEqual(['one/a', 'one/deep/b', 'two/c']);
+      expect(await target.stat(path('a/first/deep'))).toMatchObject({ kind: 'folder', mode: 0o750 });
+      expect(await target.stat(path('a/first/deep/b'))).toMatchObject({ kind: 'file', mtime: MTIME });
+      expect(await target.stat(path('a/first/second/third'))).toMatchObject({ kind: 'folder' });
+      expect(await target.stat(path('.pushstatic/one'))).toBeUndefined();
+    });
+
+    it('never moves a folder over a file, or over one that holds something', async () => {
+      const target = await fresh();
+      await target.makeFolder(path('.pushstatic/new'), 0o755);
+      await put(target, '.pushstatic/new/a', 'new');
+      await put(target, '.pushstatic/b', 'old');
+      await target.rename(path('.pushstatic/b'), path('file'));
+      await target.makeFolder(path('folder'), 0o755);
+      await put(target, '.pushstatic/b', 'old');
+      await target.rename(path('.pushstatic/b'), path('folder/b'));
+      for (const taken of ['file', 'folder', 'no/folder']) {
+        const moving = target.moveFolder(path('.pushstatic/new'), path(taken));
+        await expect(moving).rejects.toMatchObject({ name: 'TargetError' });
+      }
+      await expect(target.moveFolder(path('.pushstatic/no'), path('free'))).rejects.toMatchObject({
+        kind: 'not-found',
+      });
+      expect([await text(target, 'file'), await text(target, 'folder/b')]).toEqual(['old', 'old']);
+      expect(await text(target, '.pushstatic/new/a')).toBe('new');
+    });
+
     it('says that a file to be renamed or read is missing', async () => {
       const target = await fresh();
       await expect(target.rename(path('.pushstatic/no'), path('a'))).rejects.toMatchObject({ kind: 'not-found' });

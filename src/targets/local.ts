@@ -1,7 +1,7 @@
 /**
  * A target in a folder of this machine (`file://`).
  */
-import { chmodSync, constants, createReadStream, mkdirSync, type Stats } from 'node:fs';
+import { chmodSync, constants, createReadStream, mkdirSync, renameSync, type Stats } from 'node:fs';
 import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CONTROL, isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
@@ -99,6 +99,16 @@ class LocalTarget implements Target {
 
   async rename(from: RelPath, to: RelPath): Promise<void> {
     await rename(this.#at(from), this.#at(to)).catch(fail('publish', to));
+  }
+
+  // Synchronous, so that it takes effect in the order of the calls.
+  async moveFolder(from: RelPath, to: RelPath): Promise<void> {
+    await (this.#root ??= makeRoot(this.#settings.root));
+    try {
+      renameSync(this.#at(from), this.#at(to));
+    } catch (error) {
+      throw targetError('publish the folder', to, error);
+    }
   }
 
   async chmod(path: RelPath, mode: number): Promise<void> {

@@ -63,6 +63,19 @@ export class MemoryTarget implements Target {
     this.#nodes.set(to, node);
   }
 
+  async moveFolder(from: RelPath, to: RelPath): Promise<void> {
+    const folder = this.#nodes.get(from);
+    if (folder === undefined) throw new TargetError('not-found', `cannot move ${from}: there is no such folder`);
+    if (folder.kind !== 'folder') throw new TargetError('not-a-directory', `cannot move ${from}: it is a file`);
+    this.#requireParent('move', to);
+    if (this.#nodes.has(to)) throw new TargetError('exists', `cannot move a folder to ${to}: something is there`);
+    for (const [path, node] of [...this.#nodes]) {
+      if (!isWithin(path, from)) continue;
+      this.#nodes.delete(path);
+      this.#nodes.set((to + path.slice(from.length)) as RelPath, node);
+    }
+  }
+
   async chmod(path: RelPath, mode: number): Promise<void> {
     this.#file('change the mode of', path).mode = mode;
   }

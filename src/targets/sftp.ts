@@ -138,6 +138,11 @@ class SftpTarget implements Target {
     }
   }
 
+  async moveFolder(from: RelPath, to: RelPath): Promise<void> {
+    await this.#found; // as makeFolder does, so that the order of the calls is kept
+    await this.#first.plainRename(this.#at(from), this.#at(to));
+  }
+
   async chmod(path: RelPath, mode: number): Promise<void> {
     await this.#first.chmod(this.#at(path), mode);
   }

@@ -4,8 +4,8 @@
  *
  * Paths are relative to the published tree. `CONTROL` (`.pushstatic`) and what lies below it is the control area;
  * a target may keep it elsewhere on the same file system. Every other path is public: a reader may open it at any
- * moment. `write` and `append` are only ever called for paths in the control area; a public path changes by `rename`
- * and `remove` alone.
+ * moment. `write` and `append` are only ever called for paths in the control area; a public path changes by `rename`,
+ * `moveFolder` and `remove` alone.
  *
  * Requests may be issued without waiting for one another; a target decides how many are in flight.
  * All failures are `TargetError`s whose `kind` names the cause. A missing parent folder is 'not-found'; nothing but
@@ -84,6 +84,12 @@ export interface Target {
    * lost did the work.
    */
   rename(from: RelPath, to: RelPath): Promise<void>;
+
+  /**
+   * Gives the folder `from`, with all that is in it, the free name `to`, within the same file system. Something at `to` is
+   * a failure and changes nothing, but an empty folder may be replaced. In the order of the calls of this and `makeFolder`.
+   */
+  moveFolder(from: RelPath, to: RelPath): Promise<void>;
 
   /** Sets the permission bits of a file. */
   chmod(path: RelPath, mode: number): Promise<void>;

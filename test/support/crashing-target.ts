@@ -4,7 +4,7 @@ import type { Target } from '../../src/targets/target.js';
 export class Crash extends Error {}
 
 /** The requests that change something. */
-const CHANGES = ['write', 'append', 'rename', 'chmod', 'makeFolder', 'remove', 'removeFolder'] as const;
+const CHANGES = ['write', 'append', 'rename', 'moveFolder', 'chmod', 'makeFolder', 'remove', 'removeFolder'] as const;
 
 export interface CrashingTarget extends Target {
   /** How many changes were asked for. */
