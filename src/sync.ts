@@ -82,7 +82,9 @@ export async function syncTarget(
   const target = await job.open();
   try {
     const store = new IndexStore(target, { ...options, cache: job.cache, onWarning: tell.warning });
-    const stage = new Stage(target, store, { ...options, throttle: throttleTo(options.bandwidth), onFile: tell.file });
+    const { folderMode } = job;
+    const throttle = throttleTo(options.bandwidth);
+    const stage = new Stage(target, store, { ...options, folderMode, throttle, onFile: tell.file });
     const loaded = await store.load();
     if (needsSurvey(loaded)) tell.phase('survey');
     const known = trusted(loaded, options);
@@ -102,7 +104,6 @@ export async function syncTarget(
       return { plan, index: await record(store, loaded, index), outcomes: [], unchanged, sentBytes: 0 };
     }
     const means = { target, store, stage };
-    const { folderMode } = job;
     const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
     return { plan, unchanged, ...(await push(plan, index, means, { folderMode, ...hooks })) };
   } finally {
@@ -133,7 +134,8 @@ async function stageAhead(
     if (known.kind !== 'index') await allOf([looking, stage.prepare()]);
     const seen = await looking;
     const { entries } = select({ entries: batch, problems: [] }, job);
-    if (!(await stage.ahead(entries.filter((entry) => isMissing(seen, entry))))) return;
+    const missing = entries.filter((entry) => isMissing(seen, entry));
+    if (!(await stage.ahead(missing, seen.index))) return;
   }
 }
 

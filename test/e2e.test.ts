@@ -603,32 +603,43 @@ describe('an interrupted push', () => {
     expectTidy(target);
   });
 
-  it('that was killed while it published shows whole files, and is finished by the next run', async () => {
-    let isStuck = (): void => {};
-    const stuck = new Promise<void>((resolve) => (isStuck = resolve));
-    let renames = 0;
-    const { project, remote } = await makeRemoteScene({
-      tree: manyFiles(200),
-      fault: ({ kind, path = '' }) => {
-        if (kind !== 'POSIX_RENAME' || !path.includes('/stage/') || ++renames < 100) return undefined;
-        isStuck();
-        return 'hang';
-      },
-    });
-    const target = join(remote.folder, 'static');
-    const run = project.program.start('sync');
-    await stuck;
-    run.kill('SIGKILL');
-    expect((await run.ended).status).toBe(137);
-    const visible = Object.entries(await published(target)).filter(([path]) => !path.endsWith('/'));
-    expect(visible).toHaveLength(99);
-    const wanted = await published(project.root);
-    for (const [path, content] of visible) expect(content).toBe(wanted[path]);
-    renames = Number.NEGATIVE_INFINITY;
-    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ sentBytes: 0 }] });
-    expect(differences(project.root, target)).toBe('');
-    expectTidy(target);
-  });
+  it.each([
+    { what: 'files', extension: 'js', request: 'POSIX_RENAME', before: 99 },
+    { what: 'folders', extension: 'png', request: 'RENAME', before: 9 },
+  ])(
+    'that was killed while it published $what shows whole ones, and is finished by the next run',
+    async ({ what, extension, request, before }) => {
+      let isStuck = (): void => {};
+      const stuck = new Promise<void>((resolve) => (isStuck = resolve));
+      let renames = 0;
+      const { project, remote } = await makeRemoteScene({
+        tree: manyFiles(200, 'assets', extension),
+        fault: ({ kind, path = '' }) => {
+          if (kind !== request || !path.includes('/stage/') || ++renames <= before) return undefined;
+          isStuck();
+          return 'hang';
+        },
+      });
+      const target = join(remote.folder, 'static');
+      const run = project.program.start('sync');
+      await stuck;
+      run.kill('SIGKILL');
+      expect((await run.ended).status).toBe(137);
+      const visible = Object.entries(await published(target)).filter(([path]) => !path.endsWith('/'));
+      const wanted = await published(project.root);
+      for (const [path, content] of visible) expect(content).toBe(wanted[path]);
+      if (what === 'files') expect(visible).toHaveLength(before);
+      else {
+        const whole = new Set(visible.map(([path]) => dirname(path)));
+        expect(whole.size).toBe(before);
+        expect(visible).toHaveLength(Object.keys(wanted).filter((path) => whole.has(dirname(path))).length);
+      }
+      renames = Number.NEGATIVE_INFINITY;
+      expect(await project.sync()).toMatchObject({ status: 0, targets: [{ sentBytes: 0 }] });
+      expect(differences(project.root, target)).toBe('');
+      expectTidy(target);
+    },
+  );
 
   it.each([
     ['SIGINT', 130],
@@ -661,8 +672,8 @@ describe('an interrupted push', () => {
     return { run, target, project };
   }
 
-  function manyFiles(count: number, folder = 'assets'): Tree {
-    const names = Array.from({ length: count }, (_, i) => `${folder}/${i % 30}/${i}.txt`);
+  function manyFiles(count: number, folder = 'assets', extension = 'txt'): Tree {
+    const names = Array.from({ length: count }, (_, i) => `${folder}/${i % 30}/${i}.${extension}`);
     return Object.fromEntries(names.map((name) => [name, name.padEnd(BYTES, '.')]));
   }
 
@@ -679,13 +690,15 @@ describe('an interrupted push', () => {
     const control = readdirSync(join(target, '.pushstatic')).map((name) => name.replace(/-.*/, ''));
     // A journal begins to be there with its first segment.
     expect(new Set([...control, 'journal'])).toEqual(new Set(['head', 'journal', 'snapshot', 'stage']));
-    expect(stagedIn(target)).toEqual([]);
+    if (control.includes('stage')) expect(readdirSync(join(target, '.pushstatic', 'stage'))).toEqual([]);
   }
 
+  /** The files that were sent, in part at least. */
   function stagedIn(target: string): string[] {
     const stage = join(target, '.pushstatic', 'stage');
     if (!existsSync(stage)) return [];
-    return readdirSync(stage, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes('/'));
+    const found = readdirSync(stage, { recursive: true, withFileTypes: true });
+    return found.filter((each) => each.isFile() && each.name !== 'notes').map(({ name }) => name);
   }
 });
 

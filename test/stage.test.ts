@@ -1,6 +1,7 @@
 /** What staging does when all that waits comes to its end at once. */
 import { describe, expect, it } from 'vitest';
 import type { Entry } from '../src/core/snapshot.js';
+import { emptyIndex } from '../src/core/target-index.js';
 import { TargetError } from '../src/errors.js';
 import { StateFolder } from '../src/fs/state.js';
 import { IndexStore } from '../src/push/index-store.js';
@@ -21,7 +22,10 @@ describe('staging', () => {
   for (const concurrency of [1, 7, 'auto'] as const) {
     for (const count of [2, 300, 20_000]) {
       it(`names each of ${count} files for which the disk is too full, ${concurrency} at once (F23)`, async () => {
-        const { problems, sentBytes } = await (await stageOn(new FullTarget(), { concurrency })).finish(uploads(count));
+        const { problems, sentBytes } = await (await stageOn(new FullTarget(), { concurrency })).finish(
+          uploads(count),
+          emptyIndex('site'),
+        );
         expect([problems.size, sentBytes]).toEqual([count, 0]);
         expect(new Set([...problems.values()].map(({ code }) => code))).toEqual(new Set(['NO_SPACE']));
       });
@@ -32,7 +36,7 @@ describe('staging', () => {
     it(`of ${count} files that is interrupted before it begins, ends with that`, async () => {
       const signal = AbortSignal.abort();
       const stage = await stageOn(new MemoryTarget(), { concurrency: 'auto', signal });
-      await expect(stage.finish(uploads(count))).rejects.toMatchObject({ name: 'AbortError' });
+      await expect(stage.finish(uploads(count), emptyIndex('site'))).rejects.toMatchObject({ name: 'AbortError' });
     });
   }
 });
@@ -49,6 +53,7 @@ async function stageOn(
     fileOf: () => '/nowhere',
     contentOf: () => content,
     run: 'run',
+    folderMode: 0o755,
     throttle: throttleTo(undefined),
   };
   return new Stage(target, store, all);

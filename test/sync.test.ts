@@ -24,6 +24,15 @@ const NEW: Site = {
   'img/a.png': 'A',
   'img/new.png': 'new',
   'index.html': 'new page',
+  'set/a.png': 'set a',
+  'set/b.png': 'set b',
+  'set/c.png': 'set c',
+  'set/d.png': 'set d',
+  'set/inner/a.svg': 'inner a',
+  'set/inner/b.svg': 'inner b',
+  'set/inner/c.svg': 'inner c',
+  'set/inner/d.svg': 'inner d',
+  'set/set.css': 'url(a.png)',
   'turns/into.txt': 'y',
 };
 
@@ -83,8 +92,10 @@ describe('a crash', () => {
   it.each([
     ['before', 'at once'],
     ['after', 'at once'],
-    ['before', 'ahead'],
-    ['after', 'ahead'],
+    ['before', 'one by one'],
+    ['after', 'one by one'],
+    ['before', 'in one batch'],
+    ['after', 'in one batch'],
   ] as const)(
     '%s any change, content brought over %s, leaves whole files and true references, and the next run on any machine finishes',
     async (moment, pace) => {
@@ -122,7 +133,7 @@ describe('a crash', () => {
     }
   });
 
-  it.each(['at once', 'ahead'] as const)(
+  it.each(['at once', 'one by one', 'in one batch'] as const)(
     'of the very first push, content brought over %s, loses no more than time',
     async (pace) => {
       const bench = await makeBench();
@@ -195,6 +206,7 @@ describe('a crash', () => {
     for (const [name, text] of Object.entries(tree)) expect([OLD[name], NEW[name]]).toContain(text);
     const image = /url\((.*)\)/.exec(tree['app.css'] ?? '')?.[1] ?? '';
     expect(tree[image]).toBeDefined();
+    if ('set/set.css' in tree) expect(Object.keys(tree)).toContain('set/a.png');
     if (tree['index.html'] === NEW['index.html']) expect(tree['app.css']).toBe(NEW['app.css']);
   }
 });
@@ -228,8 +240,8 @@ describe('content that is brought over ahead', () => {
   it('is what the target lacks, and nothing else', async () => {
     const bench = await makeBench();
     const target = new MemoryTarget();
-    await bench.publish(target, OLD, { pace: 'ahead' });
-    const { sentBytes, outcomes } = await bench.publish(target, { ...OLD, 'img/a.png': 'A!' }, { pace: 'ahead' });
+    await bench.publish(target, OLD, { pace: 'one by one' });
+    const { sentBytes, outcomes } = await bench.publish(target, { ...OLD, 'img/a.png': 'A!' }, { pace: 'one by one' });
     expect([sentBytes, outcomes.length]).toEqual([2, 1]);
     expect(await controlFiles(target)).toEqual(['head', 'journal', 'snapshot']);
   });
@@ -239,7 +251,7 @@ describe('content that is brought over ahead', () => {
     const target = new MemoryTarget();
     await bench.publish(target, OLD);
     const watched = crashAt(target, Number.POSITIVE_INFINITY, 'before');
-    await bench.publish(watched, OLD, { pace: 'ahead' });
+    await bench.publish(watched, OLD, { pace: 'one by one' });
     expect(watched.changes()).toBe(0);
   });
 
@@ -249,7 +261,7 @@ describe('content that is brought over ahead', () => {
     await bench.publish(target, OLD);
     await bench.forgetState();
     await target.remove(path('.pushstatic/head'));
-    const { sentBytes } = await bench.publish(target, OLD, { pace: 'ahead' });
+    const { sentBytes } = await bench.publish(target, OLD, { pace: 'one by one' });
     expect(sentBytes).toBe(0);
     expect(await publicTree(target)).toEqual(OLD);
     expect(await controlFiles(target)).toEqual(['head', 'snapshot']);
@@ -261,7 +273,7 @@ describe('content that is brought over ahead', () => {
     await bench.publish(target, OLD);
     const before = await controlFiles(target);
     const limit = { kind: 'count', count: 1 } as const;
-    const refused = bench.publish(target, { 'new.png': 'new' }, { limit, pace: 'ahead' });
+    const refused = bench.publish(target, { 'new.png': 'new' }, { limit, pace: 'one by one' });
     await expect(refused).rejects.toMatchObject({ name: 'SafetyError' });
     expect(await publicTree(target)).toEqual(OLD);
     expect(await controlFiles(target)).toEqual(before);
@@ -275,7 +287,7 @@ describe('content that is brought over ahead', () => {
     const limit = { kind: 'count', count: 1 } as const;
     const watched = crashAt(target, Number.POSITIVE_INFINITY, 'before');
     // At this rate all of it would take a minute and a half.
-    const refused = bench.publish(watched, site, { limit, pace: 'ahead', bandwidth: 40_000 });
+    const refused = bench.publish(watched, site, { limit, pace: 'one by one', bandwidth: 40_000 });
     await expect(refused).rejects.toMatchObject({ name: 'SafetyError' });
     expect(watched.changes()).toBeLessThan(100);
     expect((await controlFiles(target)).filter((name) => name.startsWith('stage/'))).toEqual([]);
@@ -284,7 +296,7 @@ describe('content that is brought over ahead', () => {
   it('is none in a dry run', async () => {
     const bench = await makeBench();
     const watched = crashAt(new MemoryTarget(), Number.POSITIVE_INFINITY, 'before');
-    await bench.publish(watched, OLD, { act: 'only-plan', pace: 'ahead' });
+    await bench.publish(watched, OLD, { act: 'only-plan', pace: 'one by one' });
     expect(watched.changes()).toBe(0);
   });
 });

@@ -2,27 +2,43 @@
  * Leftovers: what interrupted runs left on the stage. What is of use is taken over by renaming it into the folder of this
  * run, so that a push that broke off goes on where it was; the rest is removed.
  *
- * The name of a staged file tells its digest; its size and mtime are set last, so they tell that it is complete.
+ * The name of a staged file tells its digest, or the notes of its run do; its size and mtime are set last, so they tell
+ * that it is complete.
  */
-import { isWithin, nameOf, type RelPath } from '../core/relpath.js';
+import { isWithin, join, nameOf, parentOf, type RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import { TargetError } from '../errors.js';
 import type { RemoteFile, Target } from '../targets/target.js';
+import { readNotes } from './stage-notes.js';
+
+export const NOTES = 'notes' as RelPath;
 
 export class Leftovers {
   readonly #target: Target;
+  /** By the digest, or what stands for one that is not known. */
   readonly #byDigest = new Map<string, RemoteFile[]>();
   /** Empty once the files in them are gone. */
   readonly folders: RelPath[] = [];
 
-  /** `control` is what lies in the control area; `stage` holds a folder for each run, of which `own` is that of this one. */
-  constructor(target: Target, stage: RelPath, own: RelPath, control: readonly RemoteFile[]) {
+  private constructor(target: Target) {
     this.#target = target;
-    for (const found of control) {
-      if (found.path === stage || !isWithin(found.path, stage) || isWithin(found.path, own)) continue;
-      if (found.kind === 'folder') this.folders.push(found.path);
-      else this.#add(found);
+  }
+
+  /** `control` is what lies in the control area; `stage` holds a folder for each run, of which `own` is that of this one. */
+  static async find(target: Target, stage: RelPath, own: RelPath, control: readonly RemoteFile[]): Promise<Leftovers> {
+    const leftovers = new Leftovers(target);
+    const found = control.filter(({ path }) => path !== stage && isWithin(path, stage) && !isWithin(path, own));
+    const digests = new Map<RelPath, string>();
+    for (const run of new Set(found.map(({ path }) => runOf(path, stage)))) {
+      const notes = join(run, NOTES);
+      if (!found.some(({ path, kind }) => path === notes && kind === 'file')) continue;
+      for (const [name, { digest }] of await readNotes(target, notes)) digests.set(join(run, name), digest);
     }
+    for (const file of found) {
+      if (file.kind === 'folder') leftovers.folders.push(file.path);
+      else leftovers.#add(file, digests.get(file.path) ?? digestInName(file.path, stage));
+    }
+    return leftovers;
   }
 
   /** Whether no file is left that could be of use, or in the way. */
@@ -60,8 +76,7 @@ export class Leftovers {
     await this.#remove([...this.#byDigest.values()].flat());
   }
 
-  #add(file: RemoteFile): void {
-    const digest = nameOf(file.path).split('.')[0] ?? '';
+  #add(file: RemoteFile, digest: string): void {
     const same = this.#byDigest.get(digest);
     if (same === undefined) this.#byDigest.set(digest, [file]);
     else same.push(file);
@@ -70,4 +85,15 @@ export class Leftovers {
   async #remove(files: readonly RemoteFile[]): Promise<void> {
     await Promise.all(files.map(({ path }) => this.#target.remove(path)));
   }
+}
+
+/** The folder of the run that `path`, below `stage`, belongs to. */
+function runOf(path: RelPath, stage: RelPath): RelPath {
+  const end = path.indexOf('/', stage.length + 1);
+  return end < 0 ? path : (path.slice(0, end) as RelPath);
+}
+
+/** Only a file that lies in the folder of a run itself is named by its digest; for another the answer is none that there is. */
+function digestInName(path: RelPath, stage: RelPath): string {
+  return parentOf(path) === runOf(path, stage) ? (nameOf(path).split('.')[0] ?? '') : path;
 }

@@ -6,7 +6,7 @@
  */
 import type { Outcome } from '../core/apply.js';
 import type { Plan, Step } from '../core/plan.js';
-import { ancestorsOf, type RelPath } from '../core/relpath.js';
+import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
 import { type Problem, TargetError } from '../errors.js';
 import type { Target } from '../targets/target.js';
 import { inParallel } from './in-parallel.js';
@@ -41,7 +41,7 @@ export async function publish(
       continue;
     }
     options.signal?.throwIfAborted();
-    if (group.name !== 'clear') await folders.make();
+    if (group.name !== 'clear') await folders.make(staged.folders);
     const begin = outcomes.length;
     await inParallel(group.steps, inFlight(target), carry);
     const results = outcomes.slice(begin);
@@ -50,6 +50,16 @@ export async function publish(
   }
   return outcomes;
 
+  function cameWithItsFolder(step: Step): boolean {
+    const folder = step.kind === 'upload' ? parentOf(step.path) : undefined;
+    if (step.kind !== 'upload' || folder === undefined || !folders.moved.has(folder)) return false;
+    return parentOf(stagedAt(step, staged)) === staged.folders.get(folder);
+  }
+
+  async function carryOut(step: Step): Promise<void> {
+    await act(step, staged, target).catch((error: unknown) => clearAndAct(step, error, staged, target));
+  }
+
   async function carry(step: Step): Promise<void> {
     const known = staged.problems.get(step.path) ?? folders.problemAt(step.path);
     if (known !== undefined) {
@@ -57,7 +67,7 @@ export async function publish(
       return;
     }
     try {
-      await act(step, staged, target).catch((error: unknown) => clearAndAct(step, error, staged, target));
+      if (!cameWithItsFolder(step)) await carryOut(step);
       options.onStep?.(step);
       outcomes.push({ kind: 'done', step });
     } catch (error) {

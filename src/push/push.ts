@@ -44,11 +44,12 @@ export async function push(
   options.onPhase?.('stage');
   const announced = announcementOf(plan);
   const folders = new PublicFolders(plan, target, options.folderMode);
-  const staged = await allOf([stage.finish(uploadsOf(plan)), store.begin(index, announced), folders.findLinks()]);
+  const staged = await allOf([stage.finish(uploadsOf(plan), index), store.begin(index, announced), folders.look()]);
   options.onPhase?.('publish');
   const outcomes = await publish(plan, staged, folders, target, options);
   options.onPhase?.('commit');
-  const published = new Set(outcomes.filter(({ kind }) => kind === 'done').map(({ step }) => step.path));
+  const done = outcomes.filter(({ kind }) => kind === 'done').map(({ step }) => step.path);
+  const published = new Set([...done, ...folders.moved]);
   const committed = await allOf([store.commit(index, announced, truthsOf(index, outcomes)), stage.tidy(published)]);
   await store.reap();
   return { index: committed, outcomes, sentBytes: staged.sentBytes };

@@ -1,8 +1,8 @@
 /**
  * Stage: brings content to the target, into the control area, where no reader sees it.
  *
- * A staged file is named by its digest, inside a folder of this run: two runs never write to one name. What an
- * interrupted run staged completely is taken over.
+ * All of it lies in a folder of this run, since two runs may never write to one name: a file by itself under its digest,
+ * a new folder with its leaves under a number. What an interrupted run staged completely is taken over.
  *
  * Content may be staged before it is certain that it will be published: nobody sees it, and `tidy` takes it away.
  */
@@ -10,16 +10,19 @@ import { setMaxListeners } from 'node:events';
 import type { Step } from '../core/plan.js';
 import { CONTROL, join, type RelPath } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
-import type { Problem } from '../errors.js';
+import type { TargetIndex } from '../core/target-index.js';
+import { type Problem, TargetError } from '../errors.js';
 import type { Body, Target } from '../targets/target.js';
 import { ByteBudget } from './byte-budget.js';
 import { allOf } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
-import { Leftovers } from './leftovers.js';
+import { Leftovers, NOTES } from './leftovers.js';
 import { removeEmptyFolders } from './remove-folders.js';
+import { StageNotes } from './stage-notes.js';
 import type { Throttle } from './throttle.js';
 import { problemOf } from './trouble.js';
 import { bodyOf, SMALL_BYTES } from './upload.js';
+import { placeIn, type WholeFolder, WholeFolders } from './whole-folders.js';
 
 const STAGE = join(CONTROL, 'stage' as RelPath);
 const PRIVATE = 0o700;
@@ -41,6 +44,8 @@ export interface StageOptions {
   readonly contentOf?: ((digest: Digest) => Uint8Array | undefined) | undefined;
   /** A name for this run that no other run has. */
   readonly run: string;
+  /** The mode of new folders. */
+  readonly folderMode: number;
   readonly concurrency: number | 'auto';
   readonly throttle: Throttle;
   readonly signal?: AbortSignal | undefined;
@@ -50,6 +55,8 @@ export interface StageOptions {
 export interface Staged {
   /** Where the content of an upload waits; undefined if it could not be staged. */
   readonly placeOf: (step: Upload) => RelPath | undefined;
+  /** Where a new folder waits with files of the plan in it and nothing else, by where it is to be published. */
+  readonly folders: ReadonlyMap<RelPath, RelPath>;
   /** The uploads that could not be staged. */
   readonly problems: ReadonlyMap<RelPath, Problem>;
   readonly sentBytes: number;
@@ -59,6 +66,7 @@ export interface Staged {
 interface Item {
   readonly entry: Entry;
   readonly number: number;
+  readonly folder: WholeFolder | undefined;
   state: 'waiting' | 'staged';
 }
 
@@ -76,6 +84,8 @@ export class Stage {
   /** Of the caller, and our own: what waits for its turn is let go when nothing more is to be sent. */
   readonly #signal: AbortSignal;
   readonly #space = new ByteBudget(BYTES_IN_FLIGHT);
+  readonly #folders: WholeFolders;
+  readonly #notes: StageNotes;
   readonly #items = new Map<RelPath, Item>();
   readonly #superseded: Item[] = [];
   readonly #problems = new Map<RelPath, Problem>();
@@ -84,7 +94,7 @@ export class Stage {
   #made = 0;
   #underWay = 0;
   #sentBytes = 0;
-  #prepared: Promise<void> | undefined;
+  #begun: Promise<{ readonly leftovers: Leftovers; readonly made: Promise<void> }> | undefined;
   #leftovers: Leftovers | undefined;
   /** Why nothing more fits. */
   #full: Problem | undefined;
@@ -101,72 +111,113 @@ export class Stage {
     const signals = options.signal === undefined ? [] : [options.signal];
     this.#signal = AbortSignal.any([...signals, this.#stopped.signal]);
     setMaxListeners(0, this.#signal); // hundreds of files may wait for their turn
+    this.#folders = new WholeFolders((name) => target.makeFolder(join(this.#folder, name), options.folderMode));
+    this.#notes = new StageNotes(target, join(this.#folder, NOTES));
   }
 
   /** Makes the folders to stage in, once. */
   async prepare(): Promise<void> {
-    this.#prepared ??= this.#makeFolders();
-    await this.#prepared;
+    const { made } = await this.#begin();
+    await made;
   }
 
   /**
-   * Begins to stage what is likely to be in the plan. False where it takes none: what an interrupted run left behind may be
-   * some of it, or in the way of it, and all waits for `finish`.
+   * Begins to stage what is likely to be in the plan, for a target of which `held` is known. False where it takes none: what
+   * an interrupted run left behind may be some of it, or in the way of it, and all waits for `finish`.
    */
-  async ahead(entries: readonly Entry[]): Promise<boolean> {
+  async ahead(entries: readonly Entry[], held: TargetIndex): Promise<boolean> {
     if (entries.length === 0) return true;
-    const leftovers = await this.#prepare();
+    const { leftovers, made } = await this.#begin();
     if (!leftovers.isEmpty || this.#failure !== undefined) return false;
-    for (const entry of entries) this.#add(entry);
+    this.#add(entries, held);
+    await made;
     this.#pump();
     return true;
   }
 
   /** Stages what is left of `uploads`. Rejects only when the target as a whole is out of reach, or on an abort. */
-  async finish(uploads: readonly Upload[]): Promise<Staged> {
-    const leftovers = await this.#prepare();
+  async finish(uploads: readonly Upload[], held: TargetIndex): Promise<Staged> {
+    const { leftovers, made } = await this.#begin();
+    await made;
     await leftovers.makeRoom(uploads);
-    for (const { path, entry } of uploads) if (!isFor(this.#items.get(path), entry)) this.#add(entry);
+    const missing = uploads.filter(({ path, entry }) => !isFor(this.#items.get(path), entry));
+    this.#add(
+      missing.map(({ entry }) => entry),
+      held,
+    );
     this.#pump();
+    if (this.#underWay > 0 && this.#notes.waiting === 'some') this.#note();
     await this.#idle();
-    return { placeOf: (step) => this.#placeOf(step), problems: this.#problems, sentBytes: this.#sentBytes };
+    return {
+      placeOf: (step) => this.#placeOf(step),
+      folders: this.#wholeFolders(uploads),
+      problems: this.#problems,
+      sentBytes: this.#sentBytes,
+    };
   }
 
-  /** Removes what this run staged and did not publish, and what earlier runs left. Nothing may be under way. */
+  /**
+   * Removes what this run staged and did not publish, and what earlier runs left. Nothing may be under way. `published` are
+   * files, and folders that were published whole.
+   */
   async tidy(published: ReadonlySet<RelPath>): Promise<void> {
     if (this.#leftovers === undefined) return;
     const unpublished = [...this.#items.values()].filter(({ entry }) => !published.has(entry.path));
     const left = [...unpublished, ...this.#superseded].filter(({ state }) => state === 'staged');
-    await Promise.all([...left.map((item) => this.#target.remove(this.#place(item))), this.#leftovers.removeFiles()]);
-    await removeEmptyFolders([this.#folder, ...this.#leftovers.folders], this.#target);
+    const files = [...left.map((item) => this.#place(item)), ...(this.#notes.isEmpty ? [] : [this.#notes.file])];
+    await Promise.all([...files.map((file) => this.#target.remove(file)), this.#leftovers.removeFiles()]);
+    const unmoved = [...this.#folders.byPath].filter(([path]) => !published.has(path));
+    const folders = unmoved.map(([, { name }]) => join(this.#folder, name));
+    await removeEmptyFolders([this.#folder, ...folders, ...this.#leftovers.folders], this.#target);
   }
 
   /** Ends the staging without a push. What cannot be removed now, because the target is out of reach, the next run removes. */
   async abandon(): Promise<void> {
     this.#stop(undefined);
-    if (this.#prepared === undefined) return;
-    await Promise.allSettled([this.#prepared]);
+    if (this.#begun === undefined) return;
+    await Promise.allSettled([this.prepare()]);
     await Promise.allSettled([this.#idle()]);
     await Promise.allSettled([this.tidy(new Set())]);
   }
 
-  async #prepare(): Promise<Leftovers> {
-    await this.prepare();
-    return this.#leftovers as Leftovers;
+  /** Resolves once the folders are asked for: those in them can be asked for then, too. */
+  #begin() {
+    return (this.#begun ??= this.#makeFolders());
   }
 
-  async #makeFolders(): Promise<void> {
+  async #makeFolders() {
     const control = await allOf([this.#store.control(), this.#store.open()]);
-    await allOf([this.#target.makeFolder(STAGE, PRIVATE), this.#target.makeFolder(this.#folder, PRIVATE)]);
-    this.#leftovers = new Leftovers(this.#target, STAGE, this.#folder, control);
+    const leftovers = await Leftovers.find(this.#target, STAGE, this.#folder, control);
+    this.#leftovers = leftovers;
+    const made = allOf([this.#target.makeFolder(STAGE, PRIVATE), this.#target.makeFolder(this.#folder, PRIVATE)]);
+    made.catch(() => undefined); // whoever waits for it hears of its failure
+    return { leftovers, made };
   }
 
-  #add(entry: Entry): void {
-    const superseded = this.#items.get(entry.path);
-    if (superseded !== undefined) this.#superseded.push(superseded);
-    const item: Item = { entry, number: this.#made++, state: 'waiting' };
-    this.#items.set(entry.path, item);
-    this.#waiting.push(item);
+  #add(entries: readonly Entry[], held: TargetIndex): void {
+    const folders = this.#folders.assign(entries, held);
+    for (const [i, entry] of entries.entries()) {
+      const superseded = this.#items.get(entry.path);
+      if (superseded !== undefined) this.#superseded.push(superseded);
+      // In a folder the name of what is superseded is taken.
+      const folder = superseded === undefined ? folders[i] : undefined;
+      const item: Item = { entry, number: this.#made++, folder, state: 'waiting' };
+      this.#items.set(entry.path, item);
+      this.#waiting.push(item);
+      if (folder !== undefined) this.#notes.add(placeIn(folder, entry), entry);
+    }
+    if (this.#notes.waiting === 'much') this.#note();
+  }
+
+  /** Notes only save time: a target that takes none will say so to the files. */
+  #note(): void {
+    this.#underWay++;
+    void this.#notes
+      .write(this.prepare())
+      .catch((error: unknown) => {
+        if (!(error instanceof TargetError) || error.kind === 'unreachable') this.#stop(error);
+      })
+      .then(() => this.#end());
   }
 
   #pump(): void {
@@ -175,7 +226,7 @@ export class Stage {
     const most = concurrency === 'auto' ? filesInFlight(this.#target.capabilities.roundTripMs) : concurrency;
     const end = Math.min(this.#waiting.length, this.#next + most - this.#underWay, this.#next + MOST_IN_A_TURN);
     const wasCut = end === this.#next + MOST_IN_A_TURN;
-    while (this.#next < end) this.#begin(this.#waiting[this.#next++] as Item);
+    while (this.#next < end) this.#start(this.#waiting[this.#next++] as Item);
     if (wasCut) setImmediate(() => this.#pump());
     if (this.#next === this.#waiting.length) {
       this.#waiting = [];
@@ -183,7 +234,7 @@ export class Stage {
     }
   }
 
-  #begin(item: Item): void {
+  #start(item: Item): void {
     this.#underWay++;
     void this.#stageOne(item).then(() => this.#end());
   }
@@ -201,6 +252,7 @@ export class Stage {
     await this.#space.take(cost);
     try {
       if (this.#failure !== undefined) return;
+      await item.folder?.made;
       if (this.#full === undefined) await this.#send(item, this.#leftovers as Leftovers);
       else this.#fail(item, this.#full);
     } catch (error) {
@@ -259,8 +311,19 @@ export class Stage {
     return item?.state === 'staged' ? this.#place(item) : undefined;
   }
 
-  #place({ entry: { digest }, number }: Item): RelPath {
-    return join(this.#folder, `${digest}.${number}` as RelPath);
+  #place({ entry, number, folder }: Item): RelPath {
+    const name = folder === undefined ? (`${entry.digest}.${number}` as RelPath) : placeIn(folder, entry);
+    return join(this.#folder, name);
+  }
+
+  #wholeFolders(uploads: readonly Upload[]): Map<RelPath, RelPath> {
+    const { byPath } = this.#folders;
+    if (byPath.size === 0) return new Map();
+    const added = new Set(uploads.filter(({ old }) => old === undefined).map(({ path }) => path));
+    const others = [...this.#items.values()].filter(({ entry, state }) => state !== 'staged' || !added.has(entry.path));
+    const mixed = new Set([...others, ...this.#superseded].map(({ folder }) => folder));
+    const whole = [...byPath].filter(([, folder]) => !mixed.has(folder));
+    return new Map(whole.map(([path, { name }]) => [path, join(this.#folder, name)]));
   }
 }
 

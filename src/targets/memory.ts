@@ -69,8 +69,8 @@ export class MemoryTarget implements Target {
     if (folder.kind !== 'folder') throw new TargetError('not-a-directory', `cannot move ${from}: it is a file`);
     this.#requireParent('move', to);
     if (this.#nodes.has(to)) throw new TargetError('exists', `cannot move a folder to ${to}: something is there`);
-    for (const [path, node] of [...this.#nodes]) {
-      if (!isWithin(path, from)) continue;
+    const moving = [...this.#nodes].filter(([path]) => isWithin(path, from));
+    for (const [path, node] of moving) {
       this.#nodes.delete(path);
       this.#nodes.set((to + path.slice(from.length)) as RelPath, node);
     }

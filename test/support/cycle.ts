@@ -17,8 +17,8 @@ import { plant } from './tree.js';
 export type Site = Readonly<Record<string, string>>;
 
 export interface Pace {
-  /** `ahead`: the entries come one by one before the snapshot is whole, as from a thread that is still reading. */
-  readonly pace: 'at once' | 'ahead';
+  /** Not `at once`: the entries come before the snapshot is whole, as from a thread that is still reading. */
+  readonly pace: 'at once' | 'one by one' | 'in one batch';
 }
 
 export interface Bench {
@@ -62,14 +62,14 @@ export async function makeBench(): Promise<Bench> {
         ...rest,
       };
       const arrivals = new Arrivals();
-      return syncTarget(job, snapshotOf(root, Object.keys(site), arrivals), {
+      return syncTarget(job, snapshotOf(root, Object.keys(site), arrivals, pace), {
         site: 'site',
         fileOf: (at) => join(root, at),
         act: 'push',
         concurrency: 'auto',
         bandwidth: undefined,
         run: `run${runs}`,
-        arrivals: pace === 'ahead' ? arrivals : undefined,
+        arrivals: pace === 'at once' ? undefined : arrivals,
         now: () => 1_700_000_000_000 + runs,
         ...rest,
       });
@@ -95,8 +95,19 @@ export async function controlFiles(target: Target): Promise<string[]> {
   return found.sort();
 }
 
-async function snapshotOf(root: string, names: readonly string[], arrivals: Arrivals): Promise<Snapshot> {
-  for (const name of names) arrivals.add([await entryOf(root, path(name))]);
+async function snapshotOf(
+  root: string,
+  names: readonly string[],
+  arrivals: Arrivals,
+  pace: Pace['pace'],
+): Promise<Snapshot> {
+  const entries: Entry[] = [];
+  for (const name of names) {
+    const entry = await entryOf(root, path(name));
+    entries.push(entry);
+    if (pace !== 'in one batch') arrivals.add([entry]);
+  }
+  if (pace === 'in one batch') arrivals.add(entries);
   arrivals.end();
   return { entries: arrivals.sorted(), problems: [] };
 }

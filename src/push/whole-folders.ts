@@ -1,0 +1,58 @@
+/**
+ * WholeFolders: new folders that are staged with the leaves in them, so that one request publishes all of it.
+ *
+ * Leaves refer to nothing, so they may become visible together, before anything else. That a folder is new is only
+ * supposed here, from what the index knows: whoever publishes it looks, and publishes file by file where it is not.
+ */
+import { isLeaf } from '../core/plan.js';
+import { join, parentOf, type RelPath } from '../core/relpath.js';
+import { type Entry, holdsBelow } from '../core/snapshot.js';
+import type { TargetIndex } from '../core/target-index.js';
+
+const LEAST_LEAVES = 4; // for fewer, the folder's own requests and its note cost what the renames do
+
+export interface WholeFolder {
+  /** Its name on the stage. */
+  readonly name: RelPath;
+  /** Resolves once files can be staged in it. */
+  readonly made: Promise<void>;
+}
+
+export class WholeFolders {
+  readonly #make: (name: RelPath) => Promise<void>;
+  readonly #byPath = new Map<RelPath, WholeFolder>();
+
+  /** `make` makes a folder on the stage. */
+  constructor(make: (name: RelPath) => Promise<void>) {
+    this.#make = make;
+  }
+
+  /** All of them, by the path where they are to be published. */
+  get byPath(): ReadonlyMap<RelPath, WholeFolder> {
+    return this.#byPath;
+  }
+
+  /** For each of `entries` the folder to stage it in, or undefined for a file that is published by itself. */
+  assign(entries: readonly Entry[], { entries: held }: TargetIndex): (WholeFolder | undefined)[] {
+    const parents = entries.map(({ path }) => (isLeaf(path) ? parentOf(path) : undefined));
+    const leaves = new Map<RelPath, number>();
+    for (const parent of parents) if (parent !== undefined) leaves.set(parent, (leaves.get(parent) ?? 0) + 1);
+    for (const [path, count] of leaves) {
+      const isWorthIt = count >= LEAST_LEAVES && !this.#byPath.has(path) && !holdsBelow(held, path);
+      if (isWorthIt) this.#byPath.set(path, this.#begin());
+    }
+    return parents.map((parent) => (parent === undefined ? undefined : this.#byPath.get(parent)));
+  }
+
+  #begin(): WholeFolder {
+    const name = `${this.#byPath.size}` as RelPath;
+    const made = this.#make(name);
+    made.catch(() => undefined); // each file that waits for it hears of its failure
+    return { name, made };
+  }
+}
+
+/** Where a file lies on the stage, below the folder of its run. */
+export function placeIn(folder: WholeFolder, { path }: Entry): RelPath {
+  return join(folder.name, path.slice(path.lastIndexOf('/') + 1) as RelPath);
+}

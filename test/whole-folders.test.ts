@@ -1,0 +1,229 @@
+/** New folders that come with the leaves in them, and everything that can stand in their way. */
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { problemsOf } from '../src/core/apply.js';
+import { TargetError } from '../src/errors.js';
+import { openLocal } from '../src/targets/local.js';
+import { MemoryTarget } from '../src/targets/memory.js';
+import type { Target } from '../src/targets/target.js';
+import { Crash, crashAt } from './support/crashing-target.js';
+import { controlFiles, makeBench, publicTree, type Site } from './support/cycle.js';
+import { path } from './support/entries.js';
+import { temporaryFolder } from './support/tree.js';
+
+const BIG = 'x'.repeat(1024 * 1024);
+const BASE: Site = { 'app.css': 'app', 'img/old.png': 'old' };
+const SET: Site = {
+  'set/a.png': 'a',
+  'set/b.png': 'b',
+  'set/c.png': 'c',
+  'set/d.png': 'd',
+  'set/inner/e.svg': 'e',
+  'set/inner/f.svg': 'f',
+  'set/inner/g.svg': 'g',
+  'set/inner/h.svg': 'h',
+  'set/set.css': 'url(a.png)',
+};
+
+describe('a new folder', () => {
+  it.each(['at once', 'in one batch'] as const)('is published with its leaves in one request (%s)', async (pace) => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    await bench.publish(target, BASE);
+    const calls = callsOf(target);
+    const { outcomes, sentBytes } = await bench.publish(calls.target, { ...BASE, ...SET }, { pace });
+    expect(calls.of('moveFolder')).toEqual([path('set'), path('set/inner')]);
+    expect(calls.of('rename').filter((to) => !to.startsWith('.pushstatic'))).toEqual([path('set/set.css')]);
+    expect(outcomes.map(({ kind }) => kind)).toEqual(Array.from({ length: 9 }, () => 'done'));
+    expect(sentBytes).toBe(Object.values(SET).join('').length);
+    await expectExact(target, { ...BASE, ...SET });
+  });
+
+  it('has the mode of new folders, and its files have theirs', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    await bench.publish(target, SET, { folderMode: 0o750 });
+    expect(await target.stat(path('set/inner'))).toMatchObject({ kind: 'folder', mode: 0o750 });
+    expect(await target.stat(path('set/inner/e.svg'))).toMatchObject({ kind: 'file', mode: 0o644 });
+  });
+
+  it('with few leaves is made where it is to be', async () => {
+    const bench = await makeBench();
+    const calls = callsOf(new MemoryTarget());
+    const site = { 'few/a.png': 'a', 'few/b.png': 'b', 'few/c.png': 'c' };
+    await bench.publish(calls.target, site);
+    expect(calls.of('moveFolder')).toEqual([]);
+    expect(await publicTree(calls.target)).toEqual(site);
+  });
+
+  it('cannot be one that holds something of ours', async () => {
+    const bench = await makeBench();
+    const calls = callsOf(new MemoryTarget());
+    const more = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`img/${i}.png`, `${i}`]));
+    await bench.publish(calls.target, BASE);
+    await bench.publish(calls.target, { ...BASE, ...more });
+    expect(calls.of('moveFolder')).toEqual([]);
+    await expectExact(calls.target, { ...BASE, ...more });
+  });
+});
+
+describe('a folder that somebody else made is left as it is, and filled file by file', () => {
+  it.each(['empty', 'with a file in it'])('%s', async (kind) => {
+    const bench = await makeBench();
+    const root = join(await temporaryFolder(), 'served');
+    mkdirSync(join(root, 'set'), { recursive: true, mode: 0o711 });
+    if (kind !== 'empty') writeFileSync(join(root, 'set/theirs.txt'), 'theirs');
+    const target = await localTarget(root);
+    const { outcomes } = await bench.publish(target, SET);
+    expect(problemsOf(outcomes)).toEqual([]);
+    const theirs: Site = kind === 'empty' ? {} : { 'set/theirs.txt': 'theirs' };
+    await expectExact(target, { ...SET, ...theirs });
+    expect(await target.stat(path('set'))).toMatchObject({ mode: 0o711 });
+  });
+
+  it('nothing goes through a link in its place', async () => {
+    const bench = await makeBench();
+    const folder = await temporaryFolder();
+    const [root, elsewhere] = [join(folder, 'served'), join(folder, 'elsewhere')];
+    mkdirSync(root);
+    mkdirSync(elsewhere);
+    symlinkSync(elsewhere, join(root, 'set'));
+    const target = await localTarget(root);
+    const { outcomes } = await bench.publish(target, SET);
+    expect(new Set(problemsOf(outcomes).map(({ code }) => code))).toEqual(new Set(['OBSTRUCTED', 'HELD_BACK']));
+    expect(await publicTree(await localTarget(elsewhere))).toEqual({});
+    expect(await controlFiles(target)).not.toContainEqual(expect.stringMatching(/^stage/));
+  });
+});
+
+describe('where a folder cannot be moved, its files are published one by one', () => {
+  it.each([
+    ['the first', (to: string) => to === 'set'],
+    ['the one in it', (to: string) => to === 'set/inner'],
+    ['none', () => true],
+  ])('(%s)', async (_, refuses) => {
+    const bench = await makeBench();
+    const calls = callsOf(new MemoryTarget(), (to) => {
+      if (refuses(to)) throw new TargetError('failed', 'Failure');
+    });
+    const { outcomes } = await bench.publish(calls.target, { ...BASE, ...SET });
+    expect(problemsOf(outcomes)).toEqual([]);
+    await expectExact(calls.target, { ...BASE, ...SET });
+    expect(await calls.target.stat(path('set/inner'))).toMatchObject({ kind: 'folder', mode: 0o755 });
+  });
+
+  it('with one file missing, the rest is there and nothing that may refer to it', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    const { outcomes } = await bench.publish(target, SET, {
+      onEvent: (event) => {
+        if (event.kind === 'plan') rmSync(join(bench.root(), 'set/b.png'));
+      },
+    });
+    const { 'set/b.png': _, 'set/set.css': __, ...rest } = SET;
+    expect(problemsOf(outcomes).map(({ path: at, code }) => [at, code])).toEqual([
+      ['set/b.png', 'CHANGED'],
+      ['set/set.css', 'HELD_BACK'],
+    ]);
+    await expectExact(target, rest);
+    await bench.publish(target, SET);
+    await expectExact(target, SET);
+  });
+});
+
+describe('an interrupted push', () => {
+  const site = Object.fromEntries(
+    ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((name) => [`set/${name}.png`, BIG + name]),
+  );
+  const bytes = Object.values(site).join('').length;
+
+  it.each([
+    ['is taken up again', () => undefined, (sent: number) => sent < bytes / 2],
+    ['whose notes are lost is done anew', spoilNotes('remove'), (sent: number) => sent === bytes],
+    ['whose notes are damaged is done anew', spoilNotes('damage'), (sent: number) => sent === bytes],
+  ])('of a new folder %s', async (_, spoil, isRight) => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    const crashing = crashAt(target, await changesUntil('moveFolder', site), 'before');
+    await expect(bench.publish(crashing, site)).rejects.toBeInstanceOf(Crash);
+    await spoil(target);
+    const { sentBytes } = await bench.publish(target, site);
+    expect(isRight(sentBytes)).toBe(true);
+    await expectExact(target, site);
+  });
+
+  it('is not taken up from a file that only has the name of a digest', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    await bench.publish(target, { 'a.png': 'right' });
+    const wanted = (await bench.publish(target, { 'a.png': 'right' })).index.entries[0];
+    if (wanted === undefined) throw new TypeError('nothing was published');
+    const other = new MemoryTarget();
+    const folders = ['.pushstatic', '.pushstatic/stage', '.pushstatic/stage/run', '.pushstatic/stage/run/0'];
+    for (const folder of folders) await other.makeFolder(path(folder), 0o700);
+    await other.write(path(`.pushstatic/stage/run/0/${wanted.digest}.png`), () => Buffer.from('wrong'), wanted);
+    await bench.forgetState();
+    const { sentBytes } = await bench.publish(other, { 'a.png': 'right' });
+    expect(sentBytes).toBe(5);
+    await expectExact(other, { 'a.png': 'right' });
+  });
+});
+
+async function expectExact(target: Target, site: Site): Promise<void> {
+  expect(await publicTree(target)).toEqual(site);
+  expect((await controlFiles(target)).filter((name) => name.startsWith('stage/'))).toEqual([]);
+}
+
+function spoilNotes(how: 'remove' | 'damage'): (target: MemoryTarget) => Promise<void> {
+  return async (target) => {
+    const notes = (await all(target)).find((each) => each.endsWith('/notes'));
+    if (notes === undefined) throw new TypeError('there are no notes');
+    if (how === 'remove') await target.remove(path(notes));
+    else await target.append(path(notes), 20, Buffer.from([255]));
+  };
+}
+
+async function all(target: Target): Promise<string[]> {
+  const found: string[] = [];
+  for await (const each of target.list(path('.pushstatic'))) found.push(each.path);
+  return found;
+}
+
+/** The number of the first change of this kind when `site` is published to an empty target. */
+async function changesUntil(kind: 'moveFolder', site: Site): Promise<number> {
+  const counted = crashAt(new MemoryTarget(), Number.POSITIVE_INFINITY, 'before');
+  const at: number[] = [];
+  const watched = new Proxy(counted, {
+    get(inner, key) {
+      if (key === kind) at.push(inner.changes() + 1);
+      const value: unknown = Reflect.get(inner, key);
+      return typeof value === 'function' ? (value.bind(inner) as unknown) : value;
+    },
+  });
+  const bench = await makeBench();
+  await bench.publish(watched, site);
+  return at[0] ?? Number.NaN;
+}
+
+/** `inner`, and where its renames and moves led to. `beforeMove` may throw. */
+function callsOf(inner: MemoryTarget, beforeMove: (to: string) => void = () => undefined) {
+  const made: [string, string][] = [];
+  const target = new Proxy(inner, {
+    get(_, key) {
+      const value: unknown = Reflect.get(inner, key);
+      if (typeof value !== 'function') return value;
+      if (key !== 'rename' && key !== 'moveFolder') return value.bind(inner) as unknown;
+      return async (from: string, to: string): Promise<void> => {
+        made.push([key, to]);
+        if (key === 'moveFolder') beforeMove(to);
+        await value.call(inner, from, to);
+      };
+    },
+  });
+  return { target, of: (kind: 'rename' | 'moveFolder') => made.filter(([key]) => key === kind).map(([, to]) => to) };
+}
+
+function localTarget(root: string): Promise<Target> {
+  return openLocal({ url: `file://${root}`, root, control: join(root, '.pushstatic') });
+}
