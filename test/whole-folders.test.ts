@@ -1,5 +1,5 @@
 /** New folders that come with the leaves in them, and everything that can stand in their way. */
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { problemsOf } from '../src/core/apply.js';
@@ -57,6 +57,44 @@ describe('a new folder', () => {
     expect(await publicTree(calls.target)).toEqual(site);
   });
 
+  it('that was a file is filled file by file, and leaves nothing on the stage', async () => {
+    const bench = await makeBench();
+    const target = await localTarget(join(await temporaryFolder(), 'served'));
+    await bench.publish(target, { set: 'a file' });
+    const { outcomes } = await bench.publish(target, SET);
+    expect(problemsOf(outcomes)).toEqual([]);
+    await expectExact(target, SET);
+  });
+
+  it('where two names differ only by case has one of them by itself', async () => {
+    const bench = await makeBench();
+    const calls = callsOf(new MemoryTarget());
+    const site = { 'set/a.png': '1', 'set/A.png': '2', 'set/b.png': '3', 'set/c.png': '4' };
+    await bench.publish(calls.target, site);
+    expect(calls.of('moveFolder')).toEqual([path('set')]);
+    expect(calls.of('rename').filter((to) => !to.startsWith('.pushstatic'))).toHaveLength(1);
+    await expectExact(calls.target, site);
+  });
+
+  it('has the group that the folder above hands on', async () => {
+    const bench = await makeBench();
+    const root = join(await temporaryFolder(), 'served');
+    mkdirSync(join(root, 'deep'), { recursive: true });
+    chmodSync(join(root, 'deep'), 0o2755);
+    const target = await localTarget(root);
+    const below = Object.fromEntries(Object.entries(SET).map(([name, text]) => [`deep/${name}`, text]));
+    const calls = callsOf(target);
+    await bench.publish(calls.target, { ...SET, ...below });
+    expect(calls.of('moveFolder')).toEqual([path('set'), path('set/inner')]);
+    await expectExact(target, { ...SET, ...below });
+
+    chmodSync(root, 0o2755);
+    const again = callsOf(await localTarget(root));
+    const more = Object.fromEntries(Object.entries(SET).map(([name, text]) => [`more/${name}`, text]));
+    await bench.publish(again.target, { ...SET, ...below, ...more });
+    expect(again.of('moveFolder')).toEqual([]);
+  });
+
   it('cannot be one that holds something of ours', async () => {
     const bench = await makeBench();
     const calls = callsOf(new MemoryTarget());
@@ -80,6 +118,21 @@ describe('a folder that somebody else made is left as it is, and filled file by 
     const theirs: Site = kind === 'empty' ? {} : { 'set/theirs.txt': 'theirs' };
     await expectExact(target, { ...SET, ...theirs });
     expect(await target.stat(path('set'))).toMatchObject({ mode: 0o711 });
+  });
+
+  it('nothing goes through a link that appears above it while files are sent', async () => {
+    const bench = await makeBench();
+    const folder = await temporaryFolder();
+    const [root, elsewhere] = [join(folder, 'served'), join(folder, 'elsewhere')];
+    mkdirSync(elsewhere);
+    const target = await localTarget(root);
+    const { outcomes } = await bench.publish(target, SET, {
+      onEvent: (event) => {
+        if (event.kind === 'phase' && event.phase === 'publish') symlinkSync(elsewhere, join(root, 'set'));
+      },
+    });
+    expect(new Set(problemsOf(outcomes).map(({ code }) => code))).toEqual(new Set(['OBSTRUCTED', 'HELD_BACK']));
+    expect(await publicTree(await localTarget(elsewhere))).toEqual({});
   });
 
   it('nothing goes through a link in its place', async () => {
@@ -111,6 +164,14 @@ describe('where a folder cannot be moved, its files are published one by one', (
     expect(problemsOf(outcomes)).toEqual([]);
     await expectExact(calls.target, { ...BASE, ...SET });
     expect(await calls.target.stat(path('set/inner'))).toMatchObject({ kind: 'folder', mode: 0o755 });
+  });
+
+  it('nor one be made on the stage', async () => {
+    const bench = await makeBench();
+    const target = failing(new MemoryTarget(), 'makeFolder', (at) => /\/run\d+\/\d+$/.test(at));
+    const { outcomes } = await bench.publish(target, { ...BASE, ...SET });
+    expect(problemsOf(outcomes)).toEqual([]);
+    await expectExact(target, { ...BASE, ...SET });
   });
 
   it('with one file missing, the rest is there and nothing that may refer to it', async () => {
@@ -153,6 +214,29 @@ describe('an interrupted push', () => {
     await expectExact(target, site);
   });
 
+  it('of a new folder that is interrupted again while it is taken up goes on all the same', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    const crashing = crashAt(target, await changesUntil('moveFolder', site), 'before');
+    await expect(bench.publish(crashing, site)).rejects.toBeInstanceOf(Crash);
+    for (let again = 0; again < 3; again++) {
+      const lost = failing(target, 'rename', () => true, new Crash());
+      await expect(bench.publish(lost, site)).rejects.toBeInstanceOf(Crash);
+    }
+    const { sentBytes } = await bench.publish(target, site);
+    expect(sentBytes).toBe(0);
+    await expectExact(target, site);
+  });
+
+  it('is not taken up with another mode than is wanted now', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    const crashing = crashAt(target, await changesUntil('moveFolder', site), 'before');
+    await expect(bench.publish(crashing, site)).rejects.toBeInstanceOf(Crash);
+    const { index } = await bench.publish(target, site, { fileMode: 0o600 });
+    for (const entry of index.entries) expect(await target.stat(entry.path)).toMatchObject({ mode: entry.mode });
+  });
+
   it('is not taken up from a file that only has the name of a digest', async () => {
     const bench = await makeBench();
     const target = new MemoryTarget();
@@ -172,7 +256,7 @@ describe('an interrupted push', () => {
 
 async function expectExact(target: Target, site: Site): Promise<void> {
   expect(await publicTree(target)).toEqual(site);
-  expect((await controlFiles(target)).filter((name) => name.startsWith('stage/'))).toEqual([]);
+  expect((await all(target)).filter((each) => each.startsWith('.pushstatic/stage/'))).toEqual([]);
 }
 
 function spoilNotes(how: 'remove' | 'damage'): (target: MemoryTarget) => Promise<void> {
@@ -206,8 +290,27 @@ async function changesUntil(kind: 'moveFolder', site: Site): Promise<number> {
   return at[0] ?? Number.NaN;
 }
 
+/** `inner`, of which one kind of request fails for some paths. */
+function failing<T extends Target>(
+  inner: T,
+  kind: 'makeFolder' | 'rename',
+  isHit: (path: string) => boolean,
+  error: Error = new TargetError('failed', 'Failure'),
+): T {
+  return new Proxy(inner, {
+    get(_, key) {
+      const value: unknown = Reflect.get(inner, key);
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]): unknown => {
+        if (key === kind && isHit(String(args[0]))) return Promise.reject(error);
+        return value.apply(inner, args) as unknown;
+      };
+    },
+  });
+}
+
 /** `inner`, and where its renames and moves led to. `beforeMove` may throw. */
-function callsOf(inner: MemoryTarget, beforeMove: (to: string) => void = () => undefined) {
+function callsOf<T extends Target>(inner: T, beforeMove: (to: string) => void = () => undefined) {
   const made: [string, string][] = [];
   const target = new Proxy(inner, {
     get(_, key) {

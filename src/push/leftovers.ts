@@ -2,11 +2,11 @@
  * Leftovers: what interrupted runs left on the stage. What is of use is taken over by renaming it into the folder of this
  * run, so that a push that broke off goes on where it was; the rest is removed.
  *
- * The name of a staged file tells its digest, or the notes of its run do; its size and mtime are set last, so they tell
- * that it is complete.
+ * The name of a staged file tells its digest, or the notes of its run do; its size, mtime and mode are set last, so they
+ * tell that it is complete.
  */
 import { isWithin, join, nameOf, parentOf, type RelPath } from '../core/relpath.js';
-import type { Entry } from '../core/snapshot.js';
+import type { Digest, Entry } from '../core/snapshot.js';
 import { TargetError } from '../errors.js';
 import type { RemoteFile, Target } from '../targets/target.js';
 import { readNotes } from './stage-notes.js';
@@ -15,8 +15,10 @@ export const NOTES = 'notes' as RelPath;
 
 export class Leftovers {
   readonly #target: Target;
-  /** By the digest, or what stands for one that is not known. */
-  readonly #byDigest = new Map<string, RemoteFile[]>();
+  readonly #byDigest = new Map<Digest, RemoteFile[]>();
+  readonly #notes: RelPath[] = [];
+  /** Files that nothing tells the content of. */
+  readonly #unknown: RelPath[] = [];
   /** Empty once the files in them are gone. */
   readonly folders: RelPath[] = [];
 
@@ -28,37 +30,34 @@ export class Leftovers {
   static async find(target: Target, stage: RelPath, own: RelPath, control: readonly RemoteFile[]): Promise<Leftovers> {
     const leftovers = new Leftovers(target);
     const found = control.filter(({ path }) => path !== stage && isWithin(path, stage) && !isWithin(path, own));
-    const digests = new Map<RelPath, string>();
-    for (const run of new Set(found.map(({ path }) => runOf(path, stage)))) {
-      const notes = join(run, NOTES);
-      if (!found.some(({ path, kind }) => path === notes && kind === 'file')) continue;
-      for (const [name, { digest }] of await readNotes(target, notes)) digests.set(join(run, name), digest);
+    const digests = new Map<RelPath, Digest>();
+    for (const { path } of found.filter((file) => isNotes(file, stage))) {
+      const run = runOf(path, stage);
+      for (const [name, { digest }] of await readNotes(target, path)) digests.set(join(run, name), digest);
     }
-    for (const file of found) {
-      if (file.kind === 'folder') leftovers.folders.push(file.path);
-      else leftovers.#add(file, digests.get(file.path) ?? digestInName(file.path, stage));
-    }
+    for (const file of found) leftovers.#add(file, stage, digests);
     return leftovers;
   }
 
   /** Whether no file is left that could be of use, or in the way. */
   get isEmpty(): boolean {
-    return this.#byDigest.size === 0;
+    return this.#byDigest.size === 0 && this.#unknown.length === 0;
   }
 
   /** Removes at once what no upload can use. After a disk that was full, it may be what fills it. */
   async makeRoom(uploads: readonly { readonly entry: Entry }[]): Promise<void> {
+    await this.#remove(this.#unknown.splice(0));
     if (this.isEmpty) return;
     const wanted = new Set(uploads.map(({ entry }) => entry.digest));
     const useless = [...this.#byDigest].filter(([digest]) => !wanted.has(digest));
-    await this.#remove(useless.flatMap(([, files]) => files));
+    await this.#remove(useless.flatMap(([, files]) => files.map(({ path }) => path)));
     for (const [digest] of useless) this.#byDigest.delete(digest);
   }
 
   /** Renames a complete copy of `entry` to `place`: true if there was one. */
   async takeOver(entry: Entry, place: RelPath): Promise<boolean> {
     const files = this.#byDigest.get(entry.digest);
-    const at = files?.findIndex((file) => file.size === entry.size && file.mtime === entry.mtime) ?? -1;
+    const at = files?.findIndex((file) => isComplete(file, entry)) ?? -1;
     const [file] = at < 0 ? [] : (files?.splice(at, 1) ?? []);
     if (file === undefined) return false;
     try {
@@ -71,20 +70,33 @@ export class Leftovers {
     }
   }
 
-  /** Removes what was not taken over. */
+  /** Removes what was not taken over, and only now the notes: an interruption may come again. */
   async removeFiles(): Promise<void> {
-    await this.#remove([...this.#byDigest.values()].flat());
+    const files = [...this.#byDigest.values()].flat();
+    await this.#remove([...files.map(({ path }) => path), ...this.#unknown, ...this.#notes]);
   }
 
-  #add(file: RemoteFile, digest: string): void {
+  #add(file: RemoteFile, stage: RelPath, digests: ReadonlyMap<RelPath, Digest>): void {
+    if (file.kind === 'folder') return void this.folders.push(file.path);
+    if (isNotes(file, stage)) return void this.#notes.push(file.path);
+    const digest = digests.get(file.path) ?? digestInName(file.path, stage);
+    if (digest === undefined) return void this.#unknown.push(file.path);
     const same = this.#byDigest.get(digest);
     if (same === undefined) this.#byDigest.set(digest, [file]);
     else same.push(file);
   }
 
-  async #remove(files: readonly RemoteFile[]): Promise<void> {
-    await Promise.all(files.map(({ path }) => this.#target.remove(path)));
+  async #remove(paths: readonly RelPath[]): Promise<void> {
+    await Promise.all(paths.map((path) => this.#target.remove(path)));
   }
+}
+
+function isComplete(file: RemoteFile, entry: Entry): boolean {
+  return file.size === entry.size && file.mtime === entry.mtime && file.mode === entry.mode;
+}
+
+function isNotes({ path, kind }: RemoteFile, stage: RelPath): boolean {
+  return kind === 'file' && path === join(runOf(path, stage), NOTES);
 }
 
 /** The folder of the run that `path`, below `stage`, belongs to. */
@@ -93,7 +105,7 @@ function runOf(path: RelPath, stage: RelPath): RelPath {
   return end < 0 ? path : (path.slice(0, end) as RelPath);
 }
 
-/** Only a file that lies in the folder of a run itself is named by its digest; for another the answer is none that there is. */
-function digestInName(path: RelPath, stage: RelPath): string {
-  return parentOf(path) === runOf(path, stage) ? (nameOf(path).split('.')[0] ?? '') : path;
+/** Only a file that lies in the folder of a run itself is named by its digest. */
+function digestInName(path: RelPath, stage: RelPath): Digest | undefined {
+  return parentOf(path) === runOf(path, stage) ? nameOf(path).split('.')[0] : undefined;
 }

@@ -3,13 +3,15 @@
  * what is in them; nothing is written through a link.
  */
 import { foldersOf, type Plan } from '../core/plan.js';
-import { ancestorsOf, type RelPath } from '../core/relpath.js';
+import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
 import type { Problem } from '../errors.js';
 import type { Target } from '../targets/target.js';
 import { inParallel } from './in-parallel.js';
+import { levelsOf } from './levels.js';
 import { problemOf } from './trouble.js';
 
 const IN_FLIGHT = 4096;
+const SETGID = 0o2000;
 
 export class PublicFolders {
   readonly #plan: Plan;
@@ -17,7 +19,8 @@ export class PublicFolders {
   readonly #mode: number;
   /** Folders that nothing may be written below, and why. */
   readonly #blocked = new Map<RelPath, Problem>();
-  readonly #missing = new Set<RelPath>();
+  /** The modes of those that are there. */
+  readonly #modes = new Map<RelPath, number>();
   readonly #moved = new Set<RelPath>();
   #made: Promise<unknown> | undefined;
 
@@ -41,7 +44,7 @@ export class PublicFolders {
     const folders = new Set(this.#plan.changes.flatMap(({ path }) => ancestorsOf(path)));
     await inParallel(folders, IN_FLIGHT, async (path) => {
       const there = await this.#target.stat(path);
-      if (there === undefined) this.#missing.add(path);
+      if (there !== undefined) this.#modes.set(path, there.mode);
       if (there?.kind !== 'link') return;
       const message = `${path} is a symbolic link on the target, and nothing is written through one; put a folder there`;
       this.#blocked.set(path, { path, step: 'publish', code: 'OBSTRUCTED', message });
@@ -65,20 +68,43 @@ export class PublicFolders {
   }
 
   async #makeAll(staged: ReadonlyMap<RelPath, RelPath>): Promise<void> {
-    const folders = foldersOf(this.#plan).filter(
-      (folder) => !this.#blocked.has(folder) && this.problemAt(folder) === undefined,
-    );
-    const results = await Promise.allSettled(folders.map((folder) => this.#bring(folder, staged)));
-    // A folder that could not be moved is missing to those below it. What failed is done again without moving any.
-    const failed = folders.filter((_, i) => results[i]?.status === 'rejected');
-    await Promise.all(failed.map((folder) => this.#makeOne(folder)));
+    const folders = foldersOf(this.#plan);
+    const late = new Set<RelPath>();
+    for (const folder of folders) {
+      const isLate = (staged.has(folder) && this.#canMove(folder)) || late.has(parentOf(folder) as RelPath);
+      if (isLate) late.add(folder);
+    }
+    const isFree = (folder: RelPath): boolean => !this.#blocked.has(folder) && this.problemAt(folder) === undefined;
+    const early = folders.filter((folder) => !late.has(folder) && isFree(folder));
+    await Promise.all(early.map((folder) => this.#makeOne(folder)));
+    // What is moved is seen at once, so all above it must be known to be folders, and none of them a link.
+    for (const level of levelsOf(late)) {
+      await Promise.all(level.filter(isFree).map((folder) => this.#bring(folder, staged.get(folder))));
+    }
   }
 
-  async #bring(folder: RelPath, staged: ReadonlyMap<RelPath, RelPath>): Promise<void> {
-    const place = this.#missing.has(folder) ? staged.get(folder) : undefined;
-    if (place === undefined) return this.#target.makeFolder(folder, this.#mode);
-    await this.#target.moveFolder(place, folder);
-    this.#moved.add(folder);
+  /** Only to a free name, and not where folders hand their group on to what is made in them. */
+  #canMove(folder: RelPath): boolean {
+    if (this.#modes.has(folder)) return false;
+    const above = ancestorsOf(folder).findLast((each) => this.#modes.has(each));
+    const mode = above === undefined ? this.#target.capabilities.rootMode : this.#modes.get(above);
+    return mode === undefined || (mode & SETGID) === 0;
+  }
+
+  async #bring(folder: RelPath, place: RelPath | undefined): Promise<void> {
+    if (place !== undefined && this.#canMove(folder) && (await this.#move(place, folder))) this.#moved.add(folder);
+    else await this.#makeOne(folder);
+  }
+
+  /** False where the server does not do it: the files can still be published one by one. */
+  async #move(place: RelPath, folder: RelPath): Promise<boolean> {
+    try {
+      await this.#target.moveFolder(place, folder);
+      return true;
+    } catch (error) {
+      problemOf(folder, 'publish', error);
+      return false;
+    }
   }
 
   async #makeOne(folder: RelPath): Promise<void> {

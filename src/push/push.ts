@@ -48,9 +48,12 @@ export async function push(
   options.onPhase?.('publish');
   const outcomes = await publish(plan, staged, folders, target, options);
   options.onPhase?.('commit');
-  const done = outcomes.filter(({ kind }) => kind === 'done').map(({ step }) => step.path);
-  const published = new Set([...done, ...folders.moved]);
-  const committed = await allOf([store.commit(index, announced, truthsOf(index, outcomes)), stage.tidy(published)]);
+  const published = outcomes.filter(({ kind, step }) => kind === 'done' && step.kind === 'upload');
+  const files = new Set(published.map(({ step }) => step.path));
+  const committed = await allOf([
+    store.commit(index, announced, truthsOf(index, outcomes)),
+    stage.tidy(files, folders.moved),
+  ]);
   await store.reap();
   return { index: committed, outcomes, sentBytes: staged.sentBytes };
 }

@@ -66,7 +66,8 @@ export interface Staged {
 interface Item {
   readonly entry: Entry;
   readonly number: number;
-  readonly folder: WholeFolder | undefined;
+  /** The folder that it is staged in, to be published with it. */
+  folder: WholeFolder | undefined;
   state: 'waiting' | 'staged';
 }
 
@@ -157,18 +158,18 @@ export class Stage {
   }
 
   /**
-   * Removes what this run staged and did not publish, and what earlier runs left. Nothing may be under way. `published` are
-   * files, and folders that were published whole.
+   * Removes what this run staged and did not publish, and what earlier runs left. Nothing may be under way. `files` are the
+   * paths of those that were published, `folders` of those that were with all that was staged in them.
    */
-  async tidy(published: ReadonlySet<RelPath>): Promise<void> {
+  async tidy(files: ReadonlySet<RelPath>, folders: ReadonlySet<RelPath>): Promise<void> {
     if (this.#leftovers === undefined) return;
-    const unpublished = [...this.#items.values()].filter(({ entry }) => !published.has(entry.path));
+    const unpublished = [...this.#items.values()].filter(({ entry }) => !files.has(entry.path));
     const left = [...unpublished, ...this.#superseded].filter(({ state }) => state === 'staged');
-    const files = [...left.map((item) => this.#place(item)), ...(this.#notes.isEmpty ? [] : [this.#notes.file])];
-    await Promise.all([...files.map((file) => this.#target.remove(file)), this.#leftovers.removeFiles()]);
-    const unmoved = [...this.#folders.byPath].filter(([path]) => !published.has(path));
-    const folders = unmoved.map(([, { name }]) => join(this.#folder, name));
-    await removeEmptyFolders([this.#folder, ...folders, ...this.#leftovers.folders], this.#target);
+    const places = [...left.map((item) => this.#place(item)), ...(this.#notes.isEmpty ? [] : [this.#notes.file])];
+    await Promise.all([...places.map((place) => this.#target.remove(place)), this.#leftovers.removeFiles()]);
+    const unmoved = this.#folders.all.filter(({ path }) => !folders.has(path));
+    const emptied = unmoved.map(({ name }) => join(this.#folder, name));
+    await removeEmptyFolders([this.#folder, ...emptied, ...this.#leftovers.folders], this.#target);
   }
 
   /** Ends the staging without a push. What cannot be removed now, because the target is out of reach, the next run removes. */
@@ -177,7 +178,7 @@ export class Stage {
     if (this.#begun === undefined) return;
     await Promise.allSettled([this.prepare()]);
     await Promise.allSettled([this.#idle()]);
-    await Promise.allSettled([this.tidy(new Set())]);
+    await Promise.allSettled([this.tidy(new Set(), new Set())]);
   }
 
   /** Resolves once the folders are asked for: those in them can be asked for then, too. */
@@ -199,8 +200,7 @@ export class Stage {
     for (const [i, entry] of entries.entries()) {
       const superseded = this.#items.get(entry.path);
       if (superseded !== undefined) this.#superseded.push(superseded);
-      // In a folder the name of what is superseded is taken.
-      const folder = superseded === undefined ? folders[i] : undefined;
+      const folder = folders[i];
       const item: Item = { entry, number: this.#made++, folder, state: 'waiting' };
       this.#items.set(entry.path, item);
       this.#waiting.push(item);
@@ -252,13 +252,23 @@ export class Stage {
     await this.#space.take(cost);
     try {
       if (this.#failure !== undefined) return;
-      await item.folder?.made;
+      if (item.folder !== undefined) await this.#whenMade(item);
       if (this.#full === undefined) await this.#send(item, this.#leftovers as Leftovers);
       else this.#fail(item, this.#full);
     } catch (error) {
       this.#heed(item, error);
     } finally {
       this.#space.give(cost);
+    }
+  }
+
+  /** Where its folder cannot be made, a file is staged by itself. */
+  async #whenMade(item: Item): Promise<void> {
+    try {
+      await item.folder?.made;
+    } catch (error) {
+      if (!(error instanceof TargetError) || error.kind === 'unreachable') throw error;
+      item.folder = undefined;
     }
   }
 
@@ -316,14 +326,18 @@ export class Stage {
     return join(this.#folder, name);
   }
 
+  /** Those that hold new files of the plan, and nothing else. */
   #wholeFolders(uploads: readonly Upload[]): Map<RelPath, RelPath> {
-    const { byPath } = this.#folders;
-    if (byPath.size === 0) return new Map();
     const added = new Set(uploads.filter(({ old }) => old === undefined).map(({ path }) => path));
-    const others = [...this.#items.values()].filter(({ entry, state }) => state !== 'staged' || !added.has(entry.path));
-    const mixed = new Set([...others, ...this.#superseded].map(({ folder }) => folder));
-    const whole = [...byPath].filter(([, folder]) => !mixed.has(folder));
-    return new Map(whole.map(([path, { name }]) => [path, join(this.#folder, name)]));
+    const mixed = new Set(this.#superseded.map(({ folder }) => folder));
+    const whole = new Map<RelPath, WholeFolder>();
+    for (const { folder, state, entry } of this.#items.values()) {
+      if (folder === undefined) continue;
+      if (state === 'staged' && added.has(entry.path)) whole.set(folder.path, folder);
+      else mixed.add(folder);
+    }
+    for (const folder of mixed) if (folder !== undefined) whole.delete(folder.path);
+    return new Map([...whole].map(([path, { name }]) => [path, join(this.#folder, name)]));
   }
 }
 

@@ -5,17 +5,21 @@
  * supposed here, from what the index knows: whoever publishes it looks, and publishes file by file where it is not.
  */
 import { isLeaf } from '../core/plan.js';
-import { join, parentOf, type RelPath } from '../core/relpath.js';
+import { join, nameOf, parentOf, type RelPath } from '../core/relpath.js';
 import { type Entry, holdsBelow } from '../core/snapshot.js';
 import type { TargetIndex } from '../core/target-index.js';
 
 const LEAST_LEAVES = 4; // for fewer, the folder's own requests and its note cost what the renames do
 
 export interface WholeFolder {
+  /** Where it is to be published. */
+  readonly path: RelPath;
   /** Its name on the stage. */
   readonly name: RelPath;
   /** Resolves once files can be staged in it. */
   readonly made: Promise<void>;
+  /** The names in it, folded: on a server that knows no case two of them would be one file, written by two at once. */
+  readonly names: Set<string>;
 }
 
 export class WholeFolders {
@@ -27,9 +31,8 @@ export class WholeFolders {
     this.#make = make;
   }
 
-  /** All of them, by the path where they are to be published. */
-  get byPath(): ReadonlyMap<RelPath, WholeFolder> {
-    return this.#byPath;
+  get all(): WholeFolder[] {
+    return [...this.#byPath.values()];
   }
 
   /** For each of `entries` the folder to stage it in, or undefined for a file that is published by itself. */
@@ -39,20 +42,30 @@ export class WholeFolders {
     for (const parent of parents) if (parent !== undefined) leaves.set(parent, (leaves.get(parent) ?? 0) + 1);
     for (const [path, count] of leaves) {
       const isWorthIt = count >= LEAST_LEAVES && !this.#byPath.has(path) && !holdsBelow(held, path);
-      if (isWorthIt) this.#byPath.set(path, this.#begin());
+      if (isWorthIt) this.#byPath.set(path, this.#begin(path));
     }
-    return parents.map((parent) => (parent === undefined ? undefined : this.#byPath.get(parent)));
+    return parents.map((parent, i) => {
+      const folder = parent === undefined ? undefined : this.#byPath.get(parent);
+      return folder !== undefined && isNewIn(folder, entries[i] as Entry) ? folder : undefined;
+    });
   }
 
-  #begin(): WholeFolder {
+  #begin(path: RelPath): WholeFolder {
     const name = `${this.#byPath.size}` as RelPath;
     const made = this.#make(name);
     made.catch(() => undefined); // each file that waits for it hears of its failure
-    return { name, made };
+    return { path, name, made, names: new Set() };
   }
 }
 
 /** Where a file lies on the stage, below the folder of its run. */
 export function placeIn(folder: WholeFolder, { path }: Entry): RelPath {
-  return join(folder.name, path.slice(path.lastIndexOf('/') + 1) as RelPath);
+  return join(folder.name, nameOf(path) as RelPath);
+}
+
+/** Takes the name, unless another has it already. */
+function isNewIn({ names }: WholeFolder, { path }: Entry): boolean {
+  const folded = nameOf(path).normalize('NFC').toLowerCase();
+  const before = names.size;
+  return names.add(folded).size > before;
 }

@@ -1,7 +1,7 @@
 /**
  * A target in a folder of this machine (`file://`).
  */
-import { chmodSync, constants, createReadStream, mkdirSync, renameSync, type Stats } from 'node:fs';
+import { chmodSync, constants, createReadStream, mkdirSync, type Stats } from 'node:fs';
 import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CONTROL, isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
@@ -11,6 +11,7 @@ import type { Body, Capabilities, FileMeta, RemoteFile, Target } from './target.
 
 const CHUNK_BYTES = 256 * 1024;
 const ROOT_MODE = 0o755; // a web server is to read it
+const NOTHING_THERE = ['ENOENT', 'ENOTDIR'];
 
 export interface LocalSettings {
   /** For messages. */
@@ -22,22 +23,24 @@ export interface LocalSettings {
 }
 
 export async function openLocal(settings: LocalSettings): Promise<Target> {
-  const root = await stat(settings.root).catch(ignore('ENOENT', settings.root));
+  const root = await stat(settings.root).catch(ignore(['ENOENT'], settings.root));
   if (root?.isDirectory() === false)
     throw new TargetError('not-a-directory', `cannot use ${settings.root}: it is not a folder`);
   const { dev } = root ?? (await stat(dirname(settings.root)).catch(fail('use', settings.root)));
   await requireSameDevice(settings, dev);
-  return new LocalTarget(settings);
+  return new LocalTarget(settings, root?.mode);
 }
 
 class LocalTarget implements Target {
   readonly url: string;
-  readonly capabilities: Capabilities = { atomicReplace: true, storesMtime: true, roundTripMs: 0 };
+  readonly capabilities: Capabilities;
   readonly #settings: LocalSettings;
   #root: Promise<void> | undefined;
 
-  constructor(settings: LocalSettings) {
+  /** `rootMode` as stat gives it. */
+  constructor(settings: LocalSettings, rootMode: number | undefined) {
     this.url = settings.url;
+    this.capabilities = { atomicReplace: true, storesMtime: true, roundTripMs: 0, rootMode };
     this.#settings = settings;
   }
 
@@ -52,7 +55,7 @@ class LocalTarget implements Target {
   }
 
   async stat(path: RelPath): Promise<RemoteFile | undefined> {
-    const stats = await lstat(this.#at(path)).catch(ignore('ENOENT', path));
+    const stats = await lstat(this.#at(path)).catch(ignore(NOTHING_THERE, path));
     return stats === undefined ? undefined : remoteFile(path, stats);
   }
 
@@ -101,14 +104,8 @@ class LocalTarget implements Target {
     await rename(this.#at(from), this.#at(to)).catch(fail('publish', to));
   }
 
-  // Synchronous, so that it takes effect in the order of the calls.
   async moveFolder(from: RelPath, to: RelPath): Promise<void> {
-    await (this.#root ??= makeRoot(this.#settings.root));
-    try {
-      renameSync(this.#at(from), this.#at(to));
-    } catch (error) {
-      throw targetError('publish the folder', to, error);
-    }
+    await rename(this.#at(from), this.#at(to)).catch(fail('publish the folder', to));
   }
 
   async chmod(path: RelPath, mode: number): Promise<void> {
@@ -130,7 +127,7 @@ class LocalTarget implements Target {
   }
 
   async remove(path: RelPath): Promise<void> {
-    await unlink(this.#at(path)).catch(ignore('ENOENT', path));
+    await unlink(this.#at(path)).catch(ignore(['ENOENT'], path));
   }
 
   async removeFolder(path: RelPath): Promise<boolean> {
@@ -147,7 +144,7 @@ class LocalTarget implements Target {
   async close(): Promise<void> {}
 
   async #listOne(folder: RelPath | undefined): Promise<RemoteFile[]> {
-    const names = await readdir(this.#at(folder)).catch(ignore('ENOENT', folder ?? '.'));
+    const names = await readdir(this.#at(folder)).catch(ignore(['ENOENT'], folder ?? '.'));
     const found: RemoteFile[] = [];
     for (const name of names ?? []) {
       const path = parseRelPath(folder === undefined ? name : `${folder}/${name}`);
@@ -176,7 +173,7 @@ async function makeRoot(root: string): Promise<void> {
 }
 
 async function requireSameDevice(settings: LocalSettings, dev: number): Promise<void> {
-  const control = await lstat(settings.control).catch(ignore('ENOENT', settings.control));
+  const control = await lstat(settings.control).catch(ignore(['ENOENT'], settings.control));
   if (control === undefined || control.dev === dev) return;
   throw new TargetError(
     'unsupported',
@@ -253,9 +250,9 @@ function fail(verb: string, path: string): (error: unknown) => never {
   };
 }
 
-function ignore(code: string, path: string): (error: unknown) => undefined {
+function ignore(codes: readonly string[], path: string): (error: unknown) => undefined {
   return (error) => {
-    if (isSystemError(error) && error.code === code) return undefined;
+    if (isSystemError(error) && codes.includes(error.code ?? '')) return undefined;
     throw targetError('use', path, error);
   };
 }

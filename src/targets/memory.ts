@@ -11,7 +11,7 @@ type Node =
 
 export class MemoryTarget implements Target {
   readonly url = 'memory:';
-  readonly capabilities: Capabilities = { atomicReplace: true, storesMtime: true, roundTripMs: 0 };
+  readonly capabilities: Capabilities = { atomicReplace: true, storesMtime: true, roundTripMs: 0, rootMode: 0o755 };
   readonly #nodes = new Map<RelPath, Node>();
 
   async *list(folder: RelPath | undefined): AsyncIterable<RemoteFile> {

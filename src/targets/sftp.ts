@@ -50,6 +50,7 @@ class SftpTarget implements Target {
   readonly #found: Promise<Attributes | undefined>;
   #root: Promise<void> | undefined;
   #roundTripMs = 0;
+  #rootMode: number | undefined;
   #more: Promise<void> | undefined;
 
   constructor(connection: SshConnection, settings: SftpSettings) {
@@ -64,7 +65,7 @@ class SftpTarget implements Target {
   }
 
   get capabilities(): Capabilities {
-    return { atomicReplace: true, storesMtime: true, roundTripMs: this.#roundTripMs };
+    return { atomicReplace: true, storesMtime: true, roundTripMs: this.#roundTripMs, rootMode: this.#rootMode };
   }
 
   async *list(folder: RelPath | undefined): AsyncIterable<RemoteFile> {
@@ -139,7 +140,6 @@ class SftpTarget implements Target {
   }
 
   async moveFolder(from: RelPath, to: RelPath): Promise<void> {
-    await this.#found; // as makeFolder does, so that the order of the calls is kept
     await this.#first.plainRename(this.#at(from), this.#at(to));
   }
 
@@ -213,6 +213,7 @@ class SftpTarget implements Target {
     const started = performance.now();
     const found = await this.#first.stat(this.#settings.root).catch(ignoreMissing);
     this.#roundTripMs = performance.now() - started;
+    if (found !== undefined) this.#rootMode = found.mode;
     return found;
   }
 

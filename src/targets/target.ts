@@ -21,6 +21,8 @@ export interface Capabilities {
   readonly storesMtime: boolean;
   /** The time one request takes at least, in milliseconds; the number of files in flight follows from it. */
   readonly roundTripMs: number;
+  /** The mode of the root as it was found; undefined if there was none. */
+  readonly rootMode: number | undefined;
 }
 
 /** Something that lies on a target. `size` in bytes, `mtime` in whole seconds, `mode` the permission bits. */
@@ -87,7 +89,7 @@ export interface Target {
 
   /**
    * Gives the folder `from`, with all that is in it, the free name `to`, within the same file system. Something at `to` is
-   * a failure and changes nothing, but an empty folder may be replaced. In the order of the calls of this and `makeFolder`.
+   * a failure and changes nothing, but an empty folder may be replaced.
    */
   moveFolder(from: RelPath, to: RelPath): Promise<void>;
 
