@@ -32,11 +32,21 @@ it('keeps no large file, and no content twice', () => {
 
 it('is bounded: what does not fit is left to be read again', () => {
   const { keep, contents, slabs } = packed();
-  const texts = Array.from({ length: 300 }, (_, i) => String(i).padEnd(64 * 1024, '.'));
+  const texts = Array.from({ length: 500 }, (_, i) => String(i).padEnd(64 * 1024, '.'));
   for (const text of texts) keep(text);
   const found = texts.filter((text) => textOf(contents(), text) === text);
-  expect(found).toEqual(texts.slice(0, 240)); // 15 MiB
+  expect(found).toEqual(texts.slice(0, 480)); // 30 MiB
   expect(slabs.every((slab) => slab.bytes.byteLength === 320 * 1024)).toBe(true);
+});
+
+it('keeps half as much where memory is dear', () => {
+  const slabs: Slab[] = [];
+  const packer = new ContentPacker((slab) => slabs.push(slab));
+  packer.keepFew();
+  const texts = Array.from({ length: 500 }, (_, i) => String(i).padEnd(64 * 1024, '.'));
+  for (const text of texts) packer.keep(digest(text), Buffer.from(text));
+  packer.finish();
+  expect(slabs.flatMap(({ digests }) => digests)).toHaveLength(240);
 });
 
 it('gives back a slab when everything was taken out of it, and its last bytes were used', async () => {
@@ -60,7 +70,7 @@ it('gives back a slab when everything was taken out of it, and its last bytes we
 it('keeps more when a slab comes back, in that slab', () => {
   const slabs: Slab[] = [];
   const packer = new ContentPacker((slab) => slabs.push(slab));
-  const texts = Array.from({ length: 300 }, (_, i) => String(i).padEnd(64 * 1024, '.'));
+  const texts = Array.from({ length: 500 }, (_, i) => String(i).padEnd(64 * 1024, '.'));
   for (const text of texts) packer.keep(digest(text), Buffer.from(text));
   const [first] = slabs;
   packer.refill(first?.bytes ?? new ArrayBuffer());
@@ -68,7 +78,7 @@ it('keeps more when a slab comes back, in that slab', () => {
   packer.finish();
   expect(textOf(contentsOf(slabs.slice(1)), 'late')).toBe('late');
   expect(slabs.at(-1)?.bytes).toBe(first?.bytes);
-  expect(textOf(contentsOf(slabs.slice(1)), texts[299] ?? '')).toBeUndefined();
+  expect(textOf(contentsOf(slabs.slice(1)), texts[499] ?? '')).toBeUndefined();
 });
 
 it('gives back every content, whatever their sizes and the turns in which they come and go', async () => {

@@ -8,7 +8,8 @@ import type { Digest } from '../core/snapshot.js';
 
 const SMALL_BYTES = 64 * 1024; // of a larger file the reading is the smaller part of the work
 const SLAB_BYTES = 320 * 1024;
-const MOST_SLABS = 48; // 15 MiB
+const MOST_SLABS = 96; // 30 MiB
+const FEW_SLABS = 48; // where there are so many files that memory is dear
 
 /** Contents one after another in `bytes`, and where each of them ends. */
 export interface Slab {
@@ -33,6 +34,11 @@ export class ContentPacker {
 
   constructor(handOver: (slab: Slab) => void) {
     this.#handOver = handOver;
+  }
+
+  /** Keeps no more than half as much from now on. */
+  keepFew(): void {
+    this.#unmade = Math.min(this.#unmade, FEW_SLABS);
   }
 
   /** How many bytes wait in a slab that is not handed over yet. */

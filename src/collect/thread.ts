@@ -115,7 +115,9 @@ class EntrySender {
   }
 
   expect(files: number): void {
-    this.#isBig ||= files > MANY_FILES;
+    if (files <= MANY_FILES) return;
+    this.#isBig = true;
+    this.#packer.keepFew();
   }
 
   add(entry: Entry): void {
