@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { problemsOf } from '../src/core/apply.js';
+import type { RelPath } from '../src/core/relpath.js';
 import { TargetError } from '../src/errors.js';
 import { openLocal } from '../src/targets/local.js';
 import { MemoryTarget } from '../src/targets/memory.js';
@@ -174,6 +175,28 @@ describe('where a folder cannot be moved, its files are published one by one', (
     await expectExact(target, { ...BASE, ...SET });
   });
 
+  it('which another run emptied before it was moved, is not recorded as published', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    const site = { ...SET, 'set/inner/i.svg': 'i' };
+    const meddled = new Proxy(target, {
+      get(inner, key) {
+        const value: unknown = Reflect.get(inner, key);
+        if (typeof value !== 'function') return value;
+        if (key !== 'moveFolder') return value.bind(inner) as unknown;
+        return async (from: RelPath, to: RelPath): Promise<void> => {
+          if (to === 'set') await inner.remove(path(`${from}/b.png`));
+          await inner.moveFolder(from, to);
+        };
+      },
+    });
+    const { outcomes, index } = await bench.publish(meddled, site);
+    expect(problemsOf(outcomes).map(({ path: at }) => at)).toEqual(['set/b.png', 'set/set.css']);
+    expect(index.entries.map((entry) => entry.path)).not.toContain('set/b.png');
+    await bench.publish(target, site);
+    await expectExact(target, site);
+  });
+
   it('with one file missing, the rest is there and nothing that may refer to it', async () => {
     const bench = await makeBench();
     const target = new MemoryTarget();
@@ -228,12 +251,13 @@ describe('an interrupted push', () => {
     await expectExact(target, site);
   });
 
-  it('is not taken up with another mode than is wanted now', async () => {
+  it('is taken up with the mode that is wanted now', async () => {
     const bench = await makeBench();
     const target = new MemoryTarget();
     const crashing = crashAt(target, await changesUntil('moveFolder', site), 'before');
     await expect(bench.publish(crashing, site)).rejects.toBeInstanceOf(Crash);
-    const { index } = await bench.publish(target, site, { fileMode: 0o600 });
+    const { index, sentBytes } = await bench.publish(target, site, { fileMode: 0o600 });
+    expect(sentBytes).toBe(0);
     for (const entry of index.entries) expect(await target.stat(entry.path)).toMatchObject({ mode: entry.mode });
   });
 

@@ -2,8 +2,8 @@
  * Leftovers: what interrupted runs left on the stage. What is of use is taken over by renaming it into the folder of this
  * run, so that a push that broke off goes on where it was; the rest is removed.
  *
- * The name of a staged file tells its digest, or the notes of its run do; its size, mtime and mode are set last, so they
- * tell that it is complete.
+ * The name of a staged file tells its digest, or the notes of its run do; its size and mtime are set last, so they tell
+ * that it is complete.
  */
 import { isWithin, join, nameOf, parentOf, type RelPath } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
@@ -62,10 +62,11 @@ export class Leftovers {
     if (file === undefined) return false;
     try {
       await this.#target.rename(file.path, place);
+      if (file.mode !== entry.mode) await this.#target.chmod(place, entry.mode);
       return true;
     } catch (error) {
-      // Another run was quicker.
-      if (error instanceof TargetError && error.kind === 'not-found') return false;
+      // Another run was quicker, or the mode cannot be mended: it is sent.
+      if (error instanceof TargetError && (error.kind === 'not-found' || error.kind === 'denied')) return false;
       throw error;
     }
   }
@@ -92,7 +93,7 @@ export class Leftovers {
 }
 
 function isComplete(file: RemoteFile, entry: Entry): boolean {
-  return file.size === entry.size && file.mtime === entry.mtime && file.mode === entry.mode;
+  return file.size === entry.size && file.mtime === entry.mtime;
 }
 
 function isNotes({ path, kind }: RemoteFile, stage: RelPath): boolean {
