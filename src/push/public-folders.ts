@@ -4,7 +4,6 @@
  */
 import { foldersOf, type Plan } from '../core/plan.js';
 import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
-import type { Entry } from '../core/snapshot.js';
 import type { Problem } from '../errors.js';
 import type { Target } from '../targets/target.js';
 import { inParallel } from './in-parallel.js';
@@ -22,8 +21,7 @@ export class PublicFolders {
   readonly #blocked = new Map<RelPath, Problem>();
   /** The modes of those that are there. */
   readonly #modes = new Map<RelPath, number>();
-  /** By the folder: the files in it, and their sizes. */
-  readonly #moved = new Map<RelPath, ReadonlyMap<RelPath, number>>();
+  readonly #moved = new Set<RelPath>();
   #made: Promise<unknown> | undefined;
 
   /** `mode` is that of new folders. */
@@ -33,15 +31,9 @@ export class PublicFolders {
     this.#mode = mode;
   }
 
-  /** Those that came from the stage. */
+  /** Those that came from the stage, with what was in them. */
   get moved(): ReadonlySet<RelPath> {
-    return new Set(this.#moved.keys());
-  }
-
-  /** Whether a file of this size came with its folder. */
-  brought({ path, size }: Entry): boolean {
-    const folder = parentOf(path);
-    return folder !== undefined && this.#moved.get(folder)?.get(path) === size;
+    return this.#moved;
   }
 
   /**
@@ -100,16 +92,8 @@ export class PublicFolders {
   }
 
   async #bring(folder: RelPath, place: RelPath | undefined): Promise<void> {
-    const isMoved = place !== undefined && this.#canMove(folder) && (await this.#move(place, folder));
-    if (isMoved) this.#moved.set(folder, await this.#filesIn(folder));
+    if (place !== undefined && this.#canMove(folder) && (await this.#move(place, folder))) this.#moved.add(folder);
     else await this.#makeOne(folder);
-  }
-
-  /** Seen only now: as long as it was on the stage, another run could take it for a leftover and empty it. */
-  async #filesIn(folder: RelPath): Promise<Map<RelPath, number>> {
-    const sizes = new Map<RelPath, number>();
-    for await (const { path, kind, size } of this.#target.list(folder)) if (kind === 'file') sizes.set(path, size);
-    return sizes;
   }
 
   /** False where the server does not do it: the files can still be published one by one. */

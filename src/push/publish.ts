@@ -51,9 +51,9 @@ export async function publish(
   return outcomes;
 
   function cameWithItsFolder(step: Step): boolean {
-    if (step.kind !== 'upload' || !folders.brought(step.entry)) return false;
-    const place = parentOf(stagedAt(step, staged));
-    return place === staged.folders.get(parentOf(step.path) as RelPath);
+    const folder = step.kind === 'upload' ? parentOf(step.path) : undefined;
+    if (step.kind !== 'upload' || folder === undefined || !folders.moved.has(folder)) return false;
+    return parentOf(stagedAt(step, staged)) === staged.folders.get(folder);
   }
 
   async function carryOut(step: Step): Promise<void> {
