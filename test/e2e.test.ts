@@ -460,7 +460,7 @@ describe('a plan', () => {
   }
 });
 
-describe('the index', () => {
+describe('the index (F30)', () => {
   it('of another project makes its target refused, with both names and the way out', async () => {
     const { sync, target } = await makeScene({ site: 'shop' });
     await sync();

@@ -232,10 +232,7 @@ describe('an interrupted push', () => {
     ['whose notes are lost is done anew', spoilNotes('remove'), (sent: number) => sent === bytes],
     ['whose notes are damaged is done anew', spoilNotes('damage'), (sent: number) => sent === bytes],
   ])('of a new folder %s', async (_, spoil, isRight) => {
-    const bench = await makeBench();
-    const target = new MemoryTarget();
-    const crashing = crashAt(target, await changesUntil('moveFolder', site), 'before');
-    await expect(bench.publish(crashing, site)).rejects.toBeInstanceOf(Crash);
+    const { bench, target } = await interruptedPush();
     await spoil(target);
     const { sentBytes } = await bench.publish(target, site);
     expect(isRight(sentBytes)).toBe(true);
@@ -243,10 +240,7 @@ describe('an interrupted push', () => {
   });
 
   it('of a new folder that is interrupted again while it is taken up goes on all the same', async () => {
-    const bench = await makeBench();
-    const target = new MemoryTarget();
-    const crashing = crashAt(target, await changesUntil('moveFolder', site), 'before');
-    await expect(bench.publish(crashing, site)).rejects.toBeInstanceOf(Crash);
+    const { bench, target } = await interruptedPush();
     for (let again = 0; again < 3; again++) {
       const lost = failing(target, 'rename', () => true, new Crash());
       await expect(bench.publish(lost, site)).rejects.toBeInstanceOf(Crash);
@@ -257,13 +251,18 @@ describe('an interrupted push', () => {
   });
 
   it('is taken up with the mode that is wanted now', async () => {
-    const bench = await makeBench();
-    const target = new MemoryTarget();
-    const crashing = crashAt(target, await changesUntil('moveFolder', site), 'before');
-    await expect(bench.publish(crashing, site)).rejects.toBeInstanceOf(Crash);
+    const { bench, target } = await interruptedPush();
     const { index, sentBytes } = await bench.publish(target, site, { fileMode: 0o600 });
     expect(sentBytes).toBe(0);
     for (const entry of index.entries) expect(await target.stat(entry.path)).toMatchObject({ mode: entry.mode });
+  });
+
+  it('is done anew where the mode that is wanted now cannot be set', async () => {
+    const { bench, target } = await interruptedPush();
+    const refusing = failing(target, 'chmod', () => true);
+    const { index } = await bench.publish(refusing, site, { fileMode: 0o600 });
+    for (const entry of index.entries) expect(await target.stat(entry.path)).toMatchObject({ mode: 0o600 });
+    await expectExact(target, site);
   });
 
   it('is not taken up from a file that only has the name of a digest', async () => {
@@ -281,6 +280,15 @@ describe('an interrupted push', () => {
     expect(sentBytes).toBe(5);
     await expectExact(other, { 'a.png': 'right' });
   });
+
+  /** All is staged, and nothing is published. */
+  async function interruptedPush() {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    const crashing = crashAt(target, await changesUntil('moveFolder', site), 'before');
+    await expect(bench.publish(crashing, site)).rejects.toBeInstanceOf(Crash);
+    return { bench, target };
+  }
 });
 
 async function expectExact(target: Target, site: Site): Promise<void> {
@@ -322,7 +330,7 @@ async function changesUntil(kind: 'moveFolder', site: Site): Promise<number> {
 /** `inner`, of which one kind of request fails for some paths. */
 function failing<T extends Target>(
   inner: T,
-  kind: 'makeFolder' | 'rename' | 'append',
+  kind: 'makeFolder' | 'rename' | 'append' | 'chmod',
   isHit: (path: string) => boolean,
   error: Error = new TargetError('failed', 'Failure'),
 ): T {

@@ -28,10 +28,11 @@ import type { RelPath } from '../core/relpath.js';
 import { CONTROL, join, nameOf } from '../core/relpath.js';
 import { totalBytes } from '../core/snapshot.js';
 import { afterPush, type TargetIndex, type Truths } from '../core/target-index.js';
-import { IndexError, LockedError, reasonOf, SafetyError, TargetError } from '../errors.js';
+import { IndexError, LockedError, reasonOf, SafetyError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
 import type { RemoteFile, Target } from '../targets/target.js';
 import { allOf } from './in-parallel.js';
+import { readUpTo } from './read-up-to.js';
 
 const HEAD = join(CONTROL, 'head' as RelPath);
 const OURS = new RegExp(`^${CONTROL}/(?:head|snapshot|journal)-[^/]*$`);
@@ -83,7 +84,10 @@ export class IndexStore {
    * Throws a SafetyError when the target belongs to another project, and an IndexError when a newer version wrote it.
    */
   async load(): Promise<Loaded> {
-    const [bytes, cached] = await Promise.all([this.#read(HEAD, HEAD_BYTES), this.#options.cache.read('head')]);
+    const [bytes, cached] = await Promise.all([
+      readUpTo(this.#target, HEAD, HEAD_BYTES),
+      this.#options.cache.read('head'),
+    ]);
     this.#headBytes = bytes;
     const known = cached === undefined ? undefined : attempt(() => decodeHead(cached));
     this.#lastGeneration = known?.generation ?? 0;
@@ -191,7 +195,7 @@ export class IndexStore {
 
   async #fromTarget(head: Head, bytes: Buffer): Promise<TargetIndex> {
     const [snapshot, journal] = await Promise.all(
-      [head.snapshot, head.journal].map((file) => this.#read(join(CONTROL, file.name), file.bytes)),
+      [head.snapshot, head.journal].map((file) => readUpTo(this.#target, join(CONTROL, file.name), file.bytes)),
     );
     if (snapshot === undefined) throw new IndexError('its snapshot is missing', 'damaged');
     const index = decode(head, snapshot, journal ?? Buffer.alloc(0));
@@ -252,7 +256,7 @@ export class IndexStore {
    * append waits for this; files with names of their own need not.
    */
   async #requireSameHead(): Promise<void> {
-    if (isSame(await this.#read(HEAD, HEAD_BYTES), this.#headBytes)) return;
+    if (isSame(await readUpTo(this.#target, HEAD, HEAD_BYTES), this.#headBytes)) return;
     throw new LockedError(
       `another run wrote to ${this.#target.url} meanwhile; nothing of this one was recorded over it; run again`,
     );
@@ -281,23 +285,6 @@ export class IndexStore {
 
   #isJournalLong(head: Head): boolean {
     return this.#journal.bytes > Math.max(LEAST_JOURNAL_BYTES, head.snapshot.bytes / 2);
-  }
-
-  /** The content, at most `limit` bytes of it; undefined if there is no such file. The limit is checked as it comes. */
-  async #read(path: RelPath, limit: number): Promise<Buffer | undefined> {
-    const pieces: Buffer[] = [];
-    let bytes = 0;
-    try {
-      for await (const piece of this.#target.read(path)) {
-        pieces.push(Buffer.from(piece));
-        bytes += piece.length;
-        if (bytes > limit) break;
-      }
-    } catch (error) {
-      if (error instanceof TargetError && error.kind === 'not-found') return undefined;
-      throw error;
-    }
-    return Buffer.concat(pieces);
   }
 
   /** The local copy saves time. Where it cannot be written, the next run reads the target instead. */

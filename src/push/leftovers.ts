@@ -9,9 +9,7 @@ import { isWithin, join, nameOf, parentOf, type RelPath } from '../core/relpath.
 import type { Digest, Entry } from '../core/snapshot.js';
 import { TargetError } from '../errors.js';
 import type { RemoteFile, Target } from '../targets/target.js';
-import { readNotes } from './stage-notes.js';
-
-export const NOTES = 'notes' as RelPath;
+import { notesIn, readNotes } from './stage-notes.js';
 
 export class Leftovers {
   readonly #target: Target;
@@ -34,7 +32,7 @@ export class Leftovers {
     const digests = new Map<RelPath, Digest>();
     for (const { path } of found.filter((file) => isNotes(file, stage))) {
       const run = runOf(path, stage);
-      for (const [name, { digest }] of await readNotes(target, path)) digests.set(join(run, name), digest);
+      for (const [name, { digest }] of await readNotes(target, run)) digests.set(join(run, name), digest);
     }
     for (const file of found) leftovers.#add(file, stage, digests);
     return leftovers;
@@ -66,8 +64,8 @@ export class Leftovers {
       if (file.mode !== entry.mode) await this.#target.chmod(place, entry.mode);
       return true;
     } catch (error) {
-      // Another run was quicker, or the mode cannot be mended: it is sent.
-      if (error instanceof TargetError && (error.kind === 'not-found' || error.kind === 'denied')) return false;
+      // It saves time or nothing: what is in the way of a file is said by sending it.
+      if (error instanceof TargetError && error.kind !== 'unreachable') return false;
       throw error;
     }
   }
@@ -137,7 +135,7 @@ function isComplete(file: RemoteFile, entry: Entry): boolean {
 }
 
 function isNotes({ path, kind }: RemoteFile, stage: RelPath): boolean {
-  return kind === 'file' && path === join(runOf(path, stage), NOTES);
+  return kind === 'file' && path === notesIn(runOf(path, stage));
 }
 
 /** The folder of the run that `path`, below `stage`, belongs to. */

@@ -21,7 +21,7 @@ export class PublicFolders {
   readonly #blocked = new Map<RelPath, Problem>();
   /** The modes of those that are there. */
   readonly #modes = new Map<RelPath, number>();
-  readonly #moved = new Set<RelPath>();
+  readonly #moved = new Map<RelPath, RelPath>();
   #made: Promise<unknown> | undefined;
 
   /** `mode` is that of new folders. */
@@ -31,8 +31,8 @@ export class PublicFolders {
     this.#mode = mode;
   }
 
-  /** Those that came from the stage, with what was in them. */
-  get moved(): ReadonlySet<RelPath> {
+  /** Those that came from the stage with what was in them, and where they were there. */
+  get moved(): ReadonlyMap<RelPath, RelPath> {
     return this.#moved;
   }
 
@@ -92,7 +92,7 @@ export class PublicFolders {
   }
 
   async #bring(folder: RelPath, place: RelPath | undefined): Promise<void> {
-    if (place !== undefined && this.#canMove(folder) && (await this.#move(place, folder))) this.#moved.add(folder);
+    if (place !== undefined && (await this.#move(place, folder))) this.#moved.set(folder, place);
     else await this.#makeOne(folder);
   }
 

@@ -33,6 +33,7 @@ export async function publish(
   target: Target,
   options: PublishOptions,
 ): Promise<Outcome[]> {
+  const means = { staged, folders, target };
   const outcomes: Outcome[] = [];
   let cause: Problem | undefined;
   for (const group of plan.groups) {
@@ -50,16 +51,6 @@ export async function publish(
   }
   return outcomes;
 
-  function cameWithItsFolder(step: Step): boolean {
-    const folder = step.kind === 'upload' ? parentOf(step.path) : undefined;
-    if (step.kind !== 'upload' || folder === undefined || !folders.moved.has(folder)) return false;
-    return parentOf(stagedAt(step, staged)) === staged.folders.get(folder);
-  }
-
-  async function carryOut(step: Step): Promise<void> {
-    await act(step, staged, target).catch((error: unknown) => clearAndAct(step, error, staged, target));
-  }
-
   async function carry(step: Step): Promise<void> {
     const known = staged.problems.get(step.path) ?? folders.problemAt(step.path);
     if (known !== undefined) {
@@ -67,7 +58,7 @@ export async function publish(
       return;
     }
     try {
-      if (!cameWithItsFolder(step)) await carryOut(step);
+      await act(step, means).catch((error: unknown) => clearAndAct(step, error, means));
       options.onStep?.(step);
       outcomes.push({ kind: 'done', step });
     } catch (error) {
@@ -82,28 +73,37 @@ function inFlight({ capabilities }: Target): number {
   return Math.min(MOST_IN_FLIGHT, Math.round(LEAST_IN_FLIGHT + STEPS_PER_MS * capabilities.roundTripMs));
 }
 
-async function act(step: Step, staged: Staged, target: Target): Promise<void> {
+/** What a step is carried out with. */
+interface Means {
+  readonly staged: Staged;
+  readonly folders: PublicFolders;
+  readonly target: Target;
+}
+
+async function act(step: Step, means: Means): Promise<void> {
   switch (step.kind) {
     case 'upload':
-      return target.rename(stagedAt(step, staged), step.path);
+      return bring(step, means);
     case 'chmod':
-      return changeMode(step.path, step.entry.mode, target);
+      return changeMode(step.path, step.entry.mode, means.target);
     case 'remove':
-      return removeFile(step.path, target);
+      return removeFile(step.path, means.target);
   }
 }
 
-function stagedAt(step: Upload, staged: Staged): RelPath {
+async function bring(step: Upload, { staged, folders, target }: Means): Promise<void> {
   const place = staged.placeOf(step);
   if (place === undefined) throw new TargetError('failed', `cannot publish ${step.path}: nothing was staged for it`);
-  return place;
+  const folder = parentOf(step.path);
+  const cameWithFolder = folder !== undefined && folders.moved.get(folder) === parentOf(place);
+  if (!cameWithFolder) await target.rename(place, step.path);
 }
 
 /** An interrupted run, or the removal of what lay in them, leaves empty folders behind, in the way of a file. */
-async function clearAndAct(step: Step, error: unknown, staged: Staged, target: Target): Promise<void> {
+async function clearAndAct(step: Step, error: unknown, means: Means): Promise<void> {
   const isFolder = step.kind === 'upload' && error instanceof TargetError && error.kind === 'not-a-file';
-  if (!isFolder || !(await removeEmptyTree(step.path, target))) throw error;
-  await act(step, staged, target);
+  if (!isFolder || !(await removeEmptyTree(step.path, means.target))) throw error;
+  await act(step, means);
 }
 
 /** A link in the place of the file would lead the change to what is behind it. */

@@ -5,25 +5,31 @@
  * it may be there before its file or not at all: what has none is sent again. Notes are segments as in the journal.
  */
 import { decodeWholeSegments, encodeSegment, FIRST_CHECKSUM } from '../core/index-codec.js';
-import type { RelPath } from '../core/relpath.js';
+import { join, type RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import { TargetError } from '../errors.js';
 import type { Target } from '../targets/target.js';
+import { readUpTo } from './read-up-to.js';
 
 const DUE_BYTES = 4 * 1024 * 1024; // of files without a note: no more is sent twice
 const MOST_BYTES = 64 * 1024 * 1024; // of what somebody else wrote; about a million notes
 
+/** Where the notes of the run lie that has the folder `run`. */
+export function notesIn(run: RelPath): RelPath {
+  return join(run, 'notes' as RelPath);
+}
+
 export class StageNotes {
-  readonly #target: Target;
   readonly file: RelPath;
+  readonly #target: Target;
   #waiting = new Map<RelPath, Entry>();
   #waitingBytes = 0;
   #bytes = 0;
   #checksum = FIRST_CHECKSUM;
 
-  constructor(target: Target, file: RelPath) {
+  constructor(target: Target, run: RelPath) {
     this.#target = target;
-    this.file = file;
+    this.file = notesIn(run);
   }
 
   /** Whether nothing was written. */
@@ -56,26 +62,15 @@ export class StageNotes {
   }
 }
 
-/** The notes of another run, as far as they can be read. */
-export async function readNotes(target: Target, file: RelPath): Promise<Map<RelPath, Entry>> {
+/** The notes of another run by the names below its folder, as far as they can be read. */
+export async function readNotes(target: Target, run: RelPath): Promise<Map<RelPath, Entry>> {
+  const bytes = await readUpTo(target, notesIn(run), MOST_BYTES).catch((error: unknown) => {
+    if (error instanceof TargetError && error.kind !== 'unreachable') return undefined;
+    throw error;
+  });
   const notes = new Map<RelPath, Entry>();
-  for (const { paths } of decodeWholeSegments(await contentOf(target, file))) {
+  for (const { paths } of decodeWholeSegments(bytes ?? Buffer.alloc(0))) {
     for (const [name, entry] of paths) if (entry !== undefined) notes.set(name, entry);
   }
   return notes;
-}
-
-async function contentOf(target: Target, file: RelPath): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const piece of target.read(file)) {
-      pieces.push(Buffer.from(piece));
-      bytes += piece.length;
-      if (bytes > MOST_BYTES) break;
-    }
-  } catch (error) {
-    if (!(error instanceof TargetError) || error.kind === 'unreachable') throw error;
-  }
-  return Buffer.concat(pieces);
 }

@@ -16,7 +16,7 @@ import type { Body, Target } from '../targets/target.js';
 import { ByteBudget } from './byte-budget.js';
 import { allOf } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
-import { Leftovers, NOTES } from './leftovers.js';
+import { Leftovers } from './leftovers.js';
 import { removeEmptyFolders } from './remove-folders.js';
 import { StageNotes } from './stage-notes.js';
 import type { Throttle } from './throttle.js';
@@ -61,6 +61,8 @@ export interface Staged {
   readonly problems: ReadonlyMap<RelPath, Problem>;
   readonly sentBytes: number;
 }
+
+type Paths = Pick<ReadonlySet<RelPath>, 'has'>;
 
 /** One file on its way to the stage. Its place follows from its digest and number: names would be ten megabytes. */
 interface Item {
@@ -113,7 +115,7 @@ export class Stage {
     this.#signal = AbortSignal.any([...signals, this.#stopped.signal]);
     setMaxListeners(0, this.#signal); // hundreds of files may wait for their turn
     this.#folders = new WholeFolders((name) => target.makeFolder(join(this.#folder, name), options.folderMode));
-    this.#notes = new StageNotes(target, join(this.#folder, NOTES));
+    this.#notes = new StageNotes(target, this.#folder);
   }
 
   /** Makes the folders to stage in, once. */
@@ -161,7 +163,7 @@ export class Stage {
    * Removes what this run staged and did not publish, and what earlier runs left. Nothing may be under way. `files` are the
    * paths of those that were published, `folders` of those that were with all that was staged in them.
    */
-  async tidy(files: ReadonlySet<RelPath>, folders: ReadonlySet<RelPath>): Promise<void> {
+  async tidy(files: Paths, folders: Paths): Promise<void> {
     if (this.#leftovers === undefined) return;
     const unpublished = [...this.#items.values()].filter(({ entry }) => !files.has(entry.path));
     const left = [...unpublished, ...this.#superseded].filter(({ state }) => state === 'staged');
@@ -328,16 +330,16 @@ export class Stage {
 
   /** Those that hold new files of the plan, and nothing else. */
   #wholeFolders(uploads: readonly Upload[]): Map<RelPath, RelPath> {
+    if (this.#folders.all.length === 0) return new Map();
     const added = new Set(uploads.filter(({ old }) => old === undefined).map(({ path }) => path));
-    const mixed = new Set(this.#superseded.map(({ folder }) => folder));
-    const whole = new Map<RelPath, WholeFolder>();
-    for (const { folder, state, entry } of this.#items.values()) {
-      if (folder === undefined) continue;
-      if (state === 'staged' && added.has(entry.path)) whole.set(folder.path, folder);
-      else mixed.add(folder);
-    }
-    for (const folder of mixed) if (folder !== undefined) whole.delete(folder.path);
-    return new Map([...whole].map(([path, { name }]) => [path, join(this.#folder, name)]));
+    const isOfUse = ({ entry, state }: Item): boolean => state === 'staged' && added.has(entry.path);
+    const items = [...this.#items.values()];
+    const others = [...this.#superseded, ...items.filter((item) => !isOfUse(item))];
+    const mixed = new Set(others.map(({ folder }) => folder));
+    const whole = new Set(items.map(({ folder }) => folder).filter((folder) => !mixed.has(folder)));
+    return new Map(
+      [...whole].flatMap((folder) => (folder === undefined ? [] : [[folder.path, join(this.#folder, folder.name)]])),
+    );
   }
 }
 

@@ -5,6 +5,7 @@ import {
   decodeHead,
   decodeJournal,
   decodeSnapshot,
+  decodeWholeSegments,
   encodeHead,
   encodeSegment,
   encodeSnapshot,
@@ -98,16 +99,27 @@ it('writes some tens of bytes for one change, however many files there are', () 
 describe('hostile input', () => {
   const entries = [entry('a'), entry('b/c'), entry('b/d')];
   const snapshotBytes = encodeSnapshot(entries);
-  const journal = encodeJournal([
+  const segments: Segment[] = [
     { kind: 'begin', paths: new Map([[path('a'), entry('a', 'new')]]) },
     { kind: 'commit', paths: new Map([[path('a'), undefined]]) },
-  ]);
+  ];
+  const journal = encodeJournal(segments);
   const headBytes = encodeHead(head);
   const sealed = (write: (writer: ByteWriter) => void): Buffer => {
     const writer = new ByteWriter().bytes(Buffer.from('PSIX'));
     write(writer);
     return writer.finishSealed();
   };
+
+  it('of a journal that no head vouches for is read up to the first segment that is not whole', () => {
+    const first = encodeJournal(segments.slice(0, 1)).bytes.length;
+    for (let end = 0; end <= journal.bytes.length; end++) {
+      const whole = end < first ? 0 : end < journal.bytes.length ? 1 : 2;
+      expect(decodeWholeSegments(journal.bytes.subarray(0, end))).toEqual(segments.slice(0, whole));
+    }
+    for (let at = 0; at < journal.bytes.length; at++)
+      expect(decodeWholeSegments(flipped(journal.bytes, at, 3))).toEqual(segments.slice(0, at < first ? 0 : 1));
+  });
 
   it('that is cut anywhere is damaged', () => {
     for (let end = 0; end < snapshotBytes.length; end++)
@@ -119,11 +131,6 @@ describe('hostile input', () => {
   });
 
   it('that has any bit flipped is damaged', () => {
-    const flipped = (bytes: Buffer, at: number, bit: number): Buffer => {
-      const copy = Buffer.from(bytes);
-      copy[at] = (copy[at] ?? 0) ^ (1 << bit);
-      return copy;
-    };
     for (let bit = 0; bit < 8; bit++) {
       for (let at = 0; at < snapshotBytes.length; at++)
         expect(() => decodeSnapshot(flipped(snapshotBytes, at, bit))).toThrow(IndexError);
@@ -203,4 +210,10 @@ describe('hostile input', () => {
 
 function withChecksum(content: Uint8Array): Buffer {
   return new ByteWriter().bytes(content).finishSealed();
+}
+
+function flipped(bytes: Buffer, at: number, bit: number): Buffer {
+  const copy = Buffer.from(bytes);
+  copy[at] = (copy[at] ?? 0) ^ (1 << bit);
+  return copy;
 }
