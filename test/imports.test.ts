@@ -51,9 +51,22 @@ const LAYERS: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['config/', ['config/', 'core/', 'errors.ts']],
   ['demo/', ['demo/', 'errors.ts', 'targets/known-hosts.ts']],
   ['index.ts', ['sync.ts', 'core/', 'errors.ts', 'fs/state.ts', 'type:targets/target.ts']],
+  ['cycle/', ['cycle/', 'sync.ts', 'core/', 'config/', 'targets/open.ts', 'errors.ts', 'type:fs/state.ts']],
   [
     'cli/',
-    ['cli/', 'sync.ts', 'core/', 'push/', 'collect/', 'config/', 'demo/', 'fs/', 'targets/open.ts', 'errors.ts'],
+    [
+      'cli/',
+      'cycle/',
+      'sync.ts',
+      'core/',
+      'push/',
+      'collect/',
+      'config/',
+      'demo/',
+      'fs/',
+      'targets/open.ts',
+      'errors.ts',
+    ],
   ],
 ];
 
@@ -62,7 +75,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@clack/prompts': ['cli/commands/init.ts'],
   commander: ['cli/program.ts', 'cli/run.ts'],
   'p-retry': ['push/retry.ts'],
-  picomatch: ['cli/session.ts'],
+  picomatch: ['cycle/jobs.ts'],
   pino: ['cli/'],
   'ssh-config': ['targets/ssh-config.ts', 'config/init.ts'],
   ssh2: ['targets/', 'demo/'],

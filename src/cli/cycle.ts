@@ -6,11 +6,11 @@ import { setFlagsFromString } from 'node:v8';
 import type { LocalThread, LocalWork } from '../collect/in-thread.js';
 import type { Config } from '../config/schema.js';
 import type { Snapshot } from '../core/snapshot.js';
+import { type CollectReport, type Ending, statusOf, type TargetReport, targetReport } from '../cycle/report.js';
 import type { ExitStatus } from '../errors.js';
 import { retry } from '../push/retry.js';
 import { type CycleOptions, syncTarget, type TargetJob } from '../sync.js';
 import type { CommandInput } from './command-input.js';
-import { type CollectReport, type Ending, statusOf, type TargetReport, targetReport } from './report.js';
 import type { Session } from './session.js';
 
 const MANY_FILES = 30_000; // from here on memory is dearer than a tenth of the time

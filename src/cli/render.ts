@@ -2,8 +2,8 @@
  * Reports as lines for a person. Pure: nothing here knows a stream.
  */
 import type { Finding } from '../core/audit.js';
+import type { ChangeReport, CollectReport, TargetReport } from '../cycle/report.js';
 import type { Problem } from '../errors.js';
-import type { ChangeReport, CollectReport, TargetReport } from './report.js';
 import { bytes, count, duration, files } from './units.js';
 
 const MARKS: Readonly<Record<ChangeReport['kind'], string>> = { added: '+', modified: '~', mode: 'm', removed: '-' };

@@ -3,12 +3,12 @@
  */
 import { setMaxListeners } from 'node:events';
 import { CommanderError } from 'commander';
+import { errorOf, statusOfError } from '../cycle/report.js';
 import { codeOf, EXIT, type ExitStatus, PushstaticError } from '../errors.js';
 import type { Process } from './command-input.js';
 import { Output } from './output.js';
 import { type Context, makeProgram } from './program.js';
 import { printableLines } from './render.js';
-import { errorOf, statusOfError } from './report.js';
 
 const SIGNALS = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const;
 

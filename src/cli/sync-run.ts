@@ -3,13 +3,15 @@
  */
 import type { LocalThread } from '../collect/in-thread.js';
 import type { Digest } from '../core/snapshot.js';
+import { chooseTargets, cycleOptions, jobsOf } from '../cycle/jobs.js';
+import { rememberEndings } from '../cycle/last-run.js';
+import { changeReport, type Ending, type SyncReport, type TargetReport } from '../cycle/report.js';
 import { EXIT, type ExitStatus } from '../errors.js';
 import type { CommandInput } from './command-input.js';
 import { localSnapshot, runTargets } from './cycle.js';
 import type { Output } from './output.js';
 import { changeLines, collectLine, planLine, problemLines, targetLine } from './render.js';
-import { changeReport, type Ending, type SyncReport, type TargetReport } from './report.js';
-import { chooseTargets, cycleOptions, jobsOf, openSession, rememberEndings } from './session.js';
+import { jobMeans, openSession } from './session.js';
 
 export interface SyncOptions {
   readonly dryRun?: boolean;
@@ -37,10 +39,9 @@ export async function runSync(
   const guards = options.force === true ? 'pass' : 'heed';
   const act = options.dryRun === true ? 'only-plan' : 'push';
   const jobs = await jobsOf(
-    session,
     chooseTargets(session.config, names),
     { deletion: options.delete ? 'delete' : 'keep', guards },
-    input,
+    jobMeans(session, input),
   );
   const local = localSnapshot(
     thread,
@@ -61,7 +62,7 @@ export async function runSync(
     session,
     jobs,
     local,
-    { ...cycleOptions(session, input), act, foreign, arrivals: thread.arrivals, contentOf },
+    { ...cycleOptions(session.config), signal: input.signal, act, foreign, arrivals: thread.arrivals, contentOf },
     input,
   );
   const { report: collect } = await local;

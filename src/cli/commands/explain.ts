@@ -2,12 +2,13 @@
  * `pushstatic explain PATH`: where a published path comes from, what it shadows, and where it is published.
  */
 import { parseRelPath, type RelPath } from '../../core/relpath.js';
+import { cycleOptions, jobsOf } from '../../cycle/jobs.js';
+import { errorOf } from '../../cycle/report.js';
 import { ConfigError, EXIT, type ExitStatus } from '../../errors.js';
 import { IndexStore } from '../../push/index-store.js';
 import type { CycleOptions, TargetJob } from '../../sync.js';
 import type { CommandInput } from '../command-input.js';
-import { errorOf } from '../report.js';
-import { cycleOptions, jobsOf, openSession, type Session } from '../session.js';
+import { jobMeans, openSession, type Session } from '../session.js';
 import { bytes } from '../units.js';
 
 interface Publication {
@@ -26,8 +27,8 @@ export async function explainCommand(input: CommandInput, written: string): Prom
   if (path === undefined)
     throw new ConfigError(`cannot explain "${written}": expected a path below STATIC_ROOT, like css/app.css`);
   const { source, winner, shadowed, ignoredBy } = await sourcesOf(session, path);
-  const jobs = await jobsOf(session, session.config.targets, { deletion: 'keep', guards: 'heed' }, input);
-  const options = { ...cycleOptions(session, input), act: 'only-plan' } as const;
+  const jobs = await jobsOf(session.config.targets, { deletion: 'keep', guards: 'heed' }, jobMeans(session, input));
+  const options = { ...cycleOptions(session.config), signal: input.signal, act: 'only-plan' } as const;
   const published = await Promise.all(jobs.map((job) => publicationOf(job, path, options)));
   input.output.document({
     path,

@@ -1,12 +1,15 @@
 /**
  * `pushstatic status`: what each target holds by its index, and how its last run from this machine ended.
  */
+
+import { chooseTargets, cycleOptions, jobsOf } from '../../cycle/jobs.js';
+import { type LastRun, recallLastRun } from '../../cycle/last-run.js';
+import { errorOf } from '../../cycle/report.js';
 import { EXIT, type ExitStatus } from '../../errors.js';
 import { IndexStore } from '../../push/index-store.js';
 import type { CycleOptions, TargetJob } from '../../sync.js';
 import type { CommandInput } from '../command-input.js';
-import { errorOf } from '../report.js';
-import { chooseTargets, cycleOptions, jobsOf, type LastRun, openSession, recallLastRun } from '../session.js';
+import { jobMeans, openSession } from '../session.js';
 import { bytes, files } from '../units.js';
 
 interface TargetStatus {
@@ -26,8 +29,8 @@ interface TargetStatus {
 export async function statusCommand(input: CommandInput, names: readonly string[]): Promise<ExitStatus> {
   const session = await openSession(input);
   const licence = { deletion: 'keep', guards: 'heed' } as const;
-  const jobs = await jobsOf(session, chooseTargets(session.config, names), licence, input);
-  const options = { ...cycleOptions(session, input), act: 'only-plan' } as const;
+  const jobs = await jobsOf(chooseTargets(session.config, names), licence, jobMeans(session, input));
+  const options = { ...cycleOptions(session.config), signal: input.signal, act: 'only-plan' } as const;
   const statuses = await Promise.all(jobs.map((job) => look(job, options)));
   const ok = statuses.every(({ state }) => state === 'settled');
   input.output.document({ ok, targets: statuses });

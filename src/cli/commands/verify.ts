@@ -4,6 +4,8 @@
 
 import { LocalThread } from '../../collect/in-thread.js';
 import type { Finding } from '../../core/audit.js';
+import { chooseTargets, cycleOptions, jobsOf } from '../../cycle/jobs.js';
+import { commonStatus, errorOf, statusOfError } from '../../cycle/report.js';
 import { EXIT, type ExitStatus, type Problem } from '../../errors.js';
 import { IndexStore } from '../../push/index-store.js';
 import { look } from '../../push/survey.js';
@@ -12,8 +14,7 @@ import type { CycleOptions, TargetJob } from '../../sync.js';
 import type { CommandInput } from '../command-input.js';
 import { localSnapshot, runTargets } from '../cycle.js';
 import { findingLines, problemLines } from '../render.js';
-import { commonStatus, errorOf, statusOfError } from '../report.js';
-import { chooseTargets, cycleOptions, jobsOf, openSession } from '../session.js';
+import { jobMeans, openSession } from '../session.js';
 import { files } from '../units.js';
 
 interface Verified {
@@ -30,9 +31,9 @@ export async function verifyCommand(
 ): Promise<ExitStatus> {
   const session = await openSession(input);
   const licence = { deletion: 'delete', guards: 'heed' } as const;
-  const jobs = await jobsOf(session, chooseTargets(session.config, names), licence, input);
+  const jobs = await jobsOf(chooseTargets(session.config, names), licence, jobMeans(session, input));
   const depth = options.content === true ? 'content' : 'listing';
-  const cycle = { ...cycleOptions(session, input), act: 'push' } as const;
+  const cycle = { ...cycleOptions(session.config), signal: input.signal, act: 'push' } as const;
   const verified = await Promise.all(
     jobs.map((job) => verifyTarget(job, depth, options.repair === true ? 'repair' : 'report', cycle)),
   );
