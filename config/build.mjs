@@ -3,7 +3,7 @@
  *
  * Two hundred small files take a command a sixth of its time to find and read. As a few they do not, and whoever installs
  * the package gets two others with it instead of a dozen. What is taken in keeps its licence: the texts are packed along.
- * ssh2 stays outside because of its native part, pino because it starts threads from files of its own.
+ * ssh2 and @parcel/watcher stay outside because of their native parts, pino because it starts threads from files of its own.
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -28,7 +28,7 @@ const { metafile } = await build({
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
-  external: ['ssh2', 'pino'],
+  external: ['ssh2', 'pino', '@parcel/watcher'],
   // What was written for CommonJS asks for Node's own modules by a function that modules do not have.
   banner: {
     js: "import { createRequire as requireFor } from 'node:module';\nconst require = requireFor(import.meta.url);",
