@@ -51,7 +51,7 @@ const LAYERS: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['config/', ['config/', 'core/', 'errors.ts']],
   ['demo/', ['demo/', 'errors.ts', 'targets/known-hosts.ts']],
   ['index.ts', ['sync.ts', 'core/', 'errors.ts', 'fs/state.ts', 'type:targets/target.ts']],
-  ['cycle/', ['cycle/', 'sync.ts', 'core/', 'config/', 'targets/open.ts', 'errors.ts', 'type:fs/state.ts']],
+  ['cycle/', ['cycle/', 'sync.ts', 'core/', 'config/', 'targets/open.ts', 'errors.ts', 'type:fs/', 'type:collect/']],
   ['watch/', ['watch/', 'core/', 'errors.ts']],
   ['daemon/', ['daemon/', 'cycle/', 'watch/', 'sync.ts', 'core/', 'push/', 'collect/', 'config/', 'fs/', 'errors.ts']],
   ['control/', ['control/', 'type:daemon/', 'type:cycle/report.ts', 'core/', 'fs/', 'errors.ts']],
