@@ -4,8 +4,9 @@
  *   sources -> collect -> snapshot of STATIC_ROOT -> diff against the index -> plan -> push -> commit of the index
  */
 import type { Outcome } from './core/apply.js';
-import { diff } from './core/diff.js';
+import { type Change, diff } from './core/diff.js';
 import { guard, type Limit } from './core/guard.js';
+import { indexPartOf, type Places, partOf } from './core/places.js';
 import { type Deletion, makePlan, type Plan, type Step } from './core/plan.js';
 import type { RelPath } from './core/relpath.js';
 import { type Selection, select } from './core/select.js';
@@ -13,7 +14,7 @@ import { type Digest, type Entry, type Snapshot, totalBytes } from './core/snaps
 import type { TargetIndex } from './core/target-index.js';
 import type { StateFolder } from './fs/state.js';
 import { allOf } from './push/in-parallel.js';
-import { IndexStore, type Loaded } from './push/index-store.js';
+import { IndexStore, type Known } from './push/index-store.js';
 import { push } from './push/push.js';
 import { Stage } from './push/stage.js';
 import { attest, isMissing, look, type Sighting } from './push/survey.js';
@@ -77,53 +78,121 @@ export async function syncTarget(
   snapshot: Promise<Snapshot>,
   options: CycleOptions,
 ): Promise<CycleResult> {
-  const tell = teller(job, options);
-  tell.phase('connect');
-  const target = await job.open();
+  const connection = await Connection.open(job, options);
   try {
-    const store = new IndexStore(target, { ...options, cache: job.cache, onWarning: tell.warning });
+    return await connection.cycle(snapshot, options);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** A target that is connected, and what it is known to hold: for one cycle, or for many, one after another. */
+export class Connection {
+  readonly #job: TargetJob;
+  readonly #target: Target;
+  readonly #store: IndexStore;
+  #known: Known;
+
+  private constructor(job: TargetJob, target: Target, store: IndexStore, known: Known) {
+    this.#job = job;
+    this.#target = target;
+    this.#store = store;
+    this.#known = known;
+  }
+
+  static async open(job: TargetJob, options: CycleOptions): Promise<Connection> {
+    const tell = teller(job, options);
+    tell.phase('connect');
+    const target = await job.open();
+    try {
+      const store = new IndexStore(target, { ...options, cache: job.cache, onWarning: tell.warning });
+      return new Connection(job, target, store, await store.load());
+    } catch (error) {
+      await target.close();
+      throw error;
+    }
+  }
+
+  /** What the target is known to hold; undefined where that is still to be found out. */
+  get index(): TargetIndex | undefined {
+    return this.#known.kind === 'index' ? this.#known.index : undefined;
+  }
+
+  /** Whether nobody else has written to the target since. If somebody has, what it holds is read anew. */
+  async isCurrent(): Promise<boolean> {
+    if (await this.#store.isCurrent()) return true;
+    this.#known = await this.#store.load();
+    return false;
+  }
+
+  /** `places`: nothing else can have changed since the last cycle. It costs what changed then. */
+  async cycle(snapshot: Promise<Snapshot>, options: CycleOptions, places?: Places): Promise<CycleResult> {
+    const result = await this.#run(snapshot, options, places);
+    this.#store.settle();
+    if (options.act === 'push') this.#known = { kind: 'index', index: result.index };
+    return result;
+  }
+
+  close(): Promise<void> {
+    return this.#target.close();
+  }
+
+  async #run(snapshot: Promise<Snapshot>, options: CycleOptions, places: Places | undefined): Promise<CycleResult> {
+    const [job, target, store] = [this.#job, this.#target, this.#store];
+    const tell = teller(job, options);
     const { folderMode } = job;
     const throttle = throttleTo(options.bandwidth);
     const stage = new Stage(target, store, { ...options, folderMode, throttle, onFile: tell.file });
-    const loaded = await store.load();
-    if (needsSurvey(loaded)) tell.phase('survey');
-    const known = trusted(loaded, options);
+    if (needsSurvey(this.#known)) tell.phase('survey');
+    const known = trusted(this.#known, options);
     const looking = look(target, known, options.site);
-    const { index, wanted, plan } = await allOf([
-      decide(target, looking, snapshot, job),
+    const { index, plan, unchanged } = await allOf([
+      decide(target, looking, snapshot, job, known.kind === 'index' ? places : undefined),
       stageAhead(stage, known, looking, job, options),
     ]).catch(async (error: unknown) => {
       await stage.abandon();
       throw error;
     });
     tell.plan(plan);
-    const unchanged = wanted.entries.length - plan.changes.filter((change) => change.kind !== 'removed').length;
     if (options.act === 'only-plan') return { plan, index, outcomes: [], unchanged, sentBytes: 0 };
     if (plan.changes.length === 0) {
       await stage.abandon();
-      return { plan, index: await record(store, loaded, index), outcomes: [], unchanged, sentBytes: 0 };
+      return { plan, index: await record(store, this.#known, index), outcomes: [], unchanged, sentBytes: 0 };
     }
     const means = { target, store, stage };
     const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
     return { plan, unchanged, ...(await push(plan, index, means, { folderMode, ...hooks })) };
-  } finally {
-    await target.close();
   }
 }
 
 /** What the target holds, what it is to hold, and what is to be done about it, if the guard lets it pass. */
-async function decide(target: Target, looking: Promise<Sighting>, snapshot: Promise<Snapshot>, job: TargetJob) {
+async function decide(
+  target: Target,
+  looking: Promise<Sighting>,
+  snapshot: Promise<Snapshot>,
+  job: TargetJob,
+  places: Places | undefined,
+) {
   const seen = await looking;
-  const wanted = select(await snapshot, job);
-  const index = await attest(target, seen, wanted);
-  const plan = makePlan(diff(index, wanted), job.deletion);
-  return { index, wanted, plan: job.limit === undefined ? plan : guard(plan, index, wanted, job.limit) };
+  const whole = await snapshot;
+  const wanted = select(places === undefined ? whole : partOf(whole, places), job);
+  const index = places === undefined ? await attest(target, seen, wanted) : seen.index;
+  const changes = diff(places === undefined ? index : indexPartOf(index, places), wanted);
+  const plan = makePlan(changes, job.deletion);
+  const held = index.entries.length + index.pending.size;
+  const left = held + count(plan, 'added') - count(plan, 'removed');
+  if (job.limit !== undefined) guard(plan, { held, left }, job.limit);
+  return { index, plan, unchanged: index.entries.length - plan.changes.filter(({ kind }) => kind !== 'added').length };
+}
+
+function count(plan: Plan, kind: Change['kind']): number {
+  return plan.changes.filter((change) => change.kind === kind).length;
 }
 
 /** What is sure to be sent is brought over while the rest of the snapshot is still being made. */
 async function stageAhead(
   stage: Stage,
-  known: Loaded,
+  known: Known,
   looking: Promise<Sighting>,
   job: TargetJob,
   { act, arrivals }: CycleOptions,
@@ -139,16 +208,16 @@ async function stageAhead(
   }
 }
 
-function trusted(loaded: Loaded, { distrust }: CycleOptions): Loaded {
+function trusted(loaded: Known, { distrust }: CycleOptions): Known {
   return distrust === undefined ? loaded : { kind: 'damaged', reason: 'it is to be made anew' };
 }
 
-function needsSurvey(loaded: Loaded): boolean {
+function needsSurvey(loaded: Known): boolean {
   return loaded.kind !== 'index' || loaded.index.pending.size > 0;
 }
 
 /** Nothing was to do, but an index was made anew or pending paths were settled: the next run need not do it again. */
-async function record(store: IndexStore, loaded: Loaded, index: TargetIndex): Promise<TargetIndex> {
+async function record(store: IndexStore, loaded: Known, index: TargetIndex): Promise<TargetIndex> {
   const isRecorded = loaded.kind === 'index' && loaded.index.pending.size === index.pending.size;
   if (isRecorded) return index;
   const recorded = await store.commit(index, new Map(), new Map());

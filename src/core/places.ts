@@ -7,6 +7,7 @@
 import type { Problem } from '../errors.js';
 import { comparePaths, isWithin, type RelPath } from './relpath.js';
 import { type Entry, positionOf, type Snapshot } from './snapshot.js';
+import type { TargetIndex } from './target-index.js';
 
 /** Sorted, and none lies within another one. */
 export type Places = readonly RelPath[];
@@ -22,9 +23,26 @@ export function covers(places: Places, path: string): boolean {
   return places.some((place) => isWithin(path, place));
 }
 
+/** Whether `path` lies at, below or above one of `places`. */
+function touches(places: Places, path: string): boolean {
+  return places.some((place) => isWithin(path, place) || isWithin(place, path));
+}
+
 /** Those of `entries`, which are sorted as in a Snapshot, that lie in `places`; sorted. */
 export function entriesIn(entries: readonly Entry[], places: Places): Entry[] {
   return rangesOf(entries, places).flatMap(({ from, to }) => entries.slice(from, to));
+}
+
+/** What `snapshot` says of `places`. */
+export function partOf(snapshot: Snapshot, places: Places): Snapshot {
+  const problems = snapshot.problems.filter(({ path }) => path === '' || touches(places, path));
+  return { entries: entriesIn(snapshot.entries, places), problems };
+}
+
+/** What `index` says of `places`. */
+export function indexPartOf(index: TargetIndex, places: Places): TargetIndex {
+  const pending = new Map([...index.pending].filter(([path]) => covers(places, path)));
+  return { ...index, entries: entriesIn(index.entries, places), pending };
 }
 
 /** `snapshot` with `fresh` for all that it held in `places`. */

@@ -41,11 +41,16 @@ const PRIVATE_FOLDER = 0o700;
 const HEAD_BYTES = 4096;
 const LEAST_JOURNAL_BYTES = 64 * 1024; // below this a new snapshot saves nothing worth its upload
 
-/** What lies on the target: an index, none yet, or one that cannot be believed and must be made anew. */
-export type Loaded =
-  | { readonly kind: 'index'; readonly index: TargetIndex; readonly head: Head }
+/** What is known of the target: what its index says, that there is none yet, or that it must be made anew. */
+export type Known =
+  | { readonly kind: 'index'; readonly index: TargetIndex }
   | { readonly kind: 'missing' }
   | { readonly kind: 'damaged'; readonly reason: string };
+
+/** What lies on the target. */
+export type Loaded =
+  | Exclude<Known, { readonly kind: 'index' }>
+  | (Extract<Known, { kind: 'index' }> & { readonly head: Head });
 
 export interface IndexStoreOptions {
   readonly site: string;
@@ -142,6 +147,16 @@ export class IndexStore {
     await this.#replaceHead(next, next.pending.size, writes);
     if (old !== undefined && isNew) this.#outdated.push(old.snapshot, old.journal);
     return next;
+  }
+
+  /** Whether the head on the target is the one this run knows. */
+  async isCurrent(): Promise<boolean> {
+    return isSame(await readUpTo(this.#target, HEAD, HEAD_BYTES), this.#headBytes);
+  }
+
+  /** After a cycle, when nothing is under way: what lay in the control area before it was taken over or removed. */
+  settle(): void {
+    if (this.#control !== undefined) this.#control = Promise.resolve([]);
   }
 
   /** What lies in the control area before this run writes there. */
@@ -256,7 +271,7 @@ export class IndexStore {
    * append waits for this; files with names of their own need not.
    */
   async #requireSameHead(): Promise<void> {
-    if (isSame(await readUpTo(this.#target, HEAD, HEAD_BYTES), this.#headBytes)) return;
+    if (await this.isCurrent()) return;
     throw new LockedError(
       `another run wrote to ${this.#target.url} meanwhile; nothing of this one was recorded over it; run again`,
     );
