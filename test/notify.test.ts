@@ -168,7 +168,9 @@ describe('a message that cannot be sent', () => {
   });
 
   test('does not keep the next one back', async () => {
-    const path = await helperThat(`[ "$1" = RELOADING=1 ] && exit 1; PATH=${process.env['PATH']} exec systemd-notify "$@"`);
+    const path = await helperThat(
+      `[ "$1" = RELOADING=1 ] && exit 1; PATH=${process.env['PATH']} exec systemd-notify "$@"`,
+    );
     const notify = notifyWith({ PATH: path });
     notify.reloading();
     notify.ready();

@@ -137,7 +137,10 @@ function watchdogUsec({ NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID }: NodeJS.Pro
 
 /** A line break would begin another variable of the protocol. */
 function oneLine(text: string): string {
-  return text.replace(/\p{Cc}+/gu, ' ').slice(0, MOST_STATUS).toWellFormed();
+  return text
+    .replace(/\p{Cc}+/gu, ' ')
+    .slice(0, MOST_STATUS)
+    .toWellFormed();
 }
 
 function troubleOf(error: unknown): string {
