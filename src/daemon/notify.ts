@@ -28,12 +28,12 @@ export interface NotifyOptions {
 
 export class Notify {
   readonly #options: NotifyOptions;
-  readonly #waiting: (readonly string[])[] = [];
   #status = '';
   #sentStatus = '';
   #statusTimer: NodeJS.Timeout | undefined;
   #watchdog: NodeJS.Timeout | undefined;
-  #sending: Promise<void> | undefined;
+  /** Resolves when the last message has been sent. Never rejects. */
+  #sent = Promise.resolve();
   #hasWarned = false;
 
   constructor(options: NotifyOptions) {
@@ -70,7 +70,7 @@ export class Notify {
   async close(): Promise<void> {
     this.#endWatchdog();
     this.#tell([]);
-    await this.#sending;
+    await this.#sent;
   }
 
   get #isHeard(): boolean {
@@ -91,17 +91,7 @@ export class Notify {
     if (status !== undefined) this.#status = oneLine(status);
     clearTimeout(this.#statusTimer);
     this.#statusTimer = undefined;
-    this.#waiting.push(lines);
-    this.#sending ??= this.#sendWaiting().finally(() => {
-      this.#sending = undefined;
-    });
-  }
-
-  async #sendWaiting(): Promise<void> {
-    for (let lines = this.#waiting.shift(); lines !== undefined; lines = this.#waiting.shift()) {
-      const message = [...lines, ...this.#freshStatus()];
-      if (message.length > 0) await this.#send(message);
-    }
+    this.#sent = this.#sent.then(() => this.#send([...lines, ...this.#freshStatus()]));
   }
 
   /** The status line, unless the manager has it already. */
@@ -112,6 +102,7 @@ export class Notify {
   }
 
   async #send(message: readonly string[]): Promise<void> {
+    if (message.length === 0) return;
     const { NOTIFY_SOCKET, PATH } = this.#options.env;
     try {
       await run(HELPER, message, { env: { NOTIFY_SOCKET, PATH }, timeout: HELPER_MS, killSignal: 'SIGKILL' });
