@@ -1,6 +1,6 @@
 /**
  * Makes a fresh clone ready, so that `npm test`, `npm run demo` and the like work as the first command ever typed.
- * With the argument `test` also what the tests need from the system: OpenSSH's server and rsync.
+ * With the argument `test` also what the tests need from the system: OpenSSH's server, rsync and systemd's tools.
  * Plain JavaScript on Node alone, because nothing is installed or built when it runs.
  */
 import { execFileSync } from 'node:child_process';
@@ -13,6 +13,9 @@ const SYSTEM = [
   { program: 'sshd', places: ['/usr/sbin/sshd', '/usr/bin/sshd', '/usr/local/sbin/sshd'], package: 'openssh-server' },
   { program: 'ssh-keygen', places: ['/usr/bin/ssh-keygen', '/usr/local/bin/ssh-keygen'], package: 'openssh-client' },
   { program: 'rsync', places: ['/usr/bin/rsync', '/usr/local/bin/rsync'], package: 'rsync' },
+  { program: 'perl', places: ['/usr/bin/perl', '/usr/local/bin/perl'], package: 'perl-base' },
+  { program: 'systemd-analyze', places: ['/usr/bin/systemd-analyze'], package: 'systemd' },
+  { program: 'systemd-notify', places: ['/usr/bin/systemd-notify'], package: 'systemd' },
 ];
 
 installPackages();
@@ -36,7 +39,7 @@ function build() {
 function installSystemPrograms() {
   const missing = SYSTEM.filter(({ places }) => !places.some((place) => existsSync(place)));
   if (missing.length === 0) return;
-  const packages = missing.map((each) => each.package);
+  const packages = [...new Set(missing.map((each) => each.package))];
   const mayInstall = process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
   if (!mayInstall) {
     console.error(

@@ -3,6 +3,7 @@
  *
  * Results go to stdout, everything else to stderr. With --json, stdout carries one document and nothing else.
  */
+import { fstatSync } from 'node:fs';
 import { styleText } from 'node:util';
 import type { Logger } from 'pino';
 
@@ -46,6 +47,20 @@ export class Output {
     return (
       stderr.isTTY === true && !env['CI'] && env['TERM'] !== 'dumb' && !this.flags.json && this.flags.verbosity >= 0
     );
+  }
+
+  /** Whether stderr is a terminal at all. */
+  get isTerminal(): boolean {
+    return this.#terminal.stderr.isTTY === true;
+  }
+
+  /** Whether stderr is the very stream to the journal that systemd made for us (JOURNAL_STREAM in systemd.exec(5)). */
+  get isJournal(): boolean {
+    const { stderr, env } = this.#terminal;
+    const made = env['JOURNAL_STREAM'];
+    if (!made || !('fd' in stderr) || typeof stderr.fd !== 'number') return false;
+    const { dev, ino } = fstatSync(stderr.fd, { bigint: true });
+    return made === `${dev}:${ino}`;
   }
 
   get columns(): number {

@@ -40,7 +40,9 @@ export function assemble(raw: RawConfig, setting: Setting): Assembly {
     daemon: {
       socket: raw.daemon.socket === 'auto' ? 'auto' : local(raw.daemon.socket, ['daemon', 'socket']),
       http: raw.daemon.http,
+      shutdownTimeoutMs: raw.daemon.shutdownTimeout,
     },
+    hooks: hooksOf(raw.hooks, report),
     log: raw.log,
   };
   return { config, faults };
@@ -104,6 +106,11 @@ function watchOf(raw: RawConfig['watch'], report: Report): Config['watch'] {
     report(['watch', 'maxWait'], 'it is shorter than watch.settle, so nothing could ever settle');
   if (raw.sweep < 1000) report(['watch', 'sweep'], 'a sweep reads every folder; expected at least 1s between two');
   return { settleMs: raw.settle, maxWaitMs: raw.maxWait, sweepMs: raw.sweep, backend: raw.backend };
+}
+
+function hooksOf({ timeout, ...commands }: RawConfig['hooks'], report: Report): Config['hooks'] {
+  if (timeout < 1000) report(['hooks', 'timeout'], 'a command needs longer than that to start; expected at least 1s');
+  return { ...commands, timeoutMs: timeout };
 }
 
 function targetsOf(raw: RawConfig, setting: Setting, local: LocalPath, report: Report): TargetConfig[] {

@@ -109,7 +109,9 @@ export interface Config {
     readonly backend: 'auto' | 'native' | 'chokidar' | 'poll';
   };
   /** `socket` is 'auto' or an absolute path; `http` is host:port. */
-  readonly daemon: { readonly socket: string; readonly http: string | false };
+  readonly daemon: { readonly socket: string; readonly http: string | false; readonly shutdownTimeoutMs: number };
+  /** `after` is a command for /bin/sh, run when something was published. */
+  readonly hooks: { readonly after?: string; readonly timeoutMs: number };
   readonly log: {
     readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
     readonly format: 'auto' | 'json' | 'pretty';
@@ -241,6 +243,14 @@ export const FileShape = section({
         v.union([v.literal(false), httpAddress()], 'an address like 127.0.0.1:8873 or false'),
         '127.0.0.1:8873',
       ),
+      shutdownTimeout: v.optional(duration(), '10s'),
+    }),
+    {},
+  ),
+  hooks: v.nullish(
+    section({
+      after: v.exactOptional(text('a shell command')),
+      timeout: v.optional(duration(), '60s'),
     }),
     {},
   ),
