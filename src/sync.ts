@@ -42,6 +42,8 @@ export interface CycleOptions {
   /** Entries of the snapshot before it is whole, each as it will be in it: their content can be brought over already. */
   readonly arrivals?: AsyncIterable<readonly Entry[]> | undefined;
   readonly act: 'push' | 'only-plan';
+  /** `pass`: this cycle may remove whatever it has to. */
+  readonly guards?: 'pass' | undefined;
   /** `distrust`: read back what lies on the target instead of believing its index. */
   readonly distrust?: 'index' | undefined;
   readonly foreign?: 'take-over' | undefined;
@@ -72,6 +74,15 @@ export interface CycleResult {
   readonly sentBytes: number;
 }
 
+/** What a target is to become. */
+export interface Wanted {
+  readonly snapshot: Snapshot;
+  /** Nothing else can have changed since the last cycle of the connection: it costs what lies there. */
+  readonly places?: Places | undefined;
+  /** Removals wait for another cycle. */
+  readonly removals?: 'hold' | undefined;
+}
+
 /** Brings one target to the state of `snapshot`. The connection is made while the snapshot still is. */
 export async function syncTarget(
   job: TargetJob,
@@ -80,7 +91,10 @@ export async function syncTarget(
 ): Promise<CycleResult> {
   const connection = await Connection.open(job, options);
   try {
-    return await connection.cycle(snapshot, options);
+    return await connection.cycle(
+      snapshot.then((whole) => ({ snapshot: whole })),
+      options,
+    );
   } finally {
     await connection.close();
   }
@@ -92,6 +106,7 @@ export class Connection {
   readonly #target: Target;
   readonly #store: IndexStore;
   #known: Known;
+  #isUsed = false;
 
   private constructor(job: TargetJob, target: Target, store: IndexStore, known: Known) {
     this.#job = job;
@@ -118,17 +133,11 @@ export class Connection {
     return this.#known.kind === 'index' ? this.#known.index : undefined;
   }
 
-  /** Whether nobody else has written to the target since. If somebody has, what it holds is read anew. */
-  async isCurrent(): Promise<boolean> {
-    if (await this.#store.isCurrent()) return true;
-    this.#known = await this.#store.load();
-    return false;
-  }
-
-  /** `places`: nothing else can have changed since the last cycle. It costs what changed then. */
-  async cycle(snapshot: Promise<Snapshot>, options: CycleOptions, places?: Places): Promise<CycleResult> {
-    const result = await this.#run(snapshot, options, places);
+  /** A cycle. One after another; `options.run` is a new name for each. */
+  async cycle(wanted: Promise<Wanted>, options: CycleOptions): Promise<CycleResult> {
+    const result = await this.#run(wanted, options);
     this.#store.settle();
+    this.#isUsed = true;
     if (options.act === 'push') this.#known = { kind: 'index', index: result.index };
     return result;
   }
@@ -137,7 +146,15 @@ export class Connection {
     return this.#target.close();
   }
 
-  async #run(snapshot: Promise<Snapshot>, options: CycleOptions, places: Places | undefined): Promise<CycleResult> {
+  /** Whether nobody else has written to the target since the last cycle. If somebody has, what it holds is read anew. */
+  async #isCurrent(): Promise<boolean> {
+    if (await this.#store.isCurrent()) return true;
+    this.#known = await this.#store.load();
+    return false;
+  }
+
+  async #run(wanted: Promise<Wanted>, options: CycleOptions): Promise<CycleResult> {
+    const isContinued = this.#isUsed && (await this.#isCurrent());
     const [job, target, store] = [this.#job, this.#target, this.#store];
     const tell = teller(job, options);
     const { folderMode } = job;
@@ -147,7 +164,7 @@ export class Connection {
     const known = trusted(this.#known, options);
     const looking = look(target, known, options.site);
     const { index, plan, unchanged } = await allOf([
-      decide(target, looking, snapshot, job, known.kind === 'index' ? places : undefined),
+      decide(target, looking, wanted, isContinued && known.kind === 'index', { ...job, ...limitFor(job, options) }),
       stageAhead(stage, known, looking, job, options),
     ]).catch(async (error: unknown) => {
       await stage.abandon();
@@ -169,20 +186,25 @@ export class Connection {
 async function decide(
   target: Target,
   looking: Promise<Sighting>,
-  snapshot: Promise<Snapshot>,
+  wanting: Promise<Wanted>,
+  isContinued: boolean,
   job: TargetJob,
-  places: Places | undefined,
 ) {
   const seen = await looking;
-  const whole = await snapshot;
-  const wanted = select(places === undefined ? whole : partOf(whole, places), job);
+  const { snapshot, removals, ...part } = await wanting;
+  const places = isContinued ? part.places : undefined;
+  const wanted = select(places === undefined ? snapshot : partOf(snapshot, places), job);
   const index = places === undefined ? await attest(target, seen, wanted) : seen.index;
   const changes = diff(places === undefined ? index : indexPartOf(index, places), wanted);
-  const plan = makePlan(changes, job.deletion);
+  const plan = makePlan(changes, removals === 'hold' ? 'keep' : job.deletion);
   const held = index.entries.length + index.pending.size;
   const left = held + count(plan, 'added') - count(plan, 'removed');
   if (job.limit !== undefined) guard(plan, { held, left }, job.limit);
   return { index, plan, unchanged: index.entries.length - plan.changes.filter(({ kind }) => kind !== 'added').length };
+}
+
+function limitFor({ limit }: TargetJob, { guards }: CycleOptions): Pick<TargetJob, 'limit'> {
+  return { limit: guards === 'pass' ? undefined : limit };
 }
 
 function count(plan: Plan, kind: Change['kind']): number {

@@ -4,7 +4,10 @@
  * All times are ISO 8601, all durations milliseconds. Plain data, so that it can be sent as it is.
  */
 import type { ChangeReport, SyncReport } from '../cycle/report.js';
+import type { Failure, TargetState } from '../core/standing.js';
 import type { Problem } from '../errors.js';
+
+export type { Failure, TargetState } from '../core/standing.js';
 
 export interface DaemonStatus {
   readonly version: string;
@@ -49,18 +52,6 @@ export interface LocalStatus {
   /** Files that could not be collected. */
   readonly problems: readonly Problem[];
 }
-
-export interface Failure {
-  readonly code: string;
-  /** One sentence: what went wrong, and what to do. */
-  readonly message: string;
-}
-
-/**
- * `starting` nothing is known yet · `in-sync` · `pushing` a cycle is under way · `behind` it waits for its cycle, or because
- * of a pause · `unreachable` it is tried again at `retryAt` · `halted` only a person can help: `error` says how.
- */
-export type TargetState = 'starting' | 'in-sync' | 'pushing' | 'behind' | 'unreachable' | 'halted';
 
 export interface TargetStatus {
   readonly name: string;
