@@ -154,18 +154,20 @@ export class Connection {
   }
 
   async #run(wanted: Promise<Wanted>, options: CycleOptions): Promise<CycleResult> {
-    const isContinued = this.#isUsed && (await this.#isCurrent());
     const [job, target, store] = [this.#job, this.#target, this.#store];
     const tell = teller(job, options);
     const { folderMode } = job;
     const throttle = throttleTo(options.bandwidth);
     const stage = new Stage(target, store, { ...options, folderMode, throttle, onFile: tell.file });
-    if (needsSurvey(this.#known)) tell.phase('survey');
     const known = trusted(this.#known, options);
-    const looking = look(target, known, options.site);
+    if (needsSurvey(this.#known)) tell.phase('survey');
+    const current = this.#isUsed ? this.#isCurrent() : Promise.resolve(false);
+    const looking = current.then(() => look(target, trusted(this.#known, options), options.site));
+    // What is staged in vain is removed: there is no need to wait for the answer.
+    const guessing = needsSurvey(known) ? looking : look(target, known, options.site);
     const { index, plan, unchanged } = await allOf([
-      decide(target, looking, wanted, isContinued && known.kind === 'index', { ...job, ...limitFor(job, options) }),
-      stageAhead(stage, known, looking, job, options),
+      decide(target, { looking, current }, wanted, { ...job, ...limitFor(job, options) }),
+      stageAhead(stage, known, guessing, job, options),
     ]).catch(async (error: unknown) => {
       await stage.abandon();
       throw error;
@@ -185,12 +187,12 @@ export class Connection {
 /** What the target holds, what it is to hold, and what is to be done about it, if the guard lets it pass. */
 async function decide(
   target: Target,
-  looking: Promise<Sighting>,
+  { looking, current }: { readonly looking: Promise<Sighting>; readonly current: Promise<boolean> },
   wanting: Promise<Wanted>,
-  isContinued: boolean,
   job: TargetJob,
 ) {
   const seen = await looking;
+  const isContinued = await current;
   const { snapshot, removals, ...part } = await wanting;
   const places = isContinued ? part.places : undefined;
   const wanted = select(places === undefined ? snapshot : partOf(snapshot, places), job);

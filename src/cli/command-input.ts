@@ -4,7 +4,7 @@
 import type { Output, Terminal } from './output.js';
 
 /** What a run needs of the process. */
-export type Process = Terminal & Pick<NodeJS.Process, 'env' | 'cwd' | 'on' | 'off' | 'exit'>;
+export type Process = Terminal & Pick<NodeJS.Process, 'env' | 'pid' | 'cwd' | 'on' | 'off' | 'exit'>;
 
 export interface CommandInput {
   readonly output: Output;

@@ -1,12 +1,11 @@
 /**
  * makeProgram: the command line as interface.md promises it. What a command does is loaded when it is run.
  */
-import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { ExitStatus } from '../errors.js';
 import type { CommandInput, Process } from './command-input.js';
 import { type Flags, Output } from './output.js';
-import { packageFile } from './package-files.js';
+import { version } from './version.js';
 
 /** What a command is given, besides its own arguments; and what came of it: its status, and where it speaks. */
 export interface Context {
@@ -73,6 +72,10 @@ export function makeProgram(context: Context): Command {
     .option('--repair', 'make the targets agree with STATIC_ROOT')
     .action(bind(async () => (await import('./commands/verify.js')).verifyCommand));
   program
+    .command('watch')
+    .description('sync, and keep syncing as sources change, in the foreground')
+    .action(bind(async () => (await import('./commands/watch.js')).watchCommand));
+  program
     .command('status')
     .description('what each target holds, and how its last run ended')
     .argument('[target...]', 'names of targets (default: all)')
@@ -124,9 +127,4 @@ function flagsOf(command: Command): Flags {
     json: options.json === true,
     color: options.color,
   };
-}
-
-function version(): string {
-  const text = readFileSync(packageFile('package.json'), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

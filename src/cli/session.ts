@@ -29,6 +29,13 @@ export async function openSession({ process, output }: CommandInput): Promise<Se
   return { config, log, face, state: new StateFolder(stateFolderFor(config.file, process.env)) };
 }
 
+/** The configuration as it lies on the disk now. Rejects with a ConfigError. */
+export async function reloadConfig({ file }: Config, { process }: CommandInput): Promise<Config> {
+  const config = await loadConfig({ file, cwd: process.cwd(), env: process.env });
+  requireSupported(config);
+  return config;
+}
+
 /** What the jobs of this session are made with. */
 export function jobMeans({ state }: Session, { process, signal, output }: CommandInput): JobMeans {
   return { state, env: process.env, signal, onWarning: (text) => output.warn(text) };

@@ -9,7 +9,7 @@ import type { Config } from '../config/schema.js';
 import { diff } from '../core/diff.js';
 import { covers, entriesIn, type Places, partOf, replaceIn } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
-import type { Entry, Snapshot } from '../core/snapshot.js';
+import { type Entry, findEntry, type Snapshot, sameContent } from '../core/snapshot.js';
 import { emptyIndex } from '../core/target-index.js';
 import { type FollowedLink, type Root, touchedPlaces } from '../core/touched.js';
 import { workOf } from '../cycle/local-work.js';
@@ -50,6 +50,7 @@ export class LocalHalf {
   #marks: Marks | undefined;
   /** The last run that writes. */
   #last: Promise<unknown> = Promise.resolve();
+  #turns = 0;
 
   constructor(config: Config, state: StateFolder, hooks: LocalHooks) {
     this.#config = config;
@@ -62,6 +63,10 @@ export class LocalHalf {
 
   get snapshot(): Snapshot {
     return this.#snapshot;
+  }
+
+  get isBusy(): boolean {
+    return this.#turns > 0;
   }
 
   /** What was met when it was collected. */
@@ -105,10 +110,12 @@ export class LocalHalf {
   }
 
   /**
-   * What collecting these places would bring, with its contents, and nothing is written. Undefined where that cannot be
-   * foreseen.
+   * What collecting these places would bring that is not there now, with its contents, and nothing is written. Undefined
+   * where there is nothing, or it cannot be foreseen.
    */
-  async foresee(touched: readonly string[]): Promise<{ entries: readonly Entry[]; contents: LocalRun['contents'] } | undefined> {
+  async foresee(
+    touched: readonly string[],
+  ): Promise<{ entries: readonly Entry[]; contents: LocalRun['contents'] } | undefined> {
     const places = touchedPlaces(this.#roots, this.#links, touched);
     if (places === 'all') return undefined;
     const known = this.#known(places);
@@ -118,7 +125,8 @@ export class LocalHalf {
       { signal: this.#hooks.signal },
     );
     const foreseen = await result.catch(() => undefined); // whoever collects will hear of it
-    return foreseen === undefined ? undefined : { entries: foreseen.snapshot.entries, contents };
+    const entries = foreseen?.snapshot.entries.filter((entry) => !this.#holds(entry)) ?? [];
+    return entries.length === 0 ? undefined : { entries, contents };
   }
 
   /** The places that may have changed since the last sweep; none the first time. */
@@ -174,6 +182,11 @@ export class LocalHalf {
     };
   }
 
+  #holds(entry: Entry): boolean {
+    const there = findEntry(this.#snapshot.entries, entry.path);
+    return there !== undefined && sameContent(there, entry);
+  }
+
   #known(places: Places) {
     const foreign = this.#foreign.filter((path) => covers(places, path));
     return { entries: entriesIn(this.#snapshot.entries, places), foreign, folders: this.#folders };
@@ -204,9 +217,9 @@ export class LocalHalf {
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work);
+    this.#turns++;
+    const turn = this.#last.then(work).finally(() => this.#turns--);
     this.#last = turn.catch(() => undefined);
     return turn;
   }
 }
-

@@ -3,8 +3,9 @@
  *
  * All times are ISO 8601, all durations milliseconds. Plain data, so that it can be sent as it is.
  */
-import type { ChangeReport, SyncReport } from '../cycle/report.js';
+
 import type { Failure, TargetState } from '../core/standing.js';
+import type { ChangeReport, SyncReport } from '../cycle/report.js';
 import type { Problem } from '../errors.js';
 
 export type { Failure, TargetState } from '../core/standing.js';
@@ -17,6 +18,8 @@ export interface DaemonStatus {
   readonly site: string;
   readonly startedAt: string;
   readonly paused: boolean;
+  /** Whether the first cycle is over, well or not. */
+  readonly ready: boolean;
   /** Why the configuration as it lies on the disk is not the one in force; null if it is. */
   readonly configError: string | null;
   readonly watch: WatchStatus;
@@ -96,4 +99,6 @@ export interface CycleReport extends SyncReport {
   readonly changed: number;
   /** From the first change that was noticed until all of it was served everywhere; null where it was not. */
   readonly savedToServedMs: number | null;
+  /** Why nothing could be collected. */
+  readonly error?: Failure;
 }

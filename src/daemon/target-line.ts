@@ -7,10 +7,27 @@ import { problemsOf } from '../core/apply.js';
 import { placesOf } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Snapshot } from '../core/snapshot.js';
-import { changed, type Failure, failed, newStanding, pushing, type Remedy, released, type Standing, succeeded } from '../core/standing.js';
-import { type Ending, errorOf } from '../cycle/report.js';
+import {
+  changed,
+  type Failure,
+  failed,
+  newStanding,
+  pushing,
+  type Remedy,
+  released,
+  type Standing,
+  succeeded,
+} from '../core/standing.js';
+import { type Ending, errorOf, idleReport, type TargetReport, targetReport } from '../cycle/report.js';
 import { LockedError, type Problem, SafetyError, TargetError } from '../errors.js';
-import { Connection, type CycleEvent, type CycleOptions, type TargetJob, type Wanted } from '../sync.js';
+import {
+  Connection,
+  type CycleEvent,
+  type CycleOptions,
+  type CycleResult,
+  type TargetJob,
+  type Wanted,
+} from '../sync.js';
 import { LineProgress } from './line-progress.js';
 import { Round } from './round.js';
 import type { TargetStatus } from './status.js';
@@ -28,16 +45,19 @@ export interface LineMeans {
   /** The status is different. */
   readonly onChange: () => void;
   /** A cycle that no round asked for has ended. */
-  readonly onRetried: (ending: Ending) => void;
-  readonly onReconnect: () => void;
+  readonly onRetried: (ending: Ending, line: TargetLine) => void;
+  /** A connection that was kept had broken, and there is another one. */
+  readonly onReconnect: (name: string) => void;
 }
 
 interface CycleTerms {
+  /** A person asked for it: whatever pause or failure stands against it does not count. */
+  readonly isAsked: boolean;
   /** Past the guards, this once. */
   readonly force: boolean;
 }
 
-const GENTLE: CycleTerms = { force: false };
+const GENTLE: CycleTerms = { isAsked: false, force: false };
 const TIMER_SLACK_MS = 5; // a timer may fire a little early
 
 export class TargetLine {
@@ -67,7 +87,7 @@ export class TargetLine {
    * or has to wait for a connection or a person.
    */
   async take(round: Round, terms: CycleTerms = GENTLE): Promise<Ending | undefined> {
-    if (terms.force) await this.#running;
+    if (terms.isAsked) await this.#running;
     if (this.#running === undefined && this.#mayStart(terms)) return this.#start(round, terms);
     const wanted = await round.wanted.catch(() => undefined);
     if (wanted === undefined) return undefined;
@@ -99,8 +119,18 @@ export class TargetLine {
     await this.#disconnect();
   }
 
-  get isInSync(): boolean {
-    return this.#standing.state === 'in-sync';
+  /** What is said of a cycle that ended like this; without an ending, of why there was none. */
+  report(ending: Ending | undefined): TargetReport {
+    if (ending !== undefined) return targetReport(this.job.name, ending, 'push');
+    const { state, error } = this.#standing;
+    if (state === 'in-sync') return idleReport(this.job.name, this.#connection?.index, undefined);
+    const paused = { code: 'PAUSED', message: 'it is paused; "pushstatic resume" goes on' };
+    return idleReport(this.job.name, this.#connection?.index, error ?? paused);
+  }
+
+  /** Whether something waits for a cycle that is not under way. */
+  get hasRest(): boolean {
+    return !this.#isServed();
   }
 
   status(): TargetStatus {
@@ -128,9 +158,9 @@ export class TargetLine {
   }
 
   /** A guard is asked anew whenever something changed: the files may have come back. */
-  #mayStart({ force }: CycleTerms): boolean {
+  #mayStart({ isAsked }: CycleTerms): boolean {
     if (this.#isClosed) return false;
-    if (force) return true;
+    if (isAsked) return true;
     const { state, error, retryAt = 0 } = this.#standing;
     const isHalted = state === 'halted' && error?.code !== 'REFUSED';
     return !this.#isPaused && !isHalted && retryAt <= this.#means.now() + TIMER_SLACK_MS;
@@ -148,7 +178,7 @@ export class TargetLine {
   async #catchUp(): Promise<void> {
     if (this.#running !== undefined) return;
     const ending = await this.#serveRest();
-    if (ending !== undefined) this.#means.onRetried(ending);
+    if (ending !== undefined) this.#means.onRetried(ending, this);
   }
 
   async #serveRest(): Promise<Ending | undefined> {
@@ -202,7 +232,7 @@ export class TargetLine {
   }
 
   /** A connection that was kept may have broken since: then there is another one at once, and no word about it. */
-  async #cycle(wanted: Promise<Wanted>, round: Round, terms: CycleTerms) {
+  async #cycle(wanted: Promise<Wanted>, round: Round, terms: CycleTerms): Promise<CycleResult> {
     const kept = terms.force ? undefined : this.#connection;
     if (kept === undefined) {
       await this.#disconnect();
@@ -213,8 +243,7 @@ export class TargetLine {
     } catch (error) {
       if (!(error instanceof TargetError && error.kind === 'unreachable')) throw error;
       await this.#disconnect();
-      this.#pending = 'all';
-      this.#means.onReconnect();
+      this.#means.onReconnect(this.job.name);
       return (await this.#connect(terms)).cycle(wanted, this.#options(round, terms));
     }
   }

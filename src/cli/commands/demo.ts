@@ -30,6 +30,7 @@ export async function demoCommand(
     const flags = { ...output.flags, config, verbosity: output.flags.json ? -1 : 1 };
     const quiet = {
       cwd: () => folder,
+      pid: process.pid,
       env,
       stdout: process.stdout,
       stderr: process.stderr,

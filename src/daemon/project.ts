@@ -1,0 +1,380 @@
+/**
+ * Project: one configuration at work. What is touched is collected, and every target takes what came of it.
+ *
+ *   watcher, sweep -> pulse -> round: collect -> each target's line -> report
+ */
+import { statSync } from 'node:fs';
+import type { Config } from '../config/schema.js';
+import { isWithin } from '../core/relpath.js';
+import type { Batch } from '../core/settle.js';
+import { holdsBelow } from '../core/snapshot.js';
+import { changeReport, type Ending, errorOf } from '../cycle/report.js';
+import { reasonOf } from '../errors.js';
+import type { StateFolder } from '../fs/state.js';
+import { openWatcher } from '../watch/open.js';
+import type { WatchEvent, Watcher } from '../watch/watcher.js';
+import { type CollectAllOptions, type Collection, LocalHalf } from './local-half.js';
+import { Pulse } from './pulse.js';
+import { Round } from './round.js';
+import type { CycleReport, Failure, LocalStatus, WatchStatus } from './status.js';
+import type { TargetLine } from './target-line.js';
+
+const SWEEP_SHARE = 300; // a sweep may take a 300th of the time: less than half a percent of a core
+const SOON_SHARE = 20; // one that is due to a doubt may take more, for once
+const DOUBT_MS = 1000; // doubts come in bursts, and one sweep settles all of them
+const MOST_CHANGES = 100;
+
+export type Cycle = Omit<CycleReport, 'id'>;
+
+const NOTHING_COLLECTED = { files: 0, copied: 0, removed: 0, hashed: 0, durationMs: 0, problems: [] };
+
+export interface ProjectHooks {
+  readonly signal: AbortSignal;
+  readonly onChange: () => void;
+  /** `paths`: all that changed on a target, or should have. */
+  readonly onCycle: (cycle: Cycle, paths: readonly string[]) => void;
+  readonly onWarning: (text: string) => void;
+  /** The configuration file was touched. */
+  readonly onConfig: () => void;
+}
+
+/** What a round is about. */
+interface Occasion {
+  readonly cause: CycleReport['cause'];
+  /** By `performance.now`: when the first change in it was noticed. */
+  readonly since: number;
+  readonly removals?: 'hold' | undefined;
+}
+
+export interface AskedRound extends CollectAllOptions {
+  readonly lines: readonly TargetLine[];
+}
+
+export class Project {
+  readonly config: Config;
+  readonly lines: readonly TargetLine[];
+  readonly #local: LocalHalf;
+  readonly #pulse: Pulse;
+  readonly #hooks: ProjectHooks;
+  #watcher: Watcher | undefined;
+  #outsideWatcher: Watcher | undefined;
+  /** The folders outside, where links of the sources lead, that are watched as well. */
+  #outside: readonly string[] = [];
+  /** The round that is due next, begun with what is quiet already. */
+  #prepared: Prepared | undefined;
+  #sweepTimer: NodeJS.Timeout | undefined;
+  #sweepCostMs = 0;
+  #sweepAt = Number.POSITIVE_INFINITY;
+  /** Whether an event told of something in the next batch. */
+  #wasTold = false;
+  #losses = 0;
+  #sweeps = 0;
+  #lastSweepAt: number | undefined;
+  #foundBySweep = 0;
+  /** What stopped the last collect: until it goes well again, all is in doubt. */
+  #error: Failure | undefined;
+  readonly #underWay = new Set<Promise<unknown>>();
+  #isReady = false;
+  #isPaused = false;
+  #isStopped = false;
+
+  constructor(config: Config, lines: readonly TargetLine[], state: StateFolder, hooks: ProjectHooks) {
+    this.config = config;
+    this.lines = lines;
+    this.#hooks = hooks;
+    this.#local = new LocalHalf(config, state, { signal: hooks.signal, onWarning: hooks.onWarning });
+    const { settleMs, maxWaitMs } = config.watch;
+    this.#pulse = new Pulse(
+      this.#local.folders,
+      { settleMs, maxWaitMs },
+      {
+        onQuiet: (places) => void this.#prepare(places),
+        onBatch: (batch) => this.#follow(this.#serve(batch)),
+      },
+    );
+  }
+
+  get snapshot() {
+    return this.#local.snapshot;
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** Watches, and brings every target up to date. Resolves when that was tried once with each. */
+  async start(): Promise<void> {
+    // What changes from here on is either told or found by the next sweep.
+    await Promise.all([this.#watch(), this.#local.sweep()]);
+    this.#planSweep(this.config.watch.sweepMs);
+    await this.askAll({ lines: this.lines, force: false, reread: false }, 'start');
+    this.#isReady = true;
+    this.#hooks.onChange();
+  }
+
+  /** Collects everything and brings these targets up to date. Asked by a person, it is done whatever stood against it. */
+  askAll(asked: AskedRound, cause: 'start' | 'trigger' | 'sweep'): Promise<Cycle> {
+    return this.#follow(
+      (async () => {
+        const round = new Round();
+        const terms = { isAsked: cause === 'trigger', force: asked.force };
+        const taking = asked.lines.map((line) => line.take(round, terms));
+        const occasion = { cause, since: performance.now() };
+        const collection = await this.#collect(round, occasion, () => this.#local.collectAll(asked));
+        const endings = await Promise.all(taking);
+        const cycle = this.#cycleOf(occasion, collection, asked.lines, endings);
+        this.#hooks.onCycle(cycle, pathsOf(endings));
+        await this.#watchOutside();
+        return cycle;
+      })(),
+    );
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#pulse.pause();
+    for (const line of this.lines) line.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#pulse.resume();
+    for (const line of this.lines) line.resume();
+  }
+
+  /** Begins nothing any more; resolves when what was under way on this machine has ended. Lines go on. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#pulse.stop();
+    clearTimeout(this.#sweepTimer);
+    this.#prepared?.round.abandoned(this.#local.snapshot);
+    await Promise.all([this.#watcher, this.#outsideWatcher].map((watcher) => watcher?.close()));
+    await Promise.allSettled(this.#underWay);
+    await this.#local.end();
+  }
+
+  /** Tells of a cycle that a line began by itself, after an outage. */
+  retried(ending: Ending, line: TargetLine): void {
+    const changes = ending.kind === 'result' ? ending.result.plan.changes.map(changeReport) : [];
+    const target = line.report(ending);
+    const cycle: Cycle = {
+      ok: target.ok,
+      at: new Date().toISOString(),
+      cause: 'retry',
+      collect: NOTHING_COLLECTED,
+      targets: [target],
+      changes: changes.slice(0, MOST_CHANGES),
+      changed: changes.length,
+      savedToServedMs: null,
+    };
+    this.#hooks.onCycle(cycle, pathsOf([ending]));
+  }
+
+  watchStatus(): WatchStatus {
+    return {
+      backend: this.#watcher?.backend ?? 'poll',
+      reason: this.#watcher?.reason ?? 'nothing is watched yet',
+      folders: [...this.#local.folders, ...this.#outside],
+      losses: this.#losses,
+      sweeps: this.#sweeps,
+      lastSweepAt: this.#lastSweepAt === undefined ? null : new Date(this.#lastSweepAt).toISOString(),
+      foundBySweep: this.#foundBySweep,
+    };
+  }
+
+  localStatus(): LocalStatus {
+    return {
+      state: this.#localState(),
+      files: this.#local.snapshot.entries.length,
+      unsettled: this.#pulse.size,
+      error: this.#error ?? null,
+      problems: this.#local.problems,
+    };
+  }
+
+  #localState(): LocalStatus['state'] {
+    if (this.#error !== undefined) return 'halted';
+    if (!this.#isReady) return 'starting';
+    return this.#local.isBusy ? 'collecting' : 'ready';
+  }
+
+  async #watch(): Promise<void> {
+    const { file, watch } = this.config;
+    this.#watcher = await openWatcher(this.#local.folders, {
+      backend: watch.backend,
+      files: [file],
+      onEvent: (event) => this.#hear(event),
+    });
+  }
+
+  /** Links in the sources may lead to places outside. What can be known of them is known after a collect. */
+  async #watchOutside(): Promise<void> {
+    const { folders, links } = this.#local;
+    const outside = links
+      .map(({ leadsTo }) => leadsTo)
+      .filter((place) => !folders.some((each) => isWithin(place, each)));
+    const places = [...new Set(outside)].toSorted();
+    if (this.#isStopped || places.join('\0') === this.#outside.join('\0')) return;
+    this.#outside = places;
+    await this.#outsideWatcher?.close();
+    const isFolder = (place: string): boolean => statSync(place, { throwIfNoEntry: false })?.isDirectory() === true;
+    this.#outsideWatcher = await openWatcher(places.filter(isFolder), {
+      backend: this.config.watch.backend,
+      files: places.filter((place) => !isFolder(place)),
+      onEvent: (event) => this.#hear(event),
+    });
+  }
+
+  #hear(event: WatchEvent): void {
+    if (this.#isStopped) return;
+    switch (event.kind) {
+      case 'warning':
+        return this.#hooks.onWarning(event.text);
+      case 'lost':
+        this.#losses++;
+        this.#sweepSoon();
+        return this.#hooks.onChange();
+      case 'touched': {
+        const places = event.places.filter((place) => place !== this.config.file);
+        if (places.length < event.places.length) this.#hooks.onConfig();
+        if (places.length === 0) return;
+        this.#wasTold = true;
+        this.#pulse.note(places);
+      }
+    }
+  }
+
+  /** What is already quiet is read and staged while the settle time still runs. */
+  async #prepare(places: readonly string[]): Promise<void> {
+    const prepared = (this.#prepared ??= { round: new Round(), places: new Set(), taking: undefined });
+    const fresh = places.filter((place) => !prepared.places.has(place));
+    if (fresh.length === 0 || this.#error !== undefined) return;
+    for (const place of fresh) prepared.places.add(place);
+    const foreseen = await this.#local.foresee(fresh);
+    if (foreseen === undefined || this.#prepared !== prepared) return;
+    prepared.round.foreseen(foreseen.entries, foreseen.contents);
+    prepared.taking ??= this.lines.map((line) => line.take(prepared.round));
+  }
+
+  async #serve({ places, quiet, since }: Batch): Promise<void> {
+    const { round, taking } = this.#prepared ?? { round: new Round(), taking: undefined };
+    const cause = this.#wasTold ? 'change' : 'sweep';
+    this.#prepared = undefined;
+    this.#wasTold = false;
+    const occasion: Occasion = { cause, since, removals: quiet ? undefined : 'hold' };
+    const isInDoubt = this.#error !== undefined;
+    const everything = { force: false, reread: false };
+    const collection = await this.#collect(round, occasion, () =>
+      isInDoubt ? this.#local.collectAll(everything) : this.#local.collect(places),
+    );
+    if (collection === undefined && taking === undefined && isInDoubt) return; // it has been said
+    if (cause === 'sweep') this.#foundBySweep += collection?.changes.length ?? 0;
+    if (collection !== undefined && hasNewFolder(collection)) this.#sweepSoon();
+    const isNothing = collection?.changes.length === 0 && !this.lines.some((line) => line.hasRest);
+    if (isNothing && taking === undefined) return;
+    const endings = await Promise.all(taking ?? this.lines.map((line) => line.take(round)));
+    this.#hooks.onCycle(this.#cycleOf(occasion, collection, this.lines, endings), pathsOf(endings));
+  }
+
+  /** Undefined where that failed. */
+  async #collect(
+    round: Round,
+    { removals }: Occasion,
+    work: () => Promise<Collection>,
+  ): Promise<Collection | undefined> {
+    this.#hooks.onChange();
+    try {
+      const collection = await work();
+      const { snapshot, places, contents } = collection;
+      this.#error = undefined;
+      round.collected({ snapshot, removals, ...(places === 'all' ? {} : { places }) }, contents);
+      return collection;
+    } catch (error) {
+      round.failed(error);
+      if (!this.#isStopped) this.#error = errorOf(error);
+      return undefined;
+    } finally {
+      this.#hooks.onChange();
+    }
+  }
+
+  #cycleOf(
+    { cause, since }: Occasion,
+    collection: Collection | undefined,
+    lines: readonly TargetLine[],
+    endings: readonly (Ending | undefined)[],
+  ): Cycle {
+    const targets = lines.map((line, i) => line.report(endings[i]));
+    const { changes = [], report = NOTHING_COLLECTED } = collection ?? {};
+    const ok = collection !== undefined && report.problems.length === 0 && targets.every((target) => target.ok);
+    return {
+      ok,
+      at: new Date().toISOString(),
+      cause,
+      collect: report,
+      targets,
+      changes: changes.slice(0, MOST_CHANGES),
+      changed: changes.length,
+      savedToServedMs: ok ? Math.round(performance.now() - since) : null,
+      ...(collection === undefined && this.#error !== undefined ? { error: this.#error } : {}),
+    };
+  }
+
+  #planSweep(inMs: number): void {
+    const at = performance.now() + inMs;
+    if (this.#isStopped || at >= this.#sweepAt) return;
+    this.#sweepAt = at;
+    clearTimeout(this.#sweepTimer);
+    this.#sweepTimer = setTimeout(() => void this.#follow(this.#sweep()), inMs);
+  }
+
+  #sweepSoon(): void {
+    this.#planSweep(Math.max(DOUBT_MS, this.#sweepCostMs * SOON_SHARE));
+  }
+
+  async #sweep(): Promise<void> {
+    this.#sweepAt = Number.POSITIVE_INFINITY;
+    if (!this.#isPaused) {
+      const { touched, costMs } = await this.#local.sweep();
+      this.#sweepCostMs = costMs;
+      this.#sweeps++;
+      this.#lastSweepAt = Date.now();
+      this.#pulse.note(touched);
+      if (touched.length === 0 && this.#error !== undefined) {
+        await this.askAll({ lines: this.lines, force: false, reread: false }, 'sweep');
+      }
+      this.#hooks.onChange();
+    }
+    this.#planSweep(Math.max(this.config.watch.sweepMs, this.#sweepCostMs * SWEEP_SHARE));
+  }
+
+  /** Keeps it in mind until it has ended. */
+  #follow<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work);
+    void work.then(
+      () => this.#underWay.delete(work),
+      (error: unknown) => {
+        this.#underWay.delete(work);
+        if (!this.#isStopped) this.#hooks.onWarning(`this should not happen: ${reasonOf(error)}`);
+      },
+    );
+    return work;
+  }
+}
+
+interface Prepared {
+  readonly round: Round;
+  readonly places: Set<string>;
+  taking: readonly Promise<Ending | undefined>[] | undefined;
+}
+
+function pathsOf(endings: readonly (Ending | undefined)[]): string[] {
+  const changes = endings.flatMap((ending) => (ending?.kind === 'result' ? ending.result.plan.changes : []));
+  return [...new Set(changes.map(({ path }) => path))].toSorted();
+}
+
+/** Whether it was about a folder: what came into a new one before it was watched may not have been told. */
+function hasNewFolder({ places, snapshot, changes }: Collection): boolean {
+  if (!changes.some(({ kind }) => kind === 'added')) return false;
+  return places === 'all' || places.some((place) => holdsBelow(snapshot.entries, place));
+}
