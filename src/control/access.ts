@@ -46,7 +46,8 @@ export function makeAccess(address: HttpAddress, token: string | undefined): Acc
       if (!isOurHost(request.headers.host, address, hostname())) throw forbidden('under this name');
       const { 'sec-fetch-site': site, 'sec-fetch-mode': mode } = request.headers;
       const isVisit = mode === 'navigate' && request.method === 'GET';
-      if (site !== undefined && site !== 'same-origin' && site !== 'none' && !isVisit) throw forbidden('from another site');
+      if (site !== undefined && site !== 'same-origin' && site !== 'none' && !isVisit)
+        throw forbidden('from another site');
     },
     checkKnown: (request) => {
       if (knows(request)) return;

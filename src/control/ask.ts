@@ -45,19 +45,22 @@ export async function askStatus(socketPath: string): Promise<DaemonStatus> {
   return (await ask(socketPath, { method: 'GET', path: '/status' })) as DaemonStatus;
 }
 
-/** Each line of the reply. Throws as `ask` does, also when the reply breaks off in the middle. */
+/**
+ * Each line of the reply. Throws as `ask` does, also when the reply breaks off in the middle; and the reason of the signal
+ * when that is aborted.
+ */
 export async function* askLines(socketPath: string, question: Question): AsyncGenerator<unknown, void> {
-  const reply = await send(socketPath, question);
+  let reply: IncomingMessage | undefined;
   try {
-    for await (const line of createInterface({ input: reply, crlfDelay: Number.POSITIVE_INFINITY })) {
-      yield parsed(line, socketPath);
-    }
+    reply = await send(socketPath, question);
+    for await (const line of createInterface({ input: reply })) yield parsed(line, socketPath);
+    if (!reply.complete) throw lost(socketPath);
   } catch (error) {
+    question.signal?.throwIfAborted();
     throw ours(error, socketPath);
   } finally {
-    reply.destroy();
+    reply?.destroy();
   }
-  if (!reply.complete) throw lost(socketPath);
 }
 
 /** The reply, if it is not an error. */
@@ -106,11 +109,13 @@ function parsed(text: string, socketPath: string): unknown {
   }
 }
 
-/** What Node throws while a reply is read, with a sentence for a person. An abort is the caller's own. */
+/** What Node throws while a reply is read, with a sentence for a person. */
 function ours(error: unknown, socketPath: string): unknown {
-  if (error instanceof PushstaticError || codeOf(error) === 'ABORT_ERR') return error;
+  if (error instanceof PushstaticError) return error;
   const isEnd = ['ECONNRESET', 'EPIPE'].includes(codeOf(error));
-  return isEnd ? lost(socketPath, error) : new ControlError('LOST', unaskable(socketPath, reasonOf(error)), { cause: error });
+  return isEnd
+    ? lost(socketPath, error)
+    : new ControlError('LOST', unaskable(socketPath, reasonOf(error)), { cause: error });
 }
 
 function lost(socketPath: string, cause?: unknown): ControlError {

@@ -6,7 +6,7 @@ export interface Paced {
   /** At once, or when the time is over since the last one. */
   (): void;
   /** Nothing is called any more. */
-  cancel(): void;
+  readonly cancel: () => void;
 }
 
 /** `act` is called after the first call, at most once in `ms`, and always once more after the last call. */

@@ -1,11 +1,15 @@
 /**
  * claim: makes a server listen at the one place of its configuration. Who has the place is the only daemon.
  *
- * A socket is bound in a private folder, listens there, and is then linked to its place: a name there that does not answer
- * is one whose owner is gone. A link never replaces anything, so that of several starters one wins. What a dead daemon left
- * is taken away by a starter who holds `PLACE.lock`, which is such a link too, and free as soon as its holder ends,
- * however that happens.
+ * A socket is bound in a private folder, listens there, and is then linked to its place. So a socket that does not answer
+ * is that of a process which is gone, and will never answer again. A link never replaces anything: of several starters one
+ * gets a free place.
+ *
+ * A dead socket is replaced by its heir alone: the starter whose socket is linked to the name that is made from the dead
+ * one's identity. If the heir dies too before it is done, its own heir takes its part, and so on. Heirs are forgotten only
+ * after the place was taken, and an heir looks once more whether what it inherits still lies there: so two never act on one.
  */
+import { createHash } from 'node:crypto';
 import { chmod, link, lstat, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -19,7 +23,7 @@ const PATIENCE_MS = 10_000; // unless it was stopped in the middle
 export interface Claim {
   readonly path: string;
   /** Gives the place up, if it is still ours. The server is the caller's to close. */
-  release(): Promise<void>;
+  readonly release: () => Promise<void>;
 }
 
 /**
@@ -33,7 +37,7 @@ export async function claim(server: Server, path: string): Promise<Claim> {
     await listen(server, own);
     await chmod(own, 0o600);
     const { ino } = await lstat(own);
-    await takePlace(own, path, room);
+    await takePlace(own, path);
     return { path, release: () => removeIf(path, ino) };
   } catch (error) {
     server.close();
@@ -79,26 +83,39 @@ function listen(server: Server, path: string): Promise<void> {
   });
 }
 
-async function takePlace(own: string, path: string, room: string): Promise<void> {
-  if (await linked(own, path)) return;
-  const lock = `${path}.lock`;
-  await takeLock(own, lock, room);
-  try {
-    while (!(await linked(own, path))) {
-      if (!(await removeDead(path, room))) throw await lockedBy(path);
-    }
-  } finally {
-    await rm(lock, { force: true });
+async function takePlace(own: string, path: string): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (!(await linked(own, path))) {
+    const found = await lookAt(path);
+    if (found.kind === 'alive') throw await lockedBy(path);
+    if (found.kind === 'dead' && (await takeOver(own, path, found.id))) return;
+    if (performance.now() > deadline) throw new LockedError(`cannot start: another daemon is about to, at ${path}`);
+    await sleep(LOOK_AGAIN_MS);
   }
 }
 
-async function takeLock(own: string, lock: string, room: string): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
-  while (!(await linked(own, lock))) {
-    if (await removeDead(lock, room)) continue;
-    if (performance.now() > deadline) throw new LockedError(`cannot start: another daemon is about to, and holds ${lock}`);
-    await sleep(LOOK_AGAIN_MS);
+/** Puts `own` in the place of the dead socket `id`; false if another starter is at it, or was quicker. */
+async function takeOver(own: string, path: string, id: string): Promise<boolean> {
+  const line = await becomeHeir(own, dirname(path), id);
+  if (line === undefined) return false;
+  const found = await lookAt(path);
+  const isMine = found.kind === 'dead' && found.id === id;
+  if (isMine) await rename(own, path);
+  // The others may be between another dead one and its heir.
+  for (const name of isMine ? line : line.slice(-1)) await rm(name, { force: true });
+  return isMine;
+}
+
+/** The names of all heirs up to `own`, which is the last; undefined if a living one is there. */
+async function becomeHeir(own: string, folder: string, id: string): Promise<string[] | undefined> {
+  const line = [join(folder, `.${id}`)];
+  for (let name = line[0]; name !== undefined; name = line.at(-1)) {
+    if (await linked(own, name)) return line;
+    const heir = await lookAt(name);
+    if (heir.kind !== 'dead') return undefined;
+    line.push(join(folder, `.${heir.id}`));
   }
+  return undefined;
 }
 
 /** Gives `own` a second name; false if that is taken. */
@@ -112,37 +129,24 @@ async function linked(own: string, name: string): Promise<boolean> {
   }
 }
 
-/**
- * Takes away the socket at `path` if nobody listens there; false if somebody does. What was taken is looked at again: if
- * it lives after all, another starter was quicker, and it is put back.
- */
-async function removeDead(path: string, room: string): Promise<boolean> {
-  if (await answers(path)) return false;
-  const taken = join(room, 'taken');
-  try {
-    await rename(path, taken);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return true;
-    throw error;
-  }
-  if (!(await answers(taken))) return true;
-  await linked(taken, path);
-  return false;
-}
+type Found = { readonly kind: 'none' | 'alive' } | { readonly kind: 'dead'; readonly id: string };
 
-/** Whether a process listens at `path`. Throws a ConfigError for what is not a socket. */
-async function answers(path: string): Promise<boolean> {
-  const found = await lstat(path).catch((error: unknown) => {
+/** Throws a ConfigError for what is not a socket. */
+async function lookAt(path: string): Promise<Found> {
+  const status = await lstat(path, { bigint: true }).catch((error: unknown) => {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   });
-  if (found === undefined) return false;
-  if (!found.isSocket()) {
+  if (status === undefined) return { kind: 'none' };
+  if (!status.isSocket()) {
     throw new ConfigError(
       `cannot listen at ${path}: something that is no socket stands there; remove it, or set daemon.socket`,
     );
   }
-  return (await listenerAt(path)) !== 'none';
+  if ((await listenerAt(path)) !== 'none') return { kind: 'alive' };
+  // The number of a file is given again when it is gone, but not with the time at which this one was bound.
+  const id = createHash('sha256').update(`${status.ino} ${status.mtimeNs}`).digest('hex').slice(0, 12);
+  return { kind: 'dead', id };
 }
 
 async function lockedBy(path: string): Promise<LockedError> {

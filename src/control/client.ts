@@ -35,7 +35,10 @@ export async function connectDaemon(...socketPaths: readonly string[]): Promise<
     const listener = await listenerAt(socketPath);
     if (listener === 'daemon') return clientOf(socketPath);
     if (listener === 'stranger') {
-      throw new ControlError('FORBIDDEN', `cannot ask the daemon at ${socketPath}: it belongs to another user; try sudo`);
+      throw new ControlError(
+        'FORBIDDEN',
+        `cannot ask the daemon at ${socketPath}: it belongs to another user; try sudo`,
+      );
     }
   }
   return undefined;

@@ -30,10 +30,7 @@ export interface Control {
  * Claims the socket, which makes this the only daemon of its configuration, and shows the status page. Throws a
  * LockedError if another one runs, and a ConfigError if one of the two cannot be opened.
  */
-export async function openControl(
-  service: Service,
-  { socketPath, http, token }: ControlOptions,
-): Promise<Control> {
+export async function openControl(service: Service, { socketPath, http, token }: ControlOptions): Promise<Control> {
   const metrics = await collectMetrics(service);
   const opened: (() => Promise<void> | void)[] = [metrics.close];
   const close = async (): Promise<void> => {

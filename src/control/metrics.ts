@@ -16,14 +16,14 @@ const LOOK_MS = 250; // a target that was unreachable was so for at least a seco
 
 export interface Metrics {
   readonly contentType: string;
-  text(): Promise<string>;
+  readonly text: () => Promise<string>;
   /** Listens no more. */
-  close(): void;
+  readonly close: () => void;
 }
 
 /** Counts from now on. The library is loaded here, for only a daemon has any use for it. */
 export async function collectMetrics(service: Service): Promise<Metrics> {
-  const prometheus = await import('prom-client');
+  const { default: prometheus } = await import('prom-client'); // CommonJS: bundled, it has no names
   const registry = new prometheus.Registry();
   const make: Maker = {
     counter: (name, help, labels = []) =>
@@ -67,11 +67,22 @@ interface Maker {
 }
 
 function cycleCounters(make: Maker): (cycle: CycleReport) => void {
-  const cycles = make.counter('pushstatic_cycles_total', 'Cycles that changed something or failed.', ['cause', 'result']);
-  const pushed = make.counter('pushstatic_files_pushed_total', 'Files that were sent or made on the target.', ['target']);
-  const removed = make.counter('pushstatic_files_removed_total', 'Files that were removed from the target.', ['target']);
+  const cycles = make.counter('pushstatic_cycles_total', 'Cycles that changed something or failed.', [
+    'cause',
+    'result',
+  ]);
+  const pushed = make.counter('pushstatic_files_pushed_total', 'Files that were sent or made on the target.', [
+    'target',
+  ]);
+  const removed = make.counter('pushstatic_files_removed_total', 'Files that were removed from the target.', [
+    'target',
+  ]);
   const sent = make.counter('pushstatic_sent_bytes_total', 'Bytes of files that were sent.', ['target']);
-  const errors = make.counter('pushstatic_errors_total', 'Cycles that failed and files that could not be brought over.', ['code']);
+  const errors = make.counter(
+    'pushstatic_errors_total',
+    'Cycles that failed and files that could not be brought over.',
+    ['code'],
+  );
   return ({ cause, ok, collect, targets }) => {
     cycles.inc({ cause, result: ok ? 'ok' : 'failed' });
     for (const { code } of collect.problems) errors.inc({ code });
@@ -85,7 +96,7 @@ function cycleCounters(make: Maker): (cycle: CycleReport) => void {
 }
 
 /** A target that was unreachable and is not any more was connected to again. */
-function reconnectCounter(make: Maker, service: Service): { look(): void; close(): void } {
+function reconnectCounter(make: Maker, service: Service): { readonly look: () => void; readonly close: () => void } {
   const reconnects = make.counter('pushstatic_reconnects_total', 'Times a target could be reached again.', ['target']);
   const states = new Map<string, TargetState>();
   const look = atMostEvery(LOOK_MS, () => {
@@ -102,12 +113,18 @@ function reconnectCounter(make: Maker, service: Service): { look(): void; close(
 function statusGauges(make: Maker): (status: DaemonStatus, now: number) => void {
   const showTargets = targetGauges(make);
   const paused = make.gauge('pushstatic_paused', 'Whether the daemon is paused.');
-  const configValid = make.gauge('pushstatic_config_valid', 'Whether the configuration on the disk is the one in force.');
+  const configValid = make.gauge(
+    'pushstatic_config_valid',
+    'Whether the configuration on the disk is the one in force.',
+  );
   const files = make.gauge('pushstatic_static_files', 'Files in STATIC_ROOT.');
   const unsettled = make.gauge('pushstatic_unsettled_files', 'Changed files that wait for their cycle.');
   const halted = make.gauge('pushstatic_local_halted', 'Whether the sources could not be collected.');
   const info = make.gauge('pushstatic_info', 'The daemon itself.', ['version', 'backend']);
-  const lost = make.counter('pushstatic_watch_losses_total', 'Times that events of the watcher were lost, or may have been.');
+  const lost = make.counter(
+    'pushstatic_watch_losses_total',
+    'Times that events of the watcher were lost, or may have been.',
+  );
   const sweeps = make.counter('pushstatic_watch_sweeps_total', 'Times that everything was looked at again.');
   const found = make.counter('pushstatic_watch_sweep_finds_total', 'Changed files that only a sweep found.');
   make.counter('pushstatic_lease_waits_total', 'Times that another writer held a target.').inc(0);
@@ -170,9 +187,9 @@ function processGauges(make: Maker): () => Promise<void> {
   const resident = make.gauge('process_resident_memory_bytes', 'Resident memory in bytes.');
   const heap = make.gauge('nodejs_heap_size_used_bytes', 'Used heap in bytes.');
   const descriptors = make.gauge('process_open_fds', 'Open file descriptors.');
-  make.gauge('process_start_time_seconds', 'Start of the process since the epoch in seconds.').set(
-    Date.now() / 1000 - process.uptime(),
-  );
+  make
+    .gauge('process_start_time_seconds', 'Start of the process since the epoch in seconds.')
+    .set(Date.now() / 1000 - process.uptime());
   return async () => {
     const { user, system } = process.cpuUsage();
     const { rss, heapUsed } = process.memoryUsage();

@@ -34,7 +34,10 @@ function read(name: string): Promise<string> {
 }
 
 /** `frame` has an empty style, and an empty script if it has one. */
-function documentOf(frame: string, { style, script }: { readonly style: string; readonly script: string }): PageDocument {
+function documentOf(
+  frame: string,
+  { style, script }: { readonly style: string; readonly script: string },
+): PageDocument {
   const html = frame
     .replace('<style></style>', () => `<style>${style}</style>`)
     .replace('<script type="module"></script>', () => `<script type="module">${script}</script>`);

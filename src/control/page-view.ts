@@ -36,7 +36,8 @@ export interface PageHello {
   readonly cycles: readonly PageCycle[];
 }
 
-export function pageStatus({ cycles: _, local, targets, ...rest }: DaemonStatus, now: number): PageStatus {
+export function pageStatus(status: DaemonStatus, now: number): PageStatus {
+  const { cycles: _cycles, local, targets, ...rest } = status; // these are told one by one
   return {
     ...rest,
     now: new Date(now).toISOString(),
@@ -50,7 +51,7 @@ export function pageCycle({ collect, targets, ...rest }: CycleReport): PageCycle
     ...rest,
     problems: collect.problems.slice(0, MOST_PROBLEMS),
     problemCount: collect.problems.length,
-    targets: targets.map(({ changes: _, ...target }) => counted(target)),
+    targets: targets.map(({ changes: _changes, ...target }) => counted(target)),
   };
 }
 

@@ -32,9 +32,9 @@ export type Admit = (exchange: Exchange) => void;
 export interface Serving {
   readonly server: Server;
   /** Once, before anybody can ask. */
-  answer(routes: Routes, admit?: Admit): void;
+  readonly answer: (routes: Routes, admit?: Admit) => void;
   /** Ends streams, answers what was asked, and lets nobody in any more. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** A server that is yet to listen. */
@@ -76,7 +76,8 @@ async function handle(
 
 function urlOf({ url = '' }: IncomingMessage): URL {
   // An absolute URL in the request line would name another host than the header that was looked at.
-  if (url.startsWith('/') && !url.startsWith('//') && URL.canParse(url, 'http://daemon')) return new URL(url, 'http://daemon');
+  if (url.startsWith('/') && !url.startsWith('//') && URL.canParse(url, 'http://daemon'))
+    return new URL(url, 'http://daemon');
   throw new ControlError('BAD_REQUEST', 'cannot answer: the request names no path');
 }
 

@@ -9,8 +9,7 @@ import { stateFolderFor } from '../fs/state.js';
 
 const SYSTEM_FOLDER = '/run/pushstatic'; // what systemd makes of RuntimeDirectory=pushstatic
 const LONGEST = 107; // bytes of the path of a Unix socket on Linux; the kernel cuts off what is more
-const LOCK = '.lock'.length; // who takes the place over listens under this name as well
-const ROOM = '/.123456/s'.length; // a new socket waits there, beside its place
+const BESIDE = '/.0123456789ab'.length; // the longest name that a starter gives its socket until it has the place
 
 export interface SocketSettings {
   /** The absolute configuration file. */
@@ -23,7 +22,10 @@ export interface SocketSettings {
  * this environment does, then where one that the service manager started does. No other configuration has the same.
  * Throws a ConfigError if `daemon.socket` is longer than the path of a socket may be, or has to be set.
  */
-export function socketPathsFor({ file, daemon }: SocketSettings, env: NodeJS.ProcessEnv): readonly [string, ...string[]] {
+export function socketPathsFor(
+  { file, daemon }: SocketSettings,
+  env: NodeJS.ProcessEnv,
+): readonly [string, ...string[]] {
   if (daemon.socket !== 'auto') return [checked(daemon.socket)];
   const state = stateFolderFor(file, env);
   const runtime = env['XDG_RUNTIME_DIR'] ? join(env['XDG_RUNTIME_DIR'], 'pushstatic') : dirname(state);
@@ -41,10 +43,10 @@ function socketIn(folder: string, name: string): string {
 function checked(path: string): string {
   if (fits(path)) return path;
   throw new ConfigError(
-    `cannot listen at ${path}: a socket's path has at most ${LONGEST - LOCK} bytes here; set daemon.socket to a shorter one`,
+    `cannot listen at ${path}: a socket's path has at most ${LONGEST} bytes; set daemon.socket to a shorter one`,
   );
 }
 
 function fits(path: string): boolean {
-  return Math.max(Buffer.byteLength(path) + LOCK, Buffer.byteLength(dirname(path)) + ROOM) <= LONGEST;
+  return Math.max(Buffer.byteLength(path), Buffer.byteLength(dirname(path)) + BESIDE) <= LONGEST;
 }

@@ -31,7 +31,7 @@ export interface StatusPageOptions {
 export interface StatusPage {
   /** Where it is, with the real port. */
   readonly url: string;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Throws a ConfigError if it cannot listen there, or may not without a token. */

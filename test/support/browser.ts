@@ -6,6 +6,10 @@ import { type Browser, launch, type Page } from 'puppeteer-core';
 
 const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
+/** The console is how a page speaks to its test. */
+const REPORT_VIOLATIONS = `addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
+  console.error('policy: ' + violatedDirective + ' ' + blockedURI))`;
+
 export function startBrowser(): Promise<Browser> {
   const executablePath = PLACES.find((place) => existsSync(place));
   if (executablePath === undefined) throw new Error('there is no Chromium; node config/ensure.mjs test');
@@ -35,13 +39,7 @@ export async function openTab(browser: Browser): Promise<Watched> {
     const isNetwork = /Failed to load resource|net::ERR/.test(message.text());
     if (message.type() === 'error' && !isNetwork) complaints.push(message.text());
   });
-  await page.evaluateOnNewDocument(() => {
-    globalThis.addEventListener('securitypolicyviolation', (event) => {
-      const { violatedDirective, blockedURI } = event as Event & { violatedDirective: string; blockedURI: string };
-      // oxlint-disable-next-line no-console -- the console is how a page speaks to its test
-      console.error(`policy: ${violatedDirective} ${blockedURI}`);
-    });
-  });
+  await page.evaluateOnNewDocument(REPORT_VIOLATIONS);
   return { page, requests, complaints };
 }
 

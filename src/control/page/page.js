@@ -34,7 +34,13 @@ const PHASES = {
 };
 
 /** @type {Record<PageCycle['cause'], string>} */
-const CAUSES = { start: 'at start', change: 'saved', sweep: 'found by a sweep', trigger: 'asked for', retry: 'retried' };
+const CAUSES = {
+  start: 'at start',
+  change: 'saved',
+  sweep: 'found by a sweep',
+  trigger: 'asked for',
+  retry: 'retried',
+};
 
 /** @type {Record<string, { mark: string, tone: Tone, word: string }>} */
 const MARKS = {
@@ -59,10 +65,10 @@ const known = {
 };
 
 listen();
-byId('sync').addEventListener('click', () => sync([]));
+byId('sync').addEventListener('click', () => void sync([]));
 byId('pause').addEventListener('click', () => {
   const isPaused = known.status?.paused ?? false;
-  act(isPaused ? '/resume' : '/pause', undefined, isPaused ? 'Resumed.' : 'Paused. Changes are noticed and wait.');
+  void act(isPaused ? '/resume' : '/pause', undefined, isPaused ? 'Resumed.' : 'Paused. Changes are noticed and wait.');
 });
 setInterval(tick, 1000);
 
@@ -83,16 +89,16 @@ function listen() {
     clearInterval(watch);
     source.close();
     lose();
-    setTimeout(() => returnOrListen(), AGAIN_MS);
+    setTimeout(() => void returnOrListen(), AGAIN_MS);
   };
   const watch = setInterval(() => {
     if (Date.now() - heardAt > SILENCE_MS) again();
   }, 5000);
-  source.onerror = again;
+  source.addEventListener('error', again);
   on('hello', greet);
   on('status', show);
   on('cycle', addCycle);
-  on('warning', ({ text }) => addNotice(text));
+  on('warning', addNotice);
   on('heartbeat', () => {});
 }
 
@@ -105,8 +111,8 @@ async function returnOrListen() {
 
 function lose() {
   if (document.body.dataset['link'] !== 'lost') {
-    const text = known.status === undefined ? '' : `What you see is from ${clock.format(new Date())}. `;
-    setText(byId('lost-text'), `${text}The page comes back by itself when the daemon does.`);
+    const asOf = known.status === undefined ? '' : `What you see is from ${clock.format(new Date())}. `;
+    setText(byId('lost-text'), `${asOf}The page comes back by itself when the daemon does.`);
   }
   document.body.dataset['link'] = 'lost';
   setText(byId('link'), 'Not connected');
@@ -171,20 +177,41 @@ function verdict({ paused, local, targets, configError }) {
   const troubled = targets.filter(({ problemCount }) => problemCount > 0);
   if (local.error !== null) return { tone: 'bad', headline: 'Collecting has stopped', subline: local.error.message };
   if (halted[0])
-    return { tone: 'bad', headline: `${names(halted)} ${halted.length === 1 ? 'needs' : 'need'} you`, subline: summary(targets) };
+    return {
+      tone: 'bad',
+      headline: `${names(halted)} ${halted.length === 1 ? 'needs' : 'need'} you`,
+      subline: summary(targets),
+    };
   if (configError !== null)
-    return { tone: 'warn', headline: 'The configuration has a mistake', subline: `The one before stays in force. ${configError}` };
+    return {
+      tone: 'warn',
+      headline: 'The configuration has a mistake',
+      subline: `The one before stays in force. ${configError}`,
+    };
   if (unreachable[0])
-    return { tone: 'bad', headline: `${names(unreachable)} cannot be reached`, subline: `It is tried again, and catches up by itself. ${summary(targets)}` };
+    return {
+      tone: 'bad',
+      headline: `${names(unreachable)} cannot be reached`,
+      subline: `It is tried again, and catches up by itself. ${summary(targets)}`,
+    };
   if (paused) return { tone: 'warn', headline: 'Paused', subline: 'Changes are noticed, and wait until you resume.' };
   if (local.state === 'starting' || inState('starting').length > 0)
     return { tone: 'idle', headline: 'Starting', subline: 'The sources and the targets are being compared.' };
   if (troubled.length > 0 || local.problemCount > 0)
     return { tone: 'warn', headline: 'Some files could not be brought over', subline: 'Everything else is in sync.' };
   if (local.state === 'collecting' || under > 0)
-    return { tone: 'busy', headline: 'Bringing changes over', subline: under > 0 ? `${plural(under, 'target')} to go.` : 'Collecting what changed.' };
-  if (targets.length === 0) return { tone: 'ok', headline: 'Everything is collected', subline: plural(local.files, 'file') };
-  return { tone: 'ok', headline: 'Everything is in sync', subline: `${plural(local.files, 'file')} on ${plural(targets.length, 'target')}` };
+    return {
+      tone: 'busy',
+      headline: 'Bringing changes over',
+      subline: under > 0 ? `${plural(under, 'target')} to go.` : 'Collecting what changed.',
+    };
+  if (targets.length === 0)
+    return { tone: 'ok', headline: 'Everything is collected', subline: plural(local.files, 'file') };
+  return {
+    tone: 'ok',
+    headline: 'Everything is in sync',
+    subline: `${plural(local.files, 'file')} on ${plural(targets.length, 'target')}`,
+  };
 }
 
 /** How many targets are in which state, in one sentence. @param {readonly PageTarget[]} targets */
@@ -212,7 +239,7 @@ function addCard(name) {
   const card = clone('target');
   const button = field(card, 'button');
   button.setAttribute('aria-label', `Sync ${name} now`);
-  button.addEventListener('click', () => sync([name]));
+  button.addEventListener('click', () => void sync([name]));
   byId('targets').append(card);
   known.cards.set(name, card);
   return card;
@@ -283,7 +310,8 @@ function showProblems(card, { problems, problemCount }) {
 /** @param {readonly Problem[]} problems @param {number} count */
 function problemItems(problems, count) {
   const items = problems.map(({ path, message }) => item(text('span', path), text('span', message, 'message')));
-  if (count > problems.length) items.push(item(text('span', `and ${number.format(count - problems.length)} more`, 'more')));
+  if (count > problems.length)
+    items.push(item(text('span', `and ${number.format(count - problems.length)} more`, 'more')));
   return items;
 }
 
@@ -312,7 +340,8 @@ function showWatch({ backend, reason, folders, losses, sweeps, lastSweepAt, foun
   setText(byId('watch-found'), foundBySweep === 0 ? 'nothing' : plural(foundBySweep, 'file'));
   const list = byId('watch-folders');
   const shown = [...list.children].map((child) => child.textContent);
-  if (shown.join('\0') !== folders.join('\0')) list.replaceChildren(...folders.map((folder) => item(text('span', folder))));
+  if (shown.join('\0') !== folders.join('\0'))
+    list.replaceChildren(...folders.map((folder) => item(text('span', folder))));
 }
 
 /** @param {PageCycle} cycle */
@@ -323,7 +352,13 @@ function addCycle(cycle) {
   setText(field(row, 'what'), cycleText(cycle));
   setText(field(row, 'cause'), CAUSES[cycle.cause]);
   field(row, 'at').replaceChildren(ago(cycle.at));
-  setText(field(row, 'served'), servedText(cycle, failed.map(({ name }) => name)));
+  setText(
+    field(row, 'served'),
+    servedText(
+      cycle,
+      failed.map(({ name }) => name),
+    ),
+  );
   field(row, 'results').replaceChildren(...resultItems(cycle));
   field(row, 'changes').replaceChildren(...changeItems(cycle));
   const list = byId('cycles');
@@ -370,12 +405,13 @@ function changeItems({ changes, changed }) {
     line.dataset['tone'] = tone;
     return line;
   });
-  if (changed > changes.length) items.push(item(text('span', `and ${number.format(changed - changes.length)} more`, 'more')));
+  if (changed > changes.length)
+    items.push(item(text('span', `and ${number.format(changed - changes.length)} more`, 'more')));
   return items;
 }
 
-/** @param {string} warning */
-function addNotice(warning) {
+/** @param {{ text: string }} warning */
+function addNotice({ text: warning }) {
   const notice = text('p', warning, 'notice');
   notice.dataset['tone'] = 'warn';
   byId('notices').prepend(notice);
@@ -384,7 +420,11 @@ function addNotice(warning) {
 
 /** @param {readonly string[]} targets */
 function sync(targets) {
-  return act('/trigger', { targets }, targets.length === 0 ? 'A cycle has been asked for.' : `${targets[0]} has been asked for.`);
+  return act(
+    '/trigger',
+    { targets },
+    targets.length === 0 ? 'A cycle has been asked for.' : `${targets[0]} has been asked for.`,
+  );
 }
 
 /** @param {string} path @param {unknown} body @param {string} done */
@@ -392,7 +432,11 @@ async function act(path, body, done) {
   setText(byId('answer'), '…');
   try {
     const headers = { 'content-type': 'application/json', 'x-pushstatic-token': known.token };
-    const reply = await fetch(path, { method: 'POST', headers, body: body === undefined ? null : JSON.stringify(body) });
+    const reply = await fetch(path, {
+      method: 'POST',
+      headers,
+      body: body === undefined ? null : JSON.stringify(body),
+    });
     const { error } = await reply.json();
     setText(byId('answer'), error === undefined ? done : error.message);
   } catch {
