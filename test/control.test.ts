@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { watch } from 'node:fs';
 import { chmod, link, lstat, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage, request } from 'node:http';
 import { connect, createServer } from 'node:net';
@@ -101,6 +102,17 @@ describe('the claim of the socket', () => {
     expect((await lstat(path)).mode & 0o777).toBe(0o600);
     expect((await stat(dirname(path))).mode & 0o777).toBe(0o700);
     expect(await readdir(dirname(path))).toEqual(['site.sock']);
+  });
+
+  test('makes nothing outside of that folder, for there it may not be allowed to', async () => {
+    await mkdir(dirname(path), { mode: 0o700 });
+    const seen: (string | null)[] = [];
+    const watcher = watch(folder, (_, name) => seen.push(name));
+    await start();
+    await writeFile(join(folder, 'end'), '');
+    await vi.waitFor(() => expect(seen).toContain('end'));
+    watcher.close();
+    expect(new Set(seen)).toEqual(new Set(['end']));
   });
 
   test('is refused to a second daemon, which is told of the first', async () => {

@@ -56,7 +56,7 @@ async function privateRoomBeside(path: string): Promise<string> {
         `cannot listen at ${path}: others may write to its folder; set daemon.socket to a place that is your own`,
       );
     }
-    return await mkdtemp(join(folder, '.'));
+    return await mkdtemp(`${folder}/.`);
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     throw new ConfigError(`cannot listen at ${path}: ${reasonOf(error)}; daemon.socket names another place`, {

@@ -49,6 +49,7 @@ export function makeServing(): Serving {
   });
   server.maxConnections = MOST_CONNECTIONS;
   server.on('clientError', refuseNoise);
+  server.on('error', () => {}); // a connection that could not be accepted is asked for again; listening has its own handler
   return {
     server,
     answer: (routes, admit = () => {}) =>
