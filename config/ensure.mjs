@@ -12,7 +12,11 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const SYSTEM = [
   { program: 'sshd', places: ['/usr/sbin/sshd', '/usr/bin/sshd', '/usr/local/sbin/sshd'], package: 'openssh-server' },
   { program: 'ssh-keygen', places: ['/usr/bin/ssh-keygen', '/usr/local/bin/ssh-keygen'], package: 'openssh-client' },
-  { program: 'chromium', places: ['/usr/bin/chromium'], package: 'chromium' },
+  {
+    program: 'chromium',
+    places: ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'],
+    package: 'chromium',
+  },
   { program: 'rsync', places: ['/usr/bin/rsync', '/usr/local/bin/rsync'], package: 'rsync' },
 ];
 

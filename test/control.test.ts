@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { watch } from 'node:fs';
+import { watch as watchFolder } from 'node:fs';
 import { chmod, link, lstat, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage, request } from 'node:http';
 import { connect, createServer } from 'node:net';
@@ -107,7 +107,7 @@ describe('the claim of the socket', () => {
   test('makes nothing outside of that folder, for there it may not be allowed to', async () => {
     await mkdir(dirname(path), { mode: 0o700 });
     const seen: (string | null)[] = [];
-    const watcher = watch(folder, (_, name) => seen.push(name));
+    const watcher = watchFolder(folder, (_, name) => seen.push(name));
     await start();
     await writeFile(join(folder, 'end'), '');
     await vi.waitFor(() => expect(seen).toContain('end'));
@@ -473,6 +473,16 @@ describe('a consumer that does not read (F67)', () => {
     stuck.destroy();
   });
 
+  test('is told every ten seconds that the daemon is there', async () => {
+    await start();
+    const reply = (await openEvents()).resume();
+    const since = performance.now();
+    const [line] = (await once(reply.setEncoding('utf8'), 'data')) as [string];
+    expect(JSON.parse(line)).toEqual({ kind: 'heartbeat' });
+    expect(performance.now() - since).toBeGreaterThan(5000);
+    reply.destroy();
+  });
+
   test('misses progress first, and gets all that it must when it reads again', async () => {
     await start();
     const slow = await openEvents();
@@ -501,18 +511,17 @@ describe('a consumer that does not read (F67)', () => {
 });
 
 describe('health', () => {
-  const now = Date.now();
   const withTarget = (changes: Partial<TargetStatus>) => new ScriptedService({ targets: [aTarget(changes)] }).status();
 
   test('is good when all is in sync, as of the target that was so longest ago', () => {
     const [older, newer] = [inMs(-5000), inMs(-10)];
     const targets = [aTarget({ inSyncAt: newer }), aTarget({ name: 'b', inSyncAt: older })];
-    expect(healthOf(new ScriptedService({ targets }).status(), now)).toEqual({ ok: true, inSyncAt: older });
+    expect(healthOf(new ScriptedService({ targets }).status(), Date.now())).toEqual({ ok: true, inSyncAt: older });
   });
 
   test('is good while a change is brought over, but not for long', () => {
-    expect(healthOf(withTarget({ state: 'pushing', inSyncAt: inMs(-2000) }), now).ok).toBe(true);
-    expect(healthOf(withTarget({ state: 'behind', inSyncAt: inMs(-120_000) }), now)).toMatchObject({
+    expect(healthOf(withTarget({ state: 'pushing', inSyncAt: inMs(-2000) }), Date.now()).ok).toBe(true);
+    expect(healthOf(withTarget({ state: 'behind', inSyncAt: inMs(-120_000) }), Date.now())).toMatchObject({
       ok: false,
       reasons: [expect.stringMatching(/^static1: behind; it was in sync at /)],
     });
@@ -532,7 +541,10 @@ describe('health', () => {
       /^static1: 1 files? could not be pushed$/,
     ],
   ])('is bad, and says why, when a target is %s', (_, changes, reason) => {
-    expect(healthOf(withTarget(changes), now)).toMatchObject({ ok: false, reasons: [expect.stringMatching(reason)] });
+    expect(healthOf(withTarget(changes), Date.now())).toMatchObject({
+      ok: false,
+      reasons: [expect.stringMatching(reason)],
+    });
   });
 
   test('is bad when nothing can be collected', () => {
@@ -543,7 +555,10 @@ describe('health', () => {
       error: { code: 'SOURCE', message: 'gone' },
       problems: [],
     } as const;
-    expect(healthOf(new ScriptedService({ local }).status(), now)).toMatchObject({ ok: false, reasons: ['gone'] });
+    expect(healthOf(new ScriptedService({ local }).status(), Date.now())).toMatchObject({
+      ok: false,
+      reasons: ['gone'],
+    });
   });
 
   test.each<[TargetStatus['state'], Partial<TargetStatus>, boolean]>([

@@ -352,11 +352,14 @@ describe('in a browser, the page', () => {
     const { port } = new URL(served.url);
     await served.close();
     await shows(page, '#lost', 'The connection to the daemon is lost.');
+    await shows(page, '#headline', 'No word from the daemon');
+    await shows(page, '#subline', 'The last was: Everything is in sync.');
     expect(await page.$eval('#sync', (button) => button.hasAttribute('disabled'))).toBe(true);
     service.set({ targets: [aTarget({ generation: 99 })] });
     await open(undefined, `127.0.0.1:${port}`);
     await shows(page, '.card', 'generation 99');
     await page.waitForSelector('#lost', { hidden: true });
+    await shows(page, '#headline', 'Everything is in sync');
     // With the token of the new start.
     await page.click('#sync');
     await shows(page, '#answer', 'A cycle has been asked for.');

@@ -41,8 +41,8 @@ export async function ask(socketPath: string, question: Question): Promise<unkno
   return document(reply, socketPath);
 }
 
-export async function askStatus(socketPath: string): Promise<DaemonStatus> {
-  return (await ask(socketPath, { method: 'GET', path: '/status' })) as DaemonStatus;
+export async function askStatus(socketPath: string, signal?: AbortSignal): Promise<DaemonStatus> {
+  return (await ask(socketPath, { method: 'GET', path: '/status', signal })) as DaemonStatus;
 }
 
 /**

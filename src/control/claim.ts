@@ -14,11 +14,12 @@ import { chmod, link, lstat, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/pr
 import type { Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConfigError, codeOf, LockedError, reasonOf } from '../errors.js';
+import { ConfigError, codeOf, LockedError, PushstaticError, reasonOf } from '../errors.js';
 import { askStatus, listenerAt } from './ask.js';
 
 const LOOK_AGAIN_MS = 5; // another starter is done within a few milliseconds
 const PATIENCE_MS = 10_000; // unless it was stopped in the middle
+const ANSWER_MS = 3000; // for a daemon that is busy; one that was stopped does not answer
 
 export interface Claim {
   readonly path: string;
@@ -41,7 +42,7 @@ export async function claim(server: Server, path: string): Promise<Claim> {
     return { path, release: () => removeIf(path, ino) };
   } catch (error) {
     server.close();
-    throw error;
+    throw error instanceof PushstaticError ? error : unusable(path, error);
   } finally {
     await rm(room, { recursive: true, force: true });
   }
@@ -51,18 +52,20 @@ async function privateRoomBeside(path: string): Promise<string> {
   const folder = dirname(path);
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    if (await isInStrangeHands(folder)) {
-      throw new ConfigError(
-        `cannot listen at ${path}: others may write to its folder; set daemon.socket to a place that is your own`,
-      );
-    }
-    return await mkdtemp(`${folder}/.`);
+    if (!(await isInStrangeHands(folder))) return await mkdtemp(`${folder}/.`);
   } catch (error) {
-    if (error instanceof ConfigError) throw error;
-    throw new ConfigError(`cannot listen at ${path}: ${reasonOf(error)}; daemon.socket names another place`, {
-      cause: error,
-    });
+    throw unusable(path, error);
   }
+  throw new ConfigError(
+    `cannot listen at ${path}: others may write to its folder; set daemon.socket to a place that is your own`,
+  );
+}
+
+/** Such as a folder that cannot be written to, or a file system without hard links. */
+function unusable(path: string, error: unknown): ConfigError {
+  return new ConfigError(`cannot listen at ${path}: ${reasonOf(error)}; daemon.socket names another place`, {
+    cause: error,
+  });
 }
 
 /** Whether somebody who is neither this user nor root could put another socket in the place of ours. */
@@ -150,7 +153,7 @@ async function lookAt(path: string): Promise<Found> {
 }
 
 async function lockedBy(path: string): Promise<LockedError> {
-  const status = await askStatus(path).catch(() => undefined);
+  const status = await askStatus(path, AbortSignal.timeout(ANSWER_MS)).catch(() => undefined);
   const who = status === undefined ? 'it does not say which process it is' : `process ${status.pid}`;
   return new LockedError(
     `cannot start: a daemon for this configuration runs already (${who}, at ${path}); "pushstatic stop" ends it`,

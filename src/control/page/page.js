@@ -110,12 +110,13 @@ async function returnOrListen() {
 }
 
 function lose() {
-  if (document.body.dataset['link'] !== 'lost') {
-    const asOf = known.status === undefined ? '' : `What you see is from ${clock.format(new Date())}. `;
-    setText(byId('lost-text'), `${asOf}The page comes back by itself when the daemon does.`);
-  }
+  if (document.body.dataset['link'] === 'lost') return;
   document.body.dataset['link'] = 'lost';
+  const last = known.status === undefined ? '' : `The last was: ${verdict(known.status).headline}.`;
+  showOverall({ tone: 'idle', headline: 'No word from the daemon', subline: last });
   setText(byId('link'), 'Not connected');
+  const asOf = known.status === undefined ? '' : `What you see is from ${clock.format(new Date())}. `;
+  setText(byId('lost-text'), `${asOf}The page comes back by itself when the daemon does.`);
   byId('lost').hidden = false;
   enableButtons();
 }
@@ -138,7 +139,7 @@ function show(status) {
   known.status = status;
   known.skew = Date.parse(status.now) - Date.now();
   setText(byId('site'), status.site);
-  showOverall(status);
+  showOverall(verdict(status));
   showTargets(status.targets);
   showLocal(status);
   showWatch(status.watch);
@@ -151,13 +152,14 @@ function show(status) {
   tick();
 }
 
-/** @param {PageStatus} status */
-function showOverall(status) {
-  const { tone, headline, subline } = verdict(status);
+/** @typedef {{ tone: Tone, headline: string, subline: string }} Verdict */
+
+/** @param {Verdict} verdict */
+function showOverall({ tone, headline, subline }) {
   byId('overall').dataset['tone'] = tone;
   setText(byId('headline'), headline);
   setText(byId('subline'), subline);
-  document.title = `${headline} · ${status.site}`;
+  document.title = `${headline} · ${known.status?.site ?? 'pushstatic'}`;
   const colour = getComputedStyle(byId('overall')).getPropertyValue('--tone').trim();
   const icon = `<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'><circle cx='8' cy='8' r='6' fill='${colour}'/></svg>`;
   const href = `data:image/svg+xml,${encodeURIComponent(icon)}`;
@@ -167,7 +169,7 @@ function showOverall(status) {
 /**
  * The whole in one sentence, the worst first.
  * @param {PageStatus} status
- * @returns {{ tone: Tone, headline: string, subline: string }}
+ * @returns {Verdict}
  */
 function verdict({ paused, local, targets, configError }) {
   const inState = (/** @type {PageTarget['state']} */ state) => targets.filter((target) => target.state === state);
@@ -451,6 +453,7 @@ function enableButtons() {
 
 /** What changes with time alone. */
 function tick() {
+  if (document.body.dataset['link'] === 'lost') return; // nothing is known of what is now
   const now = Date.now() + known.skew;
   for (const time of document.querySelectorAll('time')) setText(time, passed(time));
   for (const retry of document.querySelectorAll('[data-retry-at]')) {
