@@ -6,7 +6,7 @@
  * ssh2 and @parcel/watcher stay outside because of their native parts, pino because it starts threads from files of its own.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -37,6 +37,8 @@ const { metafile } = await build({
   logLevel: 'warning',
 });
 chmodSync(join(dist, 'cli', 'main.js'), 0o755);
+// The status page is sent as it is, by code that looks for it beside itself.
+cpSync(join(root, 'src', 'control', 'page'), join(dist, 'cli', 'page'), { recursive: true });
 writeFileSync(join(dist, 'LICENSES'), licencesOf(Object.keys(metafile.inputs)));
 
 /** The licence texts of all packages that the files in `paths` belong to. */

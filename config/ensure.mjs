@@ -1,6 +1,6 @@
 /**
  * Makes a fresh clone ready, so that `npm test`, `npm run demo` and the like work as the first command ever typed.
- * With the argument `test` also what the tests need from the system: OpenSSH's server, rsync and systemd's tools.
+ * With the argument `test` also what the tests need from the system: OpenSSH's server, rsync, systemd's tools, a browser.
  * Plain JavaScript on Node alone, because nothing is installed or built when it runs.
  */
 import { execFileSync } from 'node:child_process';
@@ -12,6 +12,11 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const SYSTEM = [
   { program: 'sshd', places: ['/usr/sbin/sshd', '/usr/bin/sshd', '/usr/local/sbin/sshd'], package: 'openssh-server' },
   { program: 'ssh-keygen', places: ['/usr/bin/ssh-keygen', '/usr/local/bin/ssh-keygen'], package: 'openssh-client' },
+  {
+    program: 'chromium',
+    places: ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'],
+    package: 'chromium',
+  },
   { program: 'rsync', places: ['/usr/bin/rsync', '/usr/local/bin/rsync'], package: 'rsync' },
   { program: 'perl', places: ['/usr/bin/perl', '/usr/local/bin/perl'], package: 'perl-base' },
   { program: 'systemd-analyze', places: ['/usr/bin/systemd-analyze'], package: 'systemd' },

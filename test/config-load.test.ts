@@ -269,6 +269,11 @@ describe('the shape of the file', () => {
       target('{ url: sftp://h/s, ▸passphrase: hunter2 }'),
       'targets.web.passphrase: unknown key; secrets never stand in the file: use passphraseEnv',
     ],
+    [`${SOUND}daemon: { ▸token: hunter2 }`, 'daemon.token: unknown key; secrets never stand in the file: use tokenEnv'],
+    [
+      `${SOUND}daemon: { tokenEnv: ▸hunter-2 }`,
+      'daemon.tokenEnv: expected the name of an environment variable, found a string',
+    ],
     [`${SOUND}▸Password: hunter2`, 'Password: unknown key; secrets never stand in the file: use passwordEnv'],
     [
       target('{ url: sftp://h/s, passwordEnv: ▸hunter-2 }'),
@@ -464,6 +469,10 @@ describe('keys seen together', () => {
     [
       target('{ url: sftp://h/s, passwordEnv: A, passwordFile: ▸b }'),
       'targets.web.passwordFile: it cannot stand beside passwordEnv; remove one of the two',
+    ],
+    [
+      `${SOUND}daemon: { tokenEnv: A, tokenFile: ▸b }`,
+      'daemon.tokenFile: it cannot stand beside tokenEnv; remove one of the two',
     ],
     [
       target(`{ url: sftp://h/s, hostKey: ▸'SHA256:${'A'.repeat(43)}', knownHosts: k }`),

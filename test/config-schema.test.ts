@@ -84,7 +84,7 @@ describe('the effective configuration', () => {
       `site: s\nsource: { dirs: [a, { path: b, prefix: p }], ignore: [], django: { python: bin/py } }\n` +
         `static: { root: out, storage: manifest, permissions: { file: null, dir: '2755' } }\n` +
         `targets: { x: { url: 'sftp://u@h:22/~/s', passwordEnv: PW, sshConfig: false, delete: { max: 12.5% } }, y: { url: 'file:///srv/y', mode: { dir: '700' } } }\n` +
-        `push: { concurrency: 3, bandwidth: 1500K }\nwatch: { settle: 1s500ms }\ndaemon: { http: false, socket: s, shutdownTimeout: 1m30s }\nhooks: { after: "a | b", timeout: 5m }`,
+        `push: { concurrency: 3, bandwidth: 1500K }\nwatch: { settle: 1s500ms }\ndaemon: { http: false, socket: s, shutdownTimeout: 1m30s, tokenFile: t }\nhooks: { after: "a | b", timeout: 5m }`,
     ],
   ])('is, for %s, a file that says the same', async (_, text) => {
     const config = await load(text);
