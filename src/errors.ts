@@ -145,6 +145,7 @@ export type ControlErrorCode =
   | 'NOT_FOUND'
   | 'WRONG_METHOD'
   | 'TOO_LARGE'
+  | 'NOT_RUNNING'
   | 'UNEXPECTED' // a fault of the daemon's own
   | 'LOST'; // the connection ended before the answer
 

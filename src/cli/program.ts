@@ -13,7 +13,17 @@ export interface Context {
   readonly signal: AbortSignal;
   status: ExitStatus;
   output: Output;
+  /** Whether a signal is the way in which the command is ended. */
+  endsWell: boolean;
 }
+
+const DAEMON_COMMANDS = [
+  ['pause', 'let the running daemon notice changes, and push nothing', 'pauseCommand'],
+  ['resume', 'let it go on', 'resumeCommand'],
+  ['reload', 'let it take the configuration as it lies on the disk', 'reloadCommand'],
+  ['stop', 'let it end in good order', 'stopCommand'],
+  ['healthcheck', 'exit with 0 if the running daemon has every target in sync', 'healthcheckCommand'],
+] as const;
 
 type Action<A extends readonly unknown[]> = (input: CommandInput, ...rest: A) => Promise<ExitStatus>;
 
@@ -76,6 +86,24 @@ export function makeProgram(context: Context): Command {
     .description('sync, and keep syncing as sources change, in the foreground')
     .action(bind(async () => (await import('./commands/watch.js')).watchCommand));
   program
+    .command('daemon')
+    .description('the background service: watch, with a control socket, a status page and metrics')
+    .action(bind(async () => (await import('./commands/daemon.js')).daemonCommand));
+  program
+    .command('trigger')
+    .description('a cycle of the running daemon, now')
+    .argument('[target...]', 'names of targets (default: all)')
+    .option('--wait', 'return when all that had changed is served, and say what was done')
+    .option('--checksum', 'read every local file again')
+    .option('--force', 'go on where a guard would refuse')
+    .action(bind(async () => (await import('./commands/control.js')).triggerCommand));
+  for (const [name, description, command] of DAEMON_COMMANDS) {
+    program
+      .command(name)
+      .description(description)
+      .action(bind(async () => (await import('./commands/control.js'))[command]));
+  }
+  program
     .command('status')
     .description('what each target holds, and how its last run ended')
     .argument('[target...]', 'names of targets (default: all)')
@@ -106,7 +134,12 @@ export function makeProgram(context: Context): Command {
       context.output = output;
       const action = await load();
       context.status = await action(
-        { output, process: context.process, signal: context.signal },
+        {
+          output,
+          process: context.process,
+          signal: context.signal,
+          endOnSignal: () => (context.endsWell = true),
+        },
         ...(words as unknown as A),
       );
     };

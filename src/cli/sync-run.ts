@@ -11,7 +11,7 @@ import type { CommandInput } from './command-input.js';
 import { beginLocal, runTargets } from './cycle.js';
 import type { Output } from './output.js';
 import { changeLines, collectLine, planLine, problemLines, targetLine } from './render.js';
-import { jobMeans, openSession } from './session.js';
+import { jobMeans, type Session } from './session.js';
 
 export interface SyncOptions {
   readonly dryRun?: boolean;
@@ -19,6 +19,7 @@ export interface SyncOptions {
   readonly checksum?: boolean;
   readonly delete: boolean;
   readonly force?: boolean;
+  readonly standalone?: boolean;
 }
 
 export interface SyncRun {
@@ -30,11 +31,11 @@ export interface SyncRun {
 
 export async function runSync(
   thread: LocalThread,
+  session: Session,
   input: CommandInput,
   names: readonly string[],
   options: SyncOptions,
 ): Promise<SyncRun> {
-  const session = await openSession(input);
   const guards = options.force === true ? 'pass' : 'heed';
   const act = options.dryRun === true ? 'only-plan' : 'push';
   const jobs = await jobsOf(

@@ -8,11 +8,9 @@ import { readdir } from 'node:fs/promises';
 import type { Counter, Gauge } from 'prom-client';
 import type { DaemonEvent, Service } from '../daemon/service.js';
 import type { CycleReport, DaemonStatus, TargetState, TargetStatus } from '../daemon/status.js';
-import { atMostEvery } from './at-most-every.js';
 
 const STATES: readonly TargetState[] = ['starting', 'in-sync', 'pushing', 'behind', 'unreachable', 'halted'];
 const SERVED_BUCKETS = [0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 300]; // seconds; most saves take 0.1 to 0.5
-const LOOK_MS = 250; // a target that was unreachable was so for at least a second
 
 export interface Metrics {
   readonly contentType: string;
@@ -38,9 +36,7 @@ export async function collectMetrics(service: Service): Promise<Metrics> {
     registers: [registry],
   });
   const countCycle = cycleCounters(make);
-  const reconnects = reconnectCounter(make, service);
   const unsubscribe = service.subscribe((event: DaemonEvent) => {
-    if (event.kind === 'changed') reconnects.look();
     if (event.kind !== 'cycle') return;
     countCycle(event.cycle);
     if (event.cycle.savedToServedMs !== null) served.observe(event.cycle.savedToServedMs / 1000);
@@ -54,10 +50,7 @@ export async function collectMetrics(service: Service): Promise<Metrics> {
       await showProcess();
       return registry.metrics();
     },
-    close: () => {
-      unsubscribe();
-      reconnects.close();
-    },
+    close: unsubscribe,
   };
 }
 
@@ -93,21 +86,6 @@ function cycleCounters(make: Maker): (cycle: CycleReport) => void {
       for (const { code } of error === undefined ? problems : [...problems, error]) errors.inc({ code });
     }
   };
-}
-
-/** A target that was unreachable and is not any more was connected to again. */
-function reconnectCounter(make: Maker, service: Service): { readonly look: () => void; readonly close: () => void } {
-  const reconnects = make.counter('pushstatic_reconnects_total', 'Times a target could be reached again.', ['target']);
-  const states = new Map<string, TargetState>();
-  const look = atMostEvery(LOOK_MS, () => {
-    for (const { name, state } of service.status().targets) {
-      if (states.get(name) === 'unreachable' && state !== 'unreachable') reconnects.inc({ target: name });
-      else reconnects.inc({ target: name }, 0);
-      states.set(name, state);
-    }
-  });
-  look();
-  return { look, close: look.cancel };
 }
 
 function statusGauges(make: Maker): (status: DaemonStatus, now: number) => void {
@@ -151,9 +129,12 @@ function targetGauges(make: Maker): (status: DaemonStatus, now: number) => void 
   const generation = make.gauge('pushstatic_target_generation', 'Generation of its index.', ['target']);
   const failures = make.gauge('pushstatic_target_failures', 'Failed tries since the last success.', ['target']);
   const problems = make.gauge('pushstatic_target_problems', 'Files that could not be pushed.', ['target']);
+  const reconnects = make.counter('pushstatic_reconnects_total', 'Connections that were made after the first one.', [
+    'target',
+  ]);
   return (status, now) => {
     // A target that was taken out of the configuration is shown no more.
-    for (const each of [state, lag, pending, files, generation, failures, problems]) each.reset();
+    for (const each of [state, lag, pending, files, generation, failures, problems, reconnects]) each.reset();
     for (const target of status.targets) {
       const labels = { target: target.name };
       for (const each of STATES) state.set({ ...labels, state: each }, Number(each === target.state));
@@ -163,6 +144,7 @@ function targetGauges(make: Maker): (status: DaemonStatus, now: number) => void 
       generation.set(labels, target.generation);
       failures.set(labels, target.failures);
       problems.set(labels, target.problems.length);
+      reconnects.inc(labels, target.reconnects);
     }
   };
 }

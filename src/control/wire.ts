@@ -45,6 +45,7 @@ const STATUSES: Readonly<Record<ControlErrorCode, number>> = {
   NOT_FOUND: 404,
   WRONG_METHOD: 405,
   TOO_LARGE: 413,
+  NOT_RUNNING: 503,
   UNEXPECTED: 500,
   LOST: 500,
 };

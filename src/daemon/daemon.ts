@@ -44,7 +44,6 @@ export class Daemon implements Service {
   #configError: string | null = null;
   #reloading: Promise<void> | undefined;
   #hooking: Promise<void> = Promise.resolve();
-  readonly #reconnects = new Map<string, number>();
 
   private constructor(options: DaemonOptions, jobs: readonly TargetJob[], abandoning: AbortController) {
     this.#options = options;
@@ -77,11 +76,6 @@ export class Daemon implements Service {
     }
   }
 
-  /** Whether the first cycle of every target is over. */
-  get isReady(): boolean {
-    return this.#project.isReady;
-  }
-
   status(): DaemonStatus {
     const { config, lines } = this.#project;
     const { version, pid } = this.#options;
@@ -92,7 +86,6 @@ export class Daemon implements Service {
       site: config.site,
       startedAt: this.#startedAt,
       paused: this.#isPaused,
-      ready: this.isReady,
       configError: this.#configError,
       watch: this.#project.watchStatus(),
       local: this.#project.localStatus(),
@@ -195,7 +188,6 @@ export class Daemon implements Service {
       onEvent: (event) => this.#tell({ kind: 'progress', event }),
       onChange: () => this.#changed(),
       onRetried: (ending, line) => this.#project.retried(ending, line),
-      onReconnect: (name) => void this.#reconnects.set(name, (this.#reconnects.get(name) ?? 0) + 1),
     });
   }
 

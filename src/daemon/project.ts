@@ -98,10 +98,6 @@ export class Project {
     return this.#local.snapshot;
   }
 
-  get isReady(): boolean {
-    return this.#isReady;
-  }
-
   /** Watches, and brings every target up to date. Resolves when that was tried once with each. */
   async start(): Promise<void> {
     // What changes from here on is either told or found by the next sweep.
@@ -315,7 +311,7 @@ export class Project {
       targets,
       changes: changes.slice(0, MOST_CHANGES),
       changed: changes.length,
-      savedToServedMs: ok ? Math.round(performance.now() - since) : null,
+      savedToServedMs: ok ? Math.round(servedAt(endings) - since) : null,
       ...(collection === undefined && this.#error !== undefined ? { error: this.#error } : {}),
     };
   }
@@ -366,6 +362,12 @@ interface Prepared {
   readonly round: Round;
   readonly places: Set<string>;
   taking: readonly Promise<Ending | undefined>[] | undefined;
+}
+
+/** By `performance.now`: when the last target had published all. */
+function servedAt(endings: readonly (Ending | undefined)[]): number {
+  const times = endings.map((ending) => (ending?.kind === 'result' ? ending.servedAt : undefined));
+  return Math.max(...times.map((time) => time ?? performance.now()));
 }
 
 function pathsOf(endings: readonly (Ending | undefined)[]): string[] {

@@ -18,8 +18,6 @@ export interface DaemonStatus {
   readonly site: string;
   readonly startedAt: string;
   readonly paused: boolean;
-  /** Whether the first cycle is over, well or not. */
-  readonly ready: boolean;
   /** Why the configuration as it lies on the disk is not the one in force; null if it is. */
   readonly configError: string | null;
   readonly watch: WatchStatus;
@@ -73,6 +71,8 @@ export interface TargetStatus {
   readonly retryAt: string | null;
   /** Failed tries since the last success. */
   readonly failures: number;
+  /** Connections that were made after the first one. */
+  readonly reconnects: number;
   /** Files that could not be pushed. */
   readonly problems: readonly Problem[];
   /** How far the cycle under way is; null outside of one. */
@@ -99,6 +99,4 @@ export interface CycleReport extends SyncReport {
   readonly changed: number;
   /** From the first change that was noticed until all of it was served everywhere; null where it was not. */
   readonly savedToServedMs: number | null;
-  /** Why nothing could be collected. */
-  readonly error?: Failure;
 }

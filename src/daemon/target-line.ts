@@ -46,8 +46,6 @@ export interface LineMeans {
   readonly onChange: () => void;
   /** A cycle that no round asked for has ended. */
   readonly onRetried: (ending: Ending, line: TargetLine) => void;
-  /** A connection that was kept had broken, and there is another one. */
-  readonly onReconnect: (name: string) => void;
 }
 
 interface CycleTerms {
@@ -66,6 +64,8 @@ export class TargetLine {
   readonly #progress: LineProgress;
   #standing: Standing;
   #connection: Connection | undefined;
+  #connections = 0;
+  #servedAt: number | undefined;
   /** What the target has not got, or may not have. */
   #pending: Set<RelPath> | 'all' = 'all';
   #running: Promise<Ending | undefined> | undefined;
@@ -148,6 +148,7 @@ export class TargetLine {
       error: error ?? null,
       retryAt: retryAt === undefined ? null : iso(retryAt),
       failures,
+      reconnects: Math.max(0, this.#connections - 1),
       problems: this.#problems,
       progress: state === 'pushing' ? this.#progress.status() : null,
     };
@@ -201,6 +202,7 @@ export class TargetLine {
   async #serve(round: Round, terms: CycleTerms): Promise<Ending | undefined> {
     const started = performance.now();
     this.#progress.reset();
+    this.#servedAt = undefined;
     let serving: Wanted | undefined;
     let roundFailure: { readonly error: unknown } | undefined;
     const wanted = round.wanted.then(
@@ -220,7 +222,7 @@ export class TargetLine {
         this.#pending = 'all';
         this.#fail({ code: first.code, message: `${first.path}: ${first.message}` }, 'time');
       } else this.#stand(succeeded(this.#standing, this.#means.now(), this.#isServed() ? 'nothing' : 'something'));
-      return { kind: 'result', result, durationMs: performance.now() - started };
+      return { kind: 'result', result, durationMs: performance.now() - started, servedAt: this.#servedAt };
     } catch (error) {
       if (roundFailure?.error === error) return undefined;
       this.#pending = 'all';
@@ -243,7 +245,6 @@ export class TargetLine {
     } catch (error) {
       if (!(error instanceof TargetError && error.kind === 'unreachable')) throw error;
       await this.#disconnect();
-      this.#means.onReconnect(this.job.name);
       return (await this.#connect(terms)).cycle(wanted, this.#options(round, terms));
     }
   }
@@ -252,6 +253,7 @@ export class TargetLine {
     const foreign = force ? ('take-over' as const) : undefined;
     const connection = await Connection.open(this.job, { ...this.#means.options(), act: 'push', foreign });
     this.#connection = connection;
+    this.#connections++;
     return connection;
   }
 
@@ -270,6 +272,7 @@ export class TargetLine {
       contentOf: (digest) => round.contentOf(digest),
       onEvent: (event) => {
         this.#progress.take(event);
+        if (event.kind === 'phase' && event.phase === 'commit') this.#servedAt = performance.now();
         if (event.kind === 'plan' && event.files > 0) this.#stand(pushing(this.#standing, this.#means.now()));
         this.#means.onEvent(event);
       },

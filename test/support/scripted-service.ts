@@ -92,6 +92,7 @@ export function aTarget(changes: Partial<TargetStatus> = {}): TargetStatus {
     error: null,
     retryAt: null,
     failures: 0,
+    reconnects: 0,
     problems: [],
     progress: null,
     ...changes,

@@ -1,14 +1,19 @@
 /**
- * `pushstatic status`: what each target holds by its index, and how its last run from this machine ended.
+ * `pushstatic status`: of the daemon if one runs; what each target holds by its index, and how its last run from this
+ * machine ended.
  */
 
+import type { Config } from '../../config/schema.js';
 import { chooseTargets, cycleOptions, jobsOf } from '../../cycle/jobs.js';
 import { type LastRun, recallLastRun } from '../../cycle/last-run.js';
 import { errorOf } from '../../cycle/report.js';
+import type { DaemonStatus } from '../../daemon/status.js';
 import { EXIT, type ExitStatus } from '../../errors.js';
 import { IndexStore } from '../../push/index-store.js';
 import type { CycleOptions, TargetJob } from '../../sync.js';
 import type { CommandInput } from '../command-input.js';
+import { daemonLines } from '../cycle-lines.js';
+import { findDaemon } from '../find-daemon.js';
 import { jobMeans, openSession } from '../session.js';
 import { bytes, files } from '../units.js';
 
@@ -31,9 +36,13 @@ export async function statusCommand(input: CommandInput, names: readonly string[
   const licence = { deletion: 'keep', guards: 'heed' } as const;
   const jobs = await jobsOf(chooseTargets(session.config, names), licence, jobMeans(session, input));
   const options = { ...cycleOptions(session.config), signal: input.signal, act: 'only-plan' } as const;
-  const statuses = await Promise.all(jobs.map((job) => look(job, options)));
+  const [daemon, statuses] = await Promise.all([
+    daemonStatus(session.config, input),
+    Promise.all(jobs.map((job) => look(job, options))),
+  ]);
   const ok = statuses.every(({ state }) => state === 'settled');
-  input.output.document({ ok, targets: statuses });
+  input.output.document({ ok, daemon, targets: statuses });
+  if (daemon !== null) input.output.print(...daemonLines(daemon));
   for (const status of statuses) input.output.print(...lines(status));
   return statuses.some(({ error }) => error !== undefined) ? EXIT.failed : EXIT.done;
 }
@@ -75,6 +84,11 @@ async function look(job: TargetJob, options: CycleOptions): Promise<TargetStatus
     options.signal?.throwIfAborted();
     return { ...base, state: 'unreachable', error: errorOf(error) };
   }
+}
+
+async function daemonStatus(config: Config, input: CommandInput): Promise<DaemonStatus | null> {
+  const daemon = await findDaemon(config, input);
+  return daemon === undefined ? null : daemon.status();
 }
 
 function lines(status: TargetStatus): string[] {
