@@ -11,7 +11,7 @@ import { type Deletion, makePlan, type Plan, type Step } from './core/plan.js';
 import type { RelPath } from './core/relpath.js';
 import { type Selection, select } from './core/select.js';
 import { type Digest, type Entry, type Snapshot, totalBytes } from './core/snapshot.js';
-import type { TargetIndex } from './core/target-index.js';
+import { sharingWith, type TargetIndex } from './core/target-index.js';
 import type { StateFolder } from './fs/state.js';
 import { allOf } from './push/in-parallel.js';
 import { IndexStore, type Known } from './push/index-store.js';
@@ -140,6 +140,12 @@ export class Connection {
     this.#isUsed = true;
     if (options.act === 'push') this.#known = { kind: 'index', index: result.index };
     return result;
+  }
+
+  /** Holds what it knows together with `snapshot`, in less memory. */
+  share({ entries }: Snapshot): void {
+    if (this.#known.kind !== 'index') return;
+    this.#known = { kind: 'index', index: sharingWith(this.#known.index, entries) };
   }
 
   close(): Promise<void> {

@@ -34,6 +34,12 @@ export async function recall(state: StateFolder): Promise<Memory> {
   return extended(memory, lines, bytes?.subarray(-SEAL_BYTES).toString('hex') ?? '');
 }
 
+/** The same for the same memory, additions included, and for no other one. */
+export async function memorySeal(state: StateFolder): Promise<string> {
+  const [seal, added] = await Promise.all([state.readEnd(NAME, SEAL_BYTES), state.read(ADDITIONS)]);
+  return `${seal?.toString('hex') ?? 'none'}+${added?.length ?? 0}`;
+}
+
 /** Appends to the memory in `state`, if there is one. Rejects as StateFolder does. */
 export async function extendMemory(state: StateFolder, addition: Addition): Promise<void> {
   if (Object.values(addition).every(({ length }) => length === 0)) return;
@@ -74,6 +80,7 @@ interface Line extends Addition {
 
 /** A line that is damaged, such as the last one of a run that was killed, ends it. */
 function extended(memory: Memory, lines: readonly string[], seal: string): Memory {
+  if (parseLine(lines[0] ?? '')?.after !== seal) return memory;
   const files = new Map(memory.files);
   const folders = new Set(memory.folders);
   for (const text of lines) {

@@ -5,6 +5,7 @@
  * with it. Runs that write follow one another.
  */
 import { type LocalHooks, type LocalRun, LocalThread, type LocalWork, wholeOf } from '../collect/in-thread.js';
+import type { Marks, Swept } from '../collect/sweep.js';
 import type { Config } from '../config/schema.js';
 import { diff } from '../core/diff.js';
 import { covers, entriesIn, type Places, partOf, replaceIn } from '../core/places.js';
@@ -16,6 +17,7 @@ import { workOf } from '../cycle/local-work.js';
 import { type ChangeReport, type CollectReport, changeReport } from '../cycle/report.js';
 import type { Problem } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
+import { leaveWarm, takeWarm } from './warm-state.js';
 
 /** What a collect brought. */
 export interface Collection {
@@ -33,12 +35,13 @@ export interface CollectAllOptions {
   readonly reread: boolean;
 }
 
-type Marks = Awaited<ReturnType<LocalThread['sweep']>>['marks'];
+const GENTLY: CollectAllOptions = { force: false, reread: false };
+
 type Result = Awaited<ReturnType<typeof wholeOf>>;
 
 export class LocalHalf {
   readonly #config: Config;
-  readonly #statePath: string;
+  readonly #state: StateFolder;
   readonly #hooks: LocalHooks;
   readonly #roots: readonly Root[];
   readonly #thread = new LocalThread();
@@ -47,14 +50,17 @@ export class LocalHalf {
   #folders: readonly string[] = [];
   #links: readonly FollowedLink[] = [];
   #problems: readonly Problem[] = [];
-  #marks: Marks | undefined;
+  #marks: { readonly sources: Marks; readonly root: Marks } | undefined;
   /** The last run that writes. */
   #last: Promise<unknown> = Promise.resolve();
   #turns = 0;
+  #sweepCostMs = 0;
+  /** The last run that writes failed. */
+  #isInDoubt = false;
 
   constructor(config: Config, state: StateFolder, hooks: LocalHooks) {
     this.#config = config;
-    this.#statePath = state.path;
+    this.#state = state;
     this.#hooks = hooks;
     const { root, storage } = config.static;
     const sources = storage === 'none' ? [] : config.source.dirs;
@@ -63,6 +69,11 @@ export class LocalHalf {
 
   get snapshot(): Snapshot {
     return this.#snapshot;
+  }
+
+  /** What the last sweep took, in milliseconds. */
+  get sweepCostMs(): number {
+    return this.#sweepCostMs;
   }
 
   get isBusy(): boolean {
@@ -82,6 +93,35 @@ export class LocalHalf {
   /** Links in the sources that lead elsewhere, by where they lead. */
   get links(): readonly FollowedLink[] {
     return this.#links;
+  }
+
+  /**
+   * What is in STATIC_ROOT, brought up to date: from what the last daemon left and what a look finds changed since, else by
+   * collecting all. Rejects as `collectAll` does.
+   */
+  async begin(): Promise<Collection> {
+    const started = performance.now();
+    const warm = await takeWarm(this.#config, this.#state);
+    if (warm !== undefined) {
+      this.#snapshot = { entries: warm.entries, problems: [] };
+      this.#take({ ownership: warm, links: warm.links, problems: [] }, undefined);
+      this.#marks = warm.marks;
+    }
+    const touched = await this.sweep();
+    if (warm === undefined) return this.collectAll(GENTLY);
+    if (touched.length > 0) return this.collect(touched);
+    const nothing = { snapshot: this.#snapshot, copied: 0, removed: 0, problems: [] };
+    return this.#collection(nothing, 'all', this.#snapshot, started, undefined);
+  }
+
+  /** Leaves to the next daemon what is known, where all of it is. */
+  async leave(): Promise<void> {
+    await this.#last;
+    if (this.#marks === undefined || this.#problems.length > 0 || this.#isInDoubt) return;
+    const { entries } = this.#snapshot;
+    const [foreign, folders, links, marks] = [this.#foreign, this.#folders, this.#links, this.#marks];
+    // Losing it costs time, like all that is in the state folder.
+    await leaveWarm(this.#config, this.#state, { entries, foreign, folders, links, marks }).catch(() => undefined);
   }
 
   /** Rejects as `collect` and `scanOnly` do. */
@@ -106,7 +146,7 @@ export class LocalHalf {
   /** Collects what is published from these absolute places. Rejects as `collectAll` does. */
   async collect(touched: readonly string[]): Promise<Collection> {
     const collected = await this.#inTurn(() => this.#collectPlaces(touched));
-    return collected ?? this.collectAll({ force: false, reread: false });
+    return collected ?? this.collectAll(GENTLY);
   }
 
   /**
@@ -129,27 +169,34 @@ export class LocalHalf {
     return entries.length === 0 ? undefined : { entries, contents };
   }
 
-  /** The places that may have changed since the last sweep; none the first time. */
-  async sweep(): Promise<{ readonly touched: readonly string[]; readonly costMs: number }> {
+  /** The places that may have changed since the last sweep; none the first time. STATIC_ROOT is looked at beside the sources. */
+  async sweep(): Promise<readonly string[]> {
     const started = performance.now();
-    const thread = new LocalThread();
-    try {
-      const { storage } = this.#config.static;
-      const ignore = storage === 'none' ? [] : this.#config.source.ignore;
-      const { marks, touched } = await thread.sweep(
-        { kind: 'sweep', folders: this.folders, ignore, before: this.#marks },
-        { signal: this.#hooks.signal },
-      );
-      this.#marks = marks;
-      return { touched, costMs: performance.now() - started };
-    } finally {
-      await thread.end();
-    }
+    const { root, storage } = this.#config.static;
+    const ignore = storage === 'none' ? [] : this.#config.source.ignore;
+    const sources = this.folders.filter((folder) => folder !== root);
+    const swept = await Promise.all([
+      this.#sweepIn(sources, ignore, this.#marks?.sources),
+      this.#sweepIn([root], [], this.#marks?.root),
+    ]);
+    this.#marks = { sources: swept[0].marks, root: swept[1].marks };
+    this.#sweepCostMs = performance.now() - started;
+    return swept.flatMap(({ touched }) => touched);
   }
 
   async end(): Promise<void> {
     await this.#last;
     await this.#thread.end();
+  }
+
+  /** In a thread of its own, whose memory goes with it. */
+  async #sweepIn(folders: readonly string[], ignore: readonly string[], before: Marks | undefined): Promise<Swept> {
+    const thread = new LocalThread();
+    try {
+      return await thread.sweep({ kind: 'sweep', folders, ignore, before }, { signal: this.#hooks.signal });
+    } finally {
+      await thread.end();
+    }
   }
 
   async #collectPlaces(touched: readonly string[]): Promise<Collection | undefined> {
@@ -175,7 +222,7 @@ export class LocalHalf {
 
   #settings({ force, reread, contents }: CollectAllOptions & { readonly contents: 'keep' | 'drop' }) {
     return {
-      statePath: this.#statePath,
+      statePath: this.#state.path,
       force: force ? ('past-guards' as const) : undefined,
       reread: reread ? ('all' as const) : undefined,
       contents,
@@ -193,7 +240,7 @@ export class LocalHalf {
   }
 
   /** Takes over what was learnt: of `places`, or of all. */
-  #take({ ownership, links, problems }: Result, places: Places | undefined): void {
+  #take({ ownership, links, problems }: Pick<Result, 'ownership' | 'links' | 'problems'>, places: Places | undefined): void {
     const isElsewhere = (path: string): boolean => places !== undefined && !covers(places, path);
     this.#foreign = [...this.#foreign.filter(isElsewhere), ...ownership.foreign];
     this.#links = [...this.#links.filter(({ path }) => isElsewhere(path)), ...links];
@@ -203,7 +250,7 @@ export class LocalHalf {
 
   /** `before` is what was known of the same places. */
   #collection(
-    { snapshot, copied, removed, problems }: Result,
+    { snapshot, copied, removed, problems }: Pick<Result, 'snapshot' | 'copied' | 'removed' | 'problems'>,
     places: Places | 'all',
     before: Snapshot,
     started: number,
@@ -219,6 +266,10 @@ export class LocalHalf {
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     this.#turns++;
     const turn = this.#last.then(work).finally(() => this.#turns--);
+    void turn.then(
+      () => (this.#isInDoubt = false),
+      () => (this.#isInDoubt = true),
+    );
     this.#last = turn.catch(() => undefined);
     return turn;
   }

@@ -3,9 +3,7 @@
  *
  *   watcher, sweep -> pulse -> round: collect -> each target's line -> report
  */
-import { statSync } from 'node:fs';
 import type { Config } from '../config/schema.js';
-import { isWithin } from '../core/relpath.js';
 import type { Batch } from '../core/settle.js';
 import { holdsBelow } from '../core/snapshot.js';
 import { changeReport, type Ending, errorOf } from '../cycle/report.js';
@@ -15,12 +13,14 @@ import { openWatcher } from '../watch/open.js';
 import type { WatchEvent, Watcher } from '../watch/watcher.js';
 import { type CollectAllOptions, type Collection, LocalHalf } from './local-half.js';
 import { Pulse } from './pulse.js';
+import { returnMemory } from './return-memory.js';
 import { Round } from './round.js';
 import type { CycleReport, Failure, LocalStatus, WatchStatus } from './status.js';
 import type { TargetLine } from './target-line.js';
 
-const SWEEP_SHARE = 300; // a sweep may take a 300th of the time: less than half a percent of a core
+const SWEEP_SHARE = 400; // a sweep takes two cores for a moment, and may take less than half a percent of one in all
 const SOON_SHARE = 20; // one that is due to a doubt may take more, for once
+const REST_MS = 1000; // after the start, by when what it took is let go of
 const DOUBT_MS = 1000; // doubts come in bursts, and one sweep settles all of them
 const MOST_CHANGES = 100;
 
@@ -57,13 +57,10 @@ export class Project {
   readonly #pulse: Pulse;
   readonly #hooks: ProjectHooks;
   #watcher: Watcher | undefined;
-  #outsideWatcher: Watcher | undefined;
-  /** The folders outside, where links of the sources lead, that are watched as well. */
-  #outside: readonly string[] = [];
   /** The round that is due next, begun with what is quiet already. */
   #prepared: Prepared | undefined;
   #sweepTimer: NodeJS.Timeout | undefined;
-  #sweepCostMs = 0;
+  #restTimer: NodeJS.Timeout | undefined;
   #sweepAt = Number.POSITIVE_INFINITY;
   /** Whether an event told of something in the next batch. */
   #wasTold = false;
@@ -99,17 +96,29 @@ export class Project {
   }
 
   /** Watches, and brings every target up to date. Resolves when that was tried once with each. */
-  async start(): Promise<void> {
-    // What changes from here on is either told or found by the next sweep.
-    await Promise.all([this.#watch(), this.#local.sweep()]);
-    this.#planSweep(this.config.watch.sweepMs);
-    await this.askAll({ lines: this.lines, force: false, reread: false }, 'start');
+  start(): Promise<void> {
+    return this.#follow(this.#start());
+  }
+
+  async #start(): Promise<void> {
+    const round = new Round();
+    const taking = this.lines.map((line) => line.take(round));
+    const occasion = { cause: 'start', since: performance.now() } as const;
+    // What changes once it is watched is told; what changed before, the first look finds.
+    await this.#watch();
+    const collection = await this.#collect(round, occasion, async () => ({
+      ...(await this.#local.begin()),
+      places: 'all' as const,
+    }));
+    const endings = await Promise.all(taking);
     this.#isReady = true;
-    this.#hooks.onChange();
+    this.#hooks.onCycle(this.#cycleOf(occasion, collection, this.lines, endings), pathsOf(endings));
+    this.#restTimer = setTimeout(returnMemory, REST_MS);
+    this.#planSweep(this.#sweepPauseMs);
   }
 
   /** Collects everything and brings these targets up to date. Asked by a person, it is done whatever stood against it. */
-  askAll(asked: AskedRound, cause: 'start' | 'trigger' | 'sweep'): Promise<Cycle> {
+  askAll(asked: AskedRound, cause: 'trigger' | 'sweep'): Promise<Cycle> {
     return this.#follow(
       (async () => {
         const round = new Round();
@@ -120,7 +129,6 @@ export class Project {
         const endings = await Promise.all(taking);
         const cycle = this.#cycleOf(occasion, collection, asked.lines, endings);
         this.#hooks.onCycle(cycle, pathsOf(endings));
-        await this.#watchOutside();
         return cycle;
       })(),
     );
@@ -143,9 +151,11 @@ export class Project {
     this.#isStopped = true;
     this.#pulse.stop();
     clearTimeout(this.#sweepTimer);
+    clearTimeout(this.#restTimer);
     this.#prepared?.round.abandoned(this.#local.snapshot);
-    await Promise.all([this.#watcher, this.#outsideWatcher].map((watcher) => watcher?.close()));
+    await this.#watcher?.close();
     await Promise.allSettled(this.#underWay);
+    if (this.#pulse.size === 0 && this.#error === undefined) await this.#local.leave();
     await this.#local.end();
   }
 
@@ -170,7 +180,7 @@ export class Project {
     return {
       backend: this.#watcher?.backend ?? 'poll',
       reason: this.#watcher?.reason ?? 'nothing is watched yet',
-      folders: [...this.#local.folders, ...this.#outside],
+      folders: this.#local.folders,
       losses: this.#losses,
       sweeps: this.#sweeps,
       lastSweepAt: this.#lastSweepAt === undefined ? null : new Date(this.#lastSweepAt).toISOString(),
@@ -199,24 +209,6 @@ export class Project {
     this.#watcher = await openWatcher(this.#local.folders, {
       backend: watch.backend,
       files: [file],
-      onEvent: (event) => this.#hear(event),
-    });
-  }
-
-  /** Links in the sources may lead to places outside. What can be known of them is known after a collect. */
-  async #watchOutside(): Promise<void> {
-    const { folders, links } = this.#local;
-    const outside = links
-      .map(({ leadsTo }) => leadsTo)
-      .filter((place) => !folders.some((each) => isWithin(place, each)));
-    const places = [...new Set(outside)].toSorted();
-    if (this.#isStopped || places.join('\0') === this.#outside.join('\0')) return;
-    this.#outside = places;
-    await this.#outsideWatcher?.close();
-    const isFolder = (place: string): boolean => statSync(place, { throwIfNoEntry: false })?.isDirectory() === true;
-    this.#outsideWatcher = await openWatcher(places.filter(isFolder), {
-      backend: this.config.watch.backend,
-      files: places.filter((place) => !isFolder(place)),
       onEvent: (event) => this.#hear(event),
     });
   }
@@ -324,15 +316,18 @@ export class Project {
     this.#sweepTimer = setTimeout(() => void this.#follow(this.#sweep()), inMs);
   }
 
+  get #sweepPauseMs(): number {
+    return Math.max(this.config.watch.sweepMs, this.#local.sweepCostMs * SWEEP_SHARE);
+  }
+
   #sweepSoon(): void {
-    this.#planSweep(Math.max(DOUBT_MS, this.#sweepCostMs * SOON_SHARE));
+    this.#planSweep(Math.max(DOUBT_MS, this.#local.sweepCostMs * SOON_SHARE));
   }
 
   async #sweep(): Promise<void> {
     this.#sweepAt = Number.POSITIVE_INFINITY;
     if (!this.#isPaused) {
-      const { touched, costMs } = await this.#local.sweep();
-      this.#sweepCostMs = costMs;
+      const touched = await this.#local.sweep();
       this.#sweeps++;
       this.#lastSweepAt = Date.now();
       this.#pulse.note(touched);
@@ -341,7 +336,7 @@ export class Project {
       }
       this.#hooks.onChange();
     }
-    this.#planSweep(Math.max(this.config.watch.sweepMs, this.#sweepCostMs * SWEEP_SHARE));
+    this.#planSweep(this.#sweepPauseMs);
   }
 
   /** Keeps it in mind until it has ended. */

@@ -216,6 +216,7 @@ export class TargetLine {
     try {
       const result = await this.#cycle(wanted, round, terms);
       if (serving?.removals === 'hold') this.#remember(serving);
+      if (serving !== undefined && serving.places === undefined) this.#connection?.share(serving.snapshot);
       this.#problems = problemsOf(result.outcomes);
       const [first] = this.#problems;
       if (first !== undefined) {
