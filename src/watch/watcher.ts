@@ -15,8 +15,10 @@ export type WatchEvent =
   | { readonly kind: 'warning'; readonly text: string };
 
 export interface Watcher {
+  /** The one in use; it changes when the system does not allow it any more. */
   readonly backend: 'native' | 'chokidar' | 'poll';
   /** Why this one, in a sentence. */
   readonly reason: string;
+  /** Nothing is told from now on. Resolves when nothing is left running. */
   close(): Promise<void>;
 }
