@@ -49,7 +49,7 @@ export class Places {
   }
 
   clear(): void {
-    for (const node of [...notedBelow(this.#root)]) this.#forget(node);
+    for (const node of notedBelow(this.#root)) this.#forget(node);
   }
 
   /** Each place with the time at which it, or something it stands for, was last heard of. */

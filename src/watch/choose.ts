@@ -33,7 +33,9 @@ export function chooseEngines(
   const outermost = withoutNested(folders);
   const native = platform === 'linux' ? 'inotify' : 'parcel';
   if (wanted !== 'auto') {
-    return [{ engine: wanted === 'native' ? native : wanted, folders: outermost, reason: `watch.backend is ${wanted}` }];
+    return [
+      { engine: wanted === 'native' ? native : wanted, folders: outermost, reason: `watch.backend is ${wanted}` },
+    ];
   }
   const silent = outermost.filter((folder) => silentOn(folder) !== undefined);
   const told = outermost.filter((folder) => silentOn(folder) === undefined);

@@ -8,7 +8,9 @@ import { codeOf } from '../errors.js';
 
 /** File systems whose files others change without this machine being told: network, shared and pass-through ones. */
 const SILENT = new Set(
-  'nfs nfs4 cifs smb3 smbfs 9p virtiofs fuse afs ceph lustre gfs2 ocfs2 gpfs beegfs vboxsf prl_fs drvfs wslfs'.split(' '),
+  'nfs nfs4 cifs smb3 smbfs 9p virtiofs fuse afs ceph lustre gfs2 ocfs2 gpfs beegfs vboxsf prl_fs drvfs wslfs'.split(
+    ' ',
+  ),
 );
 
 interface Mount {
@@ -20,7 +22,10 @@ interface Mount {
 export function silentFileSystem(place: string, mounts: readonly Mount[]): string | undefined {
   const found = mounts
     .filter(({ point }) => point === '/' || isWithin(place, point))
-    .reduce<Mount | undefined>((best, each) => (each.point.length >= (best?.point.length ?? 0) ? each : best), undefined);
+    .reduce<Mount | undefined>(
+      (best, each) => (each.point.length >= (best?.point.length ?? 0) ? each : best),
+      undefined,
+    );
   if (found === undefined) return undefined;
   return SILENT.has(found.type) || found.type.startsWith('fuse.') ? found.type : undefined;
 }

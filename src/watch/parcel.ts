@@ -11,7 +11,7 @@ export async function parcelBackend(): Promise<Backend> {
       report.heard(events.length);
       if (error !== null) report.lost(error.message);
       for (const { path, type } of events) {
-        report.touched(path.replaceAll('\\', '/'));
+        report.touched(path);
         if (path === folder && type === 'delete') report.gone();
       }
     });

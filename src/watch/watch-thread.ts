@@ -1,6 +1,7 @@
 /**
  * The thread that watches: fetches what the system tells however busy the main thread is. `in-thread.ts` is its other end.
  */
+import { sep } from 'node:path';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import type { Backend, Engine, LimitCode, Report } from './backend.js';
 import { Backlog, backlogLimit } from './backlog.js';
@@ -100,7 +101,7 @@ class Watch {
 
   #reportFor(folder: string): Omit<Report, 'gone'> {
     return {
-      touched: (place) => this.#outbox.add(place),
+      touched: (place) => this.#outbox.add(sep === '/' ? place : place.replaceAll(sep, '/')),
       heard: (events) => this.#backlog.add(events),
       lost: (reason) => this.#say({ kind: 'lost', folder, reason }),
       limited: (code) => this.#limited(code),

@@ -147,7 +147,14 @@ describe('whatever is noted, and whenever', () => {
           for (let due = site.dueAt(); due !== undefined && due <= until; due = site.dueAt()) {
             const batch = site.take(due);
             const places = batch?.places ?? [];
-            expect(places.filter((each) => covers(places.filter((other) => other !== each), each))).toEqual([]);
+            expect(
+              places.filter((each) =>
+                covers(
+                  places.filter((other) => other !== each),
+                  each,
+                ),
+              ),
+            ).toEqual([]);
             for (const [each, since] of waiting) {
               expect(due - since).toBeLessThanOrEqual(400);
               expect(covers(places, each)).toBe(true);

@@ -3,8 +3,8 @@
  *
  * The thread is the built one; `npm test` builds it first.
  */
+import { writeFileSync } from 'node:fs';
 import { expect, onTestFinished } from 'vitest';
-import { isWithin } from '../../src/core/relpath.js';
 import { openWatcher, type WatchOptions } from '../../src/watch/open.js';
 import type { WatchEvent, Watcher } from '../../src/watch/watcher.js';
 
@@ -43,10 +43,20 @@ export class Ear {
     await expect.poll(() => this.missing(places), { timeout: DEADLINE_MS, interval: 20 }).toEqual([]);
   }
 
-  /** Waits until something below `folder`, or `folder` itself, was told of. */
-  async heardBelow(folder: string): Promise<void> {
-    const isBelow = (place: string): boolean => isWithin(place, folder);
-    await expect.poll(() => this.touched.some(isBelow), { timeout: DEADLINE_MS, interval: 20 }).toBe(true);
+  /**
+   * Waits until a file that is made in `folder` from now on is told of by its own name: proof that the folder is watched,
+   * because all that is told for having been made late names a folder.
+   */
+  async hearsIn(folder: string): Promise<void> {
+    const made: string[] = [];
+    const makeAnother = (): boolean => {
+      const place = `${folder}/probe-${made.length}`;
+      writeFileSync(place, '');
+      made.push(place);
+      const told = new Set(this.touched);
+      return made.some((each) => told.has(each));
+    };
+    await expect.poll(makeAnother, { timeout: DEADLINE_MS, interval: 50 }).toBe(true);
   }
 }
 
