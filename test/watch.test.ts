@@ -178,7 +178,8 @@ describe.each(BACKENDS)('the %s backend tells of', (backend) => {
     await plant(root, { 'd0/f0': 'a', 'd1/d0/f1': 'b' });
     const ear = await listen([root], backend);
     const { touched, folders } = churn(root, 2000);
-    await ear.heardOf(...touched);
+    // What is not there any more may have come and gone between two looks of one who looks.
+    await ear.heardOf(...(backend === 'poll' ? touched.filter((place) => existsSync(place)) : touched));
     await Promise.all(folders.map((folder) => ear.hearsIn(folder)));
   });
 
@@ -246,7 +247,7 @@ describe('the inotify backend', () => {
       most = Math.max(most, (inTurn += events));
     };
     const ignore = (): void => {};
-    const report = { heard, touched: ignore, gone: ignore, lost: ignore, limited: ignore };
+    const report = { heard, touched: ignore, stale: ignore, lost: ignore, limited: ignore };
     const subscription = await watchByInotify(root, report);
     for (let at = 0; at < 20_000; at++) writeFileSync(join(root, `${at}`), ''); // while nobody fetches what is queued
     await expect.poll(() => most).toBeGreaterThanOrEqual(8192);
@@ -263,7 +264,7 @@ test('the parcel backend, which other systems use, tells of files and of its fol
   const subscription = await subscribe(root, {
     touched: (place) => void touched.push(place),
     heard: () => {},
-    gone: () => void gone++,
+    stale: () => void gone++,
     lost: (reason) => expect.unreachable(reason),
     limited: (code) => expect.unreachable(code),
   });

@@ -1,12 +1,12 @@
 /**
  * The portable backend, and the one that polls where the system tells of nothing: chokidar.
  *
- * It keeps an entry and, unless it polls, a watch for every single file. It reads a new folder before it watches it, takes
- * a folder under the name of a file for that file, and keeps the second of two edits within 50 ms to itself. So new
- * folders are watched and told once more, and raw events are told as well. Polling, it may miss a file that takes a
- * folder's place within a second, and one that only its content tells from the one before: a sweep finds them.
+ * It keeps an entry and, unless it polls, a watch for every single file. It knows what is there by name alone, so it goes
+ * on watching the old one where something else quickly takes a name; it reads a new folder before it watches it; and it
+ * keeps the second of two edits within 50 ms to itself. Hence raw events are told as well, new folders are entered
+ * and told once more, and what may be out of step is set up again.
  */
-import { statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import { codeOf, reasonOf } from '../errors.js';
@@ -15,10 +15,8 @@ import { type Backend, isLimit, type Report } from './backend.js';
 const POLL_MS = 1000;
 const AGAIN_MS = 500; // by then chokidar has read a new folder and watches it
 
-/** Of an event as the system told it; without a path where chokidar found it by polling. */
-interface RawDetails {
-  readonly watchedPath?: string;
-}
+/** How the system told of a change: below a path that is watched, or as what a poll found before and after. */
+type RawDetails = { readonly watchedPath: string } | { readonly curr: Stats; readonly prev: Stats };
 
 export function chokidarBackend(way: 'events' | 'polling'): Backend {
   return async (folder, report) => {
@@ -29,19 +27,22 @@ export function chokidarBackend(way: 'events' | 'polling'): Backend {
       ignoreInitial: true,
       atomic: false, // it would leave out what looks like an editor's file
     });
-    const folders = new NewFolders(watcher, report);
-    watcher.on('all', (kind, path, stats) => {
+    const names = new NewNames(watcher, report);
+    watcher.on('all', (kind, path) => {
       report.touched(path);
-      if (kind === 'unlinkDir' && path === folder) report.gone();
-      if (stats?.isDirectory() === true) folders.add(path);
+      if (kind === 'unlinkDir' && path === folder) report.stale();
+      if (kind === 'addDir') names.entered(path);
     });
     watcher.on('raw', (kind, name, details) => {
       report.heard(1);
-      const { watchedPath } = details as RawDetails;
-      if (watchedPath === undefined) return;
-      const place = placeIn(watchedPath, name);
+      const raw = details as RawDetails;
+      if ('curr' in raw) {
+        if (isOtherKind(raw.prev, raw.curr)) report.stale();
+        return;
+      }
+      const place = placeIn(raw.watchedPath, name);
       report.touched(place);
-      if (kind === 'rename') folders.add(place);
+      if (kind === 'rename') names.taken(place);
     });
     watcher.on('error', (error) => {
       const code = codeOf(error);
@@ -49,42 +50,62 @@ export function chokidarBackend(way: 'events' | 'polling'): Backend {
       else report.lost(reasonOf(error));
     });
     await new Promise<void>((resolve) => watcher.once('ready', resolve));
-    return { close: () => folders.close() };
+    return { close: () => names.close() };
   };
 }
 
-/** Folders that are new, or may be: watched and told once more a little later. */
-class NewFolders {
+/** Names that something new may have taken, looked at when chokidar had time to notice. */
+class NewNames {
   readonly #watcher: FSWatcher;
   readonly #report: Report;
-  readonly #waiting = new Set<string>();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timer: NodeJS.Timeout;
+  /** By the system's word. */
+  #taken = new Set<string>();
+  /** Folders by chokidar's word. */
+  #entered = new Set<string>();
+  /** The names of before, which had their time. */
+  #ripe = { taken: this.#taken, entered: this.#entered };
 
   constructor(watcher: FSWatcher, report: Report) {
     this.#watcher = watcher;
     this.#report = report;
+    this.#timer = setInterval(() => this.#lookAgain(), AGAIN_MS);
   }
 
-  add(place: string): void {
-    this.#waiting.add(place);
-    this.#timer ??= setTimeout(() => this.#lookAgain(), AGAIN_MS);
+  taken(place: string): void {
+    this.#taken.add(place);
+  }
+
+  entered(place: string): void {
+    this.#entered.add(place);
   }
 
   /** Closes the watcher as well. */
   close(): Promise<void> {
-    clearTimeout(this.#timer);
+    clearInterval(this.#timer);
     return this.#watcher.close();
   }
 
   #lookAgain(): void {
-    this.#timer = undefined;
-    const places = [...this.#waiting];
-    this.#waiting.clear();
-    for (const place of places.filter(isFolder)) {
-      this.#watcher.unwatch(place).add(place);
-      this.#report.touched(place);
-    }
+    const { taken, entered } = this.#ripe;
+    for (const place of entered) this.#enterAgain(place);
+    const isMissed = (place: string): boolean => !entered.has(place) && !this.#entered.has(place) && isFolder(place);
+    if ([...taken].some(isMissed)) this.#report.stale();
+    this.#ripe = { taken: this.#taken, entered: this.#entered };
+    this.#taken = new Set();
+    this.#entered = new Set();
   }
+
+  #enterAgain(place: string): void {
+    if (!isFolder(place)) return;
+    this.#watcher.unwatch(place).add(place);
+    this.#report.touched(place);
+  }
+}
+
+/** Whether a folder took the place of something else, or the other way round. What is missing has no time. */
+function isOtherKind(before: Stats, after: Stats): boolean {
+  return before.mtimeMs !== 0 && after.mtimeMs !== 0 && before.isDirectory() !== after.isDirectory();
 }
 
 function isFolder(place: string): boolean {

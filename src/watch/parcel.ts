@@ -12,7 +12,7 @@ export async function parcelBackend(): Promise<Backend> {
       if (error !== null) report.lost(error.message);
       for (const { path, type } of events) {
         report.touched(path);
-        if (path === folder && type === 'delete') report.gone();
+        if (path === folder && type === 'delete') report.stale();
       }
     });
     return { close: () => subscription.unsubscribe() };

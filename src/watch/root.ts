@@ -6,7 +6,7 @@ import { statSync } from 'node:fs';
 import type { Backend, Report, Subscription } from './backend.js';
 
 /** What a root reports by itself; the rest is the backend's. */
-type RootReport = Omit<Report, 'gone'>;
+type RootReport = Omit<Report, 'stale'>;
 
 export class Root {
   readonly folder: string;
@@ -62,14 +62,14 @@ export class Root {
     this.#seen = identity;
     if (identity === undefined) return;
     try {
-      this.#subscription = await this.#backend(this.folder, { ...this.#report, gone: () => this.#goneNow() });
+      this.#subscription = await this.#backend(this.folder, { ...this.#report, stale: () => this.#beginAnew() });
       this.#identity = identity;
     } catch {
       this.#identity = undefined; // it vanished, or may not be read: the next check tries again
     }
   }
 
-  #goneNow(): void {
+  #beginAnew(): void {
     this.doubt();
     void this.check();
   }

@@ -99,7 +99,7 @@ class Watch {
     await Promise.all(this.#roots.map((root) => root.close()));
   }
 
-  #reportFor(folder: string): Omit<Report, 'gone'> {
+  #reportFor(folder: string): Omit<Report, 'stale'> {
     return {
       touched: (place) => this.#outbox.add(sep === '/' ? place : place.replaceAll(sep, '/')),
       heard: (events) => this.#backlog.add(events),
