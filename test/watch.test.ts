@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { link, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { Backlog } from '../src/watch/backlog.js';
 import { chooseEngines } from '../src/watch/choose.js';
 import { watchByInotify } from '../src/watch/inotify.js';
 import { countIn, limitText } from '../src/watch/limits.js';
+import { look } from '../src/watch/look.js';
 import { parseMounts, silentFileSystem } from '../src/watch/mount.js';
 import { openWatcher } from '../src/watch/open.js';
 import { parcelBackend } from '../src/watch/parcel.js';
@@ -145,6 +146,21 @@ describe.each(BACKENDS)('the %s backend tells of', (backend) => {
   test('a watched folder that was missing', async () => {
     const root = join(await temporaryFolder(), 'later/static');
     const ear = await listen([root], backend);
+    await plant(root, { 'a.css': 'a' });
+    await ear.heardOf(join(root, 'a.css'));
+    await ear.hearsIn(root);
+  });
+
+  test('a watched folder whose own folder a file takes the place of for a while', async () => {
+    const parent = join(await temporaryFolder(), 'site');
+    const root = join(parent, 'static');
+    await plant(root, { 'a.css': 'a' });
+    const ear = await listen([root], backend);
+    await rm(parent, { recursive: true });
+    await writeFile(parent, 'a file now');
+    await ear.heardOf(join(root, 'a.css'));
+    ear.clear();
+    await rm(parent);
     await plant(root, { 'a.css': 'a' });
     await ear.heardOf(join(root, 'a.css'));
     await ear.hearsIn(root);
@@ -488,8 +504,7 @@ function churn(root: string, operations: number): { touched: string[]; folders: 
   ];
   const fresh = (place: string): string => {
     touched.add(place);
-    const stats = statSync(place, { throwIfNoEntry: false });
-    if (stats?.isFile() === true) unlinkSync(place);
+    if (isFile(place)) unlinkSync(place);
     return place;
   };
   for (let at = 0; at < operations; at++) {
@@ -500,7 +515,7 @@ function churn(root: string, operations: number): { touched: string[]; folders: 
 }
 
 function isFile(place: string): boolean {
-  return statSync(place, { throwIfNoEntry: false })?.isFile() ?? false;
+  return look(place)?.isFile() ?? false;
 }
 
 function busyFor(ms: number): void {

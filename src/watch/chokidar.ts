@@ -6,11 +6,12 @@
  * keeps the second of two edits within 50 ms to itself. Hence raw events are told as well, new folders are entered
  * and told once more, and what may be out of step is set up again.
  */
-import { type Stats, statSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import { codeOf, reasonOf } from '../errors.js';
 import { type Backend, isLimit, type Report } from './backend.js';
+import { look } from './look.js';
 
 const POLL_MS = 1000;
 const AGAIN_MS = 500; // by then chokidar has read a new folder and watches it
@@ -109,12 +110,7 @@ function isOtherKind(before: Stats, after: Stats): boolean {
 }
 
 function isFolder(place: string): boolean {
-  try {
-    return statSync(place).isDirectory();
-  } catch (error) {
-    if (codeOf(error) === '') throw error;
-    return false;
-  }
+  return look(place)?.isDirectory() ?? false;
 }
 
 /** `name` is of something in the watched folder, or of the watched file itself. */

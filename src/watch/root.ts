@@ -2,8 +2,8 @@
  * Root: one folder that is watched for as long as its name stands for it, and again when something else has taken its
  * place: it may be missing, come later, be moved away and back, or be removed and made anew.
  */
-import { statSync } from 'node:fs';
 import type { Backend, Report, Subscription } from './backend.js';
+import { look } from './look.js';
 
 /** What a root reports by itself; the rest is the backend's. */
 type RootReport = Omit<Report, 'stale'>;
@@ -83,6 +83,6 @@ export class Root {
 
 /** Device and inode of the folder at `place`, links followed; undefined if there is none. */
 function identityOf(place: string): string | undefined {
-  const stats = statSync(place, { throwIfNoEntry: false });
+  const stats = look(place);
   return stats?.isDirectory() === true ? `${stats.dev}:${stats.ino}` : undefined;
 }
