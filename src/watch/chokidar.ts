@@ -4,7 +4,8 @@
  * It keeps an entry and, unless it polls, a watch for every single file. It knows what is there by name alone, so it goes
  * on watching the old one where something else quickly takes a name; it reads a new folder before it watches it; and it
  * keeps the second of two edits within 50 ms to itself. Hence raw events are told as well, new folders are entered
- * and told once more, and what may be out of step is set up again.
+ * and told once more, and what may be out of step is set up again. All the same, where folders are renamed and replaced
+ * many times within a second, it sometimes stays deaf in one of them afterwards: what happens there, a sweep finds.
  */
 import type { Stats } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -73,8 +74,11 @@ class NewNames {
     this.#timer = setInterval(() => this.#lookAgain(), AGAIN_MS);
   }
 
+  /** What chokidar said of this name before is about something else. */
   taken(place: string): void {
     this.#taken.add(place);
+    this.#entered.delete(place);
+    this.#ripe.entered.delete(place);
   }
 
   entered(place: string): void {
