@@ -19,8 +19,13 @@ const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
 execFileSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.json')], { stdio: 'inherit' });
 const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: { index: 'src/index.ts', 'cli/main': 'src/cli/main.ts', 'cli/thread': 'src/collect/thread.ts', 'cli/watch-thread': 'src/watch/watch-thread.ts' },
-  // All shared code lies beside the program: that is where it looks for its thread, and two folders up for its package.
+  entryPoints: {
+    index: 'src/index.ts',
+    'cli/main': 'src/cli/main.ts',
+    'cli/thread': 'src/collect/thread.ts',
+    'cli/watch-thread': 'src/watch/watch-thread.ts',
+  },
+  // All shared code lies beside the program: that is where it looks for its threads, and two folders up for its package.
   chunkNames: 'cli/[name]-[hash]',
   outdir: dist,
   bundle: true,

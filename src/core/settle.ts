@@ -5,7 +5,7 @@
  * after the longest wait, and what it held stays under observation and is in the next batch that came to rest. All times
  * are milliseconds of a clock that only goes forward.
  */
-import { Places } from './touched-places.js';
+import { TouchedSet } from './touched-set.js';
 
 const MOST_WAITS = 30; // a file that is written without end must not hold back the removals of all others for good
 
@@ -31,9 +31,9 @@ export interface Batch {
 export class Settling {
   readonly #times: SettleTimes;
   /** Heard of since the last batch. */
-  readonly #fresh: Places;
+  readonly #fresh: TouchedSet;
   /** Was in a batch that had not come to rest. */
-  readonly #held: Places;
+  readonly #held: TouchedSet;
   #freshSince: number | undefined;
   #heldSince: number | undefined;
   /** When the last news came. */
@@ -41,11 +41,11 @@ export class Settling {
   /** When the wait for the next batch began. */
   #first = 0;
 
-  /** `folders` are the absolute folders that are watched; see `Places`. */
+  /** `folders` are the absolute folders that are watched; see `TouchedSet`. */
   constructor(folders: readonly string[], times: SettleTimes) {
     this.#times = times;
-    this.#fresh = new Places(folders);
-    this.#held = new Places(folders);
+    this.#fresh = new TouchedSet(folders);
+    this.#held = new TouchedSet(folders);
   }
 
   /** How many places wait; a folder counts as one. */
@@ -105,6 +105,6 @@ export class Settling {
   }
 }
 
-function placesOf(places: Places): string[] {
+function placesOf(places: TouchedSet): string[] {
   return [...places].map(([place]) => place);
 }

@@ -240,7 +240,10 @@ export class LocalHalf {
   }
 
   /** Takes over what was learnt: of `places`, or of all. */
-  #take({ ownership, links, problems }: Pick<Result, 'ownership' | 'links' | 'problems'>, places: Places | undefined): void {
+  #take(
+    { ownership, links, problems }: Pick<Result, 'ownership' | 'links' | 'problems'>,
+    places: Places | undefined,
+  ): void {
     const isElsewhere = (path: string): boolean => places !== undefined && !covers(places, path);
     this.#foreign = [...this.#foreign.filter(isElsewhere), ...ownership.foreign];
     this.#links = [...this.#links.filter(({ path }) => isElsewhere(path)), ...links];

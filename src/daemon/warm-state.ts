@@ -26,6 +26,8 @@ export async function leaveWarm(config: Config, state: StateFolder, warm: Omit<W
 }
 
 async function madeFor({ source, static: statics }: Config, state: StateFolder): Promise<string> {
-  const settings = createHash('sha256').update(JSON.stringify([source, statics])).digest('hex');
+  const settings = createHash('sha256')
+    .update(JSON.stringify([source, statics]))
+    .digest('hex');
   return `${settings} ${await memorySeal(state)}`;
 }

@@ -11,8 +11,8 @@ export interface Report {
   touched(place: string): void;
   /** The system delivered so many events, whether they were worth a touch or not. */
   heard(events: number): void;
-  /** The watched folder itself was removed, moved or replaced: what was set up for it is of no more use. */
-  gone(): void;
+  /** The folder itself was removed, moved or replaced, or what was set up for it is out of step: it must be set up again. */
+  stale(): void;
   /** Events were lost, or may have been. */
   lost(reason: string): void;
   /** A limit of the system, by its code, forbids to watch this folder as a whole. */

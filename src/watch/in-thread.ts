@@ -2,8 +2,6 @@
  * WatchThread: the folders of one choice, watched in a thread of their own for as long as it takes. A thread that dies is
  * replaced, and an engine that the system does not allow gives way to the next one.
  */
-import { once } from 'node:events';
-import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { reasonOf, SourceError } from '../errors.js';
 import type { Engine, LimitCode } from './backend.js';
@@ -28,8 +26,13 @@ export class WatchThread {
   readonly #hooks: WatchHooks;
   #engine: Engine;
   #reason: string;
+  /** The one that is listened to. */
   #worker: Worker | undefined;
+  /** It, and others that are about to end. */
+  readonly #alive = new Set<Worker>();
   #state: 'starting' | 'ready' | 'closed' = 'starting';
+  /** Why events were lost that are still to be told as lost. */
+  #lost: string | undefined;
   #resolve: () => void = () => {};
   #reject: (error: SourceError) => void = () => {};
   /** Resolves when everything that is there is watched. Rejects with a SourceError if no engine can. */
@@ -57,7 +60,7 @@ export class WatchThread {
 
   async close(): Promise<void> {
     this.#state = 'closed';
-    await this.#end(this.#worker);
+    await Promise.all([...this.#alive].map((worker) => this.#end(worker)));
   }
 
   #start(): void {
@@ -65,10 +68,14 @@ export class WatchThread {
     const options = { workerData: task, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } };
     const worker = new Worker(this.#hooks.thread ?? new URL('./watch-thread.js', import.meta.url), options);
     this.#worker = worker;
+    this.#alive.add(worker);
     let error: unknown = new SourceError('it ended by itself');
     worker.on('error', (cause) => (error = cause));
     worker.on('message', (message: WatchMessage) => this.#worker === worker && this.#take(message));
-    worker.on('exit', () => this.#worker === worker && this.#died(reasonOf(error)));
+    worker.on('exit', () => {
+      this.#alive.delete(worker);
+      if (this.#worker === worker) this.#died(reasonOf(error));
+    });
   }
 
   #take(message: WatchMessage): void {
@@ -83,14 +90,19 @@ export class WatchThread {
       case 'touched':
         this.#worker?.postMessage('taken' satisfies WatchRequest);
         return this.#hooks.onEvent(message);
-      default:
+      case 'lost':
+      case 'warning':
         return this.#hooks.onEvent(message);
     }
   }
 
   #nowReady(): void {
+    const lost = this.#lost;
+    this.#lost = undefined;
     this.#state = 'ready';
     this.#resolve();
+    if (lost === undefined) return;
+    for (const folder of this.#folders) this.#hooks.onEvent({ kind: 'lost', folder, reason: lost });
   }
 
   #limited(code: LimitCode): void {
@@ -99,44 +111,41 @@ export class WatchThread {
     this.#goOver(text);
   }
 
-  /** Watches by the next engine from now on. What happens until that is ready is as good as lost. */
+  /** Watches by the next engine from now on. */
   #goOver(reason: string): void {
     const next = NEXT[this.#engine];
-    void this.#end(this.#worker);
+    for (const worker of this.#alive) void this.#end(worker);
     if (next === undefined) return this.#reject(new SourceError(`cannot watch for changes: ${reason}`));
     this.#engine = next;
     this.#reason = reason;
-    this.#start();
-    this.#loseAll(reason);
+    this.#begin(reason);
   }
 
   #died(reason: string): void {
     this.#worker = undefined;
     if (this.#state === 'closed') return;
     if (this.#state === 'starting') return this.#goOver(reason);
-    void pause(RESTART_MS, undefined, { ref: false }).then(() => {
-      if (this.#state === 'closed') return;
-      this.#start();
-      this.#loseAll(`the thread that watches ended: ${reason}`);
-    });
+    setTimeout(() => {
+      if (this.#state !== 'closed') this.#begin(`the thread that watches ended: ${reason}`);
+    }, RESTART_MS).unref();
   }
 
-  #loseAll(reason: string): void {
-    if (this.#state !== 'ready') return;
-    for (const folder of this.#folders) this.#hooks.onEvent({ kind: 'lost', folder, reason });
+  /** What happens until the new thread is ready, nobody hears. */
+  #begin(reason: string): void {
+    if (this.#state === 'ready') this.#lost = reason;
+    this.#start();
   }
 
-  async #end(worker: Worker | undefined): Promise<void> {
-    if (worker === undefined) return;
+  /** Lets `worker` end by itself, and not for long. */
+  #end(worker: Worker): Promise<void> {
     if (this.#worker === worker) this.#worker = undefined;
-    const ended = once(worker, 'exit');
     worker.postMessage('close' satisfies WatchRequest);
-    const late = new AbortController();
-    void pause(CLOSE_MS, undefined, { signal: late.signal, ref: false }).then(
-      () => worker.terminate(),
-      () => undefined,
-    );
-    await ended;
-    late.abort();
+    return new Promise((resolve) => {
+      const late = setTimeout(() => void worker.terminate(), CLOSE_MS);
+      worker.once('exit', () => {
+        clearTimeout(late);
+        resolve();
+      });
+    });
   }
 }

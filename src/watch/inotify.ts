@@ -111,7 +111,7 @@ class FolderWatches implements Subscription {
     this.#report.touched(isSelf || name.includes('\ufffd') ? watched.place : `${watched.place}/${name}`);
     if (kind !== 'rename') return;
     if (isSelf && watched.above !== undefined) this.#lookLater(watched.above, name);
-    if (isSelf && watched.above === undefined) this.#report.gone();
+    if (isSelf && watched.above === undefined) this.#report.stale();
     this.#lookLater(watched, name);
   }
 

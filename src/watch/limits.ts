@@ -1,11 +1,12 @@
 /**
  * Limits: what the system allows a watcher, how much is needed, and the line that allows it.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { type Dirent, readdirSync, readFileSync } from 'node:fs';
 import { codeOf } from '../errors.js';
 import type { Engine, LimitCode } from './backend.js';
 
 const ROOM = 2; // other programs of the same user take from the same limit, and trees grow
+const LEAST_INSTANCES = 512;
 
 /** What each engine needs a watch for: every folder, or every file as well. */
 export interface Need {
@@ -13,24 +14,32 @@ export interface Need {
   readonly files: number;
 }
 
-/** One sentence or two for a person. `allowed` is what the limit is now; undefined where that cannot be read. */
-export function limitText(code: LimitCode, engine: Engine, need: Need, allowed: number | undefined): string {
-  const now = allowed === undefined ? '' : ` of ${allowed}`;
-  if (code === 'EMFILE') {
-    const line = `sudo sysctl fs.inotify.max_user_instances=${Math.max(512, (allowed ?? 0) * ROOM)}`;
-    return `no inotify instance is left: the limit${now} for this user, or that of open files, is used up; allow more with "${line}"`;
-  }
-  const watches = engine === 'chokidar' ? need.folders + need.files : need.folders;
-  const wanted = powerOfTwo(Math.max(watches * ROOM, (allowed ?? 0) * ROOM));
-  return `watching needs ${watches} inotify watches, and the limit${now} for this user is used up; allow more with "sudo sysctl fs.inotify.max_user_watches=${wanted}"`;
+export interface Limit {
+  /** Its name for sysctl(8). */
+  readonly name: string;
+  /** What it is now; undefined where that cannot be read. */
+  readonly allowed: number | undefined;
 }
 
-/** The limit that `code` is about; undefined where that cannot be read. */
-export function readLimit(code: LimitCode): number | undefined {
-  const name = code === 'ENOSPC' ? 'watches' : 'instances';
-  const limits = [`/proc/sys/fs/inotify/max_user_${name}`, `/proc/sys/user/max_inotify_${name}`].map(readNumber);
-  const known = limits.filter((limit) => limit !== undefined);
-  return known.length === 0 ? undefined : Math.min(...known);
+/** For a person: what is used up, how much is needed, and the line that allows it. */
+export function limitText(code: LimitCode, engine: Engine, need: Need, { name, allowed }: Limit): string {
+  const now = allowed === undefined ? '' : ` of ${allowed}`;
+  if (code === 'EMFILE') {
+    const wanted = Math.max(LEAST_INSTANCES, (allowed ?? 0) * ROOM);
+    return `no inotify instance is left: the limit${now} for this user, or that of open files, is used up; allow more with "sudo sysctl ${name}=${wanted}"`;
+  }
+  const watches = engine === 'chokidar' ? need.folders + need.files : need.folders;
+  const wanted = powerOfTwo(Math.max(watches, allowed ?? 0) * ROOM);
+  return `watching needs ${watches} inotify watches, and the limit${now} for this user is used up; allow more with "sudo sysctl ${name}=${wanted}"`;
+}
+
+/** The limit that `code` is about. One of the whole machine and one of the container may apply: the answer is the lower. */
+export function readLimit(code: LimitCode): Limit {
+  const what = code === 'ENOSPC' ? 'watches' : 'instances';
+  const limits = [`fs.inotify.max_user_${what}`, `user.max_inotify_${what}`].map(
+    (name): Limit => ({ name, allowed: readNumber(`/proc/sys/${name.replaceAll('.', '/')}`) }),
+  );
+  return limits.reduce((low, each) => ((each.allowed ?? Infinity) < (low.allowed ?? Infinity) ? each : low));
 }
 
 /** How many folders and files lie in `folders`; what cannot be read counts as empty. */
@@ -48,7 +57,7 @@ export function countIn(folders: readonly string[]): Need {
   return { folders: seen, files };
 }
 
-function entriesOf(folder: string) {
+function entriesOf(folder: string): Dirent[] {
   try {
     return readdirSync(folder, { withFileTypes: true });
   } catch (error) {

@@ -4,16 +4,16 @@
  * The first place of a quiet period leaves at once, with all that came in the same turn. What comes while a message was
  * not yet taken waits and folds together, so that a main thread that is busy for long loses nothing and is not buried.
  */
-import { Places } from '../core/touched-places.js';
+import { TouchedSet } from '../core/touched-set.js';
 
 export class Outbox {
-  readonly #places: Places;
+  readonly #places: TouchedSet;
   readonly #send: (places: readonly string[]) => void;
   #state: 'idle' | 'leaving' | 'sent' = 'idle';
 
   /** `folders` are what is watched. `send` is answered by `taken`. */
   constructor(folders: readonly string[], send: (places: readonly string[]) => void) {
-    this.#places = new Places(folders);
+    this.#places = new TouchedSet(folders);
     this.#send = send;
   }
 

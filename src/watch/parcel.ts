@@ -11,8 +11,8 @@ export async function parcelBackend(): Promise<Backend> {
       report.heard(events.length);
       if (error !== null) report.lost(error.message);
       for (const { path, type } of events) {
-        report.touched(path.replaceAll('\\', '/'));
-        if (path === folder && type === 'delete') report.gone();
+        report.touched(path);
+        if (path === folder && type === 'delete') report.stale();
       }
     });
     return { close: () => subscription.unsubscribe() };

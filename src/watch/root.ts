@@ -2,11 +2,11 @@
  * Root: one folder that is watched for as long as its name stands for it, and again when something else has taken its
  * place: it may be missing, come later, be moved away and back, or be removed and made anew.
  */
-import { statSync } from 'node:fs';
 import type { Backend, Report, Subscription } from './backend.js';
+import { look } from './look.js';
 
 /** What a root reports by itself; the rest is the backend's. */
-type RootReport = Omit<Report, 'gone'>;
+type RootReport = Omit<Report, 'stale'>;
 
 export class Root {
   readonly folder: string;
@@ -62,14 +62,14 @@ export class Root {
     this.#seen = identity;
     if (identity === undefined) return;
     try {
-      this.#subscription = await this.#backend(this.folder, { ...this.#report, gone: () => this.#goneNow() });
+      this.#subscription = await this.#backend(this.folder, { ...this.#report, stale: () => this.#beginAnew() });
       this.#identity = identity;
     } catch {
       this.#identity = undefined; // it vanished, or may not be read: the next check tries again
     }
   }
 
-  #goneNow(): void {
+  #beginAnew(): void {
     this.doubt();
     void this.check();
   }
@@ -83,6 +83,6 @@ export class Root {
 
 /** Device and inode of the folder at `place`, links followed; undefined if there is none. */
 function identityOf(place: string): string | undefined {
-  const stats = statSync(place, { throwIfNoEntry: false });
+  const stats = look(place);
   return stats?.isDirectory() === true ? `${stats.dev}:${stats.ino}` : undefined;
 }

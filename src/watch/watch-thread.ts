@@ -1,6 +1,7 @@
 /**
  * The thread that watches: fetches what the system tells however busy the main thread is. `in-thread.ts` is its other end.
  */
+import { sep } from 'node:path';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import type { Backend, Engine, LimitCode, Report } from './backend.js';
 import { Backlog, backlogLimit } from './backlog.js';
@@ -98,9 +99,9 @@ class Watch {
     await Promise.all(this.#roots.map((root) => root.close()));
   }
 
-  #reportFor(folder: string): Omit<Report, 'gone'> {
+  #reportFor(folder: string): Omit<Report, 'stale'> {
     return {
-      touched: (place) => this.#outbox.add(place),
+      touched: (place) => this.#outbox.add(sep === '/' ? place : place.replaceAll(sep, '/')),
       heard: (events) => this.#backlog.add(events),
       lost: (reason) => this.#say({ kind: 'lost', folder, reason }),
       limited: (code) => this.#limited(code),

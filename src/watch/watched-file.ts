@@ -2,7 +2,7 @@
  * WatchedFile: one file whose name may stand for another file at any time, such as a configuration that an editor
  * replaces. Looked at, not listened to: that cannot miss a change for longer than it takes to look again.
  */
-import { statSync } from 'node:fs';
+import { look } from './look.js';
 
 export class WatchedFile {
   readonly path: string;
@@ -23,6 +23,6 @@ export class WatchedFile {
 }
 
 function stampOf(path: string): string {
-  const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
+  const stats = look(path);
   return stats === undefined ? '' : [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(':');
 }

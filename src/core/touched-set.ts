@@ -1,5 +1,5 @@
 /**
- * Places: what was touched, in bounded memory, whatever comes.
+ * TouchedSet: what was touched, in bounded memory, whatever comes.
  *
  * A place stands for all that lies below it. So one below another takes no room, many in one folder become that folder,
  * and many folders become the ones that hold them; none is ever dropped. Nothing folds above the given folders.
@@ -21,11 +21,11 @@ interface Node {
   isTop: boolean;
 }
 
-export class Places {
+export class TouchedSet {
   readonly #root = makeNode(undefined, '');
   #size = 0;
 
-  /** `folders` are absolute. Places outside of them are kept one by one: there should be few. */
+  /** `folders` are absolute. TouchedSet outside of them are kept one by one: there should be few. */
   constructor(folders: readonly string[]) {
     for (const folder of folders) this.#nodeOf(folder).isTop = true;
   }
@@ -43,13 +43,13 @@ export class Places {
   }
 
   /** Notes all that `others` holds, and leaves it empty. */
-  takeOver(others: Places): void {
+  takeOver(others: TouchedSet): void {
     for (const [place, time] of others) this.add(place, time);
     others.clear();
   }
 
   clear(): void {
-    for (const node of [...notedBelow(this.#root)]) this.#forget(node);
+    for (const node of notedBelow(this.#root)) this.#forget(node);
   }
 
   /** Each place with the time at which it, or something it stands for, was last heard of. */
