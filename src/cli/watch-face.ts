@@ -79,7 +79,8 @@ class LiveWatchFace implements WatchFace {
     if (daemon === undefined) return;
     if (key === 'q') daemon.stop();
     else if (key === CTRL_C) this.#process.kill(this.#process.pid, 'SIGINT');
-    else if (key === 'p') daemon.status().paused ? daemon.resume() : daemon.pause();
+    else if (key === 'p' && daemon.status().paused) daemon.resume();
+    else if (key === 'p') daemon.pause();
     else if (key === 's') {
       // What went wrong is told with the cycle.
       void daemon.trigger({ targets: [], force: false, checksum: false }).catch(() => undefined);

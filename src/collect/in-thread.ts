@@ -70,18 +70,10 @@ export class LocalThread {
       port.postMessage({ kind: 'freed', bytes } satisfies ThreadRequest, [bytes]),
     );
     const result = this.#follow(port, hooks, (message) => {
-      switch (message.kind) {
-        case 'contents':
-          return contents.add(message.slab);
-        case 'entries':
-          return arrivals.add(message.entries);
-        case 'done':
-          return { answer: resultOf(message.summary, arrivals) };
-        case 'declined':
-          return { answer: undefined };
-        default:
-          return undefined;
-      }
+      if (message.kind === 'contents') contents.add(message.slab);
+      if (message.kind === 'entries') arrivals.add(message.entries);
+      if (message.kind === 'declined') return { answer: undefined };
+      return message.kind === 'done' ? { answer: resultOf(message.summary, arrivals) } : undefined;
     }).finally(() => arrivals.end());
     return { result, contents, arrivals };
   }
@@ -106,7 +98,7 @@ export class LocalThread {
   async #follow<T>(
     port: MessagePort,
     { signal, onProgress, onWarning }: LocalHooks,
-    take: (message: ThreadMessage) => { readonly answer: T } | undefined | void,
+    take: (message: ThreadMessage) => { readonly answer: T } | undefined,
   ): Promise<T> {
     const stop = (): void => port.postMessage({ kind: 'abort' } satisfies ThreadRequest);
     if (signal?.aborted === true) stop();

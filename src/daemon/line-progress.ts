@@ -19,19 +19,12 @@ export class LineProgress {
   }
 
   take(event: CycleEvent): void {
-    switch (event.kind) {
-      case 'phase':
-        this.#phase = event.phase;
-        break;
-      case 'plan':
-        [this.#files, this.#bytes] = [event.files, event.bytes];
-        break;
-      case 'file':
-        this.#sendingSince ??= this.#clock();
-        this.#doneFiles++;
-        this.#doneBytes += event.bytes;
-        break;
-    }
+    if (event.kind === 'phase') this.#phase = event.phase;
+    if (event.kind === 'plan') [this.#files, this.#bytes] = [event.files, event.bytes];
+    if (event.kind !== 'file') return;
+    this.#sendingSince ??= this.#clock();
+    this.#doneFiles++;
+    this.#doneBytes += event.bytes;
   }
 
   /** A new cycle begins. */

@@ -86,7 +86,7 @@ export class Project {
       { settleMs, maxWaitMs },
       {
         onQuiet: (places) => void this.#prepare(places),
-        onBatch: (batch) => this.#follow(this.#serve(batch)),
+        onBatch: (batch) => void this.#follow(this.#serve(batch)),
       },
     );
   }

@@ -35,18 +35,12 @@ export async function daemonCommand(input: CommandInput): Promise<ExitStatus> {
 function tell(daemon: Daemon, notify: Notify, { output }: CommandInput): void {
   notify.ready();
   daemon.subscribe((event) => {
-    switch (event.kind) {
-      case 'warning':
-        return output.warn(event.text);
-      case 'cycle': {
-        const { news, troubles } = cycleLines(event.cycle);
-        output.document(event.cycle);
-        for (const line of news) output.note(line);
-        for (const line of troubles) output.trouble(line);
-        return;
-      }
-      case 'changed':
-        return notify.status(statusLine(daemon.status()));
-    }
+    if (event.kind === 'warning') output.warn(event.text);
+    if (event.kind === 'changed') notify.status(statusLine(daemon.status()));
+    if (event.kind !== 'cycle') return;
+    const { news, troubles } = cycleLines(event.cycle);
+    output.document(event.cycle);
+    for (const line of news) output.note(line);
+    for (const line of troubles) output.trouble(line);
   });
 }
