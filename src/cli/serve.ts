@@ -14,13 +14,15 @@ export interface ServeOptions {
   readonly statusPage: 'open' | 'none';
   /** Called when the daemon can be spoken to, before it begins. */
   readonly onOpen: (daemon: Daemon, statusPage: string | undefined) => void;
+  /** Called with what a SIGHUP asks for. */
+  readonly onReload?: (work: () => Promise<void>) => Promise<void>;
 }
 
 /** Resolves when the daemon has ended in good order. Throws a LockedError if there is one for this configuration. */
 export async function serve(
   { config, state }: Session,
   { process, signal }: CommandInput,
-  { statusPage, onOpen }: ServeOptions,
+  { statusPage, onOpen, onReload = (work) => work() }: ServeOptions,
 ): Promise<void> {
   const daemon = await Daemon.make({
     config,
@@ -36,7 +38,7 @@ export async function serve(
     token: await daemonToken(config.daemon, process.env),
   });
   const stop = (): void => daemon.stop();
-  const reload = (): void => void daemon.reload().catch(() => undefined); // the status says why the old one stays
+  const reload = (): void => void onReload(() => daemon.reload().catch(() => undefined)); // it says itself why the old one stays
   signal.addEventListener('abort', stop, { once: true });
   process.on('SIGHUP', reload);
   try {

@@ -50,9 +50,11 @@ export class LocalThread {
   readonly #worker = new Worker(new URL('./thread.js', import.meta.url));
   /** Of the runs under way. */
   readonly #failures = new Set<(error: Error) => void>();
+  #hasEnded = false;
 
   constructor() {
     const fail = (error: Error): void => {
+      this.#hasEnded = true;
       for (const each of this.#failures) each(error);
     };
     this.#worker.on('error', fail);
@@ -60,6 +62,11 @@ export class LocalThread {
       fail(new SourceError('cannot read the local files: the thread that reads them ended')),
     );
     this.#worker.unref();
+  }
+
+  /** Whether it can take no more runs. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   /** Several runs may be under way; who starts them sees to it that they do not write to the same places. */

@@ -4,7 +4,6 @@
 import { problemsOf } from '../core/apply.js';
 import type { Change } from '../core/diff.js';
 import { totalBytes } from '../core/snapshot.js';
-import type { TargetIndex } from '../core/target-index.js';
 import { EXIT, type ExitStatus, type Problem, PushstaticError, reasonOf } from '../errors.js';
 import type { CycleResult } from '../sync.js';
 
@@ -93,12 +92,11 @@ export function targetReport(name: string, ending: Ending, act: 'push' | 'only-p
 /** Of a target for which no cycle was run: nothing changed, or `error` says why not. */
 export function idleReport(
   name: string,
-  index: TargetIndex | undefined,
+  { generation, files }: { readonly generation: number; readonly files: number },
   error: TargetReport['error'] | undefined,
 ): TargetReport {
-  const { generation = 0, entries = [] } = index ?? {};
   const said = error === undefined ? {} : { error };
-  return { ...NOTHING, name, ok: error === undefined, generation, unchanged: entries.length, durationMs: 0, ...said };
+  return { ...NOTHING, name, ok: error === undefined, generation, unchanged: files, durationMs: 0, ...said };
 }
 
 export function changeReport(change: Change): ChangeReport {

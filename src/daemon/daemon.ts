@@ -16,6 +16,7 @@ import type { CycleReport, DaemonStatus } from './status.js';
 import { TargetLine } from './target-line.js';
 
 const KEPT_CYCLES = 50;
+const KEPT_PROBLEMS = 20; // of each target in each cycle
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -140,6 +141,7 @@ export class Daemon implements Service {
       this.#project = this.#makeProject(config, lines);
     } catch (error) {
       this.#configError = reasonOf(error);
+      this.#warn(`the old configuration stays in force: ${this.#configError}`);
       throw error;
     } finally {
       this.#changed();
@@ -174,8 +176,7 @@ export class Daemon implements Service {
       onChange: () => this.#changed(),
       onCycle: (cycle, paths) => this.#take(cycle, paths),
       onWarning: (text) => this.#warn(text),
-      onConfig: () =>
-        void this.reload().catch((error: unknown) => this.#warn(`the old configuration stays: ${reasonOf(error)}`)),
+      onConfig: () => void this.reload().catch(() => undefined), // it has been said
     });
   }
 
@@ -193,7 +194,7 @@ export class Daemon implements Service {
 
   #take(cycle: Cycle, paths: readonly string[]): void {
     const report = { ...cycle, id: ++this.#lastId };
-    this.#cycles = [report, ...this.#cycles].slice(0, KEPT_CYCLES);
+    this.#cycles = [forHistory(report), ...this.#cycles].slice(0, KEPT_CYCLES);
     this.#tell({ kind: 'cycle', cycle: report });
     this.#hooking = this.#hooking.then(() => this.#runHook(report, paths));
   }
@@ -235,6 +236,16 @@ export class Daemon implements Service {
   #tell(event: DaemonEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
+}
+
+/** What is kept is seen by a person: the first of many problems say what there is to say. */
+function forHistory(cycle: CycleReport): CycleReport {
+  const { collect, targets } = cycle;
+  return {
+    ...cycle,
+    collect: { ...collect, problems: collect.problems.slice(0, KEPT_PROBLEMS) },
+    targets: targets.map((target) => ({ ...target, problems: target.problems.slice(0, KEPT_PROBLEMS) })),
+  };
 }
 
 function makeJobs(

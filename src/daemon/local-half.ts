@@ -44,7 +44,7 @@ export class LocalHalf {
   readonly #state: StateFolder;
   readonly #hooks: LocalHooks;
   readonly #roots: readonly Root[];
-  readonly #thread = new LocalThread();
+  #thread = new LocalThread();
   #snapshot: Snapshot = { entries: [], problems: [] };
   #foreign: readonly RelPath[] = [];
   #folders: readonly string[] = [];
@@ -159,7 +159,7 @@ export class LocalHalf {
     const places = touchedPlaces(this.#roots, this.#links, touched);
     if (places === 'all') return undefined;
     const known = this.#known(places);
-    const { result, contents } = this.#thread.run(
+    const { result, contents } = this.#liveThread().run(
       { ...this.#work('dry-run'), part: { places, known } },
       this.#settings({ force: false, reread: false, contents: 'keep' }),
       { signal: this.#hooks.signal },
@@ -203,7 +203,7 @@ export class LocalHalf {
     const started = performance.now();
     const places = touchedPlaces(this.#roots, this.#links, touched);
     if (places === 'all') return undefined;
-    const { result: running, contents } = this.#thread.run(
+    const { result: running, contents } = this.#liveThread().run(
       { ...this.#work('write'), part: { places, known: this.#known(places) } },
       this.#settings({ force: false, reread: false, contents: 'keep' }),
       this.#hooks,
@@ -214,6 +214,12 @@ export class LocalHalf {
     this.#snapshot = replaceIn(this.#snapshot, places, result.snapshot);
     this.#take(result, places);
     return this.#collection(result, places, before, started, contents);
+  }
+
+  /** One that died, for want of memory perhaps, is replaced. */
+  #liveThread(): LocalThread {
+    if (this.#thread.hasEnded) this.#thread = new LocalThread();
+    return this.#thread;
   }
 
   #work(mode: 'write' | 'dry-run'): LocalWork {

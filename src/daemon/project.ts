@@ -125,10 +125,12 @@ export class Project {
         const terms = { isAsked: cause === 'trigger', force: asked.force };
         const taking = asked.lines.map((line) => line.take(round, terms));
         const occasion = { cause, since: performance.now() };
+        const before = this.#error;
         const collection = await this.#collect(round, occasion, () => this.#local.collectAll(asked));
         const endings = await Promise.all(taking);
         const cycle = this.#cycleOf(occasion, collection, asked.lines, endings);
-        this.#hooks.onCycle(cycle, pathsOf(endings));
+        const wasSaid = cause === 'sweep' && before !== undefined && this.#error?.message === before.message;
+        if (!wasSaid) this.#hooks.onCycle(cycle, pathsOf(endings));
         return cycle;
       })(),
     );
@@ -256,7 +258,7 @@ export class Project {
       isInDoubt ? this.#local.collectAll(everything) : this.#local.collect(places),
     );
     if (collection === undefined && taking === undefined && isInDoubt) return; // it has been said
-    if (cause === 'sweep') this.#foundBySweep += collection?.changes.length ?? 0;
+    if (cause === 'sweep' && collection !== undefined) await this.#heedFinds(collection.changes.length);
     if (collection !== undefined && hasNewFolder(collection)) this.#sweepSoon();
     const isNothing = collection?.changes.length === 0 && !this.lines.some((line) => line.hasRest);
     if (isNothing && taking === undefined) return;
@@ -308,6 +310,15 @@ export class Project {
     };
   }
 
+  /** Changes that no event told of: whatever watched has gone deaf somewhere, and is set up again. */
+  async #heedFinds(finds: number): Promise<void> {
+    this.#foundBySweep += finds;
+    if (finds === 0 || this.#isStopped) return;
+    const deaf = this.#watcher;
+    await this.#watch();
+    await deaf?.close();
+  }
+
   #planSweep(inMs: number): void {
     const at = performance.now() + inMs;
     if (this.#isStopped || at >= this.#sweepAt) return;
@@ -331,12 +342,16 @@ export class Project {
       this.#sweeps++;
       this.#lastSweepAt = Date.now();
       this.#pulse.note(touched);
-      if (touched.length === 0 && this.#error !== undefined) {
-        await this.askAll({ lines: this.lines, force: false, reread: false }, 'sweep');
-      }
+      if (touched.length === 0) await this.#heedQuiet();
       this.#hooks.onChange();
     }
     this.#planSweep(this.#sweepPauseMs);
+  }
+
+  /** Everything was looked at, and nothing has changed. */
+  async #heedQuiet(): Promise<void> {
+    if (this.#error !== undefined) await this.askAll({ lines: this.lines, force: false, reread: false }, 'sweep');
+    else if (this.#pulse.size === 0) for (const line of this.lines) line.confirm();
   }
 
   /** Keeps it in mind until it has ended. */

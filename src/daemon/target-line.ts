@@ -56,7 +56,6 @@ interface CycleTerms {
 }
 
 const GENTLE: CycleTerms = { isAsked: false, force: false };
-const TIMER_SLACK_MS = 5; // a timer may fire a little early
 
 export class TargetLine {
   readonly job: TargetJob;
@@ -74,6 +73,8 @@ export class TargetLine {
   #isClosed = false;
   #retry: NodeJS.Timeout | undefined;
   #problems: readonly Problem[] = [];
+  /** What the target was last known to hold. */
+  #held = { generation: 0, files: 0 };
 
   constructor(job: TargetJob, means: LineMeans) {
     this.job = job;
@@ -87,7 +88,7 @@ export class TargetLine {
    * or has to wait for a connection or a person.
    */
   async take(round: Round, terms: CycleTerms = GENTLE): Promise<Ending | undefined> {
-    if (terms.isAsked) await this.#running;
+    while (terms.isAsked && this.#running !== undefined) await this.#running;
     if (this.#running === undefined && this.#mayStart(terms)) return this.#start(round, terms);
     const wanted = await round.wanted.catch(() => undefined);
     if (wanted === undefined) return undefined;
@@ -107,6 +108,7 @@ export class TargetLine {
 
   /** Tries again now what failed or was halted. */
   async release(): Promise<void> {
+    this.#stopWaiting();
     this.#stand(released(this.#standing, this.#means.now()));
     await this.#catchUp();
   }
@@ -114,7 +116,7 @@ export class TargetLine {
   /** Nothing is begun any more; resolves when the cycle under way has ended. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    clearTimeout(this.#retry);
+    this.#stopWaiting();
     await this.#running?.catch(() => undefined);
     await this.#disconnect();
   }
@@ -123,9 +125,13 @@ export class TargetLine {
   report(ending: Ending | undefined): TargetReport {
     if (ending !== undefined) return targetReport(this.job.name, ending, 'push');
     const { state, error } = this.#standing;
-    if (state === 'in-sync') return idleReport(this.job.name, this.#connection?.index, undefined);
     const paused = { code: 'PAUSED', message: 'it is paused; "pushstatic resume" goes on' };
-    return idleReport(this.job.name, this.#connection?.index, error ?? paused);
+    return idleReport(this.job.name, this.#held, state === 'in-sync' ? undefined : (error ?? paused));
+  }
+
+  /** Everything was looked at, and nothing has changed. */
+  confirm(): void {
+    if (this.#standing.state === 'in-sync') this.#stand(succeeded(this.#standing, this.#means.now(), 'nothing'));
   }
 
   /** Whether something waits for a cycle that is not under way. */
@@ -135,14 +141,12 @@ export class TargetLine {
 
   status(): TargetStatus {
     const { state, since, inSyncAt, error, retryAt, failures } = this.#standing;
-    const index = this.#connection?.index;
     return {
       name: this.job.name,
       url: this.job.url,
       state,
       since: iso(since),
-      generation: index?.generation ?? 0,
-      files: index?.entries.length ?? 0,
+      ...this.#held,
       pending: this.#pending === 'all' ? null : this.#pending.size,
       inSyncAt: inSyncAt === undefined ? null : iso(inSyncAt),
       error: error ?? null,
@@ -162,9 +166,9 @@ export class TargetLine {
   #mayStart({ isAsked }: CycleTerms): boolean {
     if (this.#isClosed) return false;
     if (isAsked) return true;
-    const { state, error, retryAt = 0 } = this.#standing;
+    const { state, error } = this.#standing;
     const isHalted = state === 'halted' && error?.code !== 'REFUSED';
-    return !this.#isPaused && !isHalted && retryAt <= this.#means.now() + TIMER_SLACK_MS;
+    return !this.#isPaused && !isHalted && this.#retry === undefined;
   }
 
   /** The cycle after the one under way, for all that wait for it. */
@@ -190,7 +194,7 @@ export class TargetLine {
   }
 
   #start(round: Round, terms: CycleTerms): Promise<Ending | undefined> {
-    clearTimeout(this.#retry);
+    this.#stopWaiting();
     const running = this.#serve(round, terms).finally(() => {
       this.#running = undefined;
       this.#means.onChange();
@@ -218,6 +222,7 @@ export class TargetLine {
       if (serving?.removals === 'hold') this.#remember(serving);
       if (serving !== undefined && serving.places === undefined) this.#connection?.share(serving.snapshot);
       this.#problems = problemsOf(result.outcomes);
+      this.#held = { generation: result.index.generation, files: result.index.entries.length };
       const [first] = this.#problems;
       if (first !== undefined) {
         this.#pending = 'all';
@@ -299,7 +304,17 @@ export class TargetLine {
     this.#stand(failed(this.#standing, now(), error, remedy, chance()));
     const { retryAt } = this.#standing;
     if (retryAt === undefined || this.#isClosed) return;
-    this.#retry = setTimeout(() => void this.#catchUp(), retryAt - now());
+    this.#stopWaiting();
+    // The clock may jump; the timer does not.
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      void this.#catchUp();
+    }, retryAt - now());
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
   }
 
   #stand(standing: Standing): void {

@@ -26,6 +26,11 @@ export async function daemonCommand(input: CommandInput): Promise<ExitStatus> {
       output.note(`watching ${session.config.file}${page === undefined ? '' : `; status page: ${page}`}`);
       tell(daemon, notify, input);
     },
+    onReload: async (work) => {
+      notify.reloading();
+      await work();
+      notify.ready();
+    },
   });
   output.note('ended in good order');
   await notify.close();
