@@ -208,9 +208,11 @@ export class TargetLine {
     this.#progress.reset();
     this.#servedAt = undefined;
     let serving: Wanted | undefined;
+    let isOver = false;
     let roundFailure: { readonly error: unknown } | undefined;
     const wanted = round.wanted.then(
-      (each) => (serving = this.#withPending(each)),
+      // Of a cycle that failed before it knew what is wanted, all is still to be done.
+      (each) => (isOver ? each : (serving = this.#withPending(each))),
       (error: unknown) => {
         roundFailure = { error };
         throw error;
@@ -230,6 +232,7 @@ export class TargetLine {
       } else this.#stand(succeeded(this.#standing, this.#means.now(), this.#isServed() ? 'nothing' : 'something'));
       return { kind: 'result', result, durationMs: performance.now() - started, servedAt: this.#servedAt };
     } catch (error) {
+      isOver = true;
       if (roundFailure?.error === error) return undefined;
       this.#pending = 'all';
       await this.#disconnect();
