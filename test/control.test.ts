@@ -538,13 +538,20 @@ describe('health', () => {
     [
       'without some of its files',
       { problems: [{ path: 'a', step: 'publish', code: 'DENIED', message: 'm' }] },
-      /^static1: 1 files? could not be pushed$/,
+      /^static1: 1 file could not be pushed$/,
     ],
   ])('is bad, and says why, when a target is %s', (_, changes, reason) => {
     expect(healthOf(withTarget(changes), Date.now())).toMatchObject({
       ok: false,
       reasons: [expect.stringMatching(reason)],
     });
+  });
+
+  test('is bad when it is paused and something waits for that to end', () => {
+    const local = { state: 'ready', files: 9, unsettled: 1, error: null, problems: [] } as const;
+    const healthIf = (paused: boolean) => healthOf(new ScriptedService({ paused, local }).status(), Date.now());
+    expect(healthIf(true)).toMatchObject({ ok: false, reasons: [expect.stringMatching(/paused.*pushstatic resume/)] });
+    expect(healthIf(false).ok).toBe(true);
   });
 
   test('is bad when nothing can be collected', () => {
