@@ -6,70 +6,105 @@ import { printable, problemLines } from './render.js';
 import { bytes, count, duration, files } from './units.js';
 
 const MOST_NAMES = 3;
+const MARKS = { added: '+', modified: '~', mode: 'm', removed: '-' } as const;
 
-/** What happened, in one line if it happened; and what went wrong, in full. */
-export function cycleLines(cycle: CycleReport): { readonly news: string[]; readonly troubles: string[] } {
-  const { collect, targets, error } = cycle;
-  const troubles = [
-    ...(error === undefined ? [] : [printable(error.message)]),
-    ...problemLines(collect.problems),
-    ...targets.flatMap(({ name, error: failure, problems }) =>
-      (failure === undefined ? problemLines(problems) : [printable(failure.message)]).map((line) => `${name}: ${line}`),
-    ),
-  ];
-  const served = targets.filter(({ error: failure }) => failure === undefined);
-  const what = whatChanged(cycle);
-  const news =
-    what === undefined || served.length === 0
-      ? []
-      : [`${what} -> ${served.map(({ name }) => name).join(', ')}${timeOf(cycle)}`];
-  return { news, troubles };
+/** What was done, in one line if it is worth one: what, for whom, how long it took. */
+export function newsLine(cycle: CycleReport): string | undefined {
+  const served = cycle.targets.filter(({ error }) => error === undefined).map(({ name }) => name);
+  if (served.length === 0) return undefined;
+  const { cause, changed, targets } = cycle;
+  const moved = Math.max(...targets.map(({ uploaded, removed, modes }) => uploaded + removed + modes));
+  // At the start everything is new to the daemon, and perhaps nothing to the targets.
+  const isNothing = moved === 0 && (changed === 0 || cause === 'start');
+  if (!isNothing) return `${whatMoved(cycle, moved)} -> ${served.join(', ')}${timeOf(cycle)}`;
+  return cause === 'start' || cause === 'trigger' ? `${served.join(', ')}: nothing to do${timeOf(cycle)}` : undefined;
 }
 
-/** Undefined where nothing did. */
-function whatChanged({ cause, changes, changed, targets }: CycleReport): string | undefined {
-  const sent = targets.reduce((sum, { sentBytes }) => sum + sentBytes, 0);
-  const moved = targets.reduce((most, { uploaded, removed, modes }) => Math.max(most, uploaded + removed + modes), 0);
-  if (changed === 0 && moved === 0) return cause === 'trigger' || cause === 'start' ? 'nothing to do' : undefined;
-  if (changed === 0) return `${files(moved)} caught up, ${bytes(sent)}`;
+function whatMoved({ cause, changes, changed, targets }: CycleReport, moved: number): string {
+  if (changed === 0 || cause === 'start') {
+    return `${files(moved)}, ${bytes(Math.max(...targets.map(({ sentBytes }) => sentBytes)))}`;
+  }
   const names = changes.slice(0, MOST_NAMES).map(({ path, kind }) => `${MARKS[kind]}${printable(path)}`);
   const rest = changed > names.length ? ` and ${count(changed - names.length)} more` : '';
   return `${names.join(' ')}${rest}`;
 }
 
-const MARKS = { added: '+', modified: '~', mode: 'm', removed: '-' } as const;
-
 function timeOf({ savedToServedMs, cause }: CycleReport): string {
+  if (cause === 'retry') return ' (caught up)';
   if (savedToServedMs === null) return '';
-  return ` (${duration(savedToServedMs)}${cause === 'change' ? ' from save to served' : ''})`;
+  const circumstance = { change: ' from save to served', sweep: ', found by a sweep', start: '', trigger: '' }[cause];
+  return ` (${duration(savedToServedMs)}${circumstance})`;
 }
 
 /** How it stands, in one line. */
 export function statusLine({ local, targets, paused }: DaemonStatus): string {
+  const waits = local.unsettled === 1 ? '1 change waits' : `${count(local.unsettled)} changes wait`;
   const parts = [
-    ...(paused ? ['paused'] : []),
-    local.error === null ? files(local.files) : `halted: ${printable(local.error.message)}`,
-    ...targets.map((target) => `${target.name} ${stateOf(target)}`),
+    ...(paused ? [local.unsettled === 0 ? 'paused' : `paused, ${waits}`] : []),
+    ...(local.state === 'starting' ? ['reading the sources'] : []),
+    ...(local.error === null ? [] : [`halted: ${printable(local.error.message)}`]),
+    ...(local.error === null && local.state !== 'starting' ? [files(local.files)] : []),
+    ...(targets.length > MOST_NAMES ? byState(targets) : targets.map((target) => `${target.name} ${stateOf(target)}`)),
   ];
   return parts.join(' · ');
 }
 
-/** The daemon itself, and what it watches. */
-export function daemonLines(status: DaemonStatus): string[] {
-  const { pid, startedAt, watch, configError, targets } = status;
-  return [
-    `daemon: pid ${pid}, since ${startedAt}: ${statusLine(status)}`,
-    `  watches by ${watch.reason}; ${count(watch.foundBySweep)} changed files were found by a sweep alone`,
-    ...(configError === null ? [] : [`  the configuration on the disk is not in force: ${printable(configError)}`]),
-    ...targets.flatMap(({ name, error, retryAt }) => {
-      if (error === null) return [];
-      return [`  ${name}: ${printable(error.message)}${retryAt === null ? '' : `; tried again at ${retryAt}`}`];
-    }),
-  ];
+/** `12 in sync · 2 unreachable: web1, web2`. */
+function byState(targets: readonly TargetStatus[]): string[] {
+  const states = [...new Set(targets.map(({ state }) => state))];
+  return states.map((state) => {
+    const those = targets.filter((target) => target.state === state);
+    const names = those.slice(0, MOST_NAMES).map(({ name }) => name);
+    const more = those.length > names.length ? ', …' : '';
+    const isTrouble = state === 'unreachable' || state === 'halted';
+    return `${count(those.length)} ${wordFor(state)}${isTrouble ? `: ${names.join(', ')}${more}` : ''}`;
+  });
 }
 
 function stateOf({ state, progress }: TargetStatus): string {
-  const words = state === 'in-sync' ? 'in sync' : state;
-  if (progress === null || progress.files === 0) return words;
-  return `${words} ${count(progress.doneFiles)}/${count(progress.files)}`;
+  if (progress === null || progress.files === 0) return wordFor(state);
+  return `${wordFor(state)} ${count(progress.doneFiles)}/${count(progress.files)}`;
+}
+
+function wordFor(state: TargetStatus['state']): string {
+  return state === 'in-sync' ? 'in sync' : state;
+}
+
+/** How it stands and what may be done, at most `width` characters; where there is no room for both, how it stands. */
+export function liveLine(status: DaemonStatus, hint: string, width: number): string {
+  const state = statusLine(status);
+  const both = `${state}  [${hint}]`;
+  return both.length <= width ? both : cut(state, width);
+}
+
+/** `text`, at most `width` characters of it. */
+export function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+}
+
+/** The daemon itself, and what it watches. */
+export function daemonLines({ pid, startedAt, watch, configError, paused, local }: DaemonStatus): string[] {
+  const { folders, reason, foundBySweep, losses } = watch;
+  return [
+    `daemon: process ${pid}, since ${startedAt}; ${files(local.files)}, ${local.state}`,
+    `  watches ${count(folders.length)} ${folders.length === 1 ? 'folder' : 'folders'}; ${reason}`,
+    `  events lost: ${count(losses)}; changes that only a sweep found: ${count(foundBySweep)}`,
+    ...(paused ? [`  paused, ${count(local.unsettled)} changes wait; "pushstatic resume" goes on`] : []),
+    ...(local.error === null ? [] : [`  ${printable(local.error.message)}`]),
+    ...problemLines(local.problems).map((line) => `  ${line}`),
+    ...(configError === null ? [] : [`  the configuration on the disk is not in force: ${printable(configError)}`]),
+  ];
+}
+
+/** How the daemon stands with one target, without its name in front of the first line. */
+export function standingLines(target: TargetStatus): string[] {
+  const { state, since, inSyncAt, pending, error, retryAt, problems } = target;
+  const wait = pending === null || pending === 0 ? '' : `; ${files(pending)} to bring over`;
+  const until = state === 'in-sync' || inSyncAt === null ? '' : `; in sync until ${inSyncAt}`;
+  const again = retryAt === null ? '' : `; tried again at ${retryAt}`;
+  return [
+    `${stateOf(target)} since ${since}${wait}${until}${again}`,
+    ...(error === null ? [] : [printable(error.message)]),
+    ...problemLines(problems),
+  ];
 }

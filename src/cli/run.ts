@@ -32,11 +32,11 @@ export async function run(words: readonly string[], process: Process): Promise<E
   }
 }
 
-/** A reader that has seen enough (`| head`) does not stop the work: what would be said to it is lost. */
+/** A reader that has seen enough (`| head`), or a terminal that is gone, does not stop the work: what is said is lost. */
 function outliveReaders({ stdout, stderr }: Process): void {
   for (const stream of [stdout, stderr]) {
     stream.on('error', (error) => {
-      if (codeOf(error) !== 'EPIPE') throw error;
+      if (!['EPIPE', 'EIO'].includes(codeOf(error))) throw error;
     });
   }
 }

@@ -1,36 +1,45 @@
 /**
- * WatchFace: what `watch` shows. A line a cycle, trouble in full; where a person watches, also how it stands, and keys.
+ * WatchFace: what `watch` shows. A line a cycle, trouble in full; where a person watches, below them how it stands, and keys.
  */
 import type { Service } from '../daemon/service.js';
 import type { CycleReport } from '../daemon/status.js';
 import type { CommandInput } from './command-input.js';
-import { cycleLines, statusLine } from './cycle-lines.js';
+import { cut, liveLine } from './cycle-lines.js';
+import { CycleTeller, type Said } from './cycle-teller.js';
 import type { Output } from './output.js';
+import { changeLines } from './render.js';
 
 const REPAINT_MS = 100;
-const KEYS = 's sync now · p pause · q quit';
-const CTRL_C = '\u0003';
+const ENDING = 'ending: what is under way is finished first; Ctrl-C ends at once';
+const [CTRL_C, CTRL_Z] = ['\u0003', '\u001a'];
 
 export interface WatchFace {
   show(daemon: Service): void;
   end(): void;
 }
 
-export function watchFace(input: CommandInput): WatchFace {
-  return input.output.isLive ? new LiveWatchFace(input) : new PlainWatchFace(input.output);
+/** `voice`: whether what is said goes to a person or to a log. */
+export function watchFace(input: CommandInput, voice: 'lines' | 'log'): WatchFace {
+  const { output, process } = input;
+  // Lines that take another way to the screen would come in between.
+  const isLive = output.isLive && process.stdout.isTTY && voice === 'lines';
+  return isLive ? new LiveWatchFace(input) : new PlainWatchFace(output);
 }
 
 class PlainWatchFace implements WatchFace {
   readonly #output: Output;
+  readonly #teller = new CycleTeller();
 
   constructor(output: Output) {
     this.#output = output;
   }
 
   show(daemon: Service): void {
+    this.#output.note(`watching for ${daemon.status().config}`);
     daemon.subscribe((event) => {
       if (event.kind === 'warning') this.#output.warn(event.text);
-      if (event.kind === 'cycle') showCycle(event.cycle, this.#output);
+      if (event.kind === 'cycle') showCycle(event.cycle, this.#teller.tell(event.cycle), this.#output);
+      if (event.kind === 'changed') printTimed(this.#teller.relieved(daemon.status()), this.#output);
     });
   }
 
@@ -40,46 +49,75 @@ class PlainWatchFace implements WatchFace {
 class LiveWatchFace implements WatchFace {
   readonly #output: Output;
   readonly #process: CommandInput['process'];
+  readonly #signal: AbortSignal;
+  readonly #teller = new CycleTeller();
   #daemon: Service | undefined;
-  #isPainted = false;
+  #unsubscribe: () => void = () => undefined;
+  #isEnding = false;
+  /** The line on the screen; '' for none. */
+  #painted = '';
   #timer: NodeJS.Timeout | undefined;
   readonly #onKey = (key: string): void => this.#press(key);
+  readonly #onResize = (): void => this.#paint();
+  readonly #onAbort = (): void => this.#beginEnd();
+  readonly #onContinue = (): void => {
+    this.#painted = '';
+    this.#listen(true);
+    this.#paint();
+  };
 
-  constructor({ output, process }: CommandInput) {
+  constructor({ output, process, signal }: CommandInput) {
     this.#output = output;
     this.#process = process;
+    this.#signal = signal;
   }
 
   show(daemon: Service): void {
     this.#daemon = daemon;
-    daemon.subscribe((event) => {
+    this.#unsubscribe = daemon.subscribe((event) => {
       if (event.kind === 'warning') this.#say(() => this.#output.warn(event.text));
-      else if (event.kind === 'cycle') this.#say(() => showCycle(event.cycle, this.#output));
-      else this.#timer ??= setTimeout(() => this.#paint(), REPAINT_MS);
+      if (event.kind === 'cycle') this.#showCycle(event.cycle);
+      if (event.kind === 'changed') this.#timer ??= setTimeout(() => this.#look(daemon), REPAINT_MS);
     });
-    const { stdin } = this.#process;
-    if (stdin.isTTY) {
-      stdin.setRawMode(true);
-      stdin.setEncoding('utf8').on('data', this.#onKey);
-    }
+    const { stdin, stderr } = this.#process;
+    stderr.on('resize', this.#onResize);
+    this.#process.on('SIGCONT', this.#onContinue);
+    this.#signal.addEventListener('abort', this.#onAbort);
+    if (stdin.isTTY) stdin.setEncoding('utf8').on('data', this.#onKey);
+    this.#listen(true);
     this.#paint();
   }
 
   end(): void {
     clearTimeout(this.#timer);
-    this.#erase();
+    this.#unsubscribe();
+    if (this.#daemon === undefined) return;
+    this.#daemon = undefined;
+    const { stdin, stderr } = this.#process;
+    stderr.off('resize', this.#onResize);
+    this.#process.off('SIGCONT', this.#onContinue);
+    this.#signal.removeEventListener('abort', this.#onAbort);
+    this.#output.paint(this.#erasure());
+    this.#listen(false);
+    if (stdin.isTTY) stdin.off('data', this.#onKey).pause();
+  }
+
+  /** Whether keys are ours; else they are the terminal's. */
+  #listen(isOurs: boolean): void {
     const { stdin } = this.#process;
-    if (!stdin.isTTY || this.#daemon === undefined) return;
-    stdin.off('data', this.#onKey).pause();
-    stdin.setRawMode(false);
+    if (stdin.isTTY) stdin.setRawMode(isOurs);
   }
 
   #press(key: string): void {
     const daemon = this.#daemon;
     if (daemon === undefined) return;
-    if (key === 'q') daemon.stop();
-    else if (key === CTRL_C) this.#process.kill(this.#process.pid, 'SIGINT');
-    else if (key === 'p' && daemon.status().paused) daemon.resume();
+    if (key.includes(CTRL_C)) return void this.#process.kill(this.#process.pid, 'SIGINT');
+    if (key === CTRL_Z) return this.#suspend();
+    if (this.#isEnding) return;
+    if (key === 'q') {
+      this.#beginEnd();
+      daemon.stop();
+    } else if (key === 'p' && daemon.status().paused) daemon.resume();
     else if (key === 'p') daemon.pause();
     else if (key === 's') {
       // What went wrong is told with the cycle.
@@ -87,32 +125,64 @@ class LiveWatchFace implements WatchFace {
     }
   }
 
-  #say(line: () => void): void {
-    this.#erase();
-    line();
+  #suspend(): void {
+    this.#output.paint(this.#erasure());
+    this.#listen(false);
+    this.#process.kill(this.#process.pid, 'SIGTSTP');
+  }
+
+  #beginEnd(): void {
+    this.#isEnding = true;
+    this.#paint();
+  }
+
+  #showCycle(cycle: CycleReport): void {
+    const said = this.#teller.tell(cycle);
+    if (said.news.length + said.troubles.length > 0) this.#say(() => showCycle(cycle, said, this.#output));
+  }
+
+  #look(daemon: Service): void {
+    this.#timer = undefined;
+    const lines = this.#teller.relieved(daemon.status());
+    if (lines.length === 0) this.#paint();
+    else this.#say(() => printTimed(lines, this.#output));
+  }
+
+  #say(lines: () => void): void {
+    this.#output.paint(this.#erasure());
+    lines();
     this.#paint();
   }
 
   #paint(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
     if (this.#daemon === undefined) return;
-    this.#erase();
-    const text = `${statusLine(this.#daemon.status())}  [${KEYS}]`;
-    this.#output.paint(`${this.#output.style('dim', text.slice(0, this.#output.columns - 1))}\n`);
-    this.#isPainted = true;
+    const line = this.#line(this.#daemon, this.#output.columns - 1);
+    if (line === this.#painted) return;
+    this.#output.paint(`${this.#erasure()}${this.#output.style('dim', line)}\n`);
+    this.#painted = line;
   }
 
-  #erase(): void {
-    if (this.#isPainted) this.#output.paint('\u001b[1A\u001b[0J');
-    this.#isPainted = false;
+  #line(daemon: Service, width: number): string {
+    if (this.#isEnding) return cut(ENDING, width);
+    const status = daemon.status();
+    return liveLine(status, `s sync · p ${status.paused ? 'resume' : 'pause'} · q quit`, width);
+  }
+
+  /** Takes the line away: a terminal that became narrower shows it in several rows. */
+  #erasure(): string {
+    const rows = Math.ceil(this.#painted.length / this.#output.columns);
+    this.#painted = '';
+    return rows === 0 ? '' : `\u001b[${rows}A\u001b[0J`;
   }
 }
 
-function showCycle(cycle: CycleReport, output: Output): void {
-  const { news, troubles } = cycleLines(cycle);
+function showCycle(cycle: CycleReport, { news, troubles }: Said, output: Output): void {
   output.document(cycle);
-  const time = new Date(cycle.at).toTimeString().slice(0, 8);
-  output.print(...news.map((line) => `${time}  ${line}`));
+  printTimed(news, output, new Date(cycle.at));
+  if (output.flags.verbosity > 0) output.print(...changeLines(cycle.changes));
   for (const line of troubles) output.trouble(line);
+}
+
+function printTimed(lines: readonly string[], output: Output, time = new Date()): void {
+  output.print(...lines.map((line) => `${time.toTimeString().slice(0, 8)}  ${line}`));
 }

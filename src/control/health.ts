@@ -32,7 +32,8 @@ function earliest(times: readonly (string | null)[]): string | null {
 function complaintOf(target: TargetStatus, paused: boolean, now: number): string | undefined {
   const { name, state, error, inSyncAt, problems } = target;
   if (error !== null) return `${name}: ${error.message}`;
-  if (problems.length > 0) return `${name}: ${problems.length} ${problems.length === 1 ? 'file' : 'files'} could not be pushed`;
+  if (problems.length > 0)
+    return `${name}: ${problems.length} ${problems.length === 1 ? 'file' : 'files'} could not be pushed`;
   if (state === 'in-sync') return undefined;
   const isOnItsWay = state === 'pushing' || state === 'behind';
   if (isOnItsWay && inSyncAt !== null && now - Date.parse(inSyncAt) < LATE_MS) return undefined;

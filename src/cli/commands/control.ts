@@ -4,7 +4,7 @@
 import type { Client } from '../../control/client.js';
 import { healthOf } from '../../control/health.js';
 import { statusOfReport } from '../../cycle/report.js';
-import { EXIT, type ExitStatus } from '../../errors.js';
+import { ControlError, EXIT, type ExitStatus } from '../../errors.js';
 import type { CommandInput } from '../command-input.js';
 import { requireDaemon } from '../find-daemon.js';
 import { showReport } from '../show-report.js';
@@ -28,7 +28,7 @@ export async function triggerCommand(
 export const pauseCommand = asking((daemon) => daemon.pause(), 'paused: changes are noticed, and nothing is pushed');
 export const resumeCommand = asking((daemon) => daemon.resume(), 'it goes on');
 export const reloadCommand = asking((daemon) => daemon.reload(), 'the configuration is in force');
-export const stopCommand = asking((daemon) => daemon.stop(), 'it ends');
+export const stopCommand = asking(stopAndWait, 'it has ended');
 
 export async function healthcheckCommand(input: CommandInput): Promise<ExitStatus> {
   const daemon = await requireDaemon(input);
@@ -39,9 +39,26 @@ export async function healthcheckCommand(input: CommandInput): Promise<ExitStatu
   return health.ok ? EXIT.done : EXIT.failed;
 }
 
-function asking(question: (daemon: Client) => Promise<void>, answer: string) {
+/** Resolves when its place is free for another one. */
+async function stopAndWait(daemon: Client, signal: AbortSignal): Promise<void> {
+  const events = daemon.events(signal);
+  // To be heard, it has to be asked before the end begins.
+  const end = untilEnd(events);
+  await daemon.stop();
+  await end;
+}
+
+async function untilEnd(events: ReturnType<Client['events']>): Promise<void> {
+  try {
+    for await (const _ of events);
+  } catch (error) {
+    if (!(error instanceof ControlError)) throw error; // it ended in the middle of a word
+  }
+}
+
+function asking(question: (daemon: Client, signal: AbortSignal) => Promise<void>, answer: string) {
   return async (input: CommandInput): Promise<ExitStatus> => {
-    await question(await requireDaemon(input));
+    await question(await requireDaemon(input), input.signal);
     return said(answer, input);
   };
 }

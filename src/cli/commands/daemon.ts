@@ -5,7 +5,8 @@ import type { Daemon } from '../../daemon/daemon.js';
 import { Notify } from '../../daemon/notify.js';
 import { EXIT, type ExitStatus } from '../../errors.js';
 import type { CommandInput } from '../command-input.js';
-import { cycleLines, statusLine } from '../cycle-lines.js';
+import { statusLine } from '../cycle-lines.js';
+import { CycleTeller } from '../cycle-teller.js';
 import { serve } from '../serve.js';
 import { openSession } from '../session.js';
 
@@ -21,7 +22,7 @@ export async function daemonCommand(input: CommandInput): Promise<ExitStatus> {
   });
   signal.addEventListener('abort', () => notify.stopping(session.config.daemon.shutdownTimeoutMs), { once: true });
   await serve(session, input, {
-    statusPage: 'open',
+    as: 'service',
     onOpen: (daemon, page) => {
       output.note(`watching ${session.config.file}${page === undefined ? '' : `; status page: ${page}`}`);
       tell(daemon, notify, input);
@@ -38,12 +39,16 @@ export async function daemonCommand(input: CommandInput): Promise<ExitStatus> {
 }
 
 function tell(daemon: Daemon, notify: Notify, { output }: CommandInput): void {
+  const teller = new CycleTeller();
   notify.ready();
   daemon.subscribe((event) => {
     if (event.kind === 'warning') output.warn(event.text);
-    if (event.kind === 'changed') notify.status(statusLine(daemon.status()));
+    if (event.kind === 'changed') {
+      notify.status(statusLine(daemon.status()));
+      for (const line of teller.relieved(daemon.status())) output.note(line);
+    }
     if (event.kind !== 'cycle') return;
-    const { news, troubles } = cycleLines(event.cycle);
+    const { news, troubles } = teller.tell(event.cycle);
     output.document(event.cycle);
     for (const line of news) output.note(line);
     for (const line of troubles) output.trouble(line);
