@@ -184,11 +184,12 @@ export class Daemon implements Service {
     return new TargetLine(job, {
       options: () => ({ ...cycleOptions(this.#project.config), signal: this.#abandoning.signal }),
       latest: () => this.#project.snapshot,
+      mayRemove: () => this.#project.mayRemove(),
       now: Date.now,
       chance: Math.random,
       onEvent: (event) => this.#tell({ kind: 'progress', event }),
       onChange: () => this.#changed(),
-      onRetried: (ending, line) => this.#project.retried(ending, line),
+      onCaughtUp: (ending, line, cause) => this.#project.caughtUp(ending, line, cause),
     });
   }
 

@@ -22,6 +22,7 @@ const SWEEP_SHARE = 400; // a sweep takes two cores for a moment, and may take l
 const SOON_SHARE = 20; // one that is due to a doubt may take more, for once
 const REST_MS = 1000; // after the start, by when what it took is let go of
 const DOUBT_MS = 1000; // doubts come in bursts, and one sweep settles all of them
+const MOST_WAITS = 30; // under change without end, removals come after so many of the longest waits
 const MOST_CHANGES = 100;
 
 export type Cycle = Omit<CycleReport, 'id'>;
@@ -43,7 +44,6 @@ interface Occasion {
   readonly cause: CycleReport['cause'];
   /** By `performance.now`: when the first change in it was noticed. */
   readonly since: number;
-  readonly removals?: 'hold' | undefined;
 }
 
 export interface AskedRound extends CollectAllOptions {
@@ -64,6 +64,11 @@ export class Project {
   #sweepAt = Number.POSITIVE_INFINITY;
   /** Whether an event told of something in the next batch. */
   #wasTold = false;
+  /** By `performance.now`: when the last event came. */
+  #heardAt = Number.NEGATIVE_INFINITY;
+  /** Since when something waits to be removed. */
+  #heldSince: number | undefined;
+  #removalTimer: NodeJS.Timeout | undefined;
   #losses = 0;
   #sweeps = 0;
   #lastSweepAt: number | undefined;
@@ -89,6 +94,17 @@ export class Project {
         onBatch: (batch) => void this.#follow(this.#serve(batch)),
       },
     );
+  }
+
+  /**
+   * Whether what is missing may be taken for gone: a build or another collectstatic removes and makes anew, and what is seen
+   * for a moment must not be published.
+   */
+  mayRemove(): boolean {
+    const { maxWaitMs } = this.config.watch;
+    const now = performance.now();
+    const hasWaitedLong = this.#heldSince !== undefined && now - this.#heldSince >= MOST_WAITS * maxWaitMs;
+    return hasWaitedLong || now - this.#heardAt >= maxWaitMs;
   }
 
   get snapshot() {
@@ -154,6 +170,7 @@ export class Project {
     this.#pulse.stop();
     clearTimeout(this.#sweepTimer);
     clearTimeout(this.#restTimer);
+    clearTimeout(this.#removalTimer);
     this.#prepared?.round.abandoned(this.#local.snapshot);
     await this.#watcher?.close();
     await Promise.allSettled(this.#underWay);
@@ -161,14 +178,14 @@ export class Project {
     await this.#local.end();
   }
 
-  /** Tells of a cycle that a line began by itself, after an outage. */
-  retried(ending: Ending, line: TargetLine): void {
+  /** Tells of a cycle that a line began by itself: after an outage, or for what had to wait. */
+  caughtUp(ending: Ending, line: TargetLine, cause: 'retry' | 'change'): void {
     const changes = ending.kind === 'result' ? ending.result.plan.changes.map(changeReport) : [];
     const target = line.report(ending);
     const cycle: Cycle = {
       ok: target.ok,
       at: new Date().toISOString(),
-      cause: 'retry',
+      cause,
       collect: NOTHING_COLLECTED,
       targets: [target],
       changes: changes.slice(0, MOST_CHANGES),
@@ -229,6 +246,7 @@ export class Project {
         if (places.length < event.places.length) this.#hooks.onConfig();
         if (places.length === 0) return;
         this.#wasTold = true;
+        this.#heardAt = performance.now();
         this.#pulse.note(places);
       }
     }
@@ -246,12 +264,12 @@ export class Project {
     prepared.taking ??= this.lines.map((line) => line.take(prepared.round));
   }
 
-  async #serve({ places, quiet, since }: Batch): Promise<void> {
+  async #serve({ places, since }: Batch): Promise<void> {
     const { round, taking } = this.#prepared ?? { round: new Round(), taking: undefined };
     const cause = this.#wasTold ? 'change' : 'sweep';
     this.#prepared = undefined;
     this.#wasTold = false;
-    const occasion: Occasion = { cause, since, removals: quiet ? undefined : 'hold' };
+    const occasion: Occasion = { cause, since };
     const isInDoubt = this.#error !== undefined;
     const everything = { force: false, reread: false };
     const collection = await this.#collect(round, occasion, () =>
@@ -260,23 +278,21 @@ export class Project {
     if (collection === undefined && taking === undefined && isInDoubt) return; // it has been said
     if (cause === 'sweep' && collection !== undefined) await this.#heedFinds(collection.changes.length);
     if (collection !== undefined && hasNewFolder(collection)) this.#sweepSoon();
-    const isNothing = collection?.changes.length === 0 && !this.lines.some((line) => line.hasRest);
-    if (isNothing && taking === undefined) return;
+    if (taking === undefined && collection?.changes.length === 0) return; // such as our own writing to STATIC_ROOT
     const endings = await Promise.all(taking ?? this.lines.map((line) => line.take(round)));
     this.#hooks.onCycle(this.#cycleOf(occasion, collection, this.lines, endings), pathsOf(endings));
+    this.#planRemovals();
   }
 
   /** Undefined where that failed. */
-  async #collect(
-    round: Round,
-    { removals }: Occasion,
-    work: () => Promise<Collection>,
-  ): Promise<Collection | undefined> {
+  async #collect(round: Round, { cause }: Occasion, work: () => Promise<Collection>): Promise<Collection | undefined> {
     this.#hooks.onChange();
     try {
       const collection = await work();
       const { snapshot, places, contents } = collection;
       this.#error = undefined;
+      const isSure = cause === 'start' || cause === 'trigger' || this.mayRemove();
+      const removals = isSure ? undefined : ('hold' as const);
       round.collected({ snapshot, removals, ...(places === 'all' ? {} : { places }) }, contents);
       return collection;
     } catch (error) {
@@ -305,9 +321,26 @@ export class Project {
       targets,
       changes: changes.slice(0, MOST_CHANGES),
       changed: changes.length,
-      savedToServedMs: ok ? Math.round(servedAt(endings) - since) : null,
+      savedToServedMs: ok && !endings.some(holdsBack) ? Math.round(servedAt(endings) - since) : null,
       ...(collection === undefined && this.#error !== undefined ? { error: this.#error } : {}),
     };
+  }
+
+  /** What waits to be removed is, once it has been quiet for long enough. */
+  #planRemovals(): void {
+    if (!this.lines.some((line) => line.hasRest)) this.#heldSince = undefined;
+    else {
+      this.#heldSince ??= performance.now();
+      this.#removalTimer ??= setTimeout(() => void this.#follow(this.#remove()), this.config.watch.maxWaitMs);
+    }
+  }
+
+  async #remove(): Promise<void> {
+    this.#removalTimer = undefined;
+    if (!this.#isStopped && !this.#isPaused && this.mayRemove()) {
+      await Promise.all(this.lines.map((line) => line.catchUp()));
+    }
+    if (!this.#isStopped) this.#planRemovals();
   }
 
   /** Changes that no event told of: whatever watched has gone deaf somewhere, and is set up again. */
@@ -378,6 +411,10 @@ interface Prepared {
 function servedAt(endings: readonly (Ending | undefined)[]): number {
   const times = endings.map((ending) => (ending?.kind === 'result' ? ending.servedAt : undefined));
   return Math.max(...times.map((time) => time ?? performance.now()));
+}
+
+function holdsBack(ending: Ending | undefined): boolean {
+  return ending?.kind === 'result' && ending.result.held.length > 0;
 }
 
 function pathsOf(endings: readonly (Ending | undefined)[]): string[] {

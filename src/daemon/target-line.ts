@@ -35,6 +35,8 @@ import type { TargetStatus } from './status.js';
 export interface LineMeans {
   /** Fresh for each cycle: `run` is a new name. */
   readonly options: () => Omit<CycleOptions, 'act'>;
+  /** Whether it has been quiet for so long that what is missing may be taken for gone. */
+  readonly mayRemove: () => boolean;
   /** STATIC_ROOT as it is known now. */
   readonly latest: () => Snapshot;
   /** Milliseconds since 1970. */
@@ -45,7 +47,7 @@ export interface LineMeans {
   /** The status is different. */
   readonly onChange: () => void;
   /** A cycle that no round asked for has ended. */
-  readonly onRetried: (ending: Ending, line: TargetLine) => void;
+  readonly onCaughtUp: (ending: Ending, line: TargetLine, cause: 'retry' | 'change') => void;
 }
 
 interface CycleTerms {
@@ -103,14 +105,22 @@ export class TargetLine {
   /** What came meanwhile is served at once. */
   resume(): void {
     this.#isPaused = false;
-    void this.#catchUp();
+    void this.catchUp();
+  }
+
+  /** Serves what waits, if it may. */
+  async catchUp(): Promise<void> {
+    if (this.#running !== undefined) return;
+    const cause = this.#standing.failures > 0 ? 'retry' : 'change';
+    const ending = await this.#serveRest();
+    if (ending !== undefined) this.#means.onCaughtUp(ending, this, cause);
   }
 
   /** Tries again now what failed or was halted. */
   async release(): Promise<void> {
     this.#stopWaiting();
     this.#stand(released(this.#standing, this.#means.now()));
-    await this.#catchUp();
+    await this.catchUp();
   }
 
   /** Nothing is begun any more; resolves when the cycle under way has ended. */
@@ -180,16 +190,11 @@ export class TargetLine {
     return next ?? this.#serveRest();
   }
 
-  async #catchUp(): Promise<void> {
-    if (this.#running !== undefined) return;
-    const ending = await this.#serveRest();
-    if (ending !== undefined) this.#means.onRetried(ending, this);
-  }
-
   async #serveRest(): Promise<Ending | undefined> {
     if (this.#isServed() || this.#running !== undefined || !this.#mayStart(GENTLE)) return undefined;
     const round = new Round();
-    round.collected({ snapshot: this.#means.latest(), places: [] }, undefined);
+    const removals = this.#means.mayRemove() ? undefined : ('hold' as const);
+    round.collected({ snapshot: this.#means.latest(), places: [], removals }, undefined);
     return this.#start(round, GENTLE);
   }
 
@@ -219,7 +224,7 @@ export class TargetLine {
     wanted.catch(() => undefined); // the connection may fail first
     try {
       const result = await this.#cycle(wanted, round, terms);
-      if (serving?.removals === 'hold') this.#remember(serving);
+      for (const path of result.held) if (this.#pending !== 'all') this.#pending.add(path);
       if (serving !== undefined && serving.places === undefined) this.#connection?.share(serving.snapshot);
       this.#problems = problemsOf(result.outcomes);
       this.#held = { generation: result.index.generation, files: result.index.entries.length };
@@ -308,7 +313,7 @@ export class TargetLine {
     // The clock may jump; the timer does not.
     this.#retry = setTimeout(() => {
       this.#retry = undefined;
-      void this.#catchUp();
+      void this.catchUp();
     }, retryAt - now());
   }
 
