@@ -14,7 +14,7 @@ export interface ServeOptions {
   readonly statusPage: 'open' | 'none';
   /** Called when the daemon can be spoken to, before it begins. */
   readonly onOpen: (daemon: Daemon, statusPage: string | undefined) => void;
-  /** Called with what a SIGHUP asks for. */
+  /** Called with what a SIGHUP asks for; without it, that ends the daemon. */
   readonly onReload?: (work: () => Promise<void>) => Promise<void>;
 }
 
@@ -22,7 +22,7 @@ export interface ServeOptions {
 export async function serve(
   { config, state }: Session,
   { process, signal }: CommandInput,
-  { statusPage, onOpen, onReload = (work) => work() }: ServeOptions,
+  { statusPage, onOpen, onReload }: ServeOptions,
 ): Promise<void> {
   const daemon = await Daemon.make({
     config,
@@ -38,15 +38,17 @@ export async function serve(
     token: await daemonToken(config.daemon, process.env),
   });
   const stop = (): void => daemon.stop();
-  const reload = (): void => void onReload(() => daemon.reload().catch(() => undefined)); // it says itself why the old one stays
+  const reload = (): Promise<void> => daemon.reload().catch(() => undefined); // it says itself why the old one stays
+  // To a service it means the configuration; to what runs in a terminal, that the terminal is gone.
+  const hangUp = onReload === undefined ? stop : (): void => void onReload(reload);
   signal.addEventListener('abort', stop, { once: true });
-  process.on('SIGHUP', reload);
+  process.on('SIGHUP', hangUp);
   try {
     if (signal.aborted) return;
     onOpen(daemon, control.url);
     await daemon.run();
   } finally {
-    process.off('SIGHUP', reload);
+    process.off('SIGHUP', hangUp);
     await control.close();
   }
 }
