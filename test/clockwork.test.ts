@@ -138,7 +138,11 @@ describe('sweeps', () => {
 
   test('go on after one that failed', async () => {
     let tries = 0;
-    const each = new Sweeps({ intervalMs: 1000, costMs: () => 0, sweep: () => Promise.reject(new Error(`${tries++}`)) });
+    const each = new Sweeps({
+      intervalMs: 1000,
+      costMs: () => 0,
+      sweep: () => Promise.reject(new Error(`${tries++}`)),
+    });
     each.start();
     await vi.advanceTimersByTimeAsync(3500);
     expect(tries).toBe(3);

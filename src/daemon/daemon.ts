@@ -183,7 +183,8 @@ export class Daemon implements Service {
 
   #makeLine(job: TargetJob): TargetLine {
     return new TargetLine(job, {
-      options: () => ({ ...cycleOptions(this.#project.config), signal: this.#abandoning.signal }),
+      options: () => cycleOptions(this.#project.config),
+      signal: this.#abandoning.signal,
       latest: () => this.#project.snapshot,
       mayRemove: () => this.#project.mayRemove,
       now: Date.now,
