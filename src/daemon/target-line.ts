@@ -115,8 +115,10 @@ export class TargetLine {
   async catchUp(): Promise<void> {
     if (this.#running !== undefined) return;
     const cause = this.#standing.failures > 0 ? 'retry' : 'change';
+    const before = this.#standing.error?.message;
     const ending = await this.#serveRest();
-    if (ending !== undefined) this.#means.onCaughtUp(ending, this, cause);
+    const isSame = ending?.kind === 'error' && errorOf(ending.error).message === before; // an outage is told once
+    if (ending !== undefined && !isSame) this.#means.onCaughtUp(ending, this, cause);
   }
 
   /** Tries again now what failed or was halted. */
