@@ -72,6 +72,8 @@ export interface CycleResult {
   readonly outcomes: readonly Outcome[];
   readonly unchanged: number;
   readonly sentBytes: number;
+  /** What is to be removed in a later cycle. */
+  readonly held: readonly RelPath[];
 }
 
 /** What a target is to become. */
@@ -79,7 +81,7 @@ export interface Wanted {
   readonly snapshot: Snapshot;
   /** Nothing else can have changed since the last cycle of the connection: it costs what lies there. */
   readonly places?: Places | undefined;
-  /** Removals wait for another cycle. */
+  /** Removals wait for a later cycle, but for what is in the way of something new. */
   readonly removals?: 'hold' | undefined;
 }
 
@@ -171,7 +173,7 @@ export class Connection {
     const looking = current.then(() => look(target, trusted(this.#known, options), options.site));
     // What is staged in vain is removed: there is no need to wait for the answer.
     const guessing = needsSurvey(known) ? looking : look(target, known, options.site);
-    const { index, plan, unchanged } = await allOf([
+    const { index, plan, ...told } = await allOf([
       decide(target, { looking, current }, wanted, { ...job, ...limitFor(job, options) }),
       stageAhead(stage, known, guessing, job, options),
     ]).catch(async (error: unknown) => {
@@ -179,14 +181,14 @@ export class Connection {
       throw error;
     });
     tell.plan(plan);
-    if (options.act === 'only-plan') return { plan, index, outcomes: [], unchanged, sentBytes: 0 };
+    if (options.act === 'only-plan') return { plan, index, outcomes: [], sentBytes: 0, ...told };
     if (plan.changes.length === 0) {
       await stage.abandon();
-      return { plan, index: await record(store, this.#known, index), outcomes: [], unchanged, sentBytes: 0 };
+      return { plan, index: await record(store, this.#known, index), outcomes: [], sentBytes: 0, ...told };
     }
     const means = { target, store, stage };
     const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
-    return { plan, unchanged, ...(await push(plan, index, means, { folderMode, ...hooks })) };
+    return { plan, ...told, ...(await push(plan, index, means, { folderMode, ...hooks })) };
   }
 }
 
@@ -204,15 +206,22 @@ async function decide(
   const wanted = select(places === undefined ? snapshot : partOf(snapshot, places), job);
   const index = places === undefined ? await attest(target, seen, wanted) : seen.index;
   const changes = diff(places === undefined ? index : indexPartOf(index, places), wanted);
-  const plan = makePlan(changes, removals === 'hold' ? 'keep' : job.deletion);
+  const isHolding = removals === 'hold' && job.deletion === 'delete';
+  const plan = makePlan(changes, isHolding ? 'hold' : job.deletion);
   const held = index.entries.length + index.pending.size;
   const left = held + count(plan, 'added') - count(plan, 'removed');
   if (job.limit !== undefined) guard(plan, { held, left }, job.limit);
-  return { index, plan, unchanged: index.entries.length - plan.changes.filter(({ kind }) => kind !== 'added').length };
+  const unchanged = index.entries.length - plan.changes.filter(({ kind }) => kind !== 'added').length;
+  return { index, plan, unchanged, held: isHolding ? heldOf(changes, plan) : [] };
 }
 
 function limitFor({ limit }: TargetJob, { guards }: CycleOptions): Pick<TargetJob, 'limit'> {
   return { limit: guards === 'pass' ? undefined : limit };
+}
+
+function heldOf(changes: readonly Change[], plan: Plan): RelPath[] {
+  const planned = new Set(plan.changes);
+  return changes.filter((change) => !planned.has(change)).map(({ path }) => path);
 }
 
 function count(plan: Plan, kind: Change['kind']): number {

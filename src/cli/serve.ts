@@ -11,15 +11,13 @@ import type { CommandInput } from './command-input.js';
 import { reloadConfig, type Session } from './session.js';
 import { version } from './version.js';
 
+const FIXED = 'daemon.socket, daemon.http and log are taken from the configuration at the next start only';
+
 export interface ServeOptions {
-  /**
-   * A service has a status page, and takes SIGHUP for the wish that it read its configuration again. In the foreground the
-   * terminal is gone then, and so is the reason to go on.
-   */
-  readonly as: 'service' | 'foreground';
+  readonly statusPage: 'open' | 'none';
   /** Called when the daemon can be spoken to, before it begins. */
   readonly onOpen: (daemon: Daemon, statusPage: string | undefined) => void;
-  /** Called with what a SIGHUP asks of a service. */
+  /** Called with what a SIGHUP asks for; without it, that ends the daemon. */
   readonly onReload?: (work: () => Promise<void>) => Promise<void>;
 }
 
@@ -27,16 +25,14 @@ export interface ServeOptions {
 export async function serve(
   { config, state }: Session,
   { process, signal, output }: CommandInput,
-  { as, onOpen, onReload = (work) => work() }: ServeOptions,
+  { statusPage, onOpen, onReload }: ServeOptions,
 ): Promise<void> {
   const daemon = await Daemon.make({
     config,
     state,
     load: async () => {
       const fresh = await reloadConfig(config, process);
-      if (as === 'service' && !isDeepStrictEqual(fixedIn(fresh), fixedIn(config))) {
-        output.warn('daemon.socket, daemon.http and log are taken from the configuration at the next start only');
-      }
+      if (!isDeepStrictEqual(fixedIn(fresh), fixedIn(config))) output.warn(FIXED);
       return fresh;
     },
     env: process.env,
@@ -45,12 +41,13 @@ export async function serve(
   });
   const control = await openControl(daemon, {
     socketPath: socketPathsFor(config, process.env)[0],
-    http: as === 'service' ? config.daemon.http : false,
+    http: statusPage === 'open' ? config.daemon.http : false,
     token: await daemonToken(config.daemon, process.env),
   });
   const stop = (): void => daemon.stop();
-  const reload = (): void => void onReload(() => daemon.reload().catch(() => undefined)); // it says itself why the old one stays
-  const hangUp = as === 'service' ? reload : stop;
+  const reload = (): Promise<void> => daemon.reload().catch(() => undefined); // it says itself why the old one stays
+  // To a service it means the configuration; to what runs in a terminal, that the terminal is gone.
+  const hangUp = onReload === undefined ? stop : (): void => void onReload(reload);
   signal.addEventListener('abort', stop, { once: true });
   process.on('SIGHUP', hangUp);
   try {

@@ -9,8 +9,9 @@ import type { SyncReport } from '../cycle/report.js';
 import { reasonOf } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
 import type { TargetJob } from '../sync.js';
+import type { Cycle } from './cycle-of.js';
 import { hookEnv, runHook } from './hook.js';
-import { type Cycle, Project } from './project.js';
+import { Project } from './project.js';
 import type { DaemonEvent, Service, TriggerOptions } from './service.js';
 import type { CycleReport, DaemonStatus } from './status.js';
 import { TargetLine } from './target-line.js';
@@ -182,13 +183,15 @@ export class Daemon implements Service {
 
   #makeLine(job: TargetJob): TargetLine {
     return new TargetLine(job, {
-      options: () => ({ ...cycleOptions(this.#project.config), signal: this.#abandoning.signal }),
+      options: () => cycleOptions(this.#project.config),
+      signal: this.#abandoning.signal,
       latest: () => this.#project.snapshot,
+      mayRemove: () => this.#project.mayRemove,
       now: Date.now,
       chance: Math.random,
       onEvent: (event) => this.#tell({ kind: 'progress', event }),
       onChange: () => this.#changed(),
-      onRetried: (ending, line) => this.#project.retried(ending, line),
+      onCaughtUp: (ending, line, cause) => this.#project.caughtUp(ending, line, cause),
     });
   }
 

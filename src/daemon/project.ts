@@ -5,28 +5,23 @@
  */
 import type { Config } from '../config/schema.js';
 import type { Batch } from '../core/settle.js';
-import { holdsBelow } from '../core/snapshot.js';
-import { changeReport, type Ending, errorOf } from '../cycle/report.js';
+import { holdsBelow, type Snapshot } from '../core/snapshot.js';
+import { type Ending, errorOf } from '../cycle/report.js';
 import { reasonOf } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
 import { openWatcher } from '../watch/open.js';
 import type { WatchEvent, Watcher } from '../watch/watcher.js';
+import { type Cycle, type CycleFacts, cycleOf, type Endings, pathsOf } from './cycle-of.js';
 import { type CollectAllOptions, type Collection, LocalHalf } from './local-half.js';
 import { Pulse } from './pulse.js';
+import { Removals } from './removals.js';
 import { returnMemory } from './return-memory.js';
 import { Round } from './round.js';
-import type { CycleReport, Failure, LocalStatus, WatchStatus } from './status.js';
+import type { Failure, LocalStatus, WatchStatus } from './status.js';
+import { Sweeps } from './sweeps.js';
 import type { TargetLine } from './target-line.js';
 
-const SWEEP_SHARE = 400; // a sweep takes two cores for a moment, and may take less than half a percent of one in all
-const SOON_SHARE = 20; // one that is due to a doubt may take more, for once
 const REST_MS = 1000; // after the start, by when what it took is let go of
-const DOUBT_MS = 1000; // doubts come in bursts, and one sweep settles all of them
-const MOST_CHANGES = 100;
-
-export type Cycle = Omit<CycleReport, 'id'>;
-
-const NOTHING_COLLECTED = { files: 0, copied: 0, removed: 0, hashed: 0, durationMs: 0, problems: [] };
 
 export interface ProjectHooks {
   readonly signal: AbortSignal;
@@ -38,14 +33,6 @@ export interface ProjectHooks {
   readonly onConfig: () => void;
 }
 
-/** What a round is about. */
-interface Occasion {
-  readonly cause: CycleReport['cause'];
-  /** By `performance.now`: when the first change in it was noticed. */
-  readonly since: number;
-  readonly removals?: 'hold' | undefined;
-}
-
 export interface AskedRound extends CollectAllOptions {
   readonly lines: readonly TargetLine[];
 }
@@ -55,22 +42,20 @@ export class Project {
   readonly lines: readonly TargetLine[];
   readonly #local: LocalHalf;
   readonly #pulse: Pulse;
+  readonly #sweeps: Sweeps;
+  readonly #removals: Removals;
   readonly #hooks: ProjectHooks;
   #watcher: Watcher | undefined;
   /** The round that is due next, begun with what is quiet already. */
   #prepared: Prepared | undefined;
-  #sweepTimer: NodeJS.Timeout | undefined;
-  #restTimer: NodeJS.Timeout | undefined;
-  #sweepAt = Number.POSITIVE_INFINITY;
   /** Whether an event told of something in the next batch. */
   #wasTold = false;
   #losses = 0;
-  #sweeps = 0;
-  #lastSweepAt: number | undefined;
   #foundBySweep = 0;
   /** What stopped the last collect: until it goes well again, all is in doubt. */
   #error: Failure | undefined;
   readonly #underWay = new Set<Promise<unknown>>();
+  #restTimer: NodeJS.Timeout | undefined;
   #isReady = false;
   #isPaused = false;
   #isStopped = false;
@@ -80,19 +65,34 @@ export class Project {
     this.lines = lines;
     this.#hooks = hooks;
     this.#local = new LocalHalf(config, state, { signal: hooks.signal, onWarning: hooks.onWarning });
-    const { settleMs, maxWaitMs } = config.watch;
+    const { settleMs, maxWaitMs, sweepMs } = config.watch;
     this.#pulse = new Pulse(
       this.#local.folders,
       { settleMs, maxWaitMs },
       {
-        onQuiet: (places) => void this.#prepare(places),
+        onQuiet: (places) => void this.#follow(this.#prepare(places)),
         onBatch: (batch) => void this.#follow(this.#serve(batch)),
       },
     );
+    this.#sweeps = new Sweeps({
+      intervalMs: sweepMs,
+      costMs: () => this.#local.sweepCostMs,
+      sweep: () => this.#follow(this.#sweep()),
+    });
+    this.#removals = new Removals({
+      waitMs: maxWaitMs,
+      hasHeld: () => this.lines.some((line) => line.hasRest),
+      remove: () => this.#follow(this.#serveRest()),
+    });
   }
 
-  get snapshot() {
+  get snapshot(): Snapshot {
     return this.#local.snapshot;
+  }
+
+  /** Whether what is missing may be taken for gone. */
+  get mayRemove(): boolean {
+    return this.#removals.areDue;
   }
 
   /** Watches, and brings every target up to date. Resolves when that was tried once with each. */
@@ -102,38 +102,36 @@ export class Project {
 
   async #start(): Promise<void> {
     const round = new Round();
-    const taking = this.lines.map((line) => line.take(round));
-    const occasion = { cause: 'start', since: performance.now() } as const;
+    const since = performance.now();
+    const { lines } = this;
+    const taking = lines.map((line) => line.take(round));
     // What changes once it is watched is told; what changed before, the first look finds.
     await this.#watch();
-    const collection = await this.#collect(round, occasion, async () => ({
-      ...(await this.#local.begin()),
-      places: 'all' as const,
-    }));
+    const begin = async (): Promise<Collection> => ({ ...(await this.#local.begin()), places: 'all' });
+    const collected = await this.#collect(round, 'now', begin);
     const endings = await Promise.all(taking);
     this.#isReady = true;
-    this.#hooks.onCycle(this.#cycleOf(occasion, collection, this.lines, endings), pathsOf(endings));
+    this.#tell({ cause: 'start', since, lines, endings, collected, error: this.#error });
     this.#restTimer = setTimeout(returnMemory, REST_MS);
-    this.#planSweep(this.#sweepPauseMs);
+    this.#sweeps.start();
   }
 
   /** Collects everything and brings these targets up to date. Asked by a person, it is done whatever stood against it. */
   askAll(asked: AskedRound, cause: 'trigger' | 'sweep'): Promise<Cycle> {
-    return this.#follow(
-      (async () => {
-        const round = new Round();
-        const terms = { isAsked: cause === 'trigger', force: asked.force };
-        const taking = asked.lines.map((line) => line.take(round, terms));
-        const occasion = { cause, since: performance.now() };
-        const before = this.#error;
-        const collection = await this.#collect(round, occasion, () => this.#local.collectAll(asked));
-        const endings = await Promise.all(taking);
-        const cycle = this.#cycleOf(occasion, collection, asked.lines, endings);
-        const wasSaid = cause === 'sweep' && before !== undefined && this.#error?.message === before.message;
-        if (!wasSaid) this.#hooks.onCycle(cycle, pathsOf(endings));
-        return cycle;
-      })(),
-    );
+    return this.#follow(this.#askAll(asked, cause));
+  }
+
+  async #askAll({ lines, ...options }: AskedRound, cause: 'trigger' | 'sweep'): Promise<Cycle> {
+    const round = new Round();
+    const since = performance.now();
+    const before = this.#error;
+    const taking = lines.map((line) => line.take(round, { isAsked: cause === 'trigger', force: options.force }));
+    const removals = cause === 'trigger' ? 'now' : 'when-due';
+    const collected = await this.#collect(round, removals, () => this.#local.collectAll(options));
+    const facts = { cause, since, lines, endings: await Promise.all(taking), collected, error: this.#error };
+    const wasSaid = cause === 'sweep' && before !== undefined && this.#error?.message === before.message;
+    if (!wasSaid) this.#tell(facts);
+    return cycleOf(facts);
   }
 
   pause(): void {
@@ -152,7 +150,8 @@ export class Project {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#pulse.stop();
-    clearTimeout(this.#sweepTimer);
+    this.#sweeps.stop();
+    this.#removals.stop();
     clearTimeout(this.#restTimer);
     this.#prepared?.round.abandoned(this.#local.snapshot);
     await this.#watcher?.close();
@@ -161,21 +160,10 @@ export class Project {
     await this.#local.end();
   }
 
-  /** Tells of a cycle that a line began by itself, after an outage. */
-  retried(ending: Ending, line: TargetLine): void {
-    const changes = ending.kind === 'result' ? ending.result.plan.changes.map(changeReport) : [];
-    const target = line.report(ending);
-    const cycle: Cycle = {
-      ok: target.ok,
-      at: new Date().toISOString(),
-      cause: 'retry',
-      collect: NOTHING_COLLECTED,
-      targets: [target],
-      changes: changes.slice(0, MOST_CHANGES),
-      changed: changes.length,
-      savedToServedMs: null,
-    };
-    this.#hooks.onCycle(cycle, pathsOf([ending]));
+  /** Tells of a cycle that a line began by itself: after an outage, or for what had to wait. */
+  caughtUp(ending: Ending, line: TargetLine, cause: 'retry' | 'change'): void {
+    this.#tell({ cause, since: undefined, lines: [line], endings: [ending] });
+    this.#removals.plan();
   }
 
   watchStatus(): WatchStatus {
@@ -184,8 +172,8 @@ export class Project {
       reason: this.#watcher?.reason ?? 'nothing is watched yet',
       folders: this.#local.folders,
       losses: this.#losses,
-      sweeps: this.#sweeps,
-      lastSweepAt: this.#lastSweepAt === undefined ? null : new Date(this.#lastSweepAt).toISOString(),
+      sweeps: this.#sweeps.count,
+      lastSweepAt: this.#sweeps.lastAt === undefined ? null : new Date(this.#sweeps.lastAt).toISOString(),
       foundBySweep: this.#foundBySweep,
     };
   }
@@ -222,13 +210,14 @@ export class Project {
         return this.#hooks.onWarning(event.text);
       case 'lost':
         this.#losses++;
-        this.#sweepSoon();
+        this.#sweeps.soon();
         return this.#hooks.onChange();
       case 'touched': {
         const places = event.places.filter((place) => place !== this.config.file);
         if (places.length < event.places.length) this.#hooks.onConfig();
         if (places.length === 0) return;
         this.#wasTold = true;
+        this.#removals.heard();
         this.#pulse.note(places);
       }
     }
@@ -246,30 +235,45 @@ export class Project {
     prepared.taking ??= this.lines.map((line) => line.take(prepared.round));
   }
 
-  async #serve({ places, quiet, since }: Batch): Promise<void> {
+  async #serve({ places, since }: Batch): Promise<void> {
     const { round, taking } = this.#prepared ?? { round: new Round(), taking: undefined };
     const cause = this.#wasTold ? 'change' : 'sweep';
     this.#prepared = undefined;
     this.#wasTold = false;
-    const occasion: Occasion = { cause, since, removals: quiet ? undefined : 'hold' };
+    const { lines } = this;
     const isInDoubt = this.#error !== undefined;
-    const everything = { force: false, reread: false };
-    const collection = await this.#collect(round, occasion, () =>
-      isInDoubt ? this.#local.collectAll(everything) : this.#local.collect(places),
+    const collected = await this.#collect(round, 'when-due', () =>
+      isInDoubt ? this.#local.collectAll({ force: false, reread: false }) : this.#local.collect(places),
     );
-    if (collection === undefined && taking === undefined && isInDoubt) return; // it has been said
-    if (cause === 'sweep' && collection !== undefined) await this.#heedFinds(collection.changes.length);
-    if (collection !== undefined && hasNewFolder(collection)) this.#sweepSoon();
-    const isNothing = collection?.changes.length === 0 && !this.lines.some((line) => line.hasRest);
-    if (isNothing && taking === undefined) return;
-    const endings = await Promise.all(taking ?? this.lines.map((line) => line.take(round)));
-    this.#hooks.onCycle(this.#cycleOf(occasion, collection, this.lines, endings), pathsOf(endings));
+    if (collected === undefined && isInDoubt) return; // it has been said
+    if (collected !== undefined) await this.#heed(collected, cause);
+    if (taking === undefined && collected?.changes.length === 0) return; // such as our own writing to STATIC_ROOT
+    const endings = await Promise.all(taking ?? lines.map((line) => line.take(round)));
+    this.#tell({ cause, since, lines, endings, collected, error: this.#error });
+    this.#removals.plan();
+  }
+
+  /** What was collected may say something of the watching itself. */
+  async #heed(collected: Collection, cause: 'change' | 'sweep'): Promise<void> {
+    if (hasNewFolder(collected)) this.#sweeps.soon();
+    if (cause === 'change' || collected.changes.length === 0 || this.#isStopped) return;
+    // No event told of these: what watches has gone deaf somewhere, and is set up again.
+    this.#foundBySweep += collected.changes.length;
+    const deaf = this.#watcher;
+    await this.#watch();
+    await deaf?.close();
+  }
+
+  /** What was held back is removed, and what was put off is done. */
+  async #serveRest(): Promise<void> {
+    if (this.#isStopped || this.#isPaused) return;
+    await Promise.all(this.lines.map((line) => line.catchUp()));
   }
 
   /** Undefined where that failed. */
   async #collect(
     round: Round,
-    { removals }: Occasion,
+    removals: 'now' | 'when-due',
     work: () => Promise<Collection>,
   ): Promise<Collection | undefined> {
     this.#hooks.onChange();
@@ -277,7 +281,9 @@ export class Project {
       const collection = await work();
       const { snapshot, places, contents } = collection;
       this.#error = undefined;
-      round.collected({ snapshot, removals, ...(places === 'all' ? {} : { places }) }, contents);
+      const part = places === 'all' ? {} : { places };
+      const held = removals === 'now' || this.mayRemove ? {} : { removals: 'hold' as const };
+      round.collected({ snapshot, ...part, ...held }, contents);
       return collection;
     } catch (error) {
       round.failed(error);
@@ -288,70 +294,23 @@ export class Project {
     }
   }
 
-  #cycleOf(
-    { cause, since }: Occasion,
-    collection: Collection | undefined,
-    lines: readonly TargetLine[],
-    endings: readonly (Ending | undefined)[],
-  ): Cycle {
-    const targets = lines.map((line, i) => line.report(endings[i]));
-    const { changes = [], report = NOTHING_COLLECTED } = collection ?? {};
-    const ok = collection !== undefined && report.problems.length === 0 && targets.every((target) => target.ok);
-    return {
-      ok,
-      at: new Date().toISOString(),
-      cause,
-      collect: report,
-      targets,
-      changes: changes.slice(0, MOST_CHANGES),
-      changed: changes.length,
-      savedToServedMs: ok ? Math.round(servedAt(endings) - since) : null,
-      ...(collection === undefined && this.#error !== undefined ? { error: this.#error } : {}),
-    };
-  }
-
-  /** Changes that no event told of: whatever watched has gone deaf somewhere, and is set up again. */
-  async #heedFinds(finds: number): Promise<void> {
-    this.#foundBySweep += finds;
-    if (finds === 0 || this.#isStopped) return;
-    const deaf = this.#watcher;
-    await this.#watch();
-    await deaf?.close();
-  }
-
-  #planSweep(inMs: number): void {
-    const at = performance.now() + inMs;
-    if (this.#isStopped || at >= this.#sweepAt) return;
-    this.#sweepAt = at;
-    clearTimeout(this.#sweepTimer);
-    this.#sweepTimer = setTimeout(() => void this.#follow(this.#sweep()), inMs);
-  }
-
-  get #sweepPauseMs(): number {
-    return Math.max(this.config.watch.sweepMs, this.#local.sweepCostMs * SWEEP_SHARE);
-  }
-
-  #sweepSoon(): void {
-    this.#planSweep(Math.max(DOUBT_MS, this.#local.sweepCostMs * SOON_SHARE));
-  }
-
   async #sweep(): Promise<void> {
-    this.#sweepAt = Number.POSITIVE_INFINITY;
-    if (!this.#isPaused) {
-      const touched = await this.#local.sweep();
-      this.#sweeps++;
-      this.#lastSweepAt = Date.now();
-      this.#pulse.note(touched);
-      if (touched.length === 0) await this.#heedQuiet();
-      this.#hooks.onChange();
-    }
-    this.#planSweep(this.#sweepPauseMs);
+    if (this.#isPaused) return;
+    const touched = await this.#local.sweep();
+    this.#pulse.note(touched);
+    if (touched.length === 0) await this.#heedQuiet();
+    this.#hooks.onChange();
   }
 
   /** Everything was looked at, and nothing has changed. */
   async #heedQuiet(): Promise<void> {
-    if (this.#error !== undefined) await this.askAll({ lines: this.lines, force: false, reread: false }, 'sweep');
+    if (this.#error !== undefined) await this.#askAll({ lines: this.lines, force: false, reread: false }, 'sweep');
     else if (this.#pulse.size === 0) for (const line of this.lines) line.confirm();
+  }
+
+  #tell(facts: CycleFacts): void {
+    if (this.#isStopped && facts.endings.every((ending) => ending === undefined)) return; // it was broken off
+    this.#hooks.onCycle(cycleOf(facts), pathsOf(facts.endings));
   }
 
   /** Keeps it in mind until it has ended. */
@@ -371,18 +330,7 @@ export class Project {
 interface Prepared {
   readonly round: Round;
   readonly places: Set<string>;
-  taking: readonly Promise<Ending | undefined>[] | undefined;
-}
-
-/** By `performance.now`: when the last target had published all. */
-function servedAt(endings: readonly (Ending | undefined)[]): number {
-  const times = endings.map((ending) => (ending?.kind === 'result' ? ending.servedAt : undefined));
-  return Math.max(...times.map((time) => time ?? performance.now()));
-}
-
-function pathsOf(endings: readonly (Ending | undefined)[]): string[] {
-  const changes = endings.flatMap((ending) => (ending?.kind === 'result' ? ending.result.plan.changes : []));
-  return [...new Set(changes.map(({ path }) => path))].toSorted();
+  taking: readonly Promise<Endings[number]>[] | undefined;
 }
 
 /** Whether it was about a folder: what came into a new one before it was watched may not have been told. */

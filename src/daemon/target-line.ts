@@ -3,6 +3,7 @@
  *
  * One cycle at a time. What changes meanwhile is remembered by place, and what is in doubt is compared as a whole.
  */
+import { setMaxListeners } from 'node:events';
 import { problemsOf } from '../core/apply.js';
 import { placesOf } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
@@ -35,6 +36,10 @@ import type { TargetStatus } from './status.js';
 export interface LineMeans {
   /** Fresh for each cycle: `run` is a new name. */
   readonly options: () => Omit<CycleOptions, 'act'>;
+  /** Breaks off what is under way. */
+  readonly signal: AbortSignal;
+  /** Whether it has been quiet for so long that what is missing may be taken for gone. */
+  readonly mayRemove: () => boolean;
   /** STATIC_ROOT as it is known now. */
   readonly latest: () => Snapshot;
   /** Milliseconds since 1970. */
@@ -45,7 +50,7 @@ export interface LineMeans {
   /** The status is different. */
   readonly onChange: () => void;
   /** A cycle that no round asked for has ended. */
-  readonly onRetried: (ending: Ending, line: TargetLine) => void;
+  readonly onCaughtUp: (ending: Ending, line: TargetLine, cause: 'retry' | 'change') => void;
 }
 
 interface CycleTerms {
@@ -103,14 +108,24 @@ export class TargetLine {
   /** What came meanwhile is served at once. */
   resume(): void {
     this.#isPaused = false;
-    void this.#catchUp();
+    void this.catchUp();
+  }
+
+  /** Serves what waits, if it may. */
+  async catchUp(): Promise<void> {
+    if (this.#running !== undefined) return;
+    const cause = this.#standing.failures > 0 ? 'retry' : 'change';
+    const before = this.#standing.error?.message;
+    const ending = await this.#serveRest();
+    const isSame = ending?.kind === 'error' && errorOf(ending.error).message === before; // an outage is told once
+    if (ending !== undefined && !isSame) this.#means.onCaughtUp(ending, this, cause);
   }
 
   /** Tries again now what failed or was halted. */
   async release(): Promise<void> {
     this.#stopWaiting();
     this.#stand(released(this.#standing, this.#means.now()));
-    await this.#catchUp();
+    await this.catchUp();
   }
 
   /** Nothing is begun any more; resolves when the cycle under way has ended. */
@@ -180,16 +195,11 @@ export class TargetLine {
     return next ?? this.#serveRest();
   }
 
-  async #catchUp(): Promise<void> {
-    if (this.#running !== undefined) return;
-    const ending = await this.#serveRest();
-    if (ending !== undefined) this.#means.onRetried(ending, this);
-  }
-
   async #serveRest(): Promise<Ending | undefined> {
     if (this.#isServed() || this.#running !== undefined || !this.#mayStart(GENTLE)) return undefined;
     const round = new Round();
-    round.collected({ snapshot: this.#means.latest(), places: [] }, undefined);
+    const removals = this.#means.mayRemove() ? undefined : ('hold' as const);
+    round.collected({ snapshot: this.#means.latest(), places: [], removals }, undefined);
     return this.#start(round, GENTLE);
   }
 
@@ -219,9 +229,16 @@ export class TargetLine {
       },
     );
     wanted.catch(() => undefined); // the connection may fail first
+    const abandoning = this.#means.signal;
+    // One of its own: what listens to a signal that lasts as long as the process would be kept for as long.
+    const breaking = new AbortController();
+    setMaxListeners(0, breaking.signal); // everything that waits listens to it, hundreds of files at once
+    const breakOff = (): void => breaking.abort(abandoning.reason);
+    abandoning.addEventListener('abort', breakOff, { once: true });
+    if (abandoning.aborted) breakOff();
     try {
-      const result = await this.#cycle(wanted, round, terms);
-      if (serving?.removals === 'hold') this.#remember(serving);
+      const result = await this.#cycle(wanted, this.#optionsFor(round, terms, breaking.signal), terms);
+      for (const path of result.held) if (this.#pending !== 'all') this.#pending.add(path);
       if (serving !== undefined && serving.places === undefined) this.#connection?.share(serving.snapshot);
       this.#problems = problemsOf(result.outcomes);
       this.#held = { generation: result.index.generation, files: result.index.entries.length };
@@ -239,22 +256,24 @@ export class TargetLine {
       if (this.#isClosed) return undefined;
       this.#fail(errorOf(error), remedyFor(error));
       return { kind: 'error', error, durationMs: performance.now() - started };
+    } finally {
+      abandoning.removeEventListener('abort', breakOff);
     }
   }
 
   /** A connection that was kept may have broken since: then there is another one at once, and no word about it. */
-  async #cycle(wanted: Promise<Wanted>, round: Round, terms: CycleTerms): Promise<CycleResult> {
+  async #cycle(wanted: Promise<Wanted>, options: () => CycleOptions, terms: CycleTerms): Promise<CycleResult> {
     const kept = terms.force ? undefined : this.#connection;
     if (kept === undefined) {
       await this.#disconnect();
-      return (await this.#connect(terms)).cycle(wanted, this.#options(round, terms));
+      return (await this.#connect(terms)).cycle(wanted, options());
     }
     try {
-      return await kept.cycle(wanted, this.#options(round, terms));
+      return await kept.cycle(wanted, options());
     } catch (error) {
       if (!(error instanceof TargetError && error.kind === 'unreachable')) throw error;
       await this.#disconnect();
-      return (await this.#connect(terms)).cycle(wanted, this.#options(round, terms));
+      return (await this.#connect(terms)).cycle(wanted, options());
     }
   }
 
@@ -272,9 +291,11 @@ export class TargetLine {
     await connection?.close().catch(() => undefined); // it may be what failed
   }
 
-  #options(round: Round, { force }: CycleTerms): CycleOptions {
-    return {
+  /** Of each try, for each has a name of its own. */
+  #optionsFor(round: Round, { force }: CycleTerms, signal: AbortSignal): () => CycleOptions {
+    return () => ({
       ...this.#means.options(),
+      signal,
       act: 'push',
       guards: force ? 'pass' : undefined,
       arrivals: round.arrivals,
@@ -285,7 +306,7 @@ export class TargetLine {
         if (event.kind === 'plan' && event.files > 0) this.#stand(pushing(this.#standing, this.#means.now()));
         this.#means.onEvent(event);
       },
-    };
+    });
   }
 
   /** All that is to be done by now. What comes later is for the next cycle. */
@@ -311,7 +332,7 @@ export class TargetLine {
     // The clock may jump; the timer does not.
     this.#retry = setTimeout(() => {
       this.#retry = undefined;
-      void this.#catchUp();
+      void this.catchUp();
     }, retryAt - now());
   }
 

@@ -22,7 +22,7 @@ export async function daemonCommand(input: CommandInput): Promise<ExitStatus> {
   });
   signal.addEventListener('abort', () => notify.stopping(session.config.daemon.shutdownTimeoutMs), { once: true });
   await serve(session, input, {
-    as: 'service',
+    statusPage: 'open',
     onOpen: (daemon, page) => {
       output.note(`watching ${session.config.file}${page === undefined ? '' : `; status page: ${page}`}`);
       tell(daemon, notify, input);

@@ -11,7 +11,7 @@ export async function watchCommand(input: CommandInput): Promise<ExitStatus> {
   const session = await openSession(input);
   const face = watchFace(input, session.log === undefined ? 'lines' : 'log');
   try {
-    await serve(session, input, { as: 'foreground', onOpen: (daemon) => face.show(daemon) });
+    await serve(session, input, { statusPage: 'none', onOpen: (daemon) => face.show(daemon) });
   } finally {
     face.end();
   }
