@@ -56,12 +56,14 @@ async function lineTo(open: () => Promise<MemoryTarget>): Promise<TargetLine> {
       run: 'run',
       now: Date.now,
     }),
+    signal: new AbortController().signal,
+    mayRemove: () => true,
     latest: () => WANTED.snapshot,
     now: Date.now,
     chance: () => 0,
     onEvent: nothing,
     onChange: nothing,
-    onRetried: nothing,
+    onCaughtUp: nothing,
   });
   onTestFinished(() => line.close());
   return line;
