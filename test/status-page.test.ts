@@ -179,6 +179,31 @@ describe('in a browser, the page', () => {
     await shows(page, '#subline', error.message);
   });
 
+  test('says what a cycle without a change was about, and why it failed', async () => {
+    const collected = aCycle().collect;
+    const gone = { code: 'SOURCE', message: 'cannot collect from /srv/site/assets: no such folder' };
+    const broken = { path: 'a.css', step: 'collect', code: 'BROKEN_LINK', message: 'it leads nowhere' } as const;
+    const nothing = { ok: false, changes: [], changed: 0, savedToServedMs: null };
+    service.addCycle(aCycle({ ...nothing, id: 1, targets: [], error: gone }));
+    service.addCycle(aCycle({ ...nothing, id: 2, collect: { ...collected, problems: [broken] } }));
+    await visit();
+    await shows(page, '#cycles li', '1 file could not be collected');
+    await page.click('#cycles li:last-child summary');
+    await shows(page, '#cycles li:last-child', 'Collecting failed');
+    await shows(page, '#cycles li:last-child', gone.message);
+  });
+
+  test('says once what is wrong with the configuration, for as long as it is', async () => {
+    await visit();
+    const configError = 'pushstatic.yaml:3:1: urk: unknown key';
+    service.set({ configError });
+    service.emit({ kind: 'warning', text: `the old configuration stays in force: ${configError}` });
+    service.emit({ kind: 'warning', text: 'something else' });
+    await shows(page, '#subline', configError);
+    await shows(page, '#notices', 'something else');
+    expect(await page.$$eval('#notices p', (notices) => notices.length)).toBe(1);
+  });
+
   test('tells how the sources are watched and what was lost', async () => {
     const { watch } = service.status();
     service.set({ watch: { ...watch, backend: 'poll', losses: 2, foundBySweep: 7 } });

@@ -130,9 +130,16 @@ function streamStatus(service: Service, access: Access, { response, closing }: E
   });
   const unsubscribe = service.subscribe((event) => {
     if (event.kind === 'cycle') stream.send(message('cycle', pageCycle(event.cycle)));
-    if (event.kind === 'warning') stream.send(message('warning', { text: event.text }));
+    if (event.kind === 'warning' && !isInStatus(event.text, service))
+      stream.send(message('warning', { text: event.text }));
     tellState();
   });
+}
+
+/** What is wrong with the configuration is shown with the state, for as long as it is. */
+function isInStatus(warning: string, service: Service): boolean {
+  const { configError } = service.status();
+  return configError !== null && warning.endsWith(configError);
 }
 
 /** One message of Server-Sent Events. JSON has no line breaks of its own. */

@@ -50,6 +50,12 @@ export function cycleOf({ cause, since, lines, endings, collected, error }: Cycl
   };
 }
 
+/** Whether nothing came of what a watcher or a sweep had told: our own writing to STATIC_ROOT is told as well. */
+export function isNoNews({ ok, cause, changed, targets }: Cycle): boolean {
+  const isUnasked = cause === 'change' || cause === 'sweep';
+  return ok && isUnasked && changed === 0 && targets.every((each) => each.uploaded + each.removed + each.modes === 0);
+}
+
 /** The paths that changed on a target, or should have; sorted. */
 export function pathsOf(endings: Endings): string[] {
   return changesOf(endings).map(({ path }) => path);

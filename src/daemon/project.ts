@@ -11,7 +11,7 @@ import { reasonOf } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
 import { openWatcher } from '../watch/open.js';
 import type { WatchEvent, Watcher } from '../watch/watcher.js';
-import { type Cycle, type CycleFacts, cycleOf, type Endings, pathsOf } from './cycle-of.js';
+import { type Cycle, type CycleFacts, cycleOf, type Endings, isNoNews, pathsOf } from './cycle-of.js';
 import { type CollectAllOptions, type Collection, LocalHalf } from './local-half.js';
 import { Pulse } from './pulse.js';
 import { Removals } from './removals.js';
@@ -219,6 +219,7 @@ export class Project {
         this.#wasTold = true;
         this.#removals.heard();
         this.#pulse.note(places);
+        if (this.#isPaused) this.#hooks.onChange(); // for as long as that lasts, nothing else tells that something waits
       }
     }
   }
@@ -247,7 +248,8 @@ export class Project {
     );
     if (collected === undefined && isInDoubt) return; // it has been said
     if (collected !== undefined) await this.#heed(collected, cause);
-    if (taking === undefined && collected?.changes.length === 0) return; // such as our own writing to STATIC_ROOT
+    const isNothing = collected?.changes.length === 0 && collected.report.problems.length === 0;
+    if (taking === undefined && isNothing) return; // such as our own writing to STATIC_ROOT
     const endings = await Promise.all(taking ?? lines.map((line) => line.take(round)));
     this.#tell({ cause, since, lines, endings, collected, error: this.#error });
     this.#removals.plan();
@@ -310,7 +312,8 @@ export class Project {
 
   #tell(facts: CycleFacts): void {
     if (this.#isStopped && facts.endings.every((ending) => ending === undefined)) return; // it was broken off
-    this.#hooks.onCycle(cycleOf(facts), pathsOf(facts.endings));
+    const cycle = cycleOf(facts);
+    if (!isNoNews(cycle)) this.#hooks.onCycle(cycle, pathsOf(facts.endings));
   }
 
   /** Keeps it in mind until it has ended. */

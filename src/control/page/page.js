@@ -371,8 +371,11 @@ function addCycle(cycle) {
 }
 
 /** @param {PageCycle} cycle */
-function cycleText({ changed, changes }) {
+function cycleText({ ok, changed, changes, error, problemCount }) {
   const [first] = changes;
+  if (error !== undefined) return 'Collecting failed';
+  if (changed === 0 && problemCount > 0) return `${plural(problemCount, 'file')} could not be collected`;
+  if (changed === 0 && !ok) return 'Not everything was brought over';
   if (first === undefined) return changed === 0 ? 'Nothing changed' : plural(changed, 'change');
   return changed === 1 ? `${first.path} ${MARKS[first.kind]?.word ?? ''}` : plural(changed, 'change');
 }
@@ -385,7 +388,7 @@ function servedText({ savedToServedMs, ok }, failed) {
 }
 
 /** @param {PageCycle} cycle */
-function resultItems({ targets, problems, problemCount }) {
+function resultItems({ error: stopped, targets, problems, problemCount }) {
   const results = targets.map(({ name, error, uploaded, patched, linked, removed, sentBytes, durationMs, ...rest }) => {
     if (error !== undefined) return item(text('span', `${name}: ${error.message}`, 'bad'));
     const what = `${plural(uploaded + patched + linked, 'file')} pushed, ${number.format(removed)} removed`;
@@ -393,7 +396,8 @@ function resultItems({ targets, problems, problemCount }) {
     if (rest.problemCount > 0) line.append(text('span', `; ${plural(rest.problemCount, 'file')} failed`, 'bad'));
     return line;
   });
-  return [...results, ...problemItems(problems, problemCount)];
+  const causes = stopped === undefined ? [] : [item(text('span', stopped.message, 'bad'))];
+  return [...causes, ...results, ...problemItems(problems, problemCount)];
 }
 
 /** @param {PageCycle} cycle */
