@@ -32,6 +32,20 @@ test('an outage that is met while the settle time runs leaves nothing undone', a
   expect(await publicTree(target)).toEqual({ 'app.css': CONTENT });
 });
 
+test('a round that is whole only after the cycle before it has ended is served, and not put off', async () => {
+  const target = new MemoryTarget();
+  const line = await lineTo(async () => target);
+  const [first, second] = [new Round(), new Round()];
+  const endings = [line.take(first), line.take(second)];
+  first.collected({ ...WANTED, places: [] }, contents);
+  expect((await endings[0])?.kind).toBe('result');
+  second.collected(WANTED, contents);
+  const ending = await endings[1];
+  expect(ending?.kind).toBe('result');
+  expect(line.report(ending)).toMatchObject({ ok: true });
+  expect(line.status()).toMatchObject({ state: 'in-sync', pending: 0 });
+});
+
 async function lineTo(open: () => Promise<MemoryTarget>): Promise<TargetLine> {
   const folder = await temporaryFolder();
   await plant(folder, { [STYLE.path]: CONTENT });

@@ -98,7 +98,7 @@ export class TargetLine {
     const wanted = await round.wanted.catch(() => undefined);
     if (wanted === undefined) return undefined;
     this.#remember(wanted);
-    return this.#running === undefined ? undefined : this.#next();
+    return this.#next();
   }
 
   pause(): void {
@@ -140,7 +140,9 @@ export class TargetLine {
   report(ending: Ending | undefined): TargetReport {
     if (ending !== undefined) return targetReport(this.job.name, ending, 'push');
     const { state, error } = this.#standing;
-    const paused = { code: 'PAUSED', message: 'it is paused; "pushstatic resume" goes on' };
+    const paused = this.#isPaused
+      ? { code: 'PAUSED', message: 'it is paused; "pushstatic resume" goes on' }
+      : undefined; // another cycle served it
     return idleReport(this.job.name, this.#held, state === 'in-sync' ? undefined : (error ?? paused));
   }
 
@@ -186,13 +188,14 @@ export class TargetLine {
     return !this.#isPaused && !isHalted && this.#retry === undefined;
   }
 
-  /** The cycle after the one under way, for all that wait for it. */
+  /** The next cycle, after the one under way, for all that wait for it. Undefined where it may not start, or need not. */
   #next(): Promise<Ending | undefined> {
-    const next = (this.#queued ??= this.#running?.then(() => {
+    if (this.#running === undefined) return this.#serveRest();
+    this.#queued ??= this.#running.then(() => {
       this.#queued = undefined;
-      return this.#serveRest();
-    }));
-    return next ?? this.#serveRest();
+      return this.#next();
+    });
+    return this.#queued;
   }
 
   async #serveRest(): Promise<Ending | undefined> {
