@@ -188,6 +188,8 @@ describe('in a browser, the page', () => {
     service.addCycle(aCycle({ ...nothing, id: 2, collect: { ...collected, problems: [broken] } }));
     await visit();
     await shows(page, '#cycles li', '1 file could not be collected');
+    await page.click('#cycles li:first-child summary');
+    await shows(page, '#cycles li:first-child', 'a.css: it leads nowhere');
     await page.click('#cycles li:last-child summary');
     await shows(page, '#cycles li:last-child', 'Collecting failed');
     await shows(page, '#cycles li:last-child', gone.message);

@@ -38,15 +38,19 @@ function timeOf({ savedToServedMs, cause }: CycleReport): string {
 
 /** How it stands, in one line. */
 export function statusLine({ local, targets, paused }: DaemonStatus): string {
-  const waits = local.unsettled === 1 ? '1 change waits' : `${count(local.unsettled)} changes wait`;
   const parts = [
-    ...(paused ? [local.unsettled === 0 ? 'paused' : `paused, ${waits}`] : []),
+    ...(paused ? [pausedText(local.unsettled)] : []),
     ...(local.state === 'starting' ? ['reading the sources'] : []),
     ...(local.error === null ? [] : [`halted: ${printable(local.error.message)}`]),
     ...(local.error === null && local.state !== 'starting' ? [files(local.files)] : []),
     ...(targets.length > MOST_NAMES ? byState(targets) : targets.map((target) => `${target.name} ${stateOf(target)}`)),
   ];
   return parts.join(' · ');
+}
+
+function pausedText(waiting: number): string {
+  if (waiting === 0) return 'paused';
+  return waiting === 1 ? 'paused, 1 change waits' : `paused, ${count(waiting)} changes wait`;
 }
 
 /** `12 in sync · 2 unreachable: web1, web2`. */
@@ -89,7 +93,7 @@ export function daemonLines({ pid, startedAt, watch, configError, paused, local 
     `daemon: process ${pid}, since ${startedAt}; ${files(local.files)}, ${local.state}`,
     `  watches ${count(folders.length)} ${folders.length === 1 ? 'folder' : 'folders'}; ${reason}`,
     `  events lost: ${count(losses)}; changes that only a sweep found: ${count(foundBySweep)}`,
-    ...(paused ? [`  paused, ${count(local.unsettled)} changes wait; "pushstatic resume" goes on`] : []),
+    ...(paused ? [`  ${pausedText(local.unsettled)}; "pushstatic resume" goes on`] : []),
     ...(local.error === null ? [] : [`  ${printable(local.error.message)}`]),
     ...problemLines(local.problems).map((line) => `  ${line}`),
     ...(configError === null ? [] : [`  the configuration on the disk is not in force: ${printable(configError)}`]),

@@ -397,7 +397,10 @@ function resultItems({ error: stopped, targets, problems, problemCount }) {
     return line;
   });
   const causes = stopped === undefined ? [] : [item(text('span', stopped.message, 'bad'))];
-  return [...causes, ...results, ...problemItems(problems, problemCount)];
+  const troubles = problems.map(({ path, message }) => item(text('span', `${path}: ${message}`, 'bad')));
+  const more = problemCount - problems.length;
+  if (more > 0) troubles.push(item(text('span', `and ${number.format(more)} more`)));
+  return [...causes, ...results, ...troubles];
 }
 
 /** @param {PageCycle} cycle */
