@@ -68,7 +68,7 @@ export class Output {
   }
 
   get columns(): number {
-    return this.#terminal.stderr.columns ?? 80;
+    return this.#terminal.stderr.columns || 80; // some terminals do not know
   }
 
   /** Lines of a result. Nothing with --json or -q. */
