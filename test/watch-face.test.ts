@@ -68,7 +68,7 @@ describe('in a terminal', () => {
     const { terminal } = await watching();
     terminal.type(CTRL_C);
     expect(await terminal.ended()).toEqual({ status: 130, isRestored: true });
-    const shown = terminal.screen().slice(1);
+    const shown = terminal.screen().slice(2);
     expect(shown.slice(0, 2)).toEqual([expect.stringContaining('-> mirror'), 'status 130']);
   });
 

@@ -5,7 +5,7 @@
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished, vi } from 'vitest';
+import { expect, onTestFinished, vi } from 'vitest';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const PATIENCE_MS = 20_000;
@@ -31,10 +31,10 @@ export async function openTerminal(
   words: readonly string[],
   columns = 80,
 ): Promise<Terminal> {
-  const command = `tty; stty cols ${columns} rows 24; "${process.execPath}" "${MAIN}" ${words.join(' ')}; echo "status $?"; stty -a`;
+  const program = `echo "pid $$"; exec "${process.execPath}" "${MAIN}" ${words.join(' ')}`;
+  const command = `tty; stty cols ${columns} rows 24; sh -c '${program}'; echo "status $?"; stty -a`;
   const whole = { PATH: process.env['PATH'], TERM: 'xterm', SHELL: '/bin/sh', ...env };
   const child = spawn('script', ['-qec', command, '/dev/null'], { cwd, env: whole });
-  onTestFinished(() => void child.kill('SIGKILL'));
   let raw = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (raw += text));
   const screen = (): string[] => screenOf(raw);
@@ -45,7 +45,12 @@ export async function openTerminal(
       },
       { timeout: PATIENCE_MS, interval: 20 },
     );
-  await shows(/^\/dev\//);
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    const pid = Number(/^pid (\d+)/m.exec(raw)?.[1]);
+    await vi.waitFor(() => expect(isAlive(pid)).toBe(false), { timeout: PATIENCE_MS });
+  });
+  await shows(/^pid /);
   const device = screen().find((line) => line.startsWith('/dev/')) ?? '';
   return {
     raw: () => raw,
@@ -56,6 +61,14 @@ export async function openTerminal(
     hangUp: () => void child.kill('SIGKILL'),
     ended: () => endOf(child, screen),
   };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 async function endOf(child: ChildProcessWithoutNullStreams, screen: () => string[]) {
