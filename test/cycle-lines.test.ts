@@ -23,6 +23,11 @@ describe('the line of a cycle', () => {
     ['a change', {}, '~css/site.css -> static1 (142 ms from save to served)'],
     ['many', { changes, changed: 1204 }, '+a.css +b.css +c.css and 1,201 more -> static1 (142 ms from save to served)'],
     ['a find of a sweep', { cause: 'sweep' }, '~css/site.css -> static1 (142 ms, found by a sweep)'],
+    [
+      'a removal that is held back',
+      { changes: [{ kind: 'removed', path: 'a.css', size: 1 }], savedToServedMs: null },
+      '-a.css -> static1 (removals wait until it is quiet)',
+    ],
     ['the end of an outage', { cause: 'retry', savedToServedMs: null }, '~css/site.css -> static1 (caught up)'],
     ['a start that had to push', { cause: 'start' }, '1 file, 4.1 kB -> static1 (142 ms)'],
     ['a start that had not', { cause: 'start', targets: [IDLE] }, 'static1: nothing to do (142 ms)'],

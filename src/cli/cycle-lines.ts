@@ -29,9 +29,10 @@ function whatMoved({ cause, changes, changed, targets }: CycleReport, moved: num
   return `${names.join(' ')}${rest}`;
 }
 
-function timeOf({ savedToServedMs, cause }: CycleReport): string {
+function timeOf({ savedToServedMs, cause, changes, targets }: CycleReport): string {
   if (cause === 'retry') return ' (caught up)';
-  if (savedToServedMs === null) return '';
+  const isHeld = changes.some(({ kind }) => kind === 'removed') && targets.every(({ removed }) => removed === 0);
+  if (savedToServedMs === null) return isHeld ? ' (removals wait until it is quiet)' : '';
   const circumstance = { change: ' from save to served', sweep: ', found by a sweep', start: '', trigger: '' }[cause];
   return ` (${duration(savedToServedMs)}${circumstance})`;
 }
