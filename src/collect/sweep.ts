@@ -28,16 +28,40 @@ export async function sweep(
   const rules = ignoreRules(ignore);
   const marks = new Map<string, Float64Array>();
   const touched: string[] = [];
-  const visited = new Set<string>();
-  const open = [...folders];
+  const open = folders.map((place): Folder => ({ place, parent: undefined, identity: identityOf(place) }));
   for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
-    const entries = list(folder, rules, visited);
-    marks.set(folder, Float64Array.from(entries, ({ mark }) => mark).sort());
-    if (before !== undefined) touched.push(...changesIn(folder, entries, before.get(folder)));
-    for (const { name, isFolder } of entries) if (isFolder) open.push(`${folder}/${name}`);
+    const { place } = folder;
+    const entries = leadsUp(folder) ? [] : list(place, rules);
+    marks.set(place, Float64Array.from(entries, ({ mark }) => mark).sort());
+    if (before !== undefined) touched.push(...changesIn(place, entries, before.get(place)));
+    for (const { name, isFolder } of entries) if (isFolder) open.push(inner(folder, name));
     if (pacer.isDue) await pacer.breathe();
   }
   return { marks, touched };
+}
+
+/** A folder on the way down. One that several links lead to is met under each of their names, as it is published. */
+interface Folder {
+  readonly place: string;
+  readonly parent: Folder | undefined;
+  /** Device and inode; undefined for one that cannot be read. */
+  readonly identity: string | undefined;
+}
+
+function inner(parent: Folder, name: string): Folder {
+  const place = `${parent.place}/${name}`;
+  return { place, parent, identity: identityOf(place) };
+}
+
+/** Whether a link led back to a folder that it lies in. */
+function leadsUp({ identity, parent }: Folder): boolean {
+  for (let above = parent; above !== undefined; above = above.parent) if (above.identity === identity) return true;
+  return false;
+}
+
+function identityOf(place: string): string | undefined {
+  const stats = lookThrough(place);
+  return stats === undefined ? undefined : `${stats.dev}:${stats.ino}`;
 }
 
 interface Marked {
@@ -46,13 +70,9 @@ interface Marked {
   readonly mark: number;
 }
 
-/** Nothing for a folder that cannot be read, or that a link led back to. */
-function list(folder: string, ignore: IgnoreRules, visited: Set<string>): Marked[] {
+/** Nothing for a folder that cannot be read. */
+function list(folder: string, ignore: IgnoreRules): Marked[] {
   try {
-    const { dev, ino } = statSync(folder);
-    const identity = `${dev}:${ino}`;
-    if (visited.has(identity)) return [];
-    visited.add(identity);
     return readdirSync(folder, { withFileTypes: true })
       .filter(({ name }) => !ignore.ignoresFolder(name))
       .map((entry) => marked(folder, entry));
@@ -66,12 +86,12 @@ function marked(folder: string, entry: Dirent): Marked {
   const place = `${folder}/${entry.name}`;
   if (entry.isDirectory()) return { name: entry.name, isFolder: true, mark: markOf(entry.name) };
   const stats = lstatSync(place, { throwIfNoEntry: false });
-  const behind = entry.isSymbolicLink() ? behindLink(place) : undefined;
+  const behind = entry.isSymbolicLink() ? lookThrough(place) : undefined;
   const isFolder = behind?.isDirectory() === true;
   return { name: entry.name, isFolder, mark: markOf(entry.name, stats, isFolder ? undefined : behind) };
 }
 
-function behindLink(place: string): Stats | undefined {
+function lookThrough(place: string): Stats | undefined {
   try {
     return statSync(place, { throwIfNoEntry: false });
   } catch (error) {
