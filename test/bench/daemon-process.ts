@@ -5,7 +5,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
-import { setTimeout as pause } from 'node:timers/promises';
 import { type Client, connectDaemon } from '../../src/control/client.js';
 import type { DaemonStatus } from '../../src/daemon/status.js';
 import { until } from './until.js';
@@ -38,7 +37,7 @@ export interface DaemonProcess {
   threads(): Promise<number>;
   /** Processor time since its start. */
   cpuMs(): Promise<number>;
-  /** Ends it in good order, and gives its exit status. */
+  /** Ends it in good order, and gives its exit status; null if it had to be killed. */
   stop(): Promise<number | null>;
 }
 
@@ -77,7 +76,10 @@ export async function startDaemon({ config, socket, log, env, heap }: DaemonSett
     },
     stop: async () => {
       child.kill('SIGTERM');
-      return (await Promise.race([exited, pause(STOPPED_WITHIN_MS, [-1], { ref: false })]))[0] ?? null;
+      const killer = setTimeout(() => child.kill('SIGKILL'), STOPPED_WITHIN_MS);
+      const [status] = await exited;
+      clearTimeout(killer);
+      return status;
     },
   };
 }

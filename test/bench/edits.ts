@@ -3,7 +3,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { cp, mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { content } from './trees.js';
 
 /** One edit somewhere in `tree`. Answers with what it did. */
@@ -18,7 +18,7 @@ export async function burst(tree: string): Promise<void> {
   const folders = await foldersIn(tree);
   const few = Array.from({ length: 5 }, () => pick(folders));
   for (const folder of new Set(few)) {
-    for (const name of await readdir(join(tree, folder))) await writeFile(join(tree, folder, name), something());
+    for (const name of await filesIn(join(tree, folder))) await writeFile(join(tree, folder, name), something());
   }
   await rm(join(tree, 'built'), { recursive: true, force: true });
   await cp(join(tree, pick(folders)), join(tree, 'built'), { recursive: true });
@@ -69,12 +69,15 @@ function something(): Buffer {
 
 async function fileIn(tree: string): Promise<string> {
   const folder = join(tree, pick(await foldersIn(tree)));
-  const names = (await readdir(folder, { withFileTypes: true })).filter((each) => each.isFile());
-  if (names.length > 0) return join(folder, pick(names).name);
-  const file = join(folder, 'first.js');
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, something());
-  return file;
+  const names = await filesIn(folder);
+  if (names.length > 0) return join(folder, pick(names));
+  await writeFile(join(folder, 'first.js'), something());
+  return join(folder, 'first.js');
+}
+
+async function filesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  return entries.filter((each) => each.isFile()).map(({ name }) => name);
 }
 
 async function foldersIn(tree: string): Promise<string[]> {

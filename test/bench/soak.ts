@@ -20,7 +20,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startOpenSsh } from '../support/openssh-server.js';
 import { differences } from '../support/project.js';
-import { isInSync, startDaemon } from './daemon-process.js';
+import { type DaemonProcess, isInSync, startDaemon } from './daemon-process.js';
 import { burst, editAnywhere } from './edits.js';
 import { plantMany } from './trees.js';
 import { growthOf } from './trend.js';
@@ -51,6 +51,7 @@ interface Sample {
   readonly heap: number;
   readonly descriptors: number;
   readonly threads: number;
+  readonly drift: number;
 }
 
 const server = await startOpenSsh();
@@ -67,18 +68,31 @@ async function soak(): Promise<boolean> {
   const env = { PATH: process.env['PATH'], HOME: folder, XDG_STATE_HOME: join(folder, 'state') };
   const daemon = await startDaemon({ config, socket, log, env, heap: 'tell' });
   console.log(`${FILES} files, ready after ${Math.round(daemon.readyMs)} ms; ${MINUTES} minutes`);
+  let samples: readonly Sample[] = [];
+  let status: number | null = null;
+  try {
+    samples = await live(daemon);
+  } finally {
+    status = await daemon.stop();
+  }
+  const faults = [...faultsIn(samples), ...(await faultsOf(status))];
+  for (const fault of faults) console.log(`FAILED: ${fault}`);
+  if (faults.length === 0) console.log('nothing grew, nothing drifted');
+  return faults.length === 0;
+}
+
+async function live(daemon: DaemonProcess): Promise<Sample[]> {
   console.log(
     'minute  edits    RSS MB  heap MB  descriptors  threads  cycles  reconnects  losses  found by sweep  peace s  drift',
   );
   const samples: Sample[] = [];
   let edits = 0;
-  let drifts = 0;
   for (let minute = 1; minute <= MINUTES; minute++) {
     edits += await liveFor(MINUTE_MS, minute);
     const { peaceMs, drift } = await comeToPeace(async () => isInSync(await daemon.client.status()));
-    if (drift > 0) drifts++;
     const { watch, targets, cycles } = await daemon.client.status();
     const sample: Sample = {
+      drift,
       rss: await daemon.rssBytes(),
       descriptors: await daemon.descriptors(),
       threads: await daemon.threads(),
@@ -101,11 +115,7 @@ async function soak(): Promise<boolean> {
     ];
     console.log(columns.join('  '));
   }
-  const status = await daemon.stop();
-  const faults = [...faultsIn(samples), ...(await faultsOf(status, drifts))];
-  for (const fault of faults) console.log(`FAILED: ${fault}`);
-  if (faults.length === 0) console.log('nothing grew, nothing drifted');
-  return faults.length === 0;
+  return samples;
 }
 
 /** Edits, and what else happens in this minute. Answers with the number of edits. */
@@ -161,6 +171,12 @@ daemon: { socket: ${socket}, http: false }
 }
 
 function faultsIn(samples: readonly Sample[]): string[] {
+  const drifted = samples.filter(({ drift }) => drift > 0).length;
+  const left = drifted === 0 ? [] : [`in ${drifted} minutes what was served did not become what it should`];
+  return [...left, ...growthIn(samples)];
+}
+
+function growthIn(samples: readonly Sample[]): string[] {
   const half = samples.slice(Math.floor(samples.length / 2));
   if (half.length < FEWEST_SAMPLES) return [];
   const growth = (of: (sample: Sample) => number): number => growthOf(half.map(of));
@@ -178,11 +194,8 @@ function faultsIn(samples: readonly Sample[]): string[] {
   ];
 }
 
-async function faultsOf(status: number | null, drifts: number): Promise<string[]> {
-  const said = (await readFile(log, 'utf8')).split('\n').filter((line) => line.includes('this should not happen'));
-  return [
-    ...(drifts > 0 ? [`in ${drifts} minutes something was not served that should have been, or the other way round`] : []),
-    ...said,
-    ...(status === 0 ? [] : [`the daemon ended with ${status}: ${(await readFile(log, 'utf8')).slice(-2000)}`]),
-  ];
+async function faultsOf(status: number | null): Promise<string[]> {
+  const said = await readFile(log, 'utf8');
+  const unexpected = said.split('\n').filter((line) => line.includes('this should not happen'));
+  return [...unexpected, ...(status === 0 ? [] : [`the daemon ended with ${status}: ${said.slice(-2000)}`])];
 }
