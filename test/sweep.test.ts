@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { type Marks, sweep } from '../src/collect/sweep.js';
 import { isWithin } from '../src/core/relpath.js';
 import { Pacer } from '../src/fs/pace.js';
-import { clockTick, fifo, plant, type Tree, symlink as to, temporaryFolder } from './support/tree.js';
+import { clockTick, fifo, plant, type Tree, symlink as to, temporaryFolder, withoutRoot } from './support/tree.js';
 
 const IGNORE = ['CVS', '.*', '*~'];
 const TREE: Tree = {
@@ -69,7 +69,10 @@ const CHANGES: readonly (readonly [what: string, change: Change, touched: readon
   ['a file that a link leads to and that is gone', ({ single }) => unlink(single), ['one']],
   ['a file in a folder that a link leads to', ({ elsewhere }) => writeFile(join(elsewhere, 'x'), 'y'), ['outside/x']],
   ['a new file in it', ({ elsewhere }) => writeFile(join(elsewhere, 'new'), ''), ['outside/new']],
-  ['where a link led to nothing, something', ({ root }) => writeFile(join(root, '../nothing'), ''), ['nowhere']],
+  ['where a link led to nothing, a file', ({ root }) => writeFile(join(root, '../nothing'), ''), ['nowhere']],
+  ['where a link led to nothing, a folder', ({ root }) => plant(root, { '../nothing/x': 'x' }), ['nowhere']],
+  ['a folder that others may read', ({ root }) => chmod(join(root, 'css'), 0o700), ['css']],
+  ['a folder that a link leads to and that others may read', ({ elsewhere }) => chmod(elsewhere, 0o700), ['outside']],
 ];
 
 describe('a sweep', () => {
@@ -80,8 +83,9 @@ describe('a sweep', () => {
     expect(await site.sweep()).toEqual([]);
     await change(site);
     const found = await site.sweep();
-    for (const each of touched) expect(found.some((place) => isWithin(each, place) || place === '')).toBe(true);
-    for (const each of found) expect(touched.some((place) => isWithin(each, place) || place === '')).toBe(true);
+    const covers = (places: readonly string[], each: string) => places.some((place) => place === '' || isWithin(each, place));
+    expect(touched.filter((each) => !covers(found, each))).toEqual([]);
+    expect(found.filter((each) => !covers(touched, each))).toEqual([]);
     expect(await site.sweep()).toEqual([]);
   });
 
@@ -102,6 +106,17 @@ describe('a sweep', () => {
     await writeFile(join(site.root, 'js/new.js'), 'new');
     await unlink(join(site.root, 'css/deep/c.css'));
     expect(await site.sweep()).toEqual(['css/a.css', 'css/deep', 'js/new.js']);
+  });
+
+  test('finds a folder that can be read again, as a whole', async () => {
+    const site = await newSite();
+    await withoutRoot(join(site.root, '..'), async () => {
+      await chmod(join(site.root, 'css'), 0);
+      expect(await site.sweep()).toContain('css');
+      expect(await site.sweep()).toEqual([]);
+      await chmod(join(site.root, 'css'), 0o755);
+      expect(await site.sweep()).toContain('css');
+    });
   });
 
   test('touches nothing: what is no file is not opened', async () => {
