@@ -87,7 +87,8 @@ export class TargetLine {
    * or has to wait for a connection or a person.
    */
   async take(round: Round, terms: CycleTerms = GENTLE): Promise<Ending | undefined> {
-    if (terms.isAsked) await this.#running;
+    // On its own terms: not within a cycle that others wait for.
+    while (terms.isAsked && this.#running !== undefined) await this.#running;
     if (this.#running === undefined && this.#mayStart(terms)) return this.#start(round, terms);
     const wanted = await round.wanted.catch(() => undefined);
     if (wanted === undefined) return undefined;
