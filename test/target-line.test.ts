@@ -308,6 +308,23 @@ test('a file that cannot be pushed is tried again after a pause, and the others 
   expect(bench.line.status()).toMatchObject({ problems: [], error: null });
 });
 
+test('a file that is another one each time it is to be read keeps no other waiting', async () => {
+  const bench = await makeLine({ log: '0' });
+  await bench.serve();
+  for (let round = 1; round <= 4; round++) {
+    const release = bench.server.hold();
+    await bench.edit({ log: 'x'.repeat(round), [`${round}`]: 'other' });
+    const serving = bench.serve(['log', `${round}`]);
+    await bench.edit({ log: 'y'.repeat(10 + round) });
+    release();
+    await serving;
+    expect(bench.line.status().problems).toMatchObject([{ path: 'log', code: 'CHANGED' }]);
+    expect(await bench.served()).toHaveProperty(`${round}`);
+  }
+  await bench.serve(['log']);
+  expect(bench.line.status()).toMatchObject({ state: 'in-sync', failures: 0 });
+});
+
 describe('a line that is closed', () => {
   test('has ended its cycle, and begins nothing any more', async () => {
     const bench = await makeLine({ a: 'a' });

@@ -159,13 +159,17 @@ export class TargetLine {
     return this.#pending !== 'all' && this.#pending.size === 0;
   }
 
-  /** A guard is asked anew whenever something changed: the files may have come back. */
+  /**
+   * A guard is asked anew whenever something changed: the files may have come back. And files that could not be pushed,
+   * such as one that is written without end, do not keep others waiting.
+   */
   #mayStart({ isAsked }: CycleTerms): boolean {
     if (this.#isClosed) return false;
     if (isAsked) return true;
     const { state, error, retryAt = 0 } = this.#standing;
     const isHalted = state === 'halted' && error?.code !== 'REFUSED';
-    return !this.#isPaused && !isHalted && retryAt <= this.#means.now() + TIMER_SLACK_MS;
+    const isDue = retryAt <= this.#means.now() + TIMER_SLACK_MS || this.#problems.length > 0;
+    return !this.#isPaused && !isHalted && isDue;
   }
 
   /** The cycle after the one under way, for all that wait for it. */
@@ -228,6 +232,7 @@ export class TargetLine {
     } catch (error) {
       if (roundFailure?.error === error) return undefined;
       this.#pending = 'all';
+      this.#problems = [];
       await this.#disconnect();
       if (this.#isClosed) return undefined;
       this.#fail(errorOf(error), remedyFor(error));
