@@ -28,31 +28,48 @@ export async function sweep(
   const rules = ignoreRules(ignore);
   const marks = new Map<string, Float64Array>();
   const touched: string[] = [];
-  const visited = new Set<string>();
-  const open = [...folders];
+  const open = folders.map((place): Folder => ({ place, parent: undefined, identity: identityOf(lookThrough(place)) }));
   for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
-    const entries = list(folder, rules, visited);
-    marks.set(folder, Float64Array.from(entries, ({ mark }) => mark).sort());
-    if (before !== undefined) touched.push(...changesIn(folder, entries, before.get(folder)));
-    for (const { name, isFolder } of entries) if (isFolder) open.push(`${folder}/${name}`);
+    const { place } = folder;
+    const entries = leadsUp(folder) ? [] : list(place, rules);
+    marks.set(place, Float64Array.from(entries, ({ mark }) => mark).sort());
+    if (before !== undefined) touched.push(...changesIn(place, entries, before.get(place)));
+    for (const { name, identity } of entries) {
+      if (identity !== undefined) open.push({ place: `${place}/${name}`, parent: folder, identity });
+    }
     if (pacer.isDue) await pacer.breathe();
   }
   return { marks, touched };
 }
 
-interface Marked {
-  readonly name: string;
-  readonly isFolder: boolean;
-  readonly mark: number;
+/** A folder on the way down. One that several links lead to is met under each of their names, as it is published. */
+interface Folder {
+  readonly place: string;
+  readonly parent: Folder | undefined;
+  /** Device and inode; undefined for one that cannot be read. */
+  readonly identity: string | undefined;
 }
 
-/** Nothing for a folder that cannot be read, or that a link led back to. */
-function list(folder: string, ignore: IgnoreRules, visited: Set<string>): Marked[] {
+/** Whether a link led back to a folder that it lies in. */
+function leadsUp({ identity, parent }: Folder): boolean {
+  for (let above = parent; above !== undefined; above = above.parent) if (above.identity === identity) return true;
+  return false;
+}
+
+function identityOf(stats: Stats | undefined): string | undefined {
+  return stats === undefined ? undefined : `${stats.dev}:${stats.ino}`;
+}
+
+interface Marked {
+  readonly name: string;
+  readonly mark: number;
+  /** Of a folder, links followed; undefined for anything else. */
+  readonly identity: string | undefined;
+}
+
+/** Nothing for a folder that cannot be read. */
+function list(folder: string, ignore: IgnoreRules): Marked[] {
   try {
-    const { dev, ino } = statSync(folder);
-    const identity = `${dev}:${ino}`;
-    if (visited.has(identity)) return [];
-    visited.add(identity);
     return readdirSync(folder, { withFileTypes: true })
       .filter(({ name }) => !ignore.ignoresFolder(name))
       .map((entry) => marked(folder, entry));
@@ -63,15 +80,22 @@ function list(folder: string, ignore: IgnoreRules, visited: Set<string>): Marked
 }
 
 function marked(folder: string, entry: Dirent): Marked {
-  const place = `${folder}/${entry.name}`;
-  if (entry.isDirectory()) return { name: entry.name, isFolder: true, mark: markOf(entry.name) };
-  const stats = lstatSync(place, { throwIfNoEntry: false });
-  const behind = entry.isSymbolicLink() ? behindLink(place) : undefined;
-  const isFolder = behind?.isDirectory() === true;
-  return { name: entry.name, isFolder, mark: markOf(entry.name, stats, isFolder ? undefined : behind) };
+  const { name } = entry;
+  const place = `${folder}/${name}`;
+  const stats = entry.isDirectory() ? undefined : lstatSync(place, { throwIfNoEntry: false });
+  const behind = stats === undefined || entry.isSymbolicLink() ? lookThrough(place) : undefined;
+  const identity = behind?.isDirectory() === true ? identityOf(behind) : undefined;
+  return { name, identity, mark: markOf(name, [...numbersOf(stats), ...numbersOf(behind)]) };
 }
 
-function behindLink(place: string): Stats | undefined {
+/** What is another number when it has changed. What a folder holds is marked by itself; who may read it is not. */
+function numbersOf(stats: Stats | undefined): number[] {
+  if (stats === undefined) return [];
+  const { size, mtimeMs, ctimeMs, ino, mode, uid, gid } = stats;
+  return stats.isDirectory() ? [ino, mode, uid, gid] : [size, mtimeMs, ctimeMs, ino, mode];
+}
+
+function lookThrough(place: string): Stats | undefined {
   try {
     return statSync(place, { throwIfNoEntry: false });
   } catch (error) {
@@ -95,16 +119,13 @@ const float = new Float64Array(1);
 const halves = new Uint32Array(float.buffer);
 
 /** 26 bits of a name and 27 of what stat says, in the 53 that a number holds. */
-function markOf(name: string, ...stats: readonly (Stats | undefined)[]): number {
+function markOf(name: string, numbers: readonly number[]): number {
   let ofName = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) ofName = mix(ofName, name.charCodeAt(i));
   let ofStamp = 0x811c9dc5;
-  for (const each of stats) {
-    if (each === undefined) continue;
-    for (const number of [each.size, each.mtimeMs, each.ctimeMs, each.ino, each.mode]) {
-      float[0] = number;
-      ofStamp = mix(mix(ofStamp, halves[0] ?? 0), halves[1] ?? 0);
-    }
+  for (const number of numbers) {
+    float[0] = number;
+    ofStamp = mix(mix(ofStamp, halves[0] ?? 0), halves[1] ?? 0);
   }
   return ((ofName >>> 0) % NAME_VALUES) * STAMP_VALUES + ((ofStamp >>> 0) % STAMP_VALUES);
 }

@@ -93,6 +93,7 @@ export class TargetLine {
    * or has to wait for a connection or a person.
    */
   async take(round: Round, terms: CycleTerms = GENTLE): Promise<Ending | undefined> {
+    // On its own terms: not within a cycle that others wait for.
     while (terms.isAsked && this.#running !== undefined) await this.#running;
     if (this.#running === undefined && this.#mayStart(terms)) return this.#start(round, terms);
     const wanted = await round.wanted.catch(() => undefined);
@@ -179,13 +180,18 @@ export class TargetLine {
     return this.#pending !== 'all' && this.#pending.size === 0;
   }
 
-  /** A guard is asked anew whenever something changed: the files may have come back. */
+  /**
+   * A guard is asked anew whenever something changed: the files may have come back. And files that could not be pushed,
+   * such as one that is written without end, do not keep others waiting.
+   */
   #mayStart({ isAsked }: CycleTerms): boolean {
     if (this.#isClosed) return false;
     if (isAsked) return true;
     const { state, error } = this.#standing;
     const isHalted = state === 'halted' && error?.code !== 'REFUSED';
-    return !this.#isPaused && !isHalted && this.#retry === undefined;
+    // A file that cannot be pushed keeps no other waiting.
+    const isDue = this.#retry === undefined || this.#problems.length > 0;
+    return !this.#isPaused && !isHalted && isDue;
   }
 
   /** The next cycle, after the one under way, for all that wait for it. Undefined where it may not start, or need not. */
@@ -255,6 +261,7 @@ export class TargetLine {
       isOver = true;
       if (roundFailure?.error === error) return undefined;
       this.#pending = 'all';
+      this.#problems = [];
       await this.#disconnect();
       if (this.#isClosed) return undefined;
       this.#fail(errorOf(error), remedyFor(error));

@@ -15,7 +15,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
+import { measureAlwaysOn } from './always-on.js';
 import { startRelay } from './relay.js';
+import { plantMany } from './trees.js';
+import { median } from './trend.js';
 
 const { values: flags } = parseArgs({
   options: {
@@ -28,6 +31,7 @@ const RUNS = Math.max(5, Number(flags.runs));
 const FILES = 10_000;
 const MANY_FILES = 100_000;
 const ROUND_TRIP_MS = 50;
+const ALWAYS_ON = 'always-on'; // --only always-on
 const CLI = new URL('../../dist/cli/main.js', import.meta.url).pathname;
 const REPORT_MEMORY = new URL('./report-memory.mjs', import.meta.url).href;
 
@@ -53,7 +57,9 @@ interface Side {
 const [server, withShell] = await Promise.all([startOpenSsh(), startOpenSsh({ shell: true })]);
 try {
   if (flags.memory) await measureMemory();
+  else if (flags.only === ALWAYS_ON) await measureAlwaysOn({ folder, server, withShell });
   else await measureTimes();
+  if (!flags.memory && flags.only === '') await measureAlwaysOn({ folder, server, withShell });
 } finally {
   await Promise.all([server.stop(), withShell.stop()]);
   await rm(folder, { recursive: true });
@@ -61,7 +67,7 @@ try {
 
 async function measureTimes(): Promise<void> {
   const tree = join(folder, 'tree');
-  await plant(tree, FILES);
+  await plantMany(tree, FILES);
   console.log(
     `${FILES} files of 1 to 4 KB, ${RUNS} runs of each, interleaved; medians of whole commands in milliseconds`,
   );
@@ -84,7 +90,7 @@ async function measureTimes(): Promise<void> {
 
 async function measureMemory(): Promise<void> {
   const tree = join(folder, 'tree');
-  await plant(tree, MANY_FILES);
+  await plantMany(tree, MANY_FILES);
   const side = await pushstatic({ folder, tree, server }, server.port, 0);
   const memoryFile = join(folder, 'memory');
   const [node = '', ...rest] = side.command;
@@ -178,30 +184,4 @@ async function time([program = '', ...args]: readonly string[], env: Record<stri
   const ms = performance.now() - started;
   if (status !== 0) throw new TypeError(`${program} ${args.join(' ')} ended with status ${status}`);
   return ms;
-}
-
-async function plant(tree: string, files: number): Promise<void> {
-  const kinds = ['css', 'js', 'png', 'svg', 'woff2'];
-  for (let folderNumber = 0; folderNumber < files / 100; folderNumber++) {
-    const at = join(tree, `app${folderNumber}`);
-    await mkdir(at, { recursive: true });
-    const names = Array.from({ length: 100 }, (_, i) => `file${i}.${kinds[i % kinds.length]}`);
-    await Promise.all(names.map((name, i) => writeFile(join(at, name), content(folderNumber * 100 + i))));
-  }
-}
-
-/** 1 to 4 KB, different for each number, the same in each run. */
-function content(number: number): Buffer {
-  const bytes = Buffer.alloc(1024 + ((number * 37) % 3072));
-  let state = number + 1;
-  for (let i = 0; i < bytes.length; i++) {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    bytes[i] = state >>> 24;
-  }
-  return bytes;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }

@@ -46,6 +46,8 @@ export interface OpenSshServer {
   log(): string;
   /** Kills the process of every session; the server goes on listening. */
   dropSessions(): void;
+  /** Kills it with its sessions, and starts it again `afterMs` later: the same port, the same keys. */
+  restart(afterMs?: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -61,7 +63,7 @@ export async function startOpenSsh(options: OpenSshOptions = {}): Promise<OpenSs
   const config = join(folder, 'sshd_config');
   const logFile = join(folder, 'sshd.log');
   await writeFile(config, configFor(folder, port, hostKeys, options));
-  const daemon = await startDaemon(config, logFile, port);
+  let daemon = await startDaemon(config, logFile, port);
 
   const hostKeyFile = hostKeys[0] ?? '';
   const knownHosts = join(folder, 'known_hosts');
@@ -79,6 +81,11 @@ export async function startOpenSsh(options: OpenSshOptions = {}): Promise<OpenSs
     url: (path) => `sftp://${user}@127.0.0.1:${port}${path.startsWith('/') ? path : `/${path}`}`,
     log: () => readFileSync(logFile, 'utf8'),
     dropSessions: () => killSessions(daemon),
+    restart: async (afterMs = 0) => {
+      await stopDaemon(daemon);
+      await pause(afterMs);
+      daemon = await startDaemon(config, logFile, port);
+    },
     stop: async () => {
       await stopDaemon(daemon);
       await rm(folder, { recursive: true, force: true });
@@ -141,7 +148,7 @@ function subsystemOf(lines: readonly string[]): string {
 }
 
 async function startDaemon(config: string, logFile: string, port: number): Promise<ChildProcess> {
-  const log = await open(logFile, 'w');
+  const log = await open(logFile, 'a');
   const daemon = spawn(SSHD, ['-D', '-e', '-f', config], { stdio: ['ignore', log.fd, log.fd] });
   await once(daemon, 'spawn');
   await log.close();
