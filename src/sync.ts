@@ -137,6 +137,7 @@ export class Connection {
 
   /** A cycle. One after another; `options.run` is a new name for each. */
   async cycle(wanted: Promise<Wanted>, options: CycleOptions): Promise<CycleResult> {
+    wanted.catch(() => undefined); // the target is looked at first, and meanwhile nobody else hears of its failure
     const result = await this.#run(wanted, options);
     this.#store.settle();
     this.#isUsed = true;
