@@ -35,7 +35,7 @@ class PlainWatchFace implements WatchFace {
   }
 
   show(daemon: Service): void {
-    this.#output.note(`watching for ${daemon.status().config}`);
+    this.#output.note(`watching ${daemon.status().config}`);
     daemon.subscribe((event) => {
       if (event.kind === 'warning') this.#output.warn(event.text);
       if (event.kind === 'cycle') showCycle(event.cycle, this.#teller.tell(event.cycle), this.#output);
