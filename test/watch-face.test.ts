@@ -1,5 +1,6 @@
 /** `watch` as a person sees it, in a real terminal, and as a pipe gets it. */
 import { rename, rm, symlink } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { inFolder, makeProject, type Project } from './support/project.js';
@@ -7,6 +8,7 @@ import { openTerminal, type Terminal } from './support/terminal.js';
 import { plant, temporaryFolder } from './support/tree.js';
 
 const KEYS = '[s sync · p pause · q quit]';
+const STOPPED = 128 + constants.signals.SIGTSTP; // what a shell says
 const [CTRL_C, CTRL_Z] = ['\u0003', '\u001a'];
 
 async function project(): Promise<Project> {
@@ -89,10 +91,11 @@ describe('in a terminal', () => {
     expect(terminal.raw()).not.toMatch(/\[\d+m/);
   });
 
-  test('Ctrl-Z gives the terminal back', async () => {
+  test('Ctrl-Z gives the terminal back to the shell', async () => {
     const { terminal } = await watching();
     terminal.type(CTRL_Z);
-    await vi.waitFor(() => expect(terminal.screen().join('\n')).not.toContain(KEYS), { timeout: 20_000 });
+    expect(await terminal.ended()).toEqual({ status: STOPPED, isRestored: true });
+    expect(terminal.screen().join('\n')).not.toContain(KEYS);
   });
 });
 

@@ -54,6 +54,8 @@ class LiveWatchFace implements WatchFace {
   #daemon: Service | undefined;
   #unsubscribe: () => void = () => undefined;
   #isEnding = false;
+  /** The terminal is the shell's. */
+  #isAway = false;
   /** The line on the screen; '' for none. */
   #painted = '';
   #timer: NodeJS.Timeout | undefined;
@@ -61,7 +63,7 @@ class LiveWatchFace implements WatchFace {
   readonly #onResize = (): void => this.#paint();
   readonly #onAbort = (): void => this.#beginEnd();
   readonly #onContinue = (): void => {
-    this.#painted = '';
+    this.#isAway = false;
     this.#listen(true);
     this.#paint();
   };
@@ -128,7 +130,9 @@ class LiveWatchFace implements WatchFace {
   #suspend(): void {
     this.#output.paint(this.#erasure());
     this.#listen(false);
+    this.#isAway = true;
     this.#process.kill(this.#process.pid, 'SIGTSTP');
+    setImmediate(this.#onContinue); // where no shell could take over, the system lets it run on
   }
 
   #beginEnd(): void {
@@ -155,7 +159,7 @@ class LiveWatchFace implements WatchFace {
   }
 
   #paint(): void {
-    if (this.#daemon === undefined) return;
+    if (this.#daemon === undefined || this.#isAway) return;
     const line = this.#line(this.#daemon, this.#output.columns - 1);
     if (line === this.#painted) return;
     this.#output.paint(`${this.#erasure()}${this.#output.style('dim', line)}\n`);

@@ -32,7 +32,7 @@ export async function openTerminal(
   columns = 80,
 ): Promise<Terminal> {
   const program = `echo "pid $$"; exec "${process.execPath}" "${MAIN}" ${words.join(' ')}`;
-  const command = `tty; stty cols ${columns} rows 24; sh -c '${program}'; echo "status $?"; stty -a`;
+  const command = `set -m; tty; stty cols ${columns} rows 24; sh -c '${program}'; echo "status $?"; stty -a`;
   const whole = { PATH: process.env['PATH'], TERM: 'xterm', SHELL: '/bin/sh', ...env };
   const child = spawn('script', ['-qec', command, '/dev/null'], { cwd, env: whole });
   let raw = '';
