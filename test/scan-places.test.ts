@@ -14,7 +14,7 @@ import { SourceError } from '../src/errors.js';
 import { Pacer } from '../src/fs/pace.js';
 import { StateFolder } from '../src/fs/state.js';
 import { path } from './support/entries.js';
-import { clockTick, fifo, plant, type Tree, symlink as to, temporaryFolder, withoutRoot } from './support/tree.js';
+import { clockTick, fifo, plant, type Tree, temporaryFolder, symlink as to, withoutRoot } from './support/tree.js';
 
 const { O_WRONLY, O_CREAT, O_TRUNC, O_NONBLOCK } = constants;
 

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { type Marks, sweep } from '../src/collect/sweep.js';
 import { isWithin } from '../src/core/relpath.js';
 import { Pacer } from '../src/fs/pace.js';
-import { clockTick, fifo, plant, type Tree, symlink as to, temporaryFolder, withoutRoot } from './support/tree.js';
+import { clockTick, fifo, plant, type Tree, temporaryFolder, symlink as to, withoutRoot } from './support/tree.js';
 
 const IGNORE = ['CVS', '.*', '*~'];
 const TREE: Tree = {
@@ -83,7 +83,8 @@ describe('a sweep', () => {
     expect(await site.sweep()).toEqual([]);
     await change(site);
     const found = await site.sweep();
-    const covers = (places: readonly string[], each: string) => places.some((place) => place === '' || isWithin(each, place));
+    const covers = (places: readonly string[], each: string) =>
+      places.some((place) => place === '' || isWithin(each, place));
     expect(touched.filter((each) => !covers(found, each))).toEqual([]);
     expect(found.filter((each) => !covers(touched, each))).toEqual([]);
     expect(await site.sweep()).toEqual([]);
@@ -133,7 +134,12 @@ describe('a sweep', () => {
   });
 
   test('finds what changed in a folder under each name that leads there', async () => {
-    const site = await newSite({ 'css/a.css': 'a', styles: to('css'), one: to('../elsewhere'), two: to('../elsewhere') });
+    const site = await newSite({
+      'css/a.css': 'a',
+      styles: to('css'),
+      one: to('../elsewhere'),
+      two: to('../elsewhere'),
+    });
     await writeFile(join(site.root, 'css/a.css'), 'longer');
     await writeFile(join(site.elsewhere, 'x'), 'longer');
     expect(await site.sweep()).toEqual(['css/a.css', 'one/x', 'styles/a.css', 'two/x']);
@@ -166,7 +172,9 @@ test('whatever changed lies at or below a place that the sweep finds', async () 
       const before = await stampsIn(site.root);
       for (const edit of edits) await carryOut(site.root, edit).catch(() => undefined); // it may be in the way of itself
       const after = await stampsIn(site.root);
-      const different = [...new Set([...before.keys(), ...after.keys()])].filter((at) => before.get(at) !== after.get(at));
+      const different = [...new Set([...before.keys(), ...after.keys()])].filter(
+        (at) => before.get(at) !== after.get(at),
+      );
       const found = await site.sweep();
       const missed = different.filter((at) => !found.some((place) => place === '' || isWithin(at, place)));
       expect(missed).toEqual([]);

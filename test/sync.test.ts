@@ -473,7 +473,9 @@ describe('a connection that is kept', () => {
           held = hold ? places : [];
         }
         await cycle({ ...site }, held);
-        expect(await publicTree(target)).toEqual(Object.fromEntries(Object.entries(site).sort(([a], [b]) => (a < b ? -1 : 1))));
+        expect(await publicTree(target)).toEqual(
+          Object.fromEntries(Object.entries(site).sort(([a], [b]) => (a < b ? -1 : 1))),
+        );
       }),
       { numRuns: 50 },
     );

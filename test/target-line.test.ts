@@ -271,11 +271,18 @@ describe('a target that a person has to help', () => {
     const bench = await makeLine({ a: 'a' });
     bench.server.goDown(new TargetError('auth', 'it wants another key'));
     await bench.serve();
-    expect(bench.line.status()).toMatchObject({ state: 'halted', retryAt: null, error: { message: 'it wants another key' } });
+    expect(bench.line.status()).toMatchObject({
+      state: 'halted',
+      retryAt: null,
+      error: { message: 'it wants another key' },
+    });
     bench.server.comeUp();
     const tries = bench.server.tries;
     expect(await bench.serve(['a'])).toBeUndefined();
-    expect([bench.server.tries - tries, bench.line.report(undefined).error?.message]).toEqual([0, 'it wants another key']);
+    expect([bench.server.tries - tries, bench.line.report(undefined).error?.message]).toEqual([
+      0,
+      'it wants another key',
+    ]);
     expect(kindOf(await bench.serve(undefined, undefined, ASKED))).toBe('result');
     expect(await bench.served()).toEqual({ a: 'a' });
   });

@@ -183,7 +183,9 @@ function print(
     name.padEnd(12),
     String(times.length).padStart(6),
     median(times).toFixed(0).padStart(7),
-    Math.max(...times).toFixed(0).padStart(7),
+    Math.max(...times)
+      .toFixed(0)
+      .padStart(7),
   ];
   const said = bounds === undefined ? '' : `${bounds.median}${bounds.worst === undefined ? '' : ` / ${bounds.worst}`}`;
   console.log(`${columns.join('  ')}   ${said}`);
@@ -200,7 +202,9 @@ async function measureRest({ folder, server }: Means): Promise<void> {
     const rss = await daemon.rssBytes();
     const { share, seconds } = await processorShare(daemon);
     console.log(`\n${MANY_FILES} watched files, nothing to do`);
-    console.log(`ready after a warm start   ${Math.round(daemon.readyMs)} ms   2000   (${Math.round(first.readyMs)} ms when all was to be pushed)`);
+    console.log(
+      `ready after a warm start   ${Math.round(daemon.readyMs)} ms   2000   (${Math.round(first.readyMs)} ms when all was to be pushed)`,
+    );
     console.log(`resident memory 30 s later ${(rss / MB).toFixed(0)} MB   150`);
     console.log(`processor over ${seconds.toFixed(0)} s, one sweep included   ${(share * 100).toFixed(2)} %   0.5`);
   } finally {

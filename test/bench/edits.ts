@@ -42,9 +42,11 @@ const EDITS: Readonly<Record<string, (tree: string) => Promise<void>>> = {
     await utimes(file, atime, mtime);
   },
   touch: async (tree) => utimes(await fileIn(tree), new Date(), new Date()),
-  'add a file': async (tree) => writeFile(join(tree, pick(await foldersIn(tree)), `new${randomInt(20)}.css`), something()),
+  'add a file': async (tree) =>
+    writeFile(join(tree, pick(await foldersIn(tree)), `new${randomInt(20)}.css`), something()),
   'remove a file': async (tree) => rm(await fileIn(tree)),
-  'rename a file': async (tree) => rename(await fileIn(tree), join(tree, pick(await foldersIn(tree)), `moved${randomInt(20)}.js`)),
+  'rename a file': async (tree) =>
+    rename(await fileIn(tree), join(tree, pick(await foldersIn(tree)), `moved${randomInt(20)}.js`)),
   'rename a folder': async (tree) => {
     const folder = pick(await foldersIn(tree));
     const free = `app${randomInt(1000)}`;
@@ -55,7 +57,8 @@ const EDITS: Readonly<Record<string, (tree: string) => Promise<void>>> = {
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, 'a.js'), something());
   },
-  'remove a folder': async (tree) => rm(join(tree, pick(await foldersIn(tree)), `deep${randomInt(3)}`), { recursive: true, force: true }),
+  'remove a folder': async (tree) =>
+    rm(join(tree, pick(await foldersIn(tree)), `deep${randomInt(3)}`), { recursive: true, force: true }),
   'there for a moment': async (tree) => {
     const file = join(tree, pick(await foldersIn(tree)), 'moment.css');
     await writeFile(file, something());

@@ -1,14 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  covers,
-  entriesIn,
-  indexPartOf,
-  insertInto,
-  partOf,
-  placesOf,
-  replaceIn,
-} from '../../src/core/places.js';
+import { covers, entriesIn, indexPartOf, insertInto, partOf, placesOf, replaceIn } from '../../src/core/places.js';
 import { isWithin } from '../../src/core/relpath.js';
 import { type Entry, type Snapshot, sortEntries } from '../../src/core/snapshot.js';
 import type { TargetIndex } from '../../src/core/target-index.js';

@@ -32,7 +32,11 @@ function standing(state: TargetState): Standing {
 }
 
 /** Where each event leads from each state; '=' where nothing changes. */
-const WAYS: readonly (readonly [event: string, act: (from: Standing) => Standing, to: readonly (TargetState | '=')[]])[] = [
+const WAYS: readonly (readonly [
+  event: string,
+  act: (from: Standing) => Standing,
+  to: readonly (TargetState | '=')[],
+])[] = [
   ['a change', (from) => changed(from, NOW), ['=', 'behind', '=', '=', '=', '=']],
   ['a cycle that begins', (from) => pushing(from, NOW), ['pushing', 'pushing', '=', 'pushing', 'pushing', 'pushing']],
   ['the end of all work', (from) => succeeded(from, NOW, 'nothing'), Array<TargetState>(6).fill('in-sync')],
@@ -96,13 +100,17 @@ describe('a target', () => {
 
 test('a pause lies between half of its length and all of it, wherever chance puts it, however often it failed', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 100_000 }), fc.double({ min: 0, max: 1, noNaN: true }), (failures, chance) => {
-      const longest = Math.min(60_000, 1000 * 2 ** (failures - 1));
-      const pause = pauseAfter(failures, chance);
-      expect(pause).toBeGreaterThanOrEqual(longest / 2);
-      expect(pause).toBeLessThanOrEqual(longest);
-      expect(Number.isInteger(pause)).toBe(true);
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 100_000 }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      (failures, chance) => {
+        const longest = Math.min(60_000, 1000 * 2 ** (failures - 1));
+        const pause = pauseAfter(failures, chance);
+        expect(pause).toBeGreaterThanOrEqual(longest / 2);
+        expect(pause).toBeLessThanOrEqual(longest);
+        expect(Number.isInteger(pause)).toBe(true);
+      },
+    ),
   );
   expect([pauseAfter(3, 0), pauseAfter(3, 0.5), pauseAfter(3, 1)]).toEqual([2000, 3000, 4000]);
 });

@@ -5,7 +5,10 @@ import { encodeSnapshot } from '../../src/core/index-codec.js';
 import { decodeWarm, encodeWarm, type Warm } from '../../src/core/warm-codec.js';
 import { anyPath, anyTree, entry, path } from '../support/entries.js';
 
-const anyFolder = fc.oneof(anyPath.map((at) => `/${at}`), fc.string({ unit: 'binary' }).filter((text) => text.isWellFormed()));
+const anyFolder = fc.oneof(
+  anyPath.map((at) => `/${at}`),
+  fc.string({ unit: 'binary' }).filter((text) => text.isWellFormed()),
+);
 const anyNumber = fc.double({ noNaN: true }).map((number) => (Object.is(number, -0) ? 0 : number));
 const anyMarks = fc
   .array(fc.tuple(anyFolder, fc.array(anyNumber, { maxLength: 5 })), { maxLength: 6 })
@@ -18,6 +21,7 @@ const anyWarm: fc.Arbitrary<Warm> = fc.record({
   folders: fc.array(anyPath, { maxLength: 5 }),
   links: fc.array(fc.record({ path: anyPath, leadsTo: anyFolder }), { maxLength: 4 }),
   marks: fc.record({ sources: anyMarks, root: anyMarks }),
+  changedSince: fc.array(anyPath, { maxLength: 5 }),
 });
 
 const SMALL: Warm = {
@@ -27,6 +31,7 @@ const SMALL: Warm = {
   folders: ['f'],
   links: [{ path: path('l'), leadsTo: '/t' }],
   marks: { sources: new Map([['/s', Float64Array.of(1)]]), root: new Map() },
+  changedSince: [path('c')],
 };
 
 describe('the warm state as bytes', () => {
@@ -122,7 +127,12 @@ describe('under a checksum that agrees, it', () => {
   });
 
   test('is undefined if its snapshot is longer than all of it', () => {
-    const bytes = new ByteWriter().bytes(Buffer.from('PSWM')).number(1).text('x').number(2 ** 45).finishSealed();
+    const bytes = new ByteWriter()
+      .bytes(Buffer.from('PSWM'))
+      .number(1)
+      .text('x')
+      .number(2 ** 45)
+      .finishSealed();
     expect(decodeWarm(bytes, 'x')).toBeUndefined();
   });
 });
