@@ -47,12 +47,14 @@ const NO_SETTINGS: LocalSettings = { statePath: '', contents: 'drop' };
 
 /** A thread takes a tenth of a second to come up. Made early, it does so while the configuration is read. */
 export class LocalThread {
-  readonly #worker = new Worker(new URL('./thread.js', import.meta.url));
+  readonly #worker: Worker;
   /** Of the runs under way. */
   readonly #failures = new Set<(error: Error) => void>();
   #hasEnded = false;
 
-  constructor() {
+  /** `program` is the built program of the thread. */
+  constructor(program = new URL('./thread.js', import.meta.url)) {
+    this.#worker = new Worker(program);
     const fail = (error: Error): void => {
       this.#hasEnded = true;
       for (const each of this.#failures) each(error);

@@ -1,6 +1,7 @@
 /**
  * What a daemon knows of STATIC_ROOT when it ends, and its form as bytes, so that the next one need only look what has
- * changed: 'PSWM', format, what it was made for, the snapshot, what is not ours, folders, links, marks, SHA-256.
+ * changed: 'PSWM', format, what it was made for, the snapshot, what is not ours, folders, links, marks, what changed since
+ * they were taken, SHA-256.
  */
 import { IndexError } from '../errors.js';
 import { ByteReader, ByteWriter, damaged, unseal } from './bytes.js';
@@ -22,12 +23,14 @@ export interface Warm {
   readonly folders: readonly string[];
   readonly links: readonly FollowedLink[];
   readonly marks: { readonly sources: Marks; readonly root: Marks };
+  /** What is another one than when the marks were taken. */
+  readonly changedSince: readonly RelPath[];
 }
 
 /** Of each absolute folder, a number for each of its entries: see `sweep`. */
 type Marks = ReadonlyMap<string, Float64Array>;
 
-export function encodeWarm({ madeFor, entries, foreign, folders, links, marks }: Warm): Buffer {
+export function encodeWarm({ madeFor, entries, foreign, folders, links, marks, changedSince }: Warm): Buffer {
   const snapshot = encodeSnapshot(entries);
   const writer = new ByteWriter(snapshot.length * 2).bytes(MAGIC).number(FORMAT).text(madeFor);
   writer.number(snapshot.length).bytes(snapshot);
@@ -37,6 +40,7 @@ export function encodeWarm({ madeFor, entries, foreign, folders, links, marks }:
   for (const { path, leadsTo } of links) writer.text(path).text(leadsTo);
   writeMarks(writer, marks.sources);
   writeMarks(writer, marks.root);
+  writePaths(writer, changedSince);
   return writer.finishSealed();
 }
 
@@ -62,8 +66,9 @@ function read(reader: ByteReader, madeFor: string): Warm | undefined {
     links.push({ path: relPath(reader.text()), leadsTo: reader.text() });
   }
   const marks = { sources: readMarks(reader), root: readMarks(reader) };
+  const changedSince = readPaths(reader).map(relPath);
   reader.end();
-  return { madeFor, entries, foreign, folders, links, marks };
+  return { madeFor, entries, foreign, folders, links, marks, changedSince };
 }
 
 function writeMarks(writer: ByteWriter, marks: Marks): void {

@@ -30,10 +30,17 @@ export interface Collection {
   readonly contents: LocalRun['contents'] | undefined;
 }
 
+export interface LocalHalfHooks extends LocalHooks {
+  /** The built program of the threads. Default: beside this file. */
+  readonly thread?: URL | undefined;
+}
+
 export interface CollectAllOptions {
   readonly force: boolean;
   readonly reread: boolean;
 }
+
+const MOST_CHANGED = 2000; // more of them are cheaper to collect as a whole
 
 const GENTLY: CollectAllOptions = { force: false, reread: false };
 
@@ -42,15 +49,20 @@ type Result = Awaited<ReturnType<typeof wholeOf>>;
 export class LocalHalf {
   readonly #config: Config;
   readonly #state: StateFolder;
-  readonly #hooks: LocalHooks;
+  readonly #hooks: LocalHalfHooks;
   readonly #roots: readonly Root[];
-  #thread = new LocalThread();
+  #thread: LocalThread;
   #snapshot: Snapshot = { entries: [], problems: [] };
   #foreign: readonly RelPath[] = [];
   #folders: readonly string[] = [];
   #links: readonly FollowedLink[] = [];
   #problems: readonly Problem[] = [];
   #marks: { readonly sources: Marks; readonly root: Marks } | undefined;
+  /**
+   * What was collected as another one since the marks were taken. They say nothing of it: a file that came and went again
+   * is as it was then, and nobody may have told that it went.
+   */
+  #changedSince: Set<RelPath> | 'much' = new Set();
   /** The last run that writes. */
   #last: Promise<unknown> = Promise.resolve();
   #turns = 0;
@@ -58,7 +70,8 @@ export class LocalHalf {
   /** The last run that writes failed. */
   #isInDoubt = false;
 
-  constructor(config: Config, state: StateFolder, hooks: LocalHooks) {
+  constructor(config: Config, state: StateFolder, hooks: LocalHalfHooks) {
+    this.#thread = new LocalThread(hooks.thread);
     this.#config = config;
     this.#state = state;
     this.#hooks = hooks;
@@ -106,29 +119,40 @@ export class LocalHalf {
       this.#snapshot = { entries: warm.entries, problems: [] };
       this.#take({ ownership: warm, links: warm.links, problems: [] }, undefined);
       this.#marks = warm.marks;
+      this.#changedSince = new Set(warm.changedSince);
     }
     const touched = await this.sweep();
-    if (warm === undefined) return this.collectAll(GENTLY);
+    if (warm === undefined) return this.#beginAnew();
     if (touched.length > 0) return this.collect(touched);
     const nothing = { snapshot: this.#snapshot, copied: 0, removed: 0, problems: [] };
     return this.#collection(nothing, 'all', this.#snapshot, started, undefined);
+  }
+
+  async #beginAnew(): Promise<Collection> {
+    const collection = await this.collectAll(GENTLY);
+    const { copied, removed } = collection.report;
+    // Beside nothing all is another one. But the marks are a moment old, and hold where nothing was written since.
+    if (copied + removed === 0) this.#changedSince = new Set();
+    return collection;
   }
 
   /** Leaves to the next daemon what is known, where all of it is. */
   async leave(): Promise<void> {
     await this.#last;
     if (this.#marks === undefined || this.#problems.length > 0 || this.#isInDoubt) return;
+    if (this.#changedSince === 'much') return;
     const { entries } = this.#snapshot;
     const [foreign, folders, links, marks] = [this.#foreign, this.#folders, this.#links, this.#marks];
+    const warm = { entries, foreign, folders, links, marks, changedSince: [...this.#changedSince] };
     // Losing it costs time, like all that is in the state folder.
-    await leaveWarm(this.#config, this.#state, { entries, foreign, folders, links, marks }).catch(() => undefined);
+    await leaveWarm(this.#config, this.#state, warm).catch(() => undefined);
   }
 
   /** Rejects as `collect` and `scanOnly` do. */
   collectAll({ force, reread }: CollectAllOptions): Promise<Collection> {
     return this.#inTurn(async () => {
       const started = performance.now();
-      const thread = new LocalThread();
+      const thread = new LocalThread(this.#hooks.thread);
       try {
         const result = await wholeOf(
           thread.run(this.#work('write'), this.#settings({ force, reread, contents: 'drop' }), this.#hooks),
@@ -169,19 +193,31 @@ export class LocalHalf {
     return entries.length === 0 ? undefined : { entries, contents };
   }
 
-  /** The places that may have changed since the last sweep; none the first time. STATIC_ROOT is looked at beside the sources. */
+  /**
+   * The places that may be another one than is known; none the first time. STATIC_ROOT is looked at beside the sources.
+   */
   async sweep(): Promise<readonly string[]> {
     const started = performance.now();
     const { root, storage } = this.#config.static;
     const ignore = storage === 'none' ? [] : this.#config.source.ignore;
     const sources = this.folders.filter((folder) => folder !== root);
-    const swept = await Promise.all([
-      this.#sweepIn(sources, ignore, this.#marks?.sources),
-      this.#sweepIn([root], [], this.#marks?.root),
-    ]);
-    this.#marks = { sources: swept[0].marks, root: swept[1].marks };
-    this.#sweepCostMs = performance.now() - started;
-    return swept.flatMap(({ touched }) => touched);
+    const before = this.#marks;
+    const changedSince = this.#changedSince;
+    this.#changedSince = new Set(); // what is collected from now on may be in the new marks or not
+    try {
+      const swept = await Promise.all([
+        this.#sweepIn(sources, ignore, before?.sources),
+        this.#sweepIn([root], [], before?.root),
+      ]);
+      this.#marks = { sources: swept[0].marks, root: swept[1].marks };
+      this.#sweepCostMs = performance.now() - started;
+      if (before === undefined) return [];
+      const unmarked = changedSince === 'much' ? [root] : [...changedSince].map((path) => `${root}/${path}`);
+      return [...swept.flatMap(({ touched }) => touched), ...unmarked];
+    } catch (error) {
+      this.#noteChanged(changedSince);
+      throw error;
+    }
   }
 
   async end(): Promise<void> {
@@ -191,7 +227,7 @@ export class LocalHalf {
 
   /** In a thread of its own, whose memory goes with it. */
   async #sweepIn(folders: readonly string[], ignore: readonly string[], before: Marks | undefined): Promise<Swept> {
-    const thread = new LocalThread();
+    const thread = new LocalThread(this.#hooks.thread);
     try {
       return await thread.sweep({ kind: 'sweep', folders, ignore, before }, { signal: this.#hooks.signal });
     } finally {
@@ -218,7 +254,7 @@ export class LocalHalf {
 
   /** One that died, for want of memory perhaps, is replaced. */
   #liveThread(): LocalThread {
-    if (this.#thread.hasEnded) this.#thread = new LocalThread();
+    if (this.#thread.hasEnded) this.#thread = new LocalThread(this.#hooks.thread);
     return this.#thread;
   }
 
@@ -266,10 +302,18 @@ export class LocalHalf {
     contents: LocalRun['contents'] | undefined,
   ): Collection {
     const changes = diff({ ...emptyIndex(''), entries: before.entries }, snapshot).map(changeReport);
+    this.#noteChanged(changes.map(({ path }) => path as RelPath));
     const durationMs = Math.round(performance.now() - started);
     const files = this.#snapshot.entries.length - this.#foreign.length;
     const report = { files, copied, removed, hashed: 0, durationMs, problems };
     return { snapshot: this.#snapshot, places, changes, report, contents };
+  }
+
+  #noteChanged(changed: Iterable<RelPath> | 'much'): void {
+    if (changed === 'much') this.#changedSince = 'much';
+    if (changed === 'much' || this.#changedSince === 'much') return;
+    for (const path of changed) this.#changedSince.add(path);
+    if (this.#changedSince.size > MOST_CHANGED) this.#changedSince = 'much';
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -137,6 +137,7 @@ export class Project {
   pause(): void {
     this.#isPaused = true;
     this.#pulse.pause();
+    this.#abandonPrepared();
     for (const line of this.lines) line.pause();
   }
 
@@ -153,7 +154,7 @@ export class Project {
     this.#sweeps.stop();
     this.#removals.stop();
     clearTimeout(this.#restTimer);
-    this.#prepared?.round.abandoned(this.#local.snapshot);
+    this.#abandonPrepared();
     await this.#watcher?.close();
     await Promise.allSettled(this.#underWay);
     if (this.#pulse.size === 0 && this.#error === undefined) await this.#local.leave();
@@ -234,6 +235,12 @@ export class Project {
     if (foreseen === undefined || this.#prepared !== prepared) return;
     prepared.round.foreseen(foreseen.entries, foreseen.contents);
     prepared.taking ??= this.lines.map((line) => line.take(prepared.round));
+  }
+
+  /** Whoever has taken it up waits for it, and lets nobody else through. */
+  #abandonPrepared(): void {
+    this.#prepared?.round.abandoned(this.#local.snapshot);
+    this.#prepared = undefined;
   }
 
   async #serve({ places, since }: Batch): Promise<void> {

@@ -74,6 +74,6 @@ export class Pulse {
     this.#quietTimer = undefined;
     const places = this.#settling.quietFor(this.#quietMs, performance.now());
     if (places.length > 0) this.#hooks.onQuiet(places, performance.now());
-    else this.#schedule();
+    this.#schedule(); // for those that are not quiet yet
   }
 }

@@ -21,6 +21,7 @@ const anyWarm: fc.Arbitrary<Warm> = fc.record({
   folders: fc.array(anyPath, { maxLength: 5 }),
   links: fc.array(fc.record({ path: anyPath, leadsTo: anyFolder }), { maxLength: 4 }),
   marks: fc.record({ sources: anyMarks, root: anyMarks }),
+  changedSince: fc.array(anyPath, { maxLength: 5 }),
 });
 
 const SMALL: Warm = {
@@ -30,6 +31,7 @@ const SMALL: Warm = {
   folders: ['f'],
   links: [{ path: path('l'), leadsTo: '/t' }],
   marks: { sources: new Map([['/s', Float64Array.of(1)]]), root: new Map() },
+  changedSince: [path('c')],
 };
 
 describe('the warm state as bytes', () => {
