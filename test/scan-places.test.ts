@@ -149,7 +149,7 @@ async function carryOut(root: string, edit: { kind: string; at: string; to: stri
 }
 
 function problems(snapshot: Snapshot): string[] {
-  return snapshot.problems.map((each) => `${each.path}`).toSorted();
+  return snapshot.problems.map((each) => each.path).toSorted();
 }
 
 function numbered(folder: string, count: number): Tree {

@@ -327,7 +327,7 @@ describe('a connection that is kept', () => {
     let site: Site = {};
     return {
       connection,
-      async cycle(next: Site, places?: readonly string[], more: Partial<Wanted & CycleOptions> = {}) {
+      cycle: async (next: Site, places?: readonly string[], more: Partial<Wanted & CycleOptions> = {}) => {
         site = next;
         const snapshot = await bench.plant(site);
         const part = places === undefined ? {} : { places: placesOf(places.map(path)) };

@@ -62,9 +62,10 @@ interface Keeper {
 async function measureSaves({ folder, server, withShell }: Means, distance: 'near' | 'far'): Promise<void> {
   const roundTripMs = distance === 'near' ? 0 : ROUND_TRIP_MS;
   const base = join(folder, `saves-${distance}`);
-  const relays = await Promise.all(
-    [server, withShell].map((each) => (roundTripMs === 0 ? undefined : startRelay(each.port, roundTripMs / 2))),
-  );
+  const relays =
+    roundTripMs === 0
+      ? []
+      : await Promise.all([server, withShell].map((each) => startRelay(each.port, roundTripMs / 2)));
   const keepers: Keeper[] = [];
   try {
     keepers.push(await pushstatic(base, server, relays[0]?.port ?? server.port));
@@ -77,7 +78,7 @@ async function measureSaves({ folder, server, withShell }: Means, distance: 'nea
     }
   } finally {
     await Promise.all(keepers.map((keeper) => keeper.stop()));
-    await Promise.all(relays.map((relay) => relay?.stop()));
+    await Promise.all(relays.map((relay) => relay.stop()));
   }
   for (const keeper of keepers) print(roundTripMs, keeper, keeper.name === 'pushstatic' ? BOUNDS[distance] : undefined);
   if (LSYNCD === undefined) console.log(`${`${roundTripMs} ms`.padEnd(10)}  lsyncd         not there`);
@@ -196,12 +197,14 @@ async function measureRest({ folder, server }: Means): Promise<void> {
   const settings = await project(join(folder, 'rest'), server, server.port, MANY_FILES);
   const first = await startDaemon(settings);
   await first.stop();
+  // What the first one has filled, nobody has looked at since.
+  await (await startDaemon(settings)).stop();
   const daemon = await startDaemon(settings);
   try {
     await pause(REST_AFTER_START_MS);
     const rss = await daemon.rssBytes();
     const { share, seconds } = await processorShare(daemon);
-    console.log(`\n${MANY_FILES} watched files, nothing to do`);
+    console.log(`${MANY_FILES} watched files, nothing to do`);
     console.log(
       `ready after a warm start   ${Math.round(daemon.readyMs)} ms   2000   (${Math.round(first.readyMs)} ms when all was to be pushed)`,
     );

@@ -87,6 +87,6 @@ async function foldersIn(tree: string): Promise<string[]> {
   return (await readdir(tree)).filter((name) => name.startsWith('app'));
 }
 
-function pick<T>(from: readonly T[]): T {
-  return from[randomInt(from.length)] as T;
+function pick(from: readonly string[]): string {
+  return from[randomInt(from.length)] ?? '';
 }

@@ -142,8 +142,9 @@ async function comeToPeace(isInSyncNow: () => Promise<boolean>): Promise<{ peace
   let drift = driftNow();
   for (; drift > 0 && passed() < PEACE_MS; drift = driftNow()) await pause(200);
   const peaceMs = passed();
-  while (drift === 0 && !(await isInSyncNow()) && passed() < PEACE_MS) await pause(50);
-  return { peaceMs, drift: (await isInSyncNow()) ? driftNow() : Math.max(1, drift) };
+  if (drift > 0) return { peaceMs, drift };
+  while (!(await isInSyncNow()) && passed() < PEACE_MS) await pause(50);
+  return { peaceMs, drift: (await isInSyncNow()) ? driftNow() : 1 };
 }
 
 /** Lines of `diff`. */
