@@ -110,11 +110,11 @@ export class Project {
       ...(await this.#local.begin()),
       places: 'all' as const,
     }));
-    const endings = await Promise.all(taking);
     this.#isReady = true;
+    this.#planSweep(this.#sweepPauseMs);
+    const endings = await Promise.all(taking);
     this.#hooks.onCycle(this.#cycleOf(occasion, collection, this.lines, endings), pathsOf(endings));
     this.#restTimer = setTimeout(returnMemory, REST_MS);
-    this.#planSweep(this.#sweepPauseMs);
   }
 
   /** Collects everything and brings these targets up to date. Asked by a person, it is done whatever stood against it. */
