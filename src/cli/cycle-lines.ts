@@ -1,7 +1,9 @@
 /**
  * Cycles and the state of a daemon as lines for a person. Pure.
  */
+import { areSuperseded } from '../core/apply.js';
 import type { CycleReport, DaemonStatus, TargetStatus } from '../daemon/status.js';
+import type { Problem } from '../errors.js';
 import { printable, problemLines } from './render.js';
 import { bytes, count, duration, files } from './units.js';
 
@@ -14,7 +16,7 @@ export function cycleLines(cycle: CycleReport): { readonly news: string[]; reado
     ...(error === undefined ? [] : [printable(error.message)]),
     ...problemLines(collect.problems),
     ...targets.flatMap(({ name, error: failure, problems }) =>
-      (failure === undefined ? problemLines(problems) : [printable(failure.message)]).map((line) => `${name}: ${line}`),
+      (failure === undefined ? troublesOf(problems) : [printable(failure.message)]).map((line) => `${name}: ${line}`),
     ),
   ];
   const served = targets.filter(({ error: failure }) => failure === undefined);
@@ -24,6 +26,11 @@ export function cycleLines(cycle: CycleReport): { readonly news: string[]; reado
       ? []
       : [`${what} -> ${served.map(({ name }) => name).join(', ')}${timeOf(cycle)}`];
   return { news, troubles };
+}
+
+/** What changed again while it was pushed is in the next cycle, and no trouble. */
+function troublesOf(problems: readonly Problem[]): string[] {
+  return areSuperseded(problems) ? [] : problemLines(problems);
 }
 
 /** Undefined where nothing did. */

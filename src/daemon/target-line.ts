@@ -3,7 +3,7 @@
  *
  * One cycle at a time. What changes meanwhile is remembered by place, and what is in doubt is compared as a whole.
  */
-import { problemsOf } from '../core/apply.js';
+import { areSuperseded, type Outcome, problemsOf } from '../core/apply.js';
 import { placesOf } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Snapshot } from '../core/snapshot.js';
@@ -12,6 +12,7 @@ import {
   type Failure,
   failed,
   newStanding,
+  pauseAfter,
   pushing,
   type Remedy,
   released,
@@ -74,6 +75,8 @@ export class TargetLine {
   #isClosed = false;
   #retry: NodeJS.Timeout | undefined;
   #problems: readonly Problem[] = [];
+  /** Cycles in a row in which files changed again. */
+  #haste = 0;
 
   constructor(job: TargetJob, means: LineMeans) {
     this.job = job;
@@ -217,12 +220,7 @@ export class TargetLine {
       const result = await this.#cycle(wanted, round, terms);
       if (serving?.removals === 'hold') this.#remember(serving);
       if (serving !== undefined && serving.places === undefined) this.#connection?.share(serving.snapshot);
-      this.#problems = problemsOf(result.outcomes);
-      const [first] = this.#problems;
-      if (first !== undefined) {
-        this.#pending = 'all';
-        this.#fail({ code: first.code, message: `${first.path}: ${first.message}` }, 'time');
-      } else this.#stand(succeeded(this.#standing, this.#means.now(), this.#isServed() ? 'nothing' : 'something'));
+      this.#judge(result.outcomes);
       return { kind: 'result', result, durationMs: performance.now() - started, servedAt: this.#servedAt };
     } catch (error) {
       if (roundFailure?.error === error) return undefined;
@@ -232,6 +230,22 @@ export class TargetLine {
       this.#fail(errorOf(error), remedyFor(error));
       return { kind: 'error', error, durationMs: performance.now() - started };
     }
+  }
+
+  #judge(outcomes: readonly Outcome[]): void {
+    const problems = problemsOf(outcomes);
+    const isSuperseded = areSuperseded(problems);
+    this.#problems = isSuperseded ? [] : problems;
+    const [first] = this.#problems;
+    if (first !== undefined) {
+      this.#pending = 'all';
+      return this.#fail({ code: first.code, message: `${first.path}: ${first.message}` }, 'time');
+    }
+    if (isSuperseded) this.#remember({ places: pathsOf(outcomes) });
+    this.#stand(succeeded(this.#standing, this.#means.now(), this.#isServed() ? 'nothing' : 'something'));
+    this.#haste = isSuperseded ? this.#haste + 1 : 0;
+    // The round that tells of it is on its way; if it is not, this comes to the same.
+    if (isSuperseded) this.#catchUpIn(pauseAfter(this.#haste, this.#means.chance()));
   }
 
   /** A connection that was kept may have broken since: then there is another one at once, and no word about it. */
@@ -288,7 +302,7 @@ export class TargetLine {
     return { snapshot, places: placesOf([...pending, ...places]), removals };
   }
 
-  #remember({ places }: Wanted): void {
+  #remember({ places }: Pick<Wanted, 'places'>): void {
     if (places === undefined) this.#pending = 'all';
     else if (this.#pending !== 'all') for (const place of places) this.#pending.add(place);
     if (!this.#isServed()) this.#stand(changed(this.#standing, this.#means.now()));
@@ -298,8 +312,11 @@ export class TargetLine {
     const { now, chance } = this.#means;
     this.#stand(failed(this.#standing, now(), error, remedy, chance()));
     const { retryAt } = this.#standing;
-    if (retryAt === undefined || this.#isClosed) return;
-    this.#retry = setTimeout(() => void this.#catchUp(), retryAt - now());
+    if (retryAt !== undefined) this.#catchUpIn(retryAt - now());
+  }
+
+  #catchUpIn(ms: number): void {
+    if (!this.#isClosed) this.#retry = setTimeout(() => void this.#catchUp(), ms);
   }
 
   #stand(standing: Standing): void {
@@ -315,6 +332,11 @@ function remedyFor(error: unknown): Remedy {
     return error.kind === 'auth' || error.kind === 'host-key' ? 'person' : 'time';
   }
   return error instanceof SafetyError ? 'person' : error instanceof LockedError ? 'time' : 'person';
+}
+
+/** Of all that was not done. */
+function pathsOf(outcomes: readonly Outcome[]): RelPath[] {
+  return outcomes.flatMap(({ kind, step }) => (kind === 'done' ? [] : [step.path]));
 }
 
 function iso(ms: number): string {
