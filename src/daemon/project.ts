@@ -6,7 +6,7 @@
 import type { Config } from '../config/schema.js';
 import type { Batch } from '../core/settle.js';
 import { holdsBelow } from '../core/snapshot.js';
-import { changeReport, type Ending, errorOf } from '../cycle/report.js';
+import { changeReport, type Ending, errorOf, type TargetReport, toldBefore } from '../cycle/report.js';
 import { reasonOf } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
 import { openWatcher } from '../watch/open.js';
@@ -70,6 +70,7 @@ export class Project {
   #foundBySweep = 0;
   /** What stopped the last collect: until it goes well again, all is in doubt. */
   #error: Failure | undefined;
+  readonly #told = new WeakSet<Ending>();
   readonly #underWay = new Set<Promise<unknown>>();
   #isReady = false;
   #isPaused = false;
@@ -112,8 +113,7 @@ export class Project {
     }));
     this.#isReady = true;
     this.#planSweep(this.#sweepPauseMs);
-    const endings = await Promise.all(taking);
-    this.#hooks.onCycle(this.#cycleOf(occasion, collection, this.lines, endings), pathsOf(endings));
+    this.#tell(occasion, collection, this.lines, await Promise.all(taking));
     this.#restTimer = setTimeout(returnMemory, REST_MS);
   }
 
@@ -126,10 +126,7 @@ export class Project {
         const taking = asked.lines.map((line) => line.take(round, terms));
         const occasion = { cause, since: performance.now() };
         const collection = await this.#collect(round, occasion, () => this.#local.collectAll(asked));
-        const endings = await Promise.all(taking);
-        const cycle = this.#cycleOf(occasion, collection, asked.lines, endings);
-        this.#hooks.onCycle(cycle, pathsOf(endings));
-        return cycle;
+        return this.#tell(occasion, collection, asked.lines, await Promise.all(taking));
       })(),
     );
   }
@@ -173,6 +170,7 @@ export class Project {
       changed: changes.length,
       savedToServedMs: null,
     };
+    this.#told.add(ending);
     this.#hooks.onCycle(cycle, pathsOf([ending]));
   }
 
@@ -261,7 +259,8 @@ export class Project {
     const isNothing = collection?.changes.length === 0 && !this.lines.some((line) => line.hasRest);
     if (isNothing && taking === undefined) return;
     const endings = await Promise.all(taking ?? this.lines.map((line) => line.take(round)));
-    this.#hooks.onCycle(this.#cycleOf(occasion, collection, this.lines, endings), pathsOf(endings));
+    const isTold = endings.every((ending) => ending === undefined || this.#told.has(ending));
+    if (collection?.changes.length !== 0 || !isTold) this.#tell(occasion, collection, this.lines, endings);
   }
 
   /** Undefined where that failed. */
@@ -286,13 +285,32 @@ export class Project {
     }
   }
 
+  /** One cycle of a target may serve several rounds: the first one tells what it did. */
+  #tell(
+    occasion: Occasion,
+    collection: Collection | undefined,
+    lines: readonly TargetLine[],
+    endings: readonly (Ending | undefined)[],
+  ): Cycle {
+    const fresh = endings.filter((ending) => ending !== undefined && !this.#told.has(ending));
+    const cycle = this.#cycleOf(occasion, collection, lines, endings);
+    for (const ending of fresh) if (ending !== undefined) this.#told.add(ending);
+    this.#hooks.onCycle(cycle, pathsOf(fresh));
+    return cycle;
+  }
+
+  #reportOf(line: TargetLine, ending: Ending | undefined): TargetReport {
+    const report = line.report(ending);
+    return ending !== undefined && this.#told.has(ending) ? toldBefore(report) : report;
+  }
+
   #cycleOf(
     { cause, since }: Occasion,
     collection: Collection | undefined,
     lines: readonly TargetLine[],
     endings: readonly (Ending | undefined)[],
   ): Cycle {
-    const targets = lines.map((line, i) => line.report(endings[i]));
+    const targets = lines.map((line, i) => this.#reportOf(line, endings[i]));
     const { changes = [], report = NOTHING_COLLECTED } = collection ?? {};
     const ok = collection !== undefined && report.problems.length === 0 && targets.every((target) => target.ok);
     return {
