@@ -297,7 +297,11 @@ describe('hooks.after', () => {
     const daemon = await startDaemon(scene);
     await daemon.inSync();
     let served: Tree = PUBLISHED;
-    for (const [name, said] of Object.entries({ a: 'ended with status 3', b: 'hooks.timeout (1s)', c: 'hooks.timeout (1s)' })) {
+    for (const [name, said] of Object.entries({
+      a: 'ended with status 3',
+      b: 'hooks.timeout (1s)',
+      c: 'hooks.timeout (1s)',
+    })) {
       const before = daemon.output.stderr.length;
       await writeFile(join(scene.assets, name), name);
       served = { ...served, [name]: name };

@@ -58,7 +58,7 @@ export async function startDaemon(
       async () => {
         mustRun();
         const status = await client.status();
-        last = { ...status, cycles: status.cycles.slice(0, 2) };
+        last = { ...status, cycles: status.cycles.slice(0, 3).map((cycle) => ({ ...cycle, changes: [] })) };
         return isSo(status) ? status : undefined;
       },
       ms,
