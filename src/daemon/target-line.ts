@@ -69,6 +69,8 @@ export class TargetLine {
   #servedAt: number | undefined;
   /** What the target has not got, or may not have. */
   #pending: Set<RelPath> | 'all' = 'all';
+  /** The last round had not come to rest: until another one has, what is missing in it stays. */
+  #isHeld = false;
   #running: Promise<Ending | undefined> | undefined;
   #queued: Promise<Ending | undefined> | undefined;
   #isPaused = false;
@@ -94,6 +96,7 @@ export class TargetLine {
     if (this.#running === undefined && this.#mayStart(terms)) return this.#start(round, terms);
     const wanted = await round.wanted.catch(() => undefined);
     if (wanted === undefined) return undefined;
+    this.#isHeld = wanted.removals === 'hold';
     this.#remember(wanted);
     return this.#running === undefined ? undefined : this.#next();
   }
@@ -128,12 +131,12 @@ export class TargetLine {
     const { state, error } = this.#standing;
     if (state === 'in-sync') return idleReport(this.job.name, this.#connection?.index, undefined);
     const paused = { code: 'PAUSED', message: 'it is paused; "pushstatic resume" goes on' };
-    return idleReport(this.job.name, this.#connection?.index, error ?? paused);
+    return idleReport(this.job.name, this.#connection?.index, error ?? (this.#isPaused ? paused : undefined));
   }
 
-  /** Whether something waits for a cycle that is not under way. */
+  /** Whether something waits for another round, whatever the cycle under way brings. */
   get hasRest(): boolean {
-    return !this.#isServed();
+    return !this.#isServed() || this.#isHeld;
   }
 
   status(): TargetStatus {
@@ -188,7 +191,8 @@ export class TargetLine {
   async #serveRest(): Promise<Ending | undefined> {
     if (this.#isServed() || this.#running !== undefined || !this.#mayStart(GENTLE)) return undefined;
     const round = new Round();
-    round.collected({ snapshot: this.#means.latest(), places: [] }, undefined);
+    const removals = this.#isHeld ? 'hold' : undefined;
+    round.collected({ snapshot: this.#means.latest(), places: [], removals }, undefined);
     return this.#start(round, GENTLE);
   }
 
@@ -298,6 +302,7 @@ export class TargetLine {
   #withPending({ snapshot, places, removals }: Wanted): Wanted {
     const pending = this.#pending;
     this.#pending = new Set();
+    this.#isHeld = removals === 'hold';
     if (pending === 'all' || places === undefined) return { snapshot, removals };
     return { snapshot, places: placesOf([...pending, ...places]), removals };
   }
