@@ -253,6 +253,7 @@ export class Project {
     const collection = await this.#collect(round, occasion, () =>
       isInDoubt ? this.#local.collectAll(everything) : this.#local.collect(places),
     );
+    if (!this.#isStopped) this.#pulse.goOn();
     if (collection === undefined && taking === undefined && isInDoubt) return; // it has been said
     if (cause === 'sweep') this.#foundBySweep += collection?.changes.length ?? 0;
     if (collection !== undefined && hasNewFolder(collection)) this.#sweepSoon();
