@@ -17,14 +17,14 @@ import { setImmediate } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { stringify } from 'yaml';
-import { eventually, expectSettled, type Scene, startDaemon } from './support/daemon.js';
+import { eventually, expectSettled, type Scene, startDaemon, type TestDaemon } from './support/daemon.js';
 import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
 import { differences, makeProjectIn, on, published, type Settings } from './support/project.js';
 import { plant, readTree, type Tree } from './support/tree.js';
 
 const MEMORY = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 const BACKENDS = ['native', 'chokidar', 'poll'] as const;
-const BURST_MS = 30_000;
+const BURST_MS = 60_000; // twice what is promised: the machine is shared with other tests
 
 /** On a RAM disk where there is one: bursts are hardest where writing is fastest. */
 async function makeFastScene(settings: Partial<Settings>, tree: Tree = {}): Promise<Scene & { server: OpenSshServer }> {
@@ -248,14 +248,15 @@ function burst(root: string, from: number, to: number, text: string): void {
 }
 
 /** Waits until all of `assets` is served. Answers with how long that took, in milliseconds. */
-async function servesAll(scene: Scene, ms: number): Promise<number> {
+async function servesAll(scene: Scene, daemon: TestDaemon, ms: number): Promise<number> {
   const began = performance.now();
-  await eventually(
-    () => differences(scene.assets, scene.target).slice(0, 1000),
-    () => readdirSync(scene.target).length > 1 && differences(scene.assets, scene.target) === '',
-    ms,
-  );
-  return Math.round(performance.now() - began);
+  await daemon.until(({ local }) => local.unsettled > 0 || local.state === 'collecting');
+  // To compare costs as much as to serve: that is only done when all seems well.
+  for (let left = ms; ; left = ms - (performance.now() - began)) {
+    await daemon.inSync(left);
+    const took = Math.round(performance.now() - began);
+    if (differences(scene.assets, scene.target) === '') return took;
+  }
 }
 
 describe('bursts', () => {
@@ -264,20 +265,20 @@ describe('bursts', () => {
     ['chokidar', 20_000],
     ['poll', 10_000],
   ] as const)('are served, with the %s backend (%d files)', { timeout: 300_000 }, async (backend, files) => {
-    const scene = await makeFastScene({ source: { dirs: ['assets'] }, watch: { backend } });
+    const scene = await makeFastScene({ source: { dirs: ['assets'] }, watch: { backend } }, { 'assets/a.js': 'a' });
     const daemon = await startDaemon(scene);
     await daemon.inSync();
     const times: number[] = [];
     for (const text of ['first', 'second']) {
       burst(scene.assets, 0, files, text);
-      times.push(await servesAll(scene, BURST_MS));
+      times.push(await servesAll(scene, daemon, BURST_MS));
     }
     // The first half again, and while that is pushed the rest.
     const edited = files / 3;
     burst(scene.assets, 0, edited / 2, 'third');
     await daemon.until(({ targets }) => targets[0]?.state === 'pushing');
     burst(scene.assets, edited / 2, edited, 'third');
-    times.push(await servesAll(scene, BURST_MS));
+    times.push(await servesAll(scene, daemon, BURST_MS));
     const { watch } = await daemon.inSync(90_000);
     console.info(`${backend}: ${times.join(', ')} ms; ${watch.losses} losses, ${watch.foundBySweep} found by a sweep`);
     await daemon.stop();
@@ -288,13 +289,13 @@ describe('bursts', () => {
     const scene = await makeFastScene({ source: { dirs: ['assets'] } });
     burst(scene.assets, 0, 12_000, 'one branch');
     const daemon = await startDaemon(scene);
-    await daemon.inSync();
+    await daemon.inSync(90_000);
     burst(scene.assets, 3000, 9000, 'another branch');
     burst(scene.assets, 12_000, 14_000, 'another branch');
     for (let i = 0; i < 2000; i++) rmSync(join(scene.assets, `d${Math.floor(i / 300)}/${i}.js`));
     for (let i = 0; i < 6; i++) rmSync(join(scene.assets, `d${i}`), { recursive: true });
     rmSync(join(scene.assets, 'd6'), { recursive: true });
-    console.info(`a git checkout: ${await servesAll(scene, BURST_MS)} ms`);
+    console.info(`a git checkout: ${await servesAll(scene, daemon, BURST_MS)} ms`);
     await daemon.inSync();
     await daemon.stop();
     await expectSettled(scene);
