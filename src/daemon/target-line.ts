@@ -98,7 +98,7 @@ export class TargetLine {
     if (wanted === undefined) return undefined;
     this.#isHeld = wanted.removals === 'hold';
     this.#remember(wanted);
-    return this.#running === undefined ? undefined : this.#next();
+    return this.#next();
   }
 
   pause(): void {
@@ -173,7 +173,7 @@ export class TargetLine {
     return !this.#isPaused && !isHalted && retryAt <= this.#means.now() + TIMER_SLACK_MS;
   }
 
-  /** The cycle after the one under way, for all that wait for it. */
+  /** The cycle after the one under way, for all that wait for it; where none is any more, one now. */
   #next(): Promise<Ending | undefined> {
     const next = (this.#queued ??= this.#running?.then(() => {
       this.#queued = undefined;
