@@ -186,7 +186,6 @@ describe('the event loop', () => {
     expect(targetOf(await daemon.client.status()).problems).toEqual([]);
     await daemon.stop();
     const stall = Number(await readFile(file, 'utf8'));
-    console.info(`the longest stall of the event loop: ${stall} ms`);
     expect(stall).toBeGreaterThan(0);
     expect(stall).toBeLessThan(MOST_STALL_MS);
   });
