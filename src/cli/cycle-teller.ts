@@ -2,7 +2,9 @@
  * CycleTeller: what is worth saying of a cycle to somebody who heard of all before it. What stops a target is said when it
  * begins and when it is over, and not with every change in between.
  */
+import { areSuperseded } from '../core/apply.js';
 import type { CycleReport, DaemonStatus } from '../daemon/status.js';
+import type { Problem } from '../errors.js';
 import { newsLine } from './cycle-lines.js';
 import { printable, printableLines, problemLines } from './render.js';
 
@@ -27,7 +29,7 @@ export class CycleTeller {
         ...problemLines(collect.problems),
         ...targets.flatMap(({ name, error: failure, problems }) =>
           failure === undefined
-            ? problemLines(problems).map((line) => `${name}: ${line}`)
+            ? troublesOf(problems).map((line) => `${name}: ${line}`)
             : this.#once(name, `${name}: ${printable(failure.message)}`),
         ),
       ],
@@ -50,4 +52,9 @@ export class CycleTeller {
     this.#standing.set(what, line);
     return [line];
   }
+}
+
+/** What changed again while it was pushed is in the next cycle, and no trouble. */
+function troublesOf(problems: readonly Problem[]): string[] {
+  return areSuperseded(problems) ? [] : problemLines(problems);
 }

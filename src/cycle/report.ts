@@ -89,6 +89,11 @@ export function targetReport(name: string, ending: Ending, act: 'push' | 'only-p
   };
 }
 
+/** The report of a cycle that was told of before: it also served what this one is about. */
+export function toldBefore(report: TargetReport): TargetReport {
+  return { ...report, uploaded: 0, patched: 0, linked: 0, removed: 0, modes: 0, contentBytes: 0, sentBytes: 0 };
+}
+
 /** Of a target for which no cycle was run: nothing changed, or `error` says why not. */
 export function idleReport(
   name: string,

@@ -1,7 +1,7 @@
 /**
  * cycleOf: what is told of a cycle.
  */
-import { type ChangeReport, type CollectReport, changeReport, type Ending } from '../cycle/report.js';
+import { type ChangeReport, type CollectReport, changeReport, type Ending, toldBefore } from '../cycle/report.js';
 import type { CycleReport, Failure } from './status.js';
 import type { TargetLine } from './target-line.js';
 
@@ -25,6 +25,8 @@ export interface CycleFacts {
   readonly lines: readonly TargetLine[];
   /** How it ended for each of the lines. */
   readonly endings: Endings;
+  /** One cycle of a target may serve several rounds: the first one tells what it did. */
+  readonly isTold?: (ending: Ending) => boolean;
   /** Undefined where nothing was to be collected, or that failed. */
   readonly collected?: { readonly changes: readonly ChangeReport[]; readonly report: CollectReport } | undefined;
   /** Why nothing could be collected. */
@@ -32,8 +34,11 @@ export interface CycleFacts {
 }
 
 /** Without changes in STATIC_ROOT, those of the targets are told. */
-export function cycleOf({ cause, since, lines, endings, collected, error }: CycleFacts): Cycle {
-  const targets = lines.map((line, i) => line.report(endings[i]));
+export function cycleOf({ cause, since, lines, endings, isTold, collected, error }: CycleFacts): Cycle {
+  const targets = lines.map((line, i) => {
+    const [ending, report] = [endings[i], line.report(endings[i])];
+    return ending !== undefined && isTold?.(ending) === true ? toldBefore(report) : report;
+  });
   const { changes, report } = collected ?? { changes: changesOf(endings), report: NOTHING_COLLECTED };
   const ok = error === undefined && report.problems.length === 0 && targets.every((target) => target.ok);
   const isServed = ok && since !== undefined && !endings.some(holdsBack);

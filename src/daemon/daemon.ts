@@ -50,6 +50,7 @@ export class Daemon implements Service {
   private constructor(options: DaemonOptions, jobs: readonly TargetJob[], abandoning: AbortController) {
     this.#options = options;
     this.#abandoning = abandoning;
+    setMaxListeners(0, this.#stopping.signal); // as to `abandoning`
     this.#ended = new Promise((resolve) => (this.#end = resolve));
     this.#project = this.#makeProject(
       options.config,

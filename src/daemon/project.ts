@@ -54,6 +54,7 @@ export class Project {
   #foundBySweep = 0;
   /** What stopped the last collect: until it goes well again, all is in doubt. */
   #error: Failure | undefined;
+  readonly #told = new WeakSet<Ending>();
   readonly #underWay = new Set<Promise<unknown>>();
   #restTimer: NodeJS.Timeout | undefined;
   #isReady = false;
@@ -109,11 +110,11 @@ export class Project {
     await this.#watch();
     const begin = async (): Promise<Collection> => ({ ...(await this.#local.begin()), places: 'all' });
     const collected = await this.#collect(round, 'now', begin);
-    const endings = await Promise.all(taking);
     this.#isReady = true;
+    this.#sweeps.start();
+    const endings = await Promise.all(taking);
     this.#tell({ cause: 'start', since, lines, endings, collected, error: this.#error });
     this.#restTimer = setTimeout(returnMemory, REST_MS);
-    this.#sweeps.start();
   }
 
   /** Collects everything and brings these targets up to date. Asked by a person, it is done whatever stood against it. */
@@ -130,8 +131,7 @@ export class Project {
     const collected = await this.#collect(round, removals, () => this.#local.collectAll(options));
     const facts = { cause, since, lines, endings: await Promise.all(taking), collected, error: this.#error };
     const wasSaid = cause === 'sweep' && before !== undefined && this.#error?.message === before.message;
-    if (!wasSaid) this.#tell(facts);
-    return cycleOf(facts);
+    return wasSaid ? cycleOf(facts) : this.#tell(facts);
   }
 
   pause(): void {
@@ -253,6 +253,7 @@ export class Project {
     const collected = await this.#collect(round, 'when-due', () =>
       isInDoubt ? this.#local.collectAll({ force: false, reread: false }) : this.#local.collect(places),
     );
+    if (!this.#isStopped) this.#pulse.goOn();
     if (collected === undefined && isInDoubt) return; // it has been said
     if (collected !== undefined) await this.#heed(collected, cause);
     const isNothing = collected?.changes.length === 0 && collected.report.problems.length === 0;
@@ -317,10 +318,14 @@ export class Project {
     else if (this.#pulse.size === 0) for (const line of this.lines) line.confirm();
   }
 
-  #tell(facts: CycleFacts): void {
-    if (this.#isStopped && facts.endings.every((ending) => ending === undefined)) return; // it was broken off
-    const cycle = cycleOf(facts);
-    if (!isNoNews(cycle)) this.#hooks.onCycle(cycle, pathsOf(facts.endings));
+  #tell(facts: Omit<CycleFacts, 'isTold'>): Cycle {
+    const isTold = (ending: Ending): boolean => this.#told.has(ending);
+    const cycle = cycleOf({ ...facts, isTold });
+    const fresh = facts.endings.filter((ending) => ending !== undefined && !isTold(ending));
+    for (const ending of fresh) if (ending !== undefined) this.#told.add(ending);
+    const wasBrokenOff = this.#isStopped && facts.endings.every((ending) => ending === undefined);
+    if (!wasBrokenOff && !isNoNews(cycle)) this.#hooks.onCycle(cycle, pathsOf(fresh));
+    return cycle;
   }
 
   /** Keeps it in mind until it has ended. */

@@ -6,6 +6,7 @@ import { type Batch, type SettleTimes, Settling } from '../core/settle.js';
 export interface PulseHooks {
   /** These have been quiet for a moment, and the batch that they are in is not due yet. */
   readonly onQuiet: (places: readonly string[], since: number) => void;
+  /** Until `goOn`, what is touched waits, and then it is one batch: there is no queue of them. */
   readonly onBatch: (batch: Batch) => void;
 }
 
@@ -19,6 +20,8 @@ export class Pulse {
   #timer: NodeJS.Timeout | undefined;
   #quietTimer: NodeJS.Timeout | undefined;
   #isPaused = false;
+  /** A batch was given out, and is still being worked on. */
+  #isBusy = false;
 
   constructor(folders: readonly string[], times: SettleTimes, hooks: PulseHooks) {
     this.#settling = new Settling(folders, times);
@@ -33,6 +36,12 @@ export class Pulse {
 
   note(places: readonly string[]): void {
     this.#settling.note(places, performance.now());
+    this.#schedule();
+  }
+
+  /** The last batch is done with. */
+  goOn(): void {
+    this.#isBusy = false;
     this.#schedule();
   }
 
@@ -54,7 +63,7 @@ export class Pulse {
 
   #schedule(): void {
     const due = this.#settling.dueAt();
-    if (due === undefined || this.#isPaused) return;
+    if (due === undefined || this.#isPaused || this.#isBusy) return;
     const now = performance.now();
     // One timer at a time: news in a burst must cost nothing.
     this.#timer ??= setTimeout(() => this.#look(), Math.max(0, due - now));
@@ -66,8 +75,9 @@ export class Pulse {
     const now = performance.now();
     if ((this.#settling.dueAt() ?? Number.POSITIVE_INFINITY) > now) return this.#schedule();
     const batch = this.#settling.take(now);
-    if (batch !== undefined) this.#hooks.onBatch(batch);
-    this.#schedule();
+    if (batch === undefined) return;
+    this.#isBusy = true;
+    this.#hooks.onBatch(batch);
   }
 
   #lookAhead(): void {

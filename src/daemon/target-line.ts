@@ -4,7 +4,7 @@
  * One cycle at a time. What changes meanwhile is remembered by place, and what is in doubt is compared as a whole.
  */
 import { setMaxListeners } from 'node:events';
-import { problemsOf } from '../core/apply.js';
+import { areSuperseded, type Outcome, problemsOf } from '../core/apply.js';
 import { placesOf } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Snapshot } from '../core/snapshot.js';
@@ -13,6 +13,7 @@ import {
   type Failure,
   failed,
   newStanding,
+  pauseAfter,
   pushing,
   type Remedy,
   released,
@@ -78,6 +79,8 @@ export class TargetLine {
   #isClosed = false;
   #retry: NodeJS.Timeout | undefined;
   #problems: readonly Problem[] = [];
+  /** Cycles in a row in which files changed again. */
+  #haste = 0;
   /** What the target was last known to hold. */
   #held = { generation: 0, files: 0 };
 
@@ -187,11 +190,11 @@ export class TargetLine {
   #mayStart({ isAsked }: CycleTerms): boolean {
     if (this.#isClosed) return false;
     if (isAsked) return true;
-    const { state, error } = this.#standing;
+    const { state, error, retryAt } = this.#standing;
     const isHalted = state === 'halted' && error?.code !== 'REFUSED';
     // A file that cannot be pushed keeps no other waiting.
-    const isDue = this.#retry === undefined || this.#problems.length > 0;
-    return !this.#isPaused && !isHalted && isDue;
+    const isWaiting = retryAt !== undefined && this.#retry !== undefined && this.#problems.length === 0;
+    return !this.#isPaused && !isHalted && !isWaiting;
   }
 
   /** The next cycle, after the one under way, for all that wait for it. Undefined where it may not start, or need not. */
@@ -249,13 +252,8 @@ export class TargetLine {
       const result = await this.#cycle(wanted, this.#optionsFor(round, terms, breaking.signal), terms);
       for (const path of result.held) if (this.#pending !== 'all') this.#pending.add(path);
       if (serving !== undefined && serving.places === undefined) this.#connection?.share(serving.snapshot);
-      this.#problems = problemsOf(result.outcomes);
       this.#held = { generation: result.index.generation, files: result.index.entries.length };
-      const [first] = this.#problems;
-      if (first !== undefined) {
-        this.#pending = 'all';
-        this.#fail({ code: first.code, message: `${first.path}: ${first.message}` }, 'time');
-      } else this.#stand(succeeded(this.#standing, this.#means.now(), this.#isServed() ? 'nothing' : 'something'));
+      this.#judge(result.outcomes);
       return { kind: 'result', result, durationMs: performance.now() - started, servedAt: this.#servedAt };
     } catch (error) {
       isOver = true;
@@ -319,6 +317,22 @@ export class TargetLine {
     });
   }
 
+  #judge(outcomes: readonly Outcome[]): void {
+    const problems = problemsOf(outcomes);
+    const isSuperseded = areSuperseded(problems);
+    this.#problems = isSuperseded ? [] : problems;
+    const [first] = this.#problems;
+    if (first !== undefined) {
+      this.#pending = 'all';
+      return this.#fail({ code: first.code, message: `${first.path}: ${first.message}` }, 'time');
+    }
+    if (isSuperseded) this.#remember({ places: pathsOf(outcomes) });
+    this.#stand(succeeded(this.#standing, this.#means.now(), this.#isServed() ? 'nothing' : 'something'));
+    this.#haste = isSuperseded ? this.#haste + 1 : 0;
+    // The round that tells of it is on its way; if it is not, this comes to the same.
+    if (isSuperseded) this.#catchUpIn(pauseAfter(this.#haste, this.#means.chance()));
+  }
+
   /** All that is to be done by now. What comes later is for the next cycle. */
   #withPending({ snapshot, places, removals }: Wanted): Wanted {
     const pending = this.#pending;
@@ -327,7 +341,7 @@ export class TargetLine {
     return { snapshot, places: placesOf([...pending, ...places]), removals };
   }
 
-  #remember({ places }: Wanted): void {
+  #remember({ places }: Pick<Wanted, 'places'>): void {
     if (places === undefined) this.#pending = 'all';
     else if (this.#pending !== 'all') for (const place of places) this.#pending.add(place);
     if (!this.#isServed()) this.#stand(changed(this.#standing, this.#means.now()));
@@ -337,13 +351,17 @@ export class TargetLine {
     const { now, chance } = this.#means;
     this.#stand(failed(this.#standing, now(), error, remedy, chance()));
     const { retryAt } = this.#standing;
-    if (retryAt === undefined || this.#isClosed) return;
+    if (retryAt !== undefined) this.#catchUpIn(retryAt - now());
+  }
+
+  /** The clock may jump; the timer does not. */
+  #catchUpIn(ms: number): void {
     this.#stopWaiting();
-    // The clock may jump; the timer does not.
+    if (this.#isClosed) return;
     this.#retry = setTimeout(() => {
       this.#retry = undefined;
       void this.catchUp();
-    }, retryAt - now());
+    }, ms);
   }
 
   #stopWaiting(): void {
@@ -364,6 +382,11 @@ function remedyFor(error: unknown): Remedy {
     return error.kind === 'auth' || error.kind === 'host-key' ? 'person' : 'time';
   }
   return error instanceof SafetyError ? 'person' : error instanceof LockedError ? 'time' : 'person';
+}
+
+/** Of all that was not done. */
+function pathsOf(outcomes: readonly Outcome[]): RelPath[] {
+  return outcomes.flatMap(({ kind, step }) => (kind === 'done' ? [] : [step.path]));
 }
 
 function iso(ms: number): string {
