@@ -8,7 +8,7 @@ beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'perf
 afterEach(() => vi.useRealTimers());
 
 describe('the pulse', () => {
-  function pulse() {
+  function pulse(isSlow = false) {
     const told: string[] = [];
     const at = (): string => `${Math.round(performance.now() - start)}`;
     const start = performance.now();
@@ -17,7 +17,10 @@ describe('the pulse', () => {
       { settleMs: 100, maxWaitMs: 2000 },
       {
         onQuiet: (places) => told.push(`${at()} quiet ${places.join(' ')}`),
-        onBatch: ({ places, quiet }) => told.push(`${at()} ${quiet ? 'batch' : 'cut'} ${places.join(' ')}`),
+        onBatch: ({ places, quiet }) => {
+          told.push(`${at()} ${quiet ? 'batch' : 'cut'} ${places.join(' ')}`);
+          if (!isSlow) each.goOn();
+        },
       },
     );
     return { pulse: each, told };
@@ -42,6 +45,20 @@ describe('the pulse', () => {
     await vi.advanceTimersByTimeAsync(1000);
     const batches = told.filter((line) => !line.includes('quiet'));
     expect(batches).toEqual(['2000 cut /s/a', '2550 batch /s/a']);
+  });
+
+  test('gives out no batch while the one before it is worked on, and then all at once', async () => {
+    const { pulse: each, told } = pulse(true);
+    each.note(['/s/a']);
+    await vi.advanceTimersByTimeAsync(200);
+    each.note(['/s/b']);
+    await vi.advanceTimersByTimeAsync(5000);
+    each.note(['/s/c']);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(told.filter((line) => line.includes('batch'))).toEqual(['100 batch /s/a']);
+    each.goOn();
+    await vi.advanceTimersByTimeAsync(200);
+    expect(told.at(-1)).toBe('5400 batch /s/b /s/c');
   });
 
   test('tells nothing in a pause, and all of it after', async () => {

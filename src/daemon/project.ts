@@ -82,7 +82,7 @@ export class Project {
     });
     this.#removals = new Removals({
       waitMs: maxWaitMs,
-      hasHeld: () => this.lines.some((line) => line.hasRest),
+      hasHeld: () => this.lines.some((line) => line.waitsForQuiet),
       remove: () => this.#follow(this.#serveRest()),
     });
   }

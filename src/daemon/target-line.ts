@@ -117,7 +117,7 @@ export class TargetLine {
 
   /** Serves what waits, if it may. */
   async catchUp(): Promise<void> {
-    if (this.#running !== undefined) return;
+    if (this.#running !== undefined || this.#standing.state === 'halted') return;
     const cause = this.#standing.failures > 0 ? 'retry' : 'change';
     const before = this.#standing.error?.message;
     const ending = await this.#serveRest();
@@ -153,6 +153,11 @@ export class TargetLine {
   /** Everything was looked at, and nothing has changed. */
   confirm(): void {
     if (this.#standing.state === 'in-sync') this.#stand(succeeded(this.#standing, this.#means.now(), 'nothing'));
+  }
+
+  /** Whether all that is missing is time: something waits, and nothing stands against it. */
+  get waitsForQuiet(): boolean {
+    return this.hasRest && this.#standing.state === 'behind' && this.#standing.retryAt === undefined;
   }
 
   /** Whether something waits for a cycle that is not under way. */
@@ -260,7 +265,8 @@ export class TargetLine {
       if (roundFailure?.error === error) return undefined;
       this.#pending = 'all';
       this.#problems = [];
-      await this.#disconnect();
+      // A guard refuses before anything is asked of the target.
+      if (!(error instanceof SafetyError)) await this.#disconnect();
       if (this.#isClosed) return undefined;
       this.#fail(errorOf(error), remedyFor(error));
       return { kind: 'error', error, durationMs: performance.now() - started };
