@@ -158,6 +158,7 @@ export class Project {
 
   /** Tells of a cycle that a line began by itself, after an outage. */
   retried(ending: Ending, line: TargetLine): void {
+    if (this.#told.has(ending)) return;
     const changes = ending.kind === 'result' ? ending.result.plan.changes.map(changeReport) : [];
     const target = line.report(ending);
     const cycle: Cycle = {

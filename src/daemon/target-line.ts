@@ -95,10 +95,7 @@ export class TargetLine {
     if (terms.isAsked) await this.#running;
     if (this.#running === undefined && this.#mayStart(terms)) return this.#start(round, terms);
     const wanted = await round.wanted.catch(() => undefined);
-    if (wanted === undefined) return undefined;
-    this.#isHeld = wanted.removals === 'hold';
-    this.#remember(wanted);
-    return this.#next();
+    return wanted === undefined ? undefined : this.#queue(wanted);
   }
 
   pause(): void {
@@ -173,6 +170,12 @@ export class TargetLine {
     return !this.#isPaused && !isHalted && retryAt <= this.#means.now() + TIMER_SLACK_MS;
   }
 
+  #queue(wanted: Wanted): Promise<Ending | undefined> {
+    this.#isHeld = wanted.removals === 'hold';
+    this.#remember(wanted);
+    return this.#next();
+  }
+
   /** The cycle after the one under way, for all that wait for it; where none is any more, one now. */
   #next(): Promise<Ending | undefined> {
     const next = (this.#queued ??= this.#running?.then(() => {
@@ -184,7 +187,10 @@ export class TargetLine {
 
   async #catchUp(): Promise<void> {
     if (this.#running !== undefined) return;
-    const ending = await this.#serveRest();
+    this.#tell(await this.#serveRest());
+  }
+
+  #tell(ending: Ending | undefined): void {
     if (ending !== undefined) this.#means.onRetried(ending, this);
   }
 
@@ -212,8 +218,13 @@ export class TargetLine {
     this.#servedAt = undefined;
     let serving: Wanted | undefined;
     let roundFailure: { readonly error: unknown } | undefined;
+    let isOver = false;
     const wanted = round.wanted.then(
-      (each) => (serving = this.#withPending(each)),
+      (each) => {
+        if (!isOver) return (serving = this.#withPending(each));
+        void this.#queue(each).then((ending) => this.#tell(ending));
+        return each;
+      },
       (error: unknown) => {
         roundFailure = { error };
         throw error;
@@ -227,6 +238,7 @@ export class TargetLine {
       this.#judge(result.outcomes);
       return { kind: 'result', result, durationMs: performance.now() - started, servedAt: this.#servedAt };
     } catch (error) {
+      isOver = true; // the round may become whole later, and is for another cycle then
       if (roundFailure?.error === error) return undefined;
       this.#pending = 'all';
       await this.#disconnect();
