@@ -212,7 +212,7 @@ async function decide(
   const held = index.entries.length + index.pending.size;
   const left = held + count(plan, 'added') - count(plan, 'removed');
   if (job.limit !== undefined) guard(plan, { held, left }, job.limit);
-  const unchanged = index.entries.length - plan.changes.filter(({ kind }) => kind !== 'added').length;
+  const unchanged = index.entries.length - changes.filter(({ kind }) => kind !== 'added').length;
   return { index, plan, unchanged, held: isHolding ? heldOf(changes, plan) : [] };
 }
 

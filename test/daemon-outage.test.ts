@@ -35,7 +35,7 @@ function connectionsTo(server: OpenSshServer): number {
 }
 
 describe('a server that is down', () => {
-  it('at the start is a state, not an exit, and is served when it appears (F1)', async () => {
+  it('at the start is a state, not an exit, and is served when it appears (F1)', { timeout: 120_000 }, async () => {
     const server = await ownServer();
     const scene = await makeScene(server);
     await server.down();
