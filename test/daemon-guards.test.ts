@@ -7,8 +7,11 @@ import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
 import { differences, published } from './support/project.js';
 import { plant, type Tree } from './support/tree.js';
 
-const MANY: Tree = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`assets/many/${i}.js`, `${i}`]));
-const MANY_PUBLISHED: Tree = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`many/${i}.js`, `${i}`]));
+const folderOf = (i: number): string => (i < 20 ? 'few' : 'many');
+const MANY: Tree = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`assets/${folderOf(i)}/${i}.js`, `${i}`]));
+const MANY_PUBLISHED: Tree = Object.fromEntries(
+  Array.from({ length: 100 }, (_, i) => [`${folderOf(i)}/${i}.js`, `${i}`]),
+);
 
 let server: OpenSshServer;
 
@@ -102,7 +105,7 @@ describe('what is refused', () => {
     await plant(scene.folder, MANY);
     const daemon = await startDaemon(scene);
     await daemon.inSync();
-    for (let i = 0; i < 20; i++) await rm(join(scene.assets, `many/${i}.js`));
+    await rename(join(scene.assets, 'few'), join(scene.folder, 'few')); // all at once
     const status = await daemon.until(({ targets }) => targets[0]?.state === 'halted');
     expect(targetOf(status)).toMatchObject({
       error: { code: 'REFUSED', message: expect.stringContaining('delete.max') },
@@ -124,9 +127,9 @@ describe('what is refused', () => {
     await plant(scene.folder, MANY);
     const daemon = await startDaemon(scene);
     await daemon.inSync();
-    for (let i = 0; i < 20; i++) await rename(join(scene.assets, `many/${i}.js`), join(scene.folder, `${i}.js`));
+    await rename(join(scene.assets, 'few'), join(scene.folder, 'few'));
     await daemon.until(({ targets }) => targets[0]?.state === 'halted');
-    for (let i = 0; i < 20; i++) await rename(join(scene.folder, `${i}.js`), join(scene.assets, `many/${i}.js`));
+    await rename(join(scene.folder, 'few'), join(scene.assets, 'few'));
     await daemon.inSync();
     await plant(scene.assets, { 'more.css': 'more' });
     await serves(scene.target, { ...PUBLISHED, ...MANY_PUBLISHED, 'more.css': 'more' });

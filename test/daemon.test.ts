@@ -78,7 +78,7 @@ describe('the commands that talk to a daemon', () => {
   it('trigger --wait returns when what was saved before is served', async () => {
     const scene = await makeScene(server, { watch: { settle: '1h', maxWait: '2h' } });
     const daemon = await startDaemon(scene);
-    await daemon.inSync();
+    await daemon.until(({ targets: [web] }) => web?.state === 'in-sync'); // what it wrote itself settles in an hour
     for (let i = 0; i < 3; i++) {
       await writeFile(join(scene.assets, 'index.html'), `version ${i}`);
       expect(await scene.program.run('trigger', '--wait')).toMatchObject({ status: 0 });
@@ -121,7 +121,7 @@ describe('a sync from another terminal', () => {
   it('is handed to the daemon, and --standalone is not (F40)', async () => {
     const scene = await makeScene(server, { watch: { settle: '1h', maxWait: '2h', sweep: '1h' } });
     const daemon = await startDaemon(scene);
-    await daemon.inSync();
+    await daemon.until(({ targets: [web] }) => web?.state === 'in-sync'); // what it wrote itself settles in an hour
     await writeFile(join(scene.assets, 'index.html'), 'one');
     expect(await scene.sync()).toMatchObject({ status: 0, targets: [{ uploaded: 1 }] });
     const handed = await daemon.client.status();
