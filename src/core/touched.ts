@@ -29,7 +29,7 @@ export function touchedPlaces(
 ): Places | 'all' {
   const found = new Set<RelPath>();
   const seen = new Set<string>();
-  let open = [...places].map((place) => ({ place, hops: 0 }));
+  const open = [...places].map((place) => ({ place, hops: 0 }));
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { place, hops } = next;
     if (seen.has(place)) continue;
@@ -42,8 +42,9 @@ export function touchedPlaces(
       found.add(path);
     }
     if (hops === MOST_HOPS) continue;
-    const through = links.flatMap((link) => throughLink(roots, link, place));
-    open = [...open, ...through.map((each) => ({ place: each, hops: hops + 1 }))];
+    for (const link of links) {
+      for (const each of throughLink(roots, link, place)) open.push({ place: each, hops: hops + 1 });
+    }
   }
   return placesOf(found);
 }
