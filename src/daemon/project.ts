@@ -21,7 +21,7 @@ import type { Failure, LocalStatus, WatchStatus } from './status.js';
 import { Sweeps } from './sweeps.js';
 import type { TargetLine } from './target-line.js';
 
-const REST_MS = 1000; // after the start, by when what it took is let go of
+const REST_MS = 10_000; // after the start: earlier, a quarter of what it took is still held
 
 export interface ProjectHooks {
   readonly signal: AbortSignal;
