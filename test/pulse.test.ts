@@ -22,7 +22,10 @@ function listen(): Heard {
     onQuiet: (places) => {
       for (const place of places) if (!quiet.has(place)) quiet.set(place, performance.now() - started);
     },
-    onBatch: (batch) => batches.push(batch),
+    onBatch: (batch) => {
+      batches.push(batch);
+      pulse.goOn();
+    },
   });
   return { pulse, batches, quiet };
 }
