@@ -162,25 +162,6 @@ describe('a sync from another terminal', () => {
     await daemon.stop();
     await expectSettled(scene);
   });
-
-  it('at the same time as the daemon pushes leaves both in order (F37, F40)', async () => {
-    const scene = await makeScene(server);
-    const daemon = await startDaemon(scene);
-    await daemon.inSync();
-    const last: Record<string, string> = {};
-    for (let i = 0; i < 10; i++) {
-      const fresh = Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`f${n}.js`, `${i} ${n}`]));
-      Object.assign(last, fresh);
-      await plant(scene.assets, fresh);
-      const { status } = await scene.program.run('sync', '--standalone');
-      expect([0, 4]).toContain(status);
-    }
-    await serves(scene.target, { ...PUBLISHED, ...last });
-    await daemon.inSync();
-    expect(await scene.program.run('verify', '--content')).toMatchObject({ status: 0 });
-    await daemon.stop();
-    await expectSettled(scene);
-  });
 });
 
 describe('a second daemon', () => {
