@@ -3,10 +3,10 @@
  *
  * Two hundred small files take a command a sixth of its time to find and read. As a few they do not, and whoever installs
  * the package gets two others with it instead of a dozen. What is taken in keeps its licence: the texts are packed along.
- * ssh2 stays outside because of its native part, pino because it starts threads from files of its own.
+ * ssh2 and @parcel/watcher stay outside because of their native parts, pino because it starts threads from files of its own.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -19,8 +19,13 @@ const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
 execFileSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.json')], { stdio: 'inherit' });
 const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: { index: 'src/index.ts', 'cli/main': 'src/cli/main.ts', 'cli/thread': 'src/collect/thread.ts' },
-  // All shared code lies beside the program: that is where it looks for its thread, and two folders up for its package.
+  entryPoints: {
+    index: 'src/index.ts',
+    'cli/main': 'src/cli/main.ts',
+    'cli/thread': 'src/collect/thread.ts',
+    'cli/watch-thread': 'src/watch/watch-thread.ts',
+  },
+  // All shared code lies beside the program: that is where it looks for its threads, and two folders up for its package.
   chunkNames: 'cli/[name]-[hash]',
   outdir: dist,
   bundle: true,
@@ -28,7 +33,7 @@ const { metafile } = await build({
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
-  external: ['ssh2', 'pino'],
+  external: ['ssh2', 'pino', '@parcel/watcher'],
   // What was written for CommonJS asks for Node's own modules by a function that modules do not have.
   banner: {
     js: "import { createRequire as requireFor } from 'node:module';\nconst require = requireFor(import.meta.url);",
@@ -37,6 +42,8 @@ const { metafile } = await build({
   logLevel: 'warning',
 });
 chmodSync(join(dist, 'cli', 'main.js'), 0o755);
+// The status page is sent as it is, by code that looks for it beside itself.
+cpSync(join(root, 'src', 'control', 'page'), join(dist, 'cli', 'page'), { recursive: true });
 writeFileSync(join(dist, 'LICENSES'), licencesOf(Object.keys(metafile.inputs)));
 
 /** The licence texts of all packages that the files in `paths` belong to. */

@@ -137,6 +137,29 @@ export class TargetError extends PushstaticError {
   }
 }
 
+/** Why a running daemon could not be asked, or why it refused the request itself. */
+export type ControlErrorCode =
+  | 'BAD_REQUEST'
+  | 'UNAUTHORIZED'
+  | 'FORBIDDEN'
+  | 'NOT_FOUND'
+  | 'WRONG_METHOD'
+  | 'TOO_LARGE'
+  | 'NOT_RUNNING'
+  | 'UNEXPECTED' // a fault of the daemon's own
+  | 'LOST'; // the connection ended before the answer
+
+/** A running daemon could not be asked, or refused the request itself. */
+export class ControlError extends PushstaticError {
+  override readonly name = 'ControlError';
+  override readonly code: ControlErrorCode;
+
+  constructor(code: ControlErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
 /** The text of anything that was thrown, for the end of a sentence. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -4,16 +4,17 @@
  *   sources -> collect -> snapshot of STATIC_ROOT -> diff against the index -> plan -> push -> commit of the index
  */
 import type { Outcome } from './core/apply.js';
-import { diff } from './core/diff.js';
+import { type Change, diff } from './core/diff.js';
 import { guard, type Limit } from './core/guard.js';
+import { indexPartOf, type Places, partOf } from './core/places.js';
 import { type Deletion, makePlan, type Plan, type Step } from './core/plan.js';
 import type { RelPath } from './core/relpath.js';
 import { type Selection, select } from './core/select.js';
 import { type Digest, type Entry, type Snapshot, totalBytes } from './core/snapshot.js';
-import type { TargetIndex } from './core/target-index.js';
+import { sharingWith, type TargetIndex } from './core/target-index.js';
 import type { StateFolder } from './fs/state.js';
 import { allOf } from './push/in-parallel.js';
-import { IndexStore, type Loaded } from './push/index-store.js';
+import { IndexStore, type Known } from './push/index-store.js';
 import { push } from './push/push.js';
 import { Stage } from './push/stage.js';
 import { attest, isMissing, look, type Sighting } from './push/survey.js';
@@ -41,6 +42,8 @@ export interface CycleOptions {
   /** Entries of the snapshot before it is whole, each as it will be in it: their content can be brought over already. */
   readonly arrivals?: AsyncIterable<readonly Entry[]> | undefined;
   readonly act: 'push' | 'only-plan';
+  /** `pass`: this cycle may remove whatever it has to. */
+  readonly guards?: 'pass' | undefined;
   /** `distrust`: read back what lies on the target instead of believing its index. */
   readonly distrust?: 'index' | undefined;
   readonly foreign?: 'take-over' | undefined;
@@ -69,6 +72,17 @@ export interface CycleResult {
   readonly outcomes: readonly Outcome[];
   readonly unchanged: number;
   readonly sentBytes: number;
+  /** What is to be removed in a later cycle. */
+  readonly held: readonly RelPath[];
+}
+
+/** What a target is to become. */
+export interface Wanted {
+  readonly snapshot: Snapshot;
+  /** Nothing else can have changed since the last cycle of the connection: it costs what lies there. */
+  readonly places?: Places | undefined;
+  /** Removals wait for a later cycle, but for what is in the way of something new. */
+  readonly removals?: 'hold' | undefined;
 }
 
 /** Brings one target to the state of `snapshot`. The connection is made while the snapshot still is. */
@@ -77,53 +91,148 @@ export async function syncTarget(
   snapshot: Promise<Snapshot>,
   options: CycleOptions,
 ): Promise<CycleResult> {
-  const tell = teller(job, options);
-  tell.phase('connect');
-  const target = await job.open();
+  const connection = await Connection.open(job, options);
   try {
-    const store = new IndexStore(target, { ...options, cache: job.cache, onWarning: tell.warning });
+    return await connection.cycle(
+      snapshot.then((whole) => ({ snapshot: whole })),
+      options,
+    );
+  } finally {
+    await connection.close();
+  }
+}
+
+/** A target that is connected, and what it is known to hold: for one cycle, or for many, one after another. */
+export class Connection {
+  readonly #job: TargetJob;
+  readonly #target: Target;
+  readonly #store: IndexStore;
+  #known: Known;
+  #isUsed = false;
+
+  private constructor(job: TargetJob, target: Target, store: IndexStore, known: Known) {
+    this.#job = job;
+    this.#target = target;
+    this.#store = store;
+    this.#known = known;
+  }
+
+  static async open(job: TargetJob, options: CycleOptions): Promise<Connection> {
+    const tell = teller(job, options);
+    tell.phase('connect');
+    const target = await job.open();
+    try {
+      const store = new IndexStore(target, { ...options, cache: job.cache, onWarning: tell.warning });
+      return new Connection(job, target, store, await store.load());
+    } catch (error) {
+      await target.close();
+      throw error;
+    }
+  }
+
+  /** What the target is known to hold; undefined where that is still to be found out. */
+  get index(): TargetIndex | undefined {
+    return this.#known.kind === 'index' ? this.#known.index : undefined;
+  }
+
+  /** A cycle. One after another; `options.run` is a new name for each. */
+  async cycle(wanted: Promise<Wanted>, options: CycleOptions): Promise<CycleResult> {
+    wanted.catch(() => undefined); // the target is looked at first, and meanwhile nobody else hears of its failure
+    const result = await this.#run(wanted, options);
+    this.#store.settle();
+    this.#isUsed = true;
+    if (options.act === 'push') this.#known = { kind: 'index', index: result.index };
+    return result;
+  }
+
+  /** Holds what it knows together with `snapshot`, in less memory. */
+  share({ entries }: Snapshot): void {
+    if (this.#known.kind !== 'index') return;
+    this.#known = { kind: 'index', index: sharingWith(this.#known.index, entries) };
+  }
+
+  close(): Promise<void> {
+    return this.#target.close();
+  }
+
+  /** Whether nobody else has written to the target since the last cycle. If somebody has, what it holds is read anew. */
+  async #isCurrent(): Promise<boolean> {
+    if (await this.#store.isCurrent()) return true;
+    this.#known = await this.#store.load();
+    return false;
+  }
+
+  async #run(wanted: Promise<Wanted>, options: CycleOptions): Promise<CycleResult> {
+    const [job, target, store] = [this.#job, this.#target, this.#store];
+    const tell = teller(job, options);
     const { folderMode } = job;
     const throttle = throttleTo(options.bandwidth);
     const stage = new Stage(target, store, { ...options, folderMode, throttle, onFile: tell.file });
-    const loaded = await store.load();
-    if (needsSurvey(loaded)) tell.phase('survey');
-    const known = trusted(loaded, options);
-    const looking = look(target, known, options.site);
-    const { index, wanted, plan } = await allOf([
-      decide(target, looking, snapshot, job),
-      stageAhead(stage, known, looking, job, options),
+    const known = trusted(this.#known, options);
+    if (needsSurvey(this.#known)) tell.phase('survey');
+    const current = this.#isUsed ? this.#isCurrent() : Promise.resolve(false);
+    const looking = current.then(() => look(target, trusted(this.#known, options), options.site));
+    // What is staged in vain is removed: there is no need to wait for the answer.
+    const guessing = needsSurvey(known) ? looking : look(target, known, options.site);
+    const { index, plan, ...told } = await allOf([
+      decide(target, { looking, current }, wanted, { ...job, ...limitFor(job, options) }),
+      stageAhead(stage, known, guessing, job, options),
     ]).catch(async (error: unknown) => {
       await stage.abandon();
       throw error;
     });
     tell.plan(plan);
-    const unchanged = wanted.entries.length - plan.changes.filter((change) => change.kind !== 'removed').length;
-    if (options.act === 'only-plan') return { plan, index, outcomes: [], unchanged, sentBytes: 0 };
+    if (options.act === 'only-plan') return { plan, index, outcomes: [], sentBytes: 0, ...told };
     if (plan.changes.length === 0) {
       await stage.abandon();
-      return { plan, index: await record(store, loaded, index), outcomes: [], unchanged, sentBytes: 0 };
+      return { plan, index: await record(store, this.#known, index), outcomes: [], sentBytes: 0, ...told };
     }
     const means = { target, store, stage };
     const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
-    return { plan, unchanged, ...(await push(plan, index, means, { folderMode, ...hooks })) };
-  } finally {
-    await target.close();
+    return { plan, ...told, ...(await push(plan, index, means, { folderMode, ...hooks })) };
   }
 }
 
 /** What the target holds, what it is to hold, and what is to be done about it, if the guard lets it pass. */
-async function decide(target: Target, looking: Promise<Sighting>, snapshot: Promise<Snapshot>, job: TargetJob) {
+async function decide(
+  target: Target,
+  { looking, current }: { readonly looking: Promise<Sighting>; readonly current: Promise<boolean> },
+  wanting: Promise<Wanted>,
+  job: TargetJob,
+) {
   const seen = await looking;
-  const wanted = select(await snapshot, job);
-  const index = await attest(target, seen, wanted);
-  const plan = makePlan(diff(index, wanted), job.deletion);
-  return { index, wanted, plan: job.limit === undefined ? plan : guard(plan, index, wanted, job.limit) };
+  const isContinued = await current;
+  const { snapshot, removals, ...part } = await wanting;
+  const places = isContinued ? part.places : undefined;
+  const wanted = select(places === undefined ? snapshot : partOf(snapshot, places), job);
+  const index = places === undefined ? await attest(target, seen, wanted) : seen.index;
+  const changes = diff(places === undefined ? index : indexPartOf(index, places), wanted);
+  const isHolding = removals === 'hold' && job.deletion === 'delete';
+  const plan = makePlan(changes, isHolding ? 'hold' : job.deletion);
+  const held = index.entries.length + index.pending.size;
+  const left = held + count(plan, 'added') - count(plan, 'removed');
+  if (job.limit !== undefined) guard(plan, { held, left }, job.limit);
+  const unchanged = index.entries.length - changes.filter(({ kind }) => kind !== 'added').length;
+  return { index, plan, unchanged, held: isHolding ? heldOf(changes, plan) : [] };
+}
+
+function limitFor({ limit }: TargetJob, { guards }: CycleOptions): Pick<TargetJob, 'limit'> {
+  return { limit: guards === 'pass' ? undefined : limit };
+}
+
+function heldOf(changes: readonly Change[], plan: Plan): RelPath[] {
+  const planned = new Set(plan.changes);
+  return changes.filter((change) => !planned.has(change)).map(({ path }) => path);
+}
+
+function count(plan: Plan, kind: Change['kind']): number {
+  return plan.changes.filter((change) => change.kind === kind).length;
 }
 
 /** What is sure to be sent is brought over while the rest of the snapshot is still being made. */
 async function stageAhead(
   stage: Stage,
-  known: Loaded,
+  known: Known,
   looking: Promise<Sighting>,
   job: TargetJob,
   { act, arrivals }: CycleOptions,
@@ -139,16 +248,16 @@ async function stageAhead(
   }
 }
 
-function trusted(loaded: Loaded, { distrust }: CycleOptions): Loaded {
+function trusted(loaded: Known, { distrust }: CycleOptions): Known {
   return distrust === undefined ? loaded : { kind: 'damaged', reason: 'it is to be made anew' };
 }
 
-function needsSurvey(loaded: Loaded): boolean {
+function needsSurvey(loaded: Known): boolean {
   return loaded.kind !== 'index' || loaded.index.pending.size > 0;
 }
 
 /** Nothing was to do, but an index was made anew or pending paths were settled: the next run need not do it again. */
-async function record(store: IndexStore, loaded: Loaded, index: TargetIndex): Promise<TargetIndex> {
+async function record(store: IndexStore, loaded: Known, index: TargetIndex): Promise<TargetIndex> {
   const isRecorded = loaded.kind === 'index' && loaded.index.pending.size === index.pending.size;
   if (isRecorded) return index;
   const recorded = await store.commit(index, new Map(), new Map());

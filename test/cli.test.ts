@@ -12,7 +12,10 @@ import { plant, type Tree, temporaryFolder } from './support/tree.js';
 
 const SITE: Tree = { 'assets/css/app.css': 'body {}', 'assets/logo.png': 'logo', 'vendor/dist/lib.js': 'library' };
 const PROBLEMS = { problems: [] };
-const COMMANDS = ['init', 'collect', 'sync', 'diff', 'verify', 'status', 'explain', 'config', 'demo'];
+const COMMANDS =
+  'init collect sync diff verify watch daemon trigger pause resume reload stop healthcheck status explain config demo'.split(
+    ' ',
+  );
 
 /** A project with one target, `web`, in a folder of this machine. */
 async function makeSite(tree: Tree = SITE, target: object = {}): Promise<Project & { readonly target: string }> {
@@ -316,6 +319,7 @@ describe('--json', () => {
     await sync();
     expect(documentOf(await program.run('status', '--json'))).toEqual({
       ok: true,
+      daemon: null,
       targets: [
         {
           name: 'web',

@@ -90,7 +90,8 @@ describe('a sound file', () => {
       ],
       push: { concurrency: 'auto', bandwidth: undefined },
       watch: { settleMs: 100, maxWaitMs: 2000, sweepMs: 60_000, backend: 'auto' },
-      daemon: { socket: 'auto', http: '127.0.0.1:8873' },
+      daemon: { socket: 'auto', http: '127.0.0.1:8873', shutdownTimeoutMs: 10_000 },
+      hooks: { timeoutMs: 60_000 },
       log: { level: 'info', format: 'auto' },
     });
   });
@@ -134,7 +135,7 @@ describe('a sound file', () => {
       `site: shop\nsource:\n  dirs: [{ path: dist, prefix: vendor/x }]\n  django: { settings: shop.settings, python: .venv/bin/python }\n` +
         `static: { root: out, storage: manifest, django: '5.2', permissions: { file: null, dir: '2755' } }\n` +
         `targets: { web: { url: 'file:///srv/x', delete: { max: 0 }, mode: { file: '640' }, control: ../ctl } }\n` +
-        `push: { concurrency: 8, bandwidth: 2M }\nwatch: { maxWait: 1m30s }\ndaemon: { socket: run/s, http: false }\nlog: { level: debug }`,
+        `push: { concurrency: 8, bandwidth: 2M }\nwatch: { maxWait: 1m30s }\ndaemon: { socket: run/s, http: false, shutdownTimeout: 0s }\nhooks: { after: 'echo done', timeout: 1m }\nlog: { level: debug }`,
     );
     expect(config).toMatchObject({
       site: 'shop',
@@ -156,7 +157,8 @@ describe('a sound file', () => {
       ],
       push: { concurrency: 8, bandwidth: 2 * 1024 * 1024 },
       watch: { maxWaitMs: 90_000 },
-      daemon: { socket: join(folder, 'run/s'), http: false },
+      daemon: { socket: join(folder, 'run/s'), http: false, shutdownTimeoutMs: 0 },
+      hooks: { after: 'echo done', timeoutMs: 60_000 },
       log: { level: 'debug' },
     });
   });
@@ -239,7 +241,7 @@ describe('text that is no YAML document', () => {
 });
 
 const LEVELS = 'trace, debug, info, warn, error or silent';
-const TOP = 'site, source, static, targets, push, watch, daemon or log';
+const TOP = 'site, source, static, targets, push, watch, daemon, hooks or log';
 
 describe('the shape of the file', () => {
   test.each([
@@ -266,6 +268,11 @@ describe('the shape of the file', () => {
     [
       target('{ url: sftp://h/s, ▸passphrase: hunter2 }'),
       'targets.web.passphrase: unknown key; secrets never stand in the file: use passphraseEnv',
+    ],
+    [`${SOUND}daemon: { ▸token: hunter2 }`, 'daemon.token: unknown key; secrets never stand in the file: use tokenEnv'],
+    [
+      `${SOUND}daemon: { tokenEnv: ▸hunter-2 }`,
+      'daemon.tokenEnv: expected the name of an environment variable, found a string',
     ],
     [`${SOUND}▸Password: hunter2`, 'Password: unknown key; secrets never stand in the file: use passwordEnv'],
     [
@@ -380,6 +387,13 @@ describe('the shape of the file', () => {
       'daemon.http: expected an address like 127.0.0.1:8873 or false, found "127.0.0.1:99999"',
     ],
     [`${SOUND}daemon: { http: ▸true }`, 'daemon.http: expected an address like 127.0.0.1:8873 or false, found true'],
+    [
+      `${SOUND}daemon: { shutdownTimeout: ▸10 }`,
+      'daemon.shutdownTimeout: expected a duration like 100ms, 2s or 1h30m, found the number 10',
+    ],
+    [`${SOUND}hooks: { after: ▸[ls] }`, 'hooks.after: expected a shell command, found a list'],
+    [`${SOUND}hooks: { after: ▸"" }`, 'hooks.after: expected a shell command, found ""'],
+    [`${SOUND}hooks: { ▸before: ls }`, 'hooks.before: unknown key; expected after or timeout'],
   ])('is checked: %j', async (marked, expected) => {
     expect(await complaint(load(unmarked(marked)))).toBe(`pushstatic.yaml:${placeOf(marked)}: ${expected}`);
   });
@@ -449,8 +463,16 @@ describe('keys seen together', () => {
     [`${SOUND}▸watch: { settle: 3s }`, 'watch.maxWait: it is shorter than watch.settle, so nothing could ever settle'],
     [`${SOUND}watch: { sweep: ▸10ms }`, 'watch.sweep: a sweep reads every folder; expected at least 1s between two'],
     [
+      `${SOUND}hooks: { timeout: ▸0s }`,
+      'hooks.timeout: a command needs longer than that to start; expected at least 1s',
+    ],
+    [
       target('{ url: sftp://h/s, passwordEnv: A, passwordFile: ▸b }'),
       'targets.web.passwordFile: it cannot stand beside passwordEnv; remove one of the two',
+    ],
+    [
+      `${SOUND}daemon: { tokenEnv: A, tokenFile: ▸b }`,
+      'daemon.tokenFile: it cannot stand beside tokenEnv; remove one of the two',
     ],
     [
       target(`{ url: sftp://h/s, hostKey: ▸'SHA256:${'A'.repeat(43)}', knownHosts: k }`),

@@ -84,7 +84,7 @@ describe('the effective configuration', () => {
       `site: s\nsource: { dirs: [a, { path: b, prefix: p }], ignore: [], django: { python: bin/py } }\n` +
         `static: { root: out, storage: manifest, permissions: { file: null, dir: '2755' } }\n` +
         `targets: { x: { url: 'sftp://u@h:22/~/s', passwordEnv: PW, sshConfig: false, delete: { max: 12.5% } }, y: { url: 'file:///srv/y', mode: { dir: '700' } } }\n` +
-        `push: { concurrency: 3, bandwidth: 1500K }\nwatch: { settle: 1s500ms }\ndaemon: { http: false, socket: s }`,
+        `push: { concurrency: 3, bandwidth: 1500K }\nwatch: { settle: 1s500ms }\ndaemon: { http: false, socket: s, shutdownTimeout: 1m30s, tokenFile: t }\nhooks: { after: "a | b", timeout: 5m }`,
     ],
   ])('is, for %s, a file that says the same', async (_, text) => {
     const config = await load(text);
@@ -104,6 +104,8 @@ describe('the effective configuration', () => {
       targets: { x: { url: 'sftp://h/s', delete: { enabled: true, max: '50%' }, mode: { file: '0644', dir: '0755' } } },
       push: { concurrency: 'auto', bandwidth: 'unlimited' },
       watch: { settle: '100ms', maxWait: '2s', sweep: '1m' },
+      daemon: { shutdownTimeout: '10s' },
+      hooks: { timeout: '1m' },
     });
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loadConfig } from '../src/config/load.js';
 import type { Config, TargetConfig } from '../src/config/schema.js';
-import { secretsOf } from '../src/config/secrets.js';
+import { daemonToken, secretsOf } from '../src/config/secrets.js';
 import { ConfigError } from '../src/errors.js';
 
 let folder: string;
@@ -76,5 +76,36 @@ describe('a secret', () => {
     expect(error instanceof Error && error.message).toEqual(
       typeof message === 'string' ? message : expect.stringMatching(message),
     );
+  });
+});
+
+describe('the token of the status page', () => {
+  const TOKEN = '0123456789abcdef';
+
+  async function tokenWith(keys: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+    const { daemon } = await load(`source: { dirs: [a] }\nstatic: { root: out }\ndaemon: { ${keys} }`);
+    return daemonToken(daemon, env);
+  }
+
+  test('comes from the variable or the file that is named', async () => {
+    await writeFile(join(folder, 'token'), `${TOKEN}\n`);
+    expect(await tokenWith('tokenEnv: T', { T: TOKEN })).toBe(TOKEN);
+    expect(await tokenWith('tokenFile: token', {})).toBe(TOKEN);
+    expect(await tokenWith('', { T: TOKEN })).toBeUndefined();
+  });
+
+  test.each([
+    [
+      'tokenEnv: T',
+      {},
+      /^cannot protect the status page: the environment variable T is not set; .* remove daemon\.tokenEnv$/,
+    ],
+    ['tokenFile: no/such', {}, /^cannot protect the status page: daemon\.tokenFile cannot be read: ENOENT/],
+    ['tokenEnv: T', { T: TOKEN.slice(1) }, /^cannot protect the status page: .* daemon\.tokenEnv has less than 16/],
+  ])('that cannot be had, or is short, is refused without a word of it: %s with %j', async (keys, env, message) => {
+    const error: unknown = await tokenWith(keys, env).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(ConfigError);
+    expect(error instanceof Error && error.message).toMatch(message);
+    expect(error instanceof Error && error.message).not.toContain('123456');
   });
 });

@@ -3,7 +3,7 @@
  * of the image. Only apt-get is left out. So this is also the test of the package that npm would publish.
  */
 import { execFile } from 'node:child_process';
-import { cpSync, existsSync } from 'node:fs';
+import { cpSync, existsSync, statSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -29,6 +29,7 @@ beforeAll(async () => {
   await mkdir(empty);
   stages = stagesOf(await readFile(join(REPOSITORY, 'Dockerfile'), 'utf8'));
   await replay(stages[0] ?? []);
+  await replay(of(stages[1], 'RUN'));
 }, INSTALL_MS);
 
 afterAll(() => rm(image, { recursive: true, force: true }));
@@ -52,9 +53,15 @@ describe('the build stage', () => {
       'CHANGELOG.md',
       'LICENSE',
       'README.md',
+      'config/pushstatic-sync.service',
+      'config/pushstatic-sync.timer',
       'config/pushstatic.example.yaml',
       'config/pushstatic.schema.json',
+      'config/pushstatic.service',
       'dist/LICENSES',
+      'dist/cli/page/login.html',
+      'dist/cli/page/page.css',
+      'dist/cli/page/page.html',
       'package.json',
     ]);
   });
@@ -75,13 +82,19 @@ describe('the build stage', () => {
     const packed = await filesIn(join(image, 'opt/pushstatic/lib/node_modules/pushstatic/dist'));
     const sources = await filesIn(join(REPOSITORY, 'src'));
     const types = packed.filter((path) => path.endsWith('.d.ts')).map((path) => path.replace(/\.d\.ts$/, '.ts'));
-    expect(types).toEqual(sources);
+    expect(types).toEqual(sources.filter((path) => path.endsWith('.ts')));
   });
 
   test('installs no development dependency', () => {
     const modules = join(image, 'opt/pushstatic/lib/node_modules/pushstatic/node_modules');
     expect(existsSync(join(modules, 'ssh2'))).toBe(true);
     expect(['typescript', 'vitest', 'leaflet'].filter((name) => existsSync(join(modules, name)))).toEqual([]);
+  });
+
+  test('installs the watcher of the system, which is optional, with its native part', async () => {
+    const from = JSON.stringify(join(image, 'opt/pushstatic/lib/node_modules/pushstatic/package.json'));
+    const load = `console.log(typeof require('node:module').createRequire(${from})('@parcel/watcher').subscribe)`;
+    expect((await execute(process.execPath, ['-e', load])).stdout).toBe('function\n');
   });
 });
 
@@ -108,10 +121,10 @@ describe('the installed program, in an empty folder', () => {
 describe('the runtime stage', () => {
   const last = (word: string): string | undefined => of(stages.at(-1), word).at(-1)?.rest;
 
-  test('runs as a user of its own, and a command after the image name takes the place of sync', () => {
+  test('runs as a user of its own, and a command after the image name takes the place of daemon', () => {
     expect(last('USER')).toBe('node');
     expect(last('ENTRYPOINT')).toBe('["pushstatic"]');
-    expect(last('CMD')).toBe('["sync"]');
+    expect(last('CMD')).toBe('["daemon"]');
     expect(last('STOPSIGNAL')).toBe('SIGTERM');
   });
 
@@ -122,8 +135,29 @@ describe('the runtime stage', () => {
     expect(last('ENV')).toContain('PATH=/opt/pushstatic/bin:$PATH');
   });
 
-  test('keeps its state where a volume is', () => {
-    expect(last('ENV')).toContain(`XDG_STATE_HOME=${last('VOLUME')}`);
+  test('writes its state, its socket and STATIC_ROOT where volumes are, so that the rest may be read only', () => {
+    expect(last('VOLUME')).toBe('/state /static /run/pushstatic');
+    expect(last('ENV')).toMatch(/ XDG_STATE_HOME=\/state XDG_RUNTIME_DIR=\/run\/pushstatic$/);
+  });
+
+  test('lets anybody write there, since --user may name anybody', () => {
+    for (const volume of last('VOLUME')?.split(' ') ?? []) {
+      expect((statSync(join(image, volume)).mode & 0o7777).toString(8)).toBe('1777');
+    }
+  });
+
+  test('asks the service itself whether it is well', () => {
+    expect(last('HEALTHCHECK')).toMatch(/ CMD \["pushstatic", "healthcheck"\]$/);
+  });
+
+  test('shows the port of the status page', async () => {
+    const site = join(image, 'defaults');
+    await mkdir(site);
+    await pushstatic.in(site, 'init', '--yes');
+    const { daemon } = JSON.parse((await pushstatic.in(site, '--json', 'config')).stdout) as {
+      daemon: { http: string };
+    };
+    expect(daemon.http.split(':').at(-1)).toBe(last('EXPOSE'));
   });
 
   test('stands on the base on which the native parts were built', () => {
@@ -158,7 +192,7 @@ function copy(words: readonly string[], folder: string): void {
 
 async function run(line: string, cwd: string): Promise<void> {
   const env = { ...process.env, npm_config_prefer_offline: 'true', npm_config_update_notifier: 'false' };
-  await execute('sh', ['-c', line.replaceAll('/opt/', `${image}/opt/`)], { cwd, env });
+  await execute('sh', ['-c', line.replace(/(?<= )\/(?=\w)/g, `${image}/`)], { cwd, env });
 }
 
 /** The instructions after each FROM, that included; continued lines are joined, comments left out. */

@@ -158,7 +158,8 @@ describe('a run with nothing to do', () => {
     expect(asked.map((line) => line.replaceAll(target, ''))).toEqual([
       'stat name ""',
       'open "/.pushstatic/head" flags READ mode 0600',
-      expect.stringMatching(/^close "\/\.pushstatic\/head" bytes read [1-9]\d* written 0$/),
+      // "forced" where the session ended before a busy server had read that.
+      expect.stringMatching(/^(?:forced )?close "\/\.pushstatic\/head" bytes read [1-9]\d* written 0$/),
     ]);
   });
 

@@ -3,8 +3,9 @@ import { Duplex } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { openSftpChannel, type SftpChannel } from '../src/targets/sftp-channel.js';
-import { REPLY, ReplyReader } from '../src/targets/sftp-wire.js';
+import { REPLY, REQUEST, ReplyReader } from '../src/targets/sftp-wire.js';
 
+const LOOK_MS = 5; // instead of half a minute
 const NO_POUR = async (): Promise<void> => {};
 
 describe('a channel', () => {
@@ -228,6 +229,34 @@ interface Request {
   readonly body: Buffer;
 }
 
+describe('a reply that never comes (F15)', () => {
+  it('breaks the channel once later requests are answered and it still is not', async () => {
+    const { channel, server } = await open({}, LOOK_MS);
+    const lost = channel.stat('/lost');
+    await server.next(17);
+    const answering = (async () => {
+      // What the channel asks by itself, to have something that is answered later.
+      for (;;) server.say(attributes((await server.next(REQUEST.lstat)).id, 1));
+    })();
+    answering.catch(() => undefined);
+    await expect(lost).rejects.toMatchObject({
+      kind: 'unreachable',
+      message: expect.stringContaining('later requests'),
+    });
+    await expect(channel.stat('/next')).rejects.toMatchObject({ kind: 'unreachable' });
+  });
+
+  it('is waited for as long as nothing later is answered either: the line is slow, not the server forgetful', async () => {
+    const { channel, server } = await open({}, LOOK_MS);
+    const slow = channel.stat('/slow');
+    const { id } = await server.next(17);
+    await server.next(REQUEST.lstat);
+    await server.next(REQUEST.lstat);
+    server.say(attributes(id, 5));
+    await expect(slow).resolves.toMatchObject({ size: 5 });
+  });
+});
+
 /** The server's end: `say` sends bytes to the client, `next` waits for what the client asks. */
 class FakeServer extends Duplex {
   readonly sent: Buffer[] = [];
@@ -270,9 +299,10 @@ class FakeServer extends Duplex {
 
 async function open(
   extensions: Readonly<Record<string, string>>,
+  lookMs?: number,
 ): Promise<{ channel: SftpChannel; server: FakeServer }> {
   const server = new FakeServer();
-  const opening = openSftpChannel(server);
+  const opening = openSftpChannel(server, undefined, lookMs);
   server.say(version(extensions));
   return { channel: await opening, server };
 }

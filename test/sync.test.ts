@@ -1,8 +1,11 @@
 import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { problemsOf } from '../src/core/apply.js';
+import { placesOf } from '../src/core/places.js';
 import { TargetError } from '../src/errors.js';
+import { Connection, type CycleOptions, type TargetJob, type Wanted } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import { Crash, crashAt } from './support/crashing-target.js';
 import { type Bench, controlFiles, makeBench, type Pace, publicTree, type Site } from './support/cycle.js';
@@ -312,5 +315,169 @@ describe('a guard', () => {
       name: 'SafetyError',
     });
     expect(watched.changes()).toBe(0);
+  });
+});
+
+describe('a connection that is kept', () => {
+  const A = { a: 'a', 'css/a.css': 'ca', 'css/b.css': 'cb', gone: 'gone' } satisfies Site;
+
+  async function connect(bench: Bench, target: MemoryTarget, rest: Partial<TargetJob> = {}) {
+    const job = bench.job(target, rest);
+    const connection = await Connection.open(job, bench.options());
+    let site: Site = {};
+    return {
+      connection,
+      cycle: async (next: Site, places?: readonly string[], more: Partial<Wanted & CycleOptions> = {}) => {
+        site = next;
+        const snapshot = await bench.plant(site);
+        const part = places === undefined ? {} : { places: placesOf(places.map(path)) };
+        const { removals, ...options } = more;
+        return connection.cycle(Promise.resolve({ snapshot, removals, ...part }), { ...bench.options(), ...options });
+      },
+    };
+  }
+
+  it('gives by place what a whole cycle gives', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    const { cycle } = await connect(bench, target);
+    await cycle(A);
+    const { gone: _, ...B } = { ...A, 'css/a.css': 'new', 'css/deep/c.css': 'cc' };
+    const { index, plan } = await cycle(B, ['css/a.css', 'css/deep', 'gone']);
+    expect(plan.changes.map((change) => change.path)).toEqual(['css/a.css', 'css/deep/c.css', 'gone']);
+    expect(await publicTree(target)).toEqual(B);
+    expect(index.entries.map((entry) => entry.path)).toEqual(Object.keys(B).toSorted());
+    const watched = crashAt(target, Number.POSITIVE_INFINITY, 'before');
+    await bench.forgetState();
+    await bench.publish(watched, B);
+    expect(watched.changes()).toBe(0);
+  });
+
+  it('leaves alone what lies in no place, though it is different', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    const { cycle } = await connect(bench, target);
+    await cycle(A);
+    await cycle({ a: 'A', 'css/a.css': 'A' }, ['css/a.css']);
+    expect(await publicTree(target)).toEqual({ ...A, 'css/a.css': 'A' });
+    await cycle({ a: 'A', 'css/a.css': 'A' });
+    expect(await publicTree(target)).toEqual({ a: 'A', 'css/a.css': 'A' });
+  });
+
+  it('asks for nothing but the head where nothing lies in the places', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    const watched = crashAt(target, Number.POSITIVE_INFINITY, 'before');
+    const { cycle } = await connect(bench, watched as unknown as MemoryTarget);
+    await cycle(A);
+    const changes = watched.changes();
+    await cycle(A, []);
+    await cycle(A, ['css']);
+    expect(watched.changes()).toBe(changes);
+  });
+
+  it('notices another run, and reads what that left before it compares all', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    const { cycle } = await connect(bench, target);
+    await cycle(A);
+    const other = await makeBench();
+    await other.publish(target, { a: 'theirs', strange: 'theirs' });
+    const next = { ...A, a: 'ours' };
+    const { plan } = await cycle(next, ['a']);
+    expect(plan.changes.length).toBeGreaterThan(1);
+    expect(await publicTree(target)).toEqual(next);
+    const { plan: after } = await cycle({ ...next, a: 'again' }, ['a']);
+    expect(after.changes.map((change) => change.path)).toEqual(['a']);
+  });
+
+  it('holds removals, and does them in a later cycle of the same places', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    const { cycle } = await connect(bench, target);
+    await cycle(A);
+    const { gone: _, ...B } = { ...A, a: 'A' };
+    await cycle(B, ['a', 'gone'], { removals: 'hold' });
+    expect(await publicTree(target)).toEqual({ ...B, gone: 'gone' });
+    await cycle(B, ['gone']);
+    expect(await publicTree(target)).toEqual(B);
+  });
+
+  it('guards by all that the target holds, not by what lies in the places', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    const { cycle } = await connect(bench, target, { limit: { kind: 'share', share: 0.5 } });
+    await cycle(A);
+    const { gone: _, ...B } = A;
+    await cycle(B, ['gone']);
+    expect(await publicTree(target)).toEqual(B);
+    await expect(cycle({ a: 'a' }, ['css'])).rejects.toMatchObject({ name: 'SafetyError' });
+    expect(await publicTree(target)).toEqual(B);
+    await cycle({ ...B, a: 'still good' }, ['a']);
+    expect(await publicTree(target)).toEqual({ ...B, a: 'still good' });
+  });
+
+  it('goes on through many cycles, and every rewriting of the journal, with nothing left beside the index', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    const { connection, cycle } = await connect(bench, target);
+    const site: Record<string, string> = {};
+    await cycle({ ...site, first: '0' });
+    for (let round = 0; round < 100; round++) {
+      const name = `${`${'x'.repeat(250)}/`.repeat(3)}${round % 10}`;
+      site[name] = `${round}`;
+      await cycle({ ...site, first: '0' }, [name]);
+    }
+    expect(connection.index?.generation).toBe(101);
+    expect(await publicTree(target)).toEqual({ ...site, first: '0' });
+    expect((await controlFiles(target)).filter((name) => name.startsWith('snapshot'))).toHaveLength(1);
+    expect((await controlFiles(target)).length).toBeLessThanOrEqual(3);
+    await bench.forgetState();
+    const watched = crashAt(target, Number.POSITIVE_INFINITY, 'before');
+    await bench.publish(watched, { ...site, first: '0' });
+    expect(watched.changes()).toBe(0);
+  });
+
+  it('whose cycle came to nothing goes on with the next', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    const { connection, cycle } = await connect(bench, target);
+    await cycle(A);
+    const failed = connection.cycle(Promise.reject(new TargetError('failed', 'no')), bench.options());
+    await expect(failed).rejects.toThrow('no');
+    await cycle({ ...A, a: 'A' }, ['a']);
+    expect(await publicTree(target)).toEqual({ ...A, a: 'A' });
+  });
+
+  it('gives, after any sequence of changes by place, what one whole cycle gives', async () => {
+    const names = ['a', 'a-b', 'b/a', 'b/c/d', 'c'];
+    const aStep = fc.record({
+      edits: fc.array(fc.tuple(fc.constantFrom(...names), fc.constantFrom('', 'x', 'yy', undefined)), { maxLength: 3 }),
+      hold: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(aStep, { maxLength: 6 }), async (steps) => {
+        const bench = await makeBench();
+        const target = new MemoryTarget();
+        const { cycle } = await connect(bench, target);
+        const site: Record<string, string> = {};
+        await cycle(site);
+        let held: string[] = [];
+        for (const { edits, hold } of steps) {
+          for (const [name, text] of edits) {
+            if (text === undefined) delete site[name];
+            else site[name] = text;
+          }
+          const places = [...held, ...edits.map(([name]) => name)];
+          await cycle({ ...site }, places, hold ? { removals: 'hold' } : {});
+          held = hold ? places : [];
+        }
+        await cycle({ ...site }, held);
+        expect(await publicTree(target)).toEqual(
+          Object.fromEntries(Object.entries(site).sort(([a], [b]) => (a < b ? -1 : 1))),
+        );
+      }),
+      { numRuns: 50 },
+    );
   });
 });

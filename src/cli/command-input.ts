@@ -4,10 +4,13 @@
 import type { Output, Terminal } from './output.js';
 
 /** What a run needs of the process. */
-export type Process = Terminal & Pick<NodeJS.Process, 'env' | 'cwd' | 'on' | 'off' | 'exit'>;
+export type Process = Terminal & Pick<NodeJS.Process, 'env' | 'pid' | 'stdin' | 'cwd' | 'on' | 'off' | 'exit' | 'kill'>;
 
 export interface CommandInput {
   readonly output: Output;
   readonly process: Process;
+  /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
+  /** `well`: to end because of a signal is what the command is expected to do. */
+  readonly endOnSignal: (how: 'well') => void;
 }

@@ -3,9 +3,9 @@
  */
 import module from 'node:module';
 import { setFlagsFromString } from 'node:v8';
-import type { LocalThread, LocalWork } from '../collect/in-thread.js';
-import type { Config } from '../config/schema.js';
+import { type LocalRun, type LocalThread, wholeOf } from '../collect/in-thread.js';
 import type { Snapshot } from '../core/snapshot.js';
+import { workOf } from '../cycle/local-work.js';
 import { type CollectReport, type Ending, statusOf, type TargetReport, targetReport } from '../cycle/report.js';
 import type { ExitStatus } from '../errors.js';
 import { retry } from '../push/retry.js';
@@ -20,6 +20,11 @@ const RETRIES = 2; // a person waits for a one-shot run
 export interface Local {
   readonly snapshot: Snapshot;
   readonly report: CollectReport;
+}
+
+/** The local half under way. */
+export interface LocalHalf extends Pick<LocalRun, 'contents' | 'arrivals'> {
+  readonly local: Promise<Local>;
 }
 
 export interface LocalOptions {
@@ -38,14 +43,14 @@ export interface TargetsRun {
 }
 
 /** Collects, or scans STATIC_ROOT if that is all there is to do. */
-export async function localSnapshot(
+export function beginLocal(
   thread: LocalThread,
   session: Session,
   options: LocalOptions,
   input: CommandInput,
-): Promise<Local> {
+): LocalHalf {
   const started = performance.now();
-  const { reread, guards } = options;
+  const { reread, guards, mode, collect } = options;
   const settings = {
     statePath: session.state.path,
     reread,
@@ -53,7 +58,7 @@ export async function localSnapshot(
     force: guards === 'pass' ? ('past-guards' as const) : undefined,
   };
   let progressed = false;
-  const { snapshot, ...done } = await thread.run(workOf(session.config, options), settings, {
+  const run = thread.run(workOf(session.config, { mode, collect }), settings, {
     signal: input.signal,
     onProgress: (progress) => {
       if (!progressed) compileLess();
@@ -63,7 +68,11 @@ export async function localSnapshot(
     },
     onWarning: (text) => input.output.warn(text),
   });
-  return { snapshot, report: { ...done, hashed: 0, durationMs: Math.round(performance.now() - started) } };
+  const local = wholeOf(run).then(({ snapshot, files, copied, removed, problems }): Local => {
+    const durationMs = Math.round(performance.now() - started);
+    return { snapshot, report: { files, copied, removed, hashed: 0, durationMs, problems } };
+  });
+  return { local, contents: run.contents, arrivals: run.arrivals };
 }
 
 /** Runs the cycle of every target at once. One that fails holds up no other. */
@@ -106,12 +115,6 @@ async function runTarget(
     options.signal?.throwIfAborted();
     return { kind: 'error', error, durationMs: performance.now() - started };
   }
-}
-
-function workOf({ static: statics, source }: Config, { collect, mode }: LocalOptions): LocalWork {
-  if (collect === 'scan' || statics.storage === 'none') return { kind: 'scan', mode, root: statics.root };
-  const { dirs: sources, ignore } = source;
-  return { kind: 'collect', mode, project: { sources, ignore, root: statics.root, permissions: statics.permissions } };
 }
 
 /**

@@ -3,6 +3,7 @@
  *
  * Results go to stdout, everything else to stderr. With --json, stdout carries one document and nothing else.
  */
+import { fstatSync } from 'node:fs';
 import { styleText } from 'node:util';
 import type { Logger } from 'pino';
 
@@ -23,11 +24,15 @@ export interface Flags {
 
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
+const SAY_AGAIN_MS = 600_000; // to one who reads the log of a day
+const MOST_REMEMBERED = 1000;
+
 export class Output {
   readonly flags: Flags;
   readonly #terminal: Terminal;
   #log: Logger | undefined;
-  readonly #warned = new Set<string>();
+  /** Each warning with the time when it was said, by `performance.now`. */
+  readonly #warned = new Map<string, number>();
   #hasDocument = false;
 
   constructor(terminal: Terminal, flags: Flags) {
@@ -48,8 +53,22 @@ export class Output {
     );
   }
 
+  /** Whether stderr is a terminal at all. */
+  get isTerminal(): boolean {
+    return this.#terminal.stderr.isTTY === true;
+  }
+
+  /** Whether stderr is the very stream to the journal that systemd made for us (JOURNAL_STREAM in systemd.exec(5)). */
+  get isJournal(): boolean {
+    const { stderr, env } = this.#terminal;
+    const made = env['JOURNAL_STREAM'];
+    if (!made || !('fd' in stderr) || typeof stderr.fd !== 'number') return false;
+    const { dev, ino } = fstatSync(stderr.fd, { bigint: true });
+    return made === `${dev}:${ino}`;
+  }
+
   get columns(): number {
-    return this.#terminal.stderr.columns ?? 80;
+    return this.#terminal.stderr.columns || 80; // some terminals do not know
   }
 
   /** Lines of a result. Nothing with --json or -q. */
@@ -64,10 +83,13 @@ export class Output {
     if (this.flags.json) this.#terminal.stdout.write(`${JSON.stringify(value)}\n`);
   }
 
-  /** Something a person should know, on stderr whatever the flags. Once is enough for the same words. */
+  /** Something a person should know, on stderr whatever the flags. The same words are said once in a while at most. */
   warn(line: string): void {
-    if (this.#warned.has(line)) return;
-    this.#warned.add(line);
+    const now = performance.now();
+    const saidAt = this.#warned.get(line);
+    if (saidAt !== undefined && now - saidAt < SAY_AGAIN_MS) return;
+    if (this.#warned.size >= MOST_REMEMBERED) this.#warned.clear();
+    this.#warned.set(line, now);
     if (this.#log !== undefined) this.#log.warn(line);
     else this.#terminal.stderr.write(`${this.style('yellow', 'warning:')} ${line}\n`);
   }

@@ -1,12 +1,11 @@
 /**
  * makeProgram: the command line as interface.md promises it. What a command does is loaded when it is run.
  */
-import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { ExitStatus } from '../errors.js';
 import type { CommandInput, Process } from './command-input.js';
 import { type Flags, Output } from './output.js';
-import { packageFile } from './package-files.js';
+import { version } from './version.js';
 
 /** What a command is given, besides its own arguments; and what came of it: its status, and where it speaks. */
 export interface Context {
@@ -14,7 +13,17 @@ export interface Context {
   readonly signal: AbortSignal;
   status: ExitStatus;
   output: Output;
+  /** Whether a signal is the way in which the command is ended. */
+  endsWell: boolean;
 }
+
+const DAEMON_COMMANDS = [
+  ['pause', 'let the running daemon notice changes, and push nothing', 'pauseCommand'],
+  ['resume', 'let it go on', 'resumeCommand'],
+  ['reload', 'let it take the configuration as it lies on the disk', 'reloadCommand'],
+  ['stop', 'let it end in good order', 'stopCommand'],
+  ['healthcheck', 'exit with 0 if the running daemon has every target in sync', 'healthcheckCommand'],
+] as const;
 
 type Action<A extends readonly unknown[]> = (input: CommandInput, ...rest: A) => Promise<ExitStatus>;
 
@@ -73,6 +82,28 @@ export function makeProgram(context: Context): Command {
     .option('--repair', 'make the targets agree with STATIC_ROOT')
     .action(bind(async () => (await import('./commands/verify.js')).verifyCommand));
   program
+    .command('watch')
+    .description('sync, and keep syncing as sources change, in the foreground')
+    .action(bind(async () => (await import('./commands/watch.js')).watchCommand));
+  program
+    .command('daemon')
+    .description('the background service: watch, with a control socket, a status page and metrics')
+    .action(bind(async () => (await import('./commands/daemon.js')).daemonCommand));
+  program
+    .command('trigger')
+    .description('a cycle of the running daemon, now')
+    .argument('[target...]', 'names of targets (default: all)')
+    .option('--wait', 'return when all that had changed is served, and say what was done')
+    .option('--checksum', 'read every local file again')
+    .option('--force', 'go on where a guard would refuse')
+    .action(bind(async () => (await import('./commands/control.js')).triggerCommand));
+  for (const [name, description, command] of DAEMON_COMMANDS) {
+    program
+      .command(name)
+      .description(description)
+      .action(bind(async () => (await import('./commands/control.js'))[command]));
+  }
+  program
     .command('status')
     .description('what each target holds, and how its last run ended')
     .argument('[target...]', 'names of targets (default: all)')
@@ -103,7 +134,12 @@ export function makeProgram(context: Context): Command {
       context.output = output;
       const action = await load();
       context.status = await action(
-        { output, process: context.process, signal: context.signal },
+        {
+          output,
+          process: context.process,
+          signal: context.signal,
+          endOnSignal: () => (context.endsWell = true),
+        },
         ...(words as unknown as A),
       );
     };
@@ -124,9 +160,4 @@ function flagsOf(command: Command): Flags {
     json: options.json === true,
     color: options.color,
   };
-}
-
-function version(): string {
-  const text = readFileSync(packageFile('package.json'), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -18,10 +18,10 @@ export async function run(words: readonly string[], process: Process): Promise<E
   setMaxListeners(0, abort.signal); // everything that waits listens to it, hundreds of files at once
   const interruption = watchSignals(process, abort);
   const output = new Output(process, { verbosity: 0, json: false, color: true });
-  const context: Context = { process, signal: abort.signal, status: EXIT.done, output };
+  const context: Context = { process, signal: abort.signal, status: EXIT.done, output, endsWell: false };
   try {
     await makeProgram(context).parseAsync(words, { from: 'user' });
-    return interruption.status ?? context.status;
+    return context.endsWell ? context.status : (interruption.status ?? context.status);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     return interruption.status === undefined
@@ -32,11 +32,11 @@ export async function run(words: readonly string[], process: Process): Promise<E
   }
 }
 
-/** A reader that has seen enough (`| head`) does not stop the work: what would be said to it is lost. */
+/** A reader that has seen enough (`| head`), or a terminal that is gone, does not stop the work: what is said is lost. */
 function outliveReaders({ stdout, stderr }: Process): void {
   for (const stream of [stdout, stderr]) {
     stream.on('error', (error) => {
-      if (codeOf(error) !== 'EPIPE') throw error;
+      if (!['EPIPE', 'EIO'].includes(codeOf(error))) throw error;
     });
   }
 }

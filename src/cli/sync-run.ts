@@ -8,10 +8,10 @@ import { rememberEndings } from '../cycle/last-run.js';
 import { changeReport, type Ending, type SyncReport, type TargetReport } from '../cycle/report.js';
 import { EXIT, type ExitStatus } from '../errors.js';
 import type { CommandInput } from './command-input.js';
-import { localSnapshot, runTargets } from './cycle.js';
+import { beginLocal, runTargets } from './cycle.js';
 import type { Output } from './output.js';
 import { changeLines, collectLine, planLine, problemLines, targetLine } from './render.js';
-import { jobMeans, openSession } from './session.js';
+import { jobMeans, type Session } from './session.js';
 
 export interface SyncOptions {
   readonly dryRun?: boolean;
@@ -19,6 +19,7 @@ export interface SyncOptions {
   readonly checksum?: boolean;
   readonly delete: boolean;
   readonly force?: boolean;
+  readonly standalone?: boolean;
 }
 
 export interface SyncRun {
@@ -28,14 +29,13 @@ export interface SyncRun {
   readonly act: 'push' | 'only-plan';
 }
 
-/** `thread` is a fresh one, and used up by it. */
 export async function runSync(
   thread: LocalThread,
+  session: Session,
   input: CommandInput,
   names: readonly string[],
   options: SyncOptions,
 ): Promise<SyncRun> {
-  const session = await openSession(input);
   const guards = options.force === true ? 'pass' : 'heed';
   const act = options.dryRun === true ? 'only-plan' : 'push';
   const jobs = await jobsOf(
@@ -43,7 +43,7 @@ export async function runSync(
     { deletion: options.delete ? 'delete' : 'keep', guards },
     jobMeans(session, input),
   );
-  const local = localSnapshot(
+  const { local, contents, arrivals } = beginLocal(
     thread,
     session,
     {
@@ -55,14 +55,13 @@ export async function runSync(
     },
     input,
   );
-  const { contents } = thread;
   const contentOf = (digest: Digest) => (jobs.length === 1 ? contents.take(digest) : contents.of(digest));
   const foreign = guards === 'pass' ? ('take-over' as const) : undefined;
   const run = await runTargets(
     session,
     jobs,
     local,
-    { ...cycleOptions(session.config), signal: input.signal, act, foreign, arrivals: thread.arrivals, contentOf },
+    { ...cycleOptions(session.config), signal: input.signal, act, foreign, arrivals, contentOf },
     input,
   );
   const { report: collect } = await local;

@@ -6,8 +6,7 @@ import type { RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import type { Problem } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
-import type { DigestCache } from './digest-cache.js';
-import { type Identified, renewed } from './identify.js';
+import { type Digests, type Identified, renewed } from './identify.js';
 import type { StaticRoot } from './static-root.js';
 import { problemOf } from './trouble.js';
 
@@ -23,7 +22,7 @@ export interface Done {
 
 export interface CarryOutOptions {
   /** The one of STATIC_ROOT. */
-  readonly cache: DigestCache;
+  readonly cache: Digests;
   readonly pacer: Pacer;
   readonly onPut: (entry: Entry) => void;
 }

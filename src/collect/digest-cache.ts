@@ -47,8 +47,11 @@ export class DigestCache {
     if (this.#entries.delete(path)) this.#isChanged = true;
   }
 
-  /** Forgets what is not in `paths`, but for what lies at or below a place of `unknown`: that stays. */
-  retain(paths: ReadonlySet<string>, unknown: ReadonlySet<string>): void {
+  /** Forgets what is not among `found`, but for what lies at or below the path of a problem: its state is unknown. */
+  retain(found: readonly { readonly path: string }[], problems: readonly { readonly path: string }[]): void {
+    if (this.size <= found.length) return;
+    const paths = new Set(found.map(({ path }) => path));
+    const unknown = new Set(problems.map(({ path }) => path));
     for (const path of this.#entries.keys()) {
       if (!paths.has(path) && !isCovered(path, unknown)) this.delete(path);
     }

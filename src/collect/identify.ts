@@ -6,7 +6,6 @@ import type { Digest, Entry } from '../core/snapshot.js';
 import type { Problem, ProblemStep } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
 import { digestAtOnce, digestFile } from './digest.js';
-import type { DigestCache } from './digest-cache.js';
 import { problemOf } from './trouble.js';
 import type { Found } from './walk.js';
 
@@ -16,10 +15,17 @@ export interface Progress {
   readonly bytes: number;
 }
 
+/** What is remembered of the content of files, by path. A Map will do. */
+export interface Digests {
+  get(path: string): CachedDigest | undefined;
+  set(path: string, entry: CachedDigest): unknown;
+  delete(path: string): unknown;
+}
+
 export interface IdentifyOptions {
   /** The step that problems belong to. */
   readonly step: ProblemStep;
-  readonly cache: DigestCache;
+  readonly cache: Digests;
   readonly pacer: Pacer;
   /** Read every file, whatever its stamp says. */
   readonly reread?: 'all' | undefined;
@@ -43,15 +49,8 @@ export interface Identification {
   readonly problems: readonly Problem[];
 }
 
-/**
- * Identifies `found` in its order; a file that cannot be read is a problem. The cache holds these files afterwards,
- * and what it had at or below the places in `unknown`.
- */
-export async function identify(
-  found: readonly Found[],
-  unknown: ReadonlySet<string>,
-  options: IdentifyOptions,
-): Promise<Identification> {
+/** Identifies `found` in its order, and brings the cache up to date for them; a file that cannot be read is a problem. */
+export async function identify(found: readonly Found[], options: IdentifyOptions): Promise<Identification> {
   const { step, cache, pacer, reread, onFound, onEntry, onProgress } = options;
   onFound?.(found.length);
   const files: Identified[] = [];
@@ -74,7 +73,6 @@ export async function identify(
     }
   }
   onProgress?.({ files: files.length, bytes });
-  if (cache.size > files.length) cache.retain(new Set(found.map(({ path }) => path)), unknown);
   return { files, problems };
 }
 

@@ -1,15 +1,24 @@
 /**
  * LocalThread: the local half of a cycle in a thread of its own, with the same answers and errors as if it were called.
  */
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { Snapshot } from '../core/snapshot.js';
 import { ConfigError, type Problem, SafetyError, SourceError } from '../errors.js';
 import { Arrivals } from './arrivals.js';
 import { Contents } from './contents.js';
 import type { Progress } from './identify.js';
-import type { LocalSettings, LocalSummary, LocalWork, ThreadMessage, ThreadRequest } from './thread.js';
+import type { Swept } from './sweep.js';
+import type {
+  LocalSettings,
+  LocalSummary,
+  LocalTask,
+  LocalWork,
+  SweepWork,
+  ThreadMessage,
+  ThreadRequest,
+} from './thread.js';
 
-export type { LocalWork } from './thread.js';
+export type { LocalSettings, LocalWork, SweepWork } from './thread.js';
 
 export interface LocalHooks {
   readonly signal?: AbortSignal | undefined;
@@ -18,69 +27,119 @@ export interface LocalHooks {
 }
 
 export interface LocalResult extends Omit<LocalSummary, 'unknown'> {
-  /** STATIC_ROOT as it is then. */
+  /** STATIC_ROOT as it is then, or the part of it that was asked for. */
   readonly snapshot: Snapshot;
   readonly problems: readonly Problem[];
 }
 
+/** A run under way. */
+export interface LocalRun {
+  /** Undefined where a part cannot be worked on by itself: then nothing was changed. */
+  readonly result: Promise<LocalResult | undefined>;
+  /** What was read, as it comes. */
+  readonly contents: Contents;
+  /** The entries of the snapshot, as they come. Their contents came before them. */
+  readonly arrivals: Arrivals;
+}
+
 const ERRORS = { ConfigError, SafetyError, SourceError } as const;
+const NO_SETTINGS: LocalSettings = { statePath: '', contents: 'drop' };
 
 /** A thread takes a tenth of a second to come up. Made early, it does so while the configuration is read. */
 export class LocalThread {
-  readonly #worker = new Worker(new URL('./thread.js', import.meta.url));
+  readonly #worker: Worker;
+  /** Of the runs under way. */
+  readonly #failures = new Set<(error: Error) => void>();
+  #hasEnded = false;
 
-  /** What was read, as it comes. */
-  readonly contents = new Contents((bytes) => this.#tell({ kind: 'freed', bytes }, [bytes]));
-
-  /** The entries of the snapshot, as they come. Their contents came before them. */
-  readonly arrivals = new Arrivals();
-
-  constructor() {
+  /** `program` is the built program of the thread. */
+  constructor(program = new URL('./thread.js', import.meta.url)) {
+    this.#worker = new Worker(program);
+    const fail = (error: Error): void => {
+      this.#hasEnded = true;
+      for (const each of this.#failures) each(error);
+    };
+    this.#worker.on('error', fail);
+    this.#worker.on('exit', () =>
+      fail(new SourceError('cannot read the local files: the thread that reads them ended')),
+    );
     this.#worker.unref();
   }
 
-  /** Once. The thread ends with it. */
-  run(work: LocalWork, settings: LocalSettings, hooks: LocalHooks): Promise<LocalResult> {
-    const worker = this.#worker;
-    worker.ref();
-    worker.postMessage({ work, settings });
-    const stop = (): void => this.#tell({ kind: 'abort' });
-    hooks.signal?.addEventListener('abort', stop, { once: true });
-    return this.#receive(hooks).finally(() => {
-      hooks.signal?.removeEventListener('abort', stop);
-      this.arrivals.end();
-    });
+  /** Whether it can take no more runs. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
-  #tell(message: ThreadRequest, transfer: readonly ArrayBuffer[] = []): void {
-    this.#worker.postMessage(message, transfer);
+  /** Several runs may be under way; who starts them sees to it that they do not write to the same places. */
+  run(work: LocalWork, settings: LocalSettings, hooks: LocalHooks): LocalRun {
+    const arrivals = new Arrivals();
+    const port = this.#start({ work, settings });
+    const contents = new Contents((bytes) =>
+      port.postMessage({ kind: 'freed', bytes } satisfies ThreadRequest, [bytes]),
+    );
+    const result = this.#follow(port, hooks, (message) => {
+      if (message.kind === 'contents') contents.add(message.slab);
+      if (message.kind === 'entries') arrivals.add(message.entries);
+      if (message.kind === 'declined') return { answer: undefined };
+      return message.kind === 'done' ? { answer: resultOf(message.summary, arrivals) } : undefined;
+    }).finally(() => arrivals.end());
+    return { result, contents, arrivals };
   }
 
-  #receive({ onProgress, onWarning }: LocalHooks): Promise<LocalResult> {
-    const worker = this.#worker;
-    return new Promise((resolve, reject) => {
-      worker.on('error', reject);
-      worker.on('exit', () =>
-        reject(new SourceError('cannot read the local files: the thread that reads them ended early')),
-      );
-      worker.on('message', (message: ThreadMessage) => {
-        switch (message.kind) {
-          case 'progress':
-            return onProgress?.(message.progress);
-          case 'warning':
-            return onWarning?.(message.text);
-          case 'contents':
-            return this.contents.add(message.slab);
-          case 'entries':
-            return this.arrivals.add(message.entries);
-          case 'done':
-            return resolve(resultOf(message.summary, this.arrivals));
-          case 'failed':
-            return reject(revive(message));
-        }
+  sweep(work: SweepWork, hooks: LocalHooks): Promise<Swept> {
+    const port = this.#start({ work, settings: NO_SETTINGS });
+    return this.#follow(port, hooks, (message) => (message.kind === 'swept' ? { answer: message.swept } : undefined));
+  }
+
+  /** Ends it at once, whatever is under way. */
+  async end(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #start(task: Omit<LocalTask, 'port'>): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    this.#worker.postMessage({ ...task, port: port2 } satisfies LocalTask, [port2]);
+    return port1;
+  }
+
+  /** Until `take` has the answer, or the thread says why there is none. */
+  async #follow<T>(
+    port: MessagePort,
+    { signal, onProgress, onWarning }: LocalHooks,
+    take: (message: ThreadMessage) => { readonly answer: T } | undefined,
+  ): Promise<T> {
+    const stop = (): void => port.postMessage({ kind: 'abort' } satisfies ThreadRequest);
+    if (signal?.aborted === true) stop();
+    signal?.addEventListener('abort', stop, { once: true });
+    let fail: (error: Error) => void = () => undefined;
+    const answered = new Promise<T>((resolve, reject) => {
+      fail = reject;
+      port.on('message', (message: ThreadMessage) => {
+        if (message.kind === 'progress') return onProgress?.(message.progress);
+        if (message.kind === 'warning') return onWarning?.(message.text);
+        if (message.kind === 'failed') return reject(revive(message));
+        const taken = take(message);
+        if (taken) resolve(taken.answer);
       });
     });
+    this.#failures.add(fail);
+    this.#worker.ref();
+    try {
+      return await answered;
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      this.#failures.delete(fail);
+      if (this.#failures.size === 0) this.#worker.unref();
+    }
   }
+}
+
+/** The result of a run of the whole tree, which is never declined. */
+export async function wholeOf({ result }: LocalRun): Promise<LocalResult> {
+  const whole = await result;
+  if (whole === undefined) throw new SourceError('cannot collect the whole tree: it was taken for a part of one');
+  return whole;
 }
 
 function resultOf({ unknown, ...summary }: LocalSummary, arrivals: Arrivals): LocalResult {

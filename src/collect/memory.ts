@@ -4,20 +4,56 @@
  * Losing it costs this much: files that vanished from the sources meanwhile stay in STATIC_ROOT as if somebody else had
  * put them there, folders that pushstatic made stay when they are empty, and the next run cannot tell that a source
  * has shrunk. Files that equal their source are known as ours again at once.
+ *
+ * What was collected by place is appended to a file beside it, a line each time, so that it costs what changed. The lines
+ * belong to one memory, and count for nothing once another one was written.
  */
 import { decodeMemory, encodeMemory, type Memory, NO_MEMORY } from '../core/collected-codec.js';
+import { comparePaths } from '../core/relpath.js';
+import type { Digest } from '../core/snapshot.js';
 import type { StateFolder } from '../fs/state.js';
 
 const NAME = 'collected';
+const ADDITIONS = 'collected-since';
+const SEAL_BYTES = 32;
+
+/** What is different from the memory before. */
+export interface Addition {
+  /** What was put, with its content. */
+  readonly put: readonly (readonly [path: string, digest: Digest])[];
+  readonly removed: readonly string[];
+  readonly foldersMade: readonly string[];
+  readonly foldersGone: readonly string[];
+}
 
 export async function recall(state: StateFolder): Promise<Memory> {
   const bytes = await state.read(NAME);
-  return (bytes && decodeMemory(bytes)) ?? NO_MEMORY;
+  const memory = bytes && decodeMemory(bytes);
+  if (memory === undefined) return NO_MEMORY;
+  const lines = (await state.read(ADDITIONS))?.toString().split('\n') ?? [];
+  return extended(memory, lines, bytes?.subarray(-SEAL_BYTES).toString('hex') ?? '');
+}
+
+/** The same for the same memory, additions included, and for no other one. */
+export async function memorySeal(state: StateFolder): Promise<string> {
+  const [seal, added] = await Promise.all([state.readEnd(NAME, SEAL_BYTES), state.read(ADDITIONS)]);
+  return `${seal?.toString('hex') ?? 'none'}+${added?.length ?? 0}`;
+}
+
+/** Appends to the memory in `state`, if there is one. Rejects as StateFolder does. */
+export async function extendMemory(state: StateFolder, addition: Addition): Promise<void> {
+  if (Object.values(addition).every(({ length }) => length === 0)) return;
+  const seal = await state.readEnd(NAME, SEAL_BYTES);
+  if (seal === undefined) return;
+  const line: Line = { after: seal.toString('hex'), ...addition };
+  await state.extend(ADDITIONS, `${JSON.stringify(line)}\n`);
 }
 
 /** Writes `memory` unless `before` is the same. Rejects as StateFolder does. */
 export async function remember(state: StateFolder, memory: Memory, before: Memory): Promise<void> {
-  if (!isSame(memory, before)) await state.write(NAME, encodeMemory(memory));
+  if (isSame(memory, before) && !(await state.has(ADDITIONS))) return;
+  await state.write(NAME, encodeMemory(memory));
+  await state.remove(ADDITIONS);
 }
 
 function isSame(a: Memory, b: Memory): boolean {
@@ -35,4 +71,38 @@ function isSameSet<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): boolean {
   if (a.size !== b.size) return false;
   for (const item of a) if (!b.has(item)) return false;
   return true;
+}
+
+interface Line extends Addition {
+  /** The seal of the memory that it adds to, in hexadecimal. */
+  readonly after: string;
+}
+
+/** A line that is damaged, such as the last one of a run that was killed, ends it. */
+function extended(memory: Memory, lines: readonly string[], seal: string): Memory {
+  if (parseLine(lines[0] ?? '')?.after !== seal) return memory;
+  const files = new Map(memory.files);
+  const folders = new Set(memory.folders);
+  for (const text of lines) {
+    const line = parseLine(text);
+    if (line?.after !== seal) break;
+    for (const path of line.removed) files.delete(path);
+    for (const [path, digest] of line.put) files.set(path, digest);
+    for (const folder of line.foldersMade) folders.add(folder);
+    for (const folder of line.foldersGone) folders.delete(folder);
+  }
+  return { ...memory, files: inOrder(files), folders };
+}
+
+function parseLine(text: string): Line | undefined {
+  try {
+    return JSON.parse(text) as Line;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function inOrder(files: Map<string, Digest>): Map<string, Digest> {
+  return new Map([...files].sort(([a], [b]) => comparePaths(a, b)));
 }

@@ -21,10 +21,7 @@ export interface ScanOnlyOptions extends RunOptions {
  * most of its files since the last run.
  */
 export async function scanOnly(root: string, options: ScanOnlyOptions): Promise<Snapshot> {
-  const stats = look(root);
-  if (stats === undefined)
-    throw new SourceError(`cannot read ${root}: no such folder; fill it first, or correct static.root`);
-  if (!stats.isDirectory()) throw new SourceError(`cannot read ${root}: it is no folder; correct static.root`);
+  requireFolder(root);
   const pacer = new Pacer(options);
   const memory = await recall(options.state);
   const cache = await DigestCache.load(options.state, 'root', pacer);
@@ -37,4 +34,12 @@ export async function scanOnly(root: string, options: ScanOnlyOptions): Promise<
     await saveState(options, () => remember(options.state, { ...memory, sources }, memory));
   }
   return snapshot;
+}
+
+/** Throws a SourceError when `root` is missing or no folder. */
+export function requireFolder(root: string): void {
+  const stats = look(root);
+  if (stats === undefined)
+    throw new SourceError(`cannot read ${root}: no such folder; fill it first, or correct static.root`);
+  if (!stats.isDirectory()) throw new SourceError(`cannot read ${root}: it is no folder; correct static.root`);
 }

@@ -1,12 +1,13 @@
 /**
  * scan: the Snapshot of a tree as it lies on the disk.
  */
+import type { Places } from '../core/places.js';
 import type { Digest, Entry, Snapshot } from '../core/snapshot.js';
 import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import type { DigestCache } from './digest-cache.js';
 import { type Identified, type IdentifyOptions, identify, type Progress } from './identify.js';
-import { walk } from './walk.js';
+import { walkWays } from './walk.js';
 
 export interface ScanOptions {
   readonly cache: DigestCache;
@@ -37,14 +38,17 @@ export interface ScannedTree {
  * when `root` cannot be read.
  */
 export async function scan(root: string, { signal, ...options }: ScanOptions): Promise<Snapshot> {
-  const { files, problems } = await scanTree(root, { ...options, step: 'scan', pacer: new Pacer({ signal }) });
-  return { entries: files.map(({ entry }) => entry), problems };
+  const scanned = await scanTree(root, { ...options, step: 'scan', pacer: new Pacer({ signal }) });
+  const entries = scanned.files.map(({ entry }) => entry);
+  options.cache.retain(entries, scanned.problems);
+  return { entries, problems: scanned.problems };
 }
 
-/** As `scan`, for those who also want to know what stat said. */
-export async function scanTree(root: string, options: IdentifyOptions): Promise<ScannedTree> {
+/** As `scan`, for those who also want to know what stat said; of all, or of some places. */
+export async function scanTree(root: string, options: IdentifyOptions, places?: Places): Promise<ScannedTree> {
   const { step, pacer } = options;
-  const walked = await walk(root, { step, pacer });
-  const { files, problems } = await identify(walked.files, new Set(walked.problems.map(({ path }) => path)), options);
+  const ways = places?.map((place) => place.split('/')) ?? [[]];
+  const walked = await walkWays(root, ways, { step, pacer });
+  const { files, problems } = await identify(walked.files, options);
   return { files, problems: [...walked.problems, ...problems], temporaries: walked.temporaries };
 }

@@ -4,11 +4,12 @@
 import { realpathSync } from 'node:fs';
 import { relative, resolve as resolvePath } from 'node:path';
 import { type IgnoreRules, ignoreRules } from '../core/fnmatch.js';
+import type { Places } from '../core/places.js';
 import { CONTROL, isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
 import { ConfigError, SourceError } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
 import { look } from './look.js';
-import { type Walked, walk } from './walk.js';
+import { type Walked, type WalkOptions, type Way, walk, walkWays } from './walk.js';
 
 /** A folder to collect from, absolute, and what goes in front of its files' paths ('' for nothing). */
 export interface Source {
@@ -30,18 +31,31 @@ export interface Listing {
 }
 
 /**
- * Lists every source. Rejects with a SourceError for one that is missing or cannot be read, and with a ConfigError for
- * one that cannot be collected from in this project.
+ * Lists every source, or what it has in `places`. Rejects with a SourceError for one that is missing or cannot be read,
+ * and with a ConfigError for one that cannot be collected from in this project.
  */
-export async function listSources(project: SourceProject, pacer: Pacer): Promise<Listing[]> {
+export async function listSources(project: SourceProject, pacer: Pacer, places?: Places): Promise<Listing[]> {
   const ignore = ignoreRules(project.ignore);
   const prefixes = project.sources.map((source) => check(source, project.root, ignore));
   const listings: Listing[] = [];
   for (const [index, source] of project.sources.entries()) {
     const options = { step: 'collect', prefix: prefixes[index], source: index, ignore, pacer } as const;
-    listings.push({ source, walked: await walk(source.path, options) });
+    listings.push({ source, walked: await walkIn(source, places, options) });
   }
   return listings;
+}
+
+async function walkIn({ path, prefix }: Source, places: Places | undefined, options: WalkOptions): Promise<Walked> {
+  if (places === undefined) return walk(path, options);
+  const ways = places.map((place) => wayTo(place, prefix)).filter((way) => way !== undefined);
+  return walkWays(path, ways, options);
+}
+
+/** The names that lead from a source with this prefix to `place`: none, if all of the source lies below it. */
+export function wayTo(place: RelPath, prefix: string): Way | undefined {
+  if (prefix === '') return place.split('/');
+  if (isWithin(prefix, place)) return [];
+  return isWithin(place, prefix) ? place.slice(prefix.length + 1).split('/') : undefined;
 }
 
 /** The prefix, if there is one. Throws for a source that cannot be collected from. */

@@ -5,19 +5,38 @@
  * happens beside that, and never keeps the connection waiting.
  */
 import { type MessagePort, parentPort } from 'node:worker_threads';
+import type { Places } from '../core/places.js';
 import type { Entry } from '../core/snapshot.js';
+import type { FollowedLink } from '../core/touched.js';
 import { type Problem, reasonOf } from '../errors.js';
+import { Pacer } from '../fs/pace.js';
 import { StateFolder } from '../fs/state.js';
-import { type CollectProject, collect } from './collect.js';
+import { type CollectProject, collect, type Ownership } from './collect.js';
+import { collectPlaces, type KnownPlaces, scanPlaces } from './collect-places.js';
 import { ContentPacker, type Slab } from './contents.js';
 import type { Progress } from './identify.js';
 import type { RunOptions } from './run-options.js';
 import { scanOnly } from './scan-only.js';
+import { type Marks, type Swept, sweep } from './sweep.js';
 
-/** What to do: fill STATIC_ROOT from the sources, or take it as it is. */
-export type LocalWork =
-  | { readonly kind: 'collect'; readonly project: CollectProject; readonly mode: 'write' | 'dry-run' }
-  | { readonly kind: 'scan'; readonly root: string; readonly mode: 'write' | 'dry-run' };
+/** What to do: fill STATIC_ROOT from the sources, or take it as it is; all of it, or some places. Or look what changed. */
+export type LocalWork = { readonly mode: 'write' | 'dry-run' } & (
+  | { readonly kind: 'collect'; readonly project: CollectProject; readonly part?: Part }
+  | { readonly kind: 'scan'; readonly root: string; readonly part?: Part }
+);
+
+/** Places, and what is known of them. */
+export interface Part {
+  readonly places: Places;
+  readonly known: KnownPlaces;
+}
+
+export interface SweepWork {
+  readonly kind: 'sweep';
+  readonly folders: readonly string[];
+  readonly ignore: readonly string[];
+  readonly before: Marks | undefined;
+}
 
 export interface LocalSettings extends Pick<RunOptions, 'force' | 'reread'> {
   readonly statePath: string;
@@ -25,13 +44,14 @@ export interface LocalSettings extends Pick<RunOptions, 'force' | 'reread'> {
   readonly contents: 'keep' | 'drop';
 }
 
-/** The first message to the thread. */
+/** A message to the thread: what to do, and where to tell of it. */
 export interface LocalTask {
-  readonly work: LocalWork;
+  readonly work: LocalWork | SweepWork;
   readonly settings: LocalSettings;
+  readonly port: MessagePort;
 }
 
-/** What it may be told while it works. */
+/** What it may be told at that port while it works. */
 export type ThreadRequest =
   | { readonly kind: 'abort' }
   /** What was in this slab is of no more use. */
@@ -46,6 +66,8 @@ export interface LocalSummary {
   readonly unknown: readonly Problem[];
   /** All that were met. */
   readonly problems: readonly Problem[];
+  readonly ownership: Ownership;
+  readonly links: readonly FollowedLink[];
 }
 
 export type ThreadMessage =
@@ -54,15 +76,18 @@ export type ThreadMessage =
   | { readonly kind: 'entries'; readonly entries: readonly Entry[] }
   | { readonly kind: 'contents'; readonly slab: Slab }
   | { readonly kind: 'done'; readonly summary: LocalSummary }
+  /** The part cannot be worked on by itself. */
+  | { readonly kind: 'declined' }
+  | { readonly kind: 'swept'; readonly swept: Swept }
   | { readonly kind: 'failed'; readonly name: string; readonly message: string; readonly stack: string };
 
 const ENTRIES_IN_MESSAGE = 2000; // each message is unpacked in one go, in some milliseconds
 const WAITING_BYTES = 256 * 1024; // contents that others could send already
 const MANY_FILES = 60_000; // from here on a second heap at work beside this one takes more memory than we promise
 
-parentPort?.once('message', (task: LocalTask) => void work(parentPort as MessagePort, task));
+parentPort?.on('message', (task: LocalTask) => void work(task));
 
-async function work(port: MessagePort, task: LocalTask): Promise<void> {
+async function work({ work: task, settings, port }: LocalTask): Promise<void> {
   const say = (message: ThreadMessage): void => port.postMessage(message);
   const abort = new AbortController();
   const packer = new ContentPacker((slab) => port.postMessage({ kind: 'contents', slab }, [slab.bytes]));
@@ -71,10 +96,10 @@ async function work(port: MessagePort, task: LocalTask): Promise<void> {
     else packer.refill(request.bytes);
   });
   try {
-    const { statePath, contents, ...settings } = task.settings;
+    const { statePath, contents, ...rest } = settings;
     const entries = new EntrySender(packer, say);
-    const summary = await carryOut(task.work, {
-      ...settings,
+    const options: RunOptions = {
+      ...rest,
       state: new StateFolder(statePath),
       signal: abort.signal,
       keep: contents === 'keep' ? (digest, bytes) => packer.keep(digest, bytes) : undefined,
@@ -82,9 +107,10 @@ async function work(port: MessagePort, task: LocalTask): Promise<void> {
       onEntry: (entry) => entries.add(entry),
       onProgress: (progress) => say({ kind: 'progress', progress }),
       onWarning: (text) => say({ kind: 'warning', text }),
-    });
+    };
+    const message = await carryOut(task, options);
     entries.flush();
-    say({ kind: 'done', summary });
+    say(message);
   } catch (error) {
     const { name = 'Error', stack = '' } = error instanceof Error ? error : {};
     say({ kind: 'failed', name, message: reasonOf(error), stack });
@@ -93,13 +119,34 @@ async function work(port: MessagePort, task: LocalTask): Promise<void> {
   }
 }
 
-async function carryOut(task: LocalWork, options: RunOptions): Promise<LocalSummary> {
-  if (task.kind === 'scan') {
-    const { entries, problems } = await scanOnly(task.root, { ...options, mode: task.mode });
-    return { files: entries.length, copied: 0, removed: 0, unknown: problems, problems };
+async function carryOut(task: LocalWork | SweepWork, options: RunOptions): Promise<ThreadMessage> {
+  if (task.kind === 'sweep') {
+    return { kind: 'swept', swept: await sweep(task.folders, task.ignore, task.before, new Pacer(options)) };
   }
-  const { snapshot, files, copied, removed, problems } = await collect(task.project, { ...options, mode: task.mode });
-  return { files, copied: copied.length, removed: removed.length, unknown: snapshot.problems, problems };
+  const summary = task.kind === 'scan' ? await scan(task, options) : await collectAs(task, options);
+  return summary === undefined ? { kind: 'declined' } : { kind: 'done', summary };
+}
+
+async function scan({ root, mode, part }: Extract<LocalWork, { kind: 'scan' }>, options: RunOptions) {
+  const snapshot =
+    part === undefined
+      ? await scanOnly(root, { ...options, mode })
+      : await scanPlaces(root, part.places, part.known.entries, options);
+  if (snapshot === undefined) return undefined;
+  const { entries, problems } = snapshot;
+  const nothing = { copied: 0, removed: 0, ownership: { foreign: [], folders: [] }, links: [] };
+  return { ...nothing, files: entries.length, unknown: problems, problems };
+}
+
+async function collectAs({ project, mode, part }: Extract<LocalWork, { kind: 'collect' }>, options: RunOptions) {
+  const collected =
+    part === undefined
+      ? await collect(project, { ...options, mode })
+      : await collectPlaces(project, part.places, part.known, { ...options, mode });
+  if (collected === undefined) return undefined;
+  const { snapshot, files, copied, removed, problems, ownership, links } = collected;
+  const [copies, removals] = [copied.length, removed.length];
+  return { files, copied: copies, removed: removals, unknown: snapshot.problems, problems, ownership, links };
 }
 
 /** Sends entries in batches, each after the contents that belong to it. Those of a big tree wait for the end. */

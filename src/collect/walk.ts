@@ -6,10 +6,12 @@
  * vanish while they are looked at. Nothing is opened but folders, so a FIFO cannot hold up the walk. Everything runs
  * synchronously in the slices of a pacer: one promise per file would take longer than the file.
  */
-import { type BigIntStats, type Dirent, lstatSync, opendirSync, readdirSync, statSync } from 'node:fs';
+import { type BigIntStats, type Dirent, lstatSync, opendirSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import type { IgnoreRules } from '../core/fnmatch.js';
 import { CONTROL, faultOf, parseRelPath, type RelPath } from '../core/relpath.js';
 import type { Candidate } from '../core/resolve.js';
+import type { FollowedLink } from '../core/touched.js';
 import { type Problem, type ProblemCode, type ProblemStep, SourceError } from '../errors.js';
 import { isTemporary } from '../fs/atomic-write.js';
 import { Pacer, sortPaced } from '../fs/pace.js';
@@ -37,6 +39,8 @@ export interface Walked {
   readonly problems: readonly Problem[];
   /** What interrupted writes left behind, where it lies. */
   readonly temporaries: readonly string[];
+  /** All links that are not ignored, whether they lead to anything or not. */
+  readonly links: readonly FollowedLink[];
 }
 
 export interface WalkOptions {
@@ -55,6 +59,20 @@ export async function walk(root: string, options: WalkOptions): Promise<Walked> 
   const walker = new Walker(options);
   await walker.run({ path: options.prefix, place: root, parent: undefined });
   return walker;
+}
+
+/** The names that lead down from a root to the part of it that is wanted; none for all of it. */
+export type Way = readonly string[];
+
+/** As `walk`, but only what lies at or below the ends of `ways`. A way that leads nowhere leads to nothing. */
+export async function walkWays(root: string, ways: readonly Way[], options: WalkOptions): Promise<Walked> {
+  const walker = new Walker(options);
+  for (const way of ways) await walker.runFrom({ path: options.prefix, place: root, parent: undefined }, way);
+  if (ways.length === 1) return walker;
+  // What stands in several ways is met in each of them.
+  const problems = [...new Map(walker.problems.map((problem) => [problem.path, problem])).values()];
+  const links = [...new Map(walker.links.map((link) => [link.path, link])).values()];
+  return { files: walker.files.toSorted(byPath), problems, temporaries: walker.temporaries, links };
 }
 
 interface Folder {
@@ -85,6 +103,7 @@ class Walker implements Walked {
   readonly files: Found[] = [];
   readonly problems: Problem[] = [];
   readonly temporaries: string[] = [];
+  readonly links: FollowedLink[] = [];
   readonly #step: ProblemStep;
   readonly #source: number;
   readonly #ignore: IgnoreRules | undefined;
@@ -103,9 +122,39 @@ class Walker implements Walked {
     this.#hidden = prefix === undefined ? 0 : prefix.length + 1;
   }
 
-  /** Takes the files in order of their paths: among them stands a folder where its name and a slash would. */
   async run(root: Folder): Promise<void> {
-    const open = [await this.#read(root)];
+    await this.#descend(await this.#read(root));
+  }
+
+  async runFrom(root: Folder, way: Way): Promise<void> {
+    if (way.length === 0) return this.run(root);
+    let folder = root;
+    for (const [at, name] of way.entries()) {
+      this.#look(folder, name);
+      if (at === way.length - 1) return this.#descend(await this.#level());
+      const [next] = this.#levelFolders;
+      if (next === undefined) return;
+      folder = next;
+    }
+  }
+
+  /** Takes what has the name `name` in `folder` for a level of its own. */
+  #look(folder: Folder, name: string): void {
+    this.#levelFiles = [];
+    this.#levelFolders = [];
+    try {
+      const stats = lstatSync(`${folder.place}/${name}`);
+      this.#take(folder, name, stats);
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      if (!isGone(error))
+        this.#report(pathIn(folder, name), 'UNREADABLE', `it cannot be read: ${reasonOfSystem(error)}`);
+    }
+  }
+
+  /** Takes the files in order of their paths: among them stands a folder where its name and a slash would. */
+  async #descend(top: Level): Promise<void> {
+    const open = [top];
     for (let level = open.at(-1); level !== undefined; level = open.at(-1)) {
       const folder = level.folders[level.folder++];
       for (let next = level.files[level.file]; next !== undefined; next = level.files[++level.file]) {
@@ -131,6 +180,10 @@ class Walker implements Walked {
       }
       if (!isGone(error)) this.#report(path, 'UNREADABLE', `it cannot be read: ${reasonOfSystem(error)}`);
     }
+    return this.#level();
+  }
+
+  async #level(): Promise<Level> {
     const files = await sortPaced(this.#levelFiles, byPath, this.#pacer);
     const folders = await sortPaced(this.#levelFolders, byKey, this.#pacer);
     return { files, folders, file: 0, folder: 0 };
@@ -194,6 +247,7 @@ class Walker implements Walked {
   #takeLink(link: Subfolder, name: string): void {
     const { path, place } = link;
     try {
+      this.links.push({ path, leadsTo: resolve(dirname(place), readlinkSync(place)) });
       const stats = statSync(place, { bigint: true });
       if (stats.isDirectory()) {
         if (!leadsUp(link, stats)) this.#levelFolders.push(link);

@@ -8,7 +8,7 @@ import { basename, join, relative, resolve } from 'node:path';
 import { CONTROL, faultOf } from '../core/relpath.js';
 import { controlFault, controlPath, identityOf, parseAddress } from './address.js';
 import { type Fault, formatKeyPath, type KeyPath } from './fault.js';
-import type { Config, RawConfig, RawTarget, SourceDir, TargetConfig } from './schema.js';
+import type { Config, DaemonConfig, RawConfig, RawTarget, SourceDir, TargetConfig } from './schema.js';
 
 /** Where the file lies and what `~` stands for. All absolute. */
 export interface Setting {
@@ -37,10 +37,8 @@ export function assemble(raw: RawConfig, setting: Setting): Assembly {
     targets: targetsOf(raw, setting, local, report),
     push: raw.push,
     watch: watchOf(raw.watch, report),
-    daemon: {
-      socket: raw.daemon.socket === 'auto' ? 'auto' : local(raw.daemon.socket, ['daemon', 'socket']),
-      http: raw.daemon.http,
-    },
+    daemon: daemonOf(raw.daemon, local, report),
+    hooks: hooksOf(raw.hooks, report),
     log: raw.log,
   };
   return { config, faults };
@@ -104,6 +102,24 @@ function watchOf(raw: RawConfig['watch'], report: Report): Config['watch'] {
     report(['watch', 'maxWait'], 'it is shorter than watch.settle, so nothing could ever settle');
   if (raw.sweep < 1000) report(['watch', 'sweep'], 'a sweep reads every folder; expected at least 1s between two');
   return { settleMs: raw.settle, maxWaitMs: raw.maxWait, sweepMs: raw.sweep, backend: raw.backend };
+}
+
+function hooksOf({ timeout, ...commands }: RawConfig['hooks'], report: Report): Config['hooks'] {
+  if (timeout < 1000) report(['hooks', 'timeout'], 'a command needs longer than that to start; expected at least 1s');
+  return { ...commands, timeoutMs: timeout };
+}
+
+function daemonOf(raw: RawConfig['daemon'], local: LocalPath, report: Report): DaemonConfig {
+  const { socket, shutdownTimeout, ...rest } = raw;
+  const { tokenEnv, tokenFile } = rest;
+  if (tokenEnv !== undefined && tokenFile !== undefined)
+    report(['daemon', 'tokenFile'], 'it cannot stand beside tokenEnv; remove one of the two');
+  return {
+    ...rest,
+    shutdownTimeoutMs: shutdownTimeout,
+    socket: socket === 'auto' ? 'auto' : local(socket, ['daemon', 'socket']),
+    ...(tokenFile !== undefined && { tokenFile: local(tokenFile, ['daemon', 'tokenFile']) }),
+  };
 }
 
 function targetsOf(raw: RawConfig, setting: Setting, local: LocalPath, report: Report): TargetConfig[] {

@@ -13,6 +13,8 @@ const DERIVED = new Set(['name', 'address']);
  */
 export function describeConfig(config: Config): object {
   const { source, push, watch } = config;
+  const { shutdownTimeoutMs, ...daemon } = config.daemon;
+  const { timeoutMs, ...commands } = config.hooks;
   const { permissions } = config.static;
   return {
     site: config.site,
@@ -32,7 +34,8 @@ export function describeConfig(config: Config): object {
       sweep: formatDuration(watch.sweepMs),
       backend: watch.backend,
     },
-    daemon: config.daemon,
+    daemon: { ...daemon, shutdownTimeout: formatDuration(shutdownTimeoutMs) },
+    hooks: { ...commands, timeout: formatDuration(timeoutMs) },
     log: config.log,
   };
 }

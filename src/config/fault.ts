@@ -25,6 +25,7 @@ const IN_URL = 'it stands in url, as sftp://user@host:port/path';
 const UNKNOWN_KEY_HINTS = new Map([
   ['password', 'secrets never stand in the file: use passwordEnv'],
   ['passphrase', 'secrets never stand in the file: use passphraseEnv'],
+  ['token', 'secrets never stand in the file: use tokenEnv'],
   ['host', IN_URL],
   ['port', IN_URL],
   ['user', IN_URL],
@@ -90,7 +91,7 @@ function found(issue: BaseIssue<unknown>, key: string | number | undefined): str
   if (Array.isArray(input)) return input.length === 0 ? 'an empty list' : 'a list';
   if (typeof input === 'object') return 'a mapping';
   // A secret written where the name of its variable or its file belongs is not to be shown.
-  if (/password|passphrase/i.test(`${key}`)) return `a ${typeof input}`;
+  if (/password|passphrase|token/i.test(`${key}`)) return `a ${typeof input}`;
   if (typeof input === 'number') return `the number ${input}`;
   if (typeof input !== 'string') return JSON.stringify(input);
   const wantsText = issue.kind !== 'schema' || /string|"/.test(issue.expected ?? '');

@@ -31,7 +31,7 @@ export interface LoadOptions {
  * in the order of the file; or with one sentence if there is no file that can be read.
  */
 export async function loadConfig({ file: named, cwd, env }: LoadOptions): Promise<Config> {
-  const { file, bytes } = named === undefined ? await search(cwd) : await readNamed(resolve(cwd, named));
+  const { file, bytes } = await find(named, cwd);
   const text = decode(file, bytes);
   const { checkConfig } = await import('./check.js');
   const checked = await checkConfig(text, { file, folder: dirname(file), home: resolve(env['HOME'] || homedir()) });
@@ -42,10 +42,19 @@ export async function loadConfig({ file: named, cwd, env }: LoadOptions): Promis
   throw new ConfigError(report(labelOf(file, cwd), checked.complaints));
 }
 
+/** The absolute file that `loadConfig` would read, whatever is in it. Throws a ConfigError if there is none. */
+export async function locateConfig({ file: named, cwd }: Pick<LoadOptions, 'file' | 'cwd'>): Promise<string> {
+  return (await find(named, cwd)).file;
+}
+
 interface FoundFile {
   /** Absolute. */
   readonly file: string;
   readonly bytes: Uint8Array;
+}
+
+function find(named: string | undefined, cwd: string): Promise<FoundFile> {
+  return named === undefined ? search(cwd) : readNamed(resolve(cwd, named));
 }
 
 /** The nearest file of the usual name in `cwd` or a folder above it. */

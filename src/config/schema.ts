@@ -77,6 +77,17 @@ interface ManifestConfig {
   readonly stale: 'remove';
 }
 
+export interface DaemonConfig {
+  /** 'auto' or an absolute path. */
+  readonly socket: string;
+  /** host:port; an IPv6 address in brackets. */
+  readonly http: string | false;
+  readonly shutdownTimeoutMs: number;
+  /** At most one of the two is there: where the token lies that opens the status page. */
+  readonly tokenEnv?: string;
+  readonly tokenFile?: string;
+}
+
 /** The whole configuration, checked. Local paths are absolute. */
 export interface Config {
   readonly file: string;
@@ -108,8 +119,9 @@ export interface Config {
     readonly sweepMs: number;
     readonly backend: 'auto' | 'native' | 'chokidar' | 'poll';
   };
-  /** `socket` is 'auto' or an absolute path; `http` is host:port. */
-  readonly daemon: { readonly socket: string; readonly http: string | false };
+  readonly daemon: DaemonConfig;
+  /** `after` is a command for /bin/sh, run when something was published. */
+  readonly hooks: { readonly after?: string; readonly timeoutMs: number };
   readonly log: {
     readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
     readonly format: 'auto' | 'json' | 'pretty';
@@ -241,6 +253,16 @@ export const FileShape = section({
         v.union([v.literal(false), httpAddress()], 'an address like 127.0.0.1:8873 or false'),
         '127.0.0.1:8873',
       ),
+      shutdownTimeout: v.optional(duration(), '10s'),
+      tokenEnv: v.exactOptional(variable()),
+      tokenFile: v.exactOptional(Path),
+    }),
+    {},
+  ),
+  hooks: v.nullish(
+    section({
+      after: v.exactOptional(text('a shell command')),
+      timeout: v.optional(duration(), '60s'),
     }),
     {},
   ),

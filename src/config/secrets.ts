@@ -1,11 +1,13 @@
 /**
- * secrets: fetches the password and the passphrase of a target from where its configuration says they are.
+ * secrets: fetches passwords, passphrases and the token of the status page from where the configuration says they are.
  *
- * They are asked for when a connection is about to be made, kept by nobody here, and stand in no message.
+ * They are asked for when they are about to be used, kept by nobody here, and stand in no message.
  */
 import { readFile } from 'node:fs/promises';
 import { ConfigError, reasonOf } from '../errors.js';
-import type { TargetConfig } from './schema.js';
+import type { DaemonConfig, TargetConfig } from './schema.js';
+
+const LEAST_TOKEN = 16; // characters; what is shorter can be tried out over a network
 
 export interface Secrets {
   readonly password?: string;
@@ -15,43 +17,54 @@ export interface Secrets {
 
 /** Throws a ConfigError if a secret that the configuration names cannot be had. */
 export async function secretsOf(target: TargetConfig, env: NodeJS.ProcessEnv): Promise<Secrets> {
-  const password = await secret(target, 'password', env);
-  const passphrase = await secret(target, 'passphrase', env);
+  const purpose = `log in to ${target.name}`;
+  const key = `targets.${target.name}`;
+  const password = await secret(purpose, `${key}.password`, target.passwordEnv, target.passwordFile, env);
+  const passphrase = await secret(purpose, `${key}.passphrase`, target.passphraseEnv, target.passphraseFile, env);
   return { ...(password !== undefined && { password }), ...(passphrase !== undefined && { passphrase }) };
 }
 
-async function secret(
-  target: TargetConfig,
-  kind: 'password' | 'passphrase',
-  env: NodeJS.ProcessEnv,
-): Promise<string | undefined> {
-  const variable = target[`${kind}Env`];
-  if (variable !== undefined) return fromVariable(target.name, `${kind}Env`, variable, env);
-  const file = target[`${kind}File`];
-  return file === undefined ? undefined : fromFile(target.name, `${kind}File`, file);
+/** What opens the status page; undefined where none is configured. Throws a ConfigError if it cannot be had, or is short. */
+export async function daemonToken(daemon: DaemonConfig, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const purpose = 'protect the status page';
+  const token = await secret(purpose, 'daemon.token', daemon.tokenEnv, daemon.tokenFile, env);
+  if (token === undefined || token.length >= LEAST_TOKEN) return token;
+  throw new ConfigError(
+    `cannot ${purpose}: the token of daemon.token${daemon.tokenEnv === undefined ? 'File' : 'Env'} has less than ` +
+      `${LEAST_TOKEN} characters; "openssl rand -hex 32" makes a good one`,
+  );
 }
 
-function fromVariable(target: string, key: string, variable: string, env: NodeJS.ProcessEnv): string {
+/** `purpose` is what fails without it: "log in to web"; `key` is that of the configuration, without Env and File. */
+async function secret(
+  purpose: string,
+  key: string,
+  variable: string | undefined,
+  file: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<string | undefined> {
+  if (variable !== undefined) return fromVariable(purpose, `${key}Env`, variable, env);
+  return file === undefined ? undefined : fromFile(purpose, `${key}File`, file);
+}
+
+function fromVariable(purpose: string, key: string, variable: string, env: NodeJS.ProcessEnv): string {
   const value = env[variable];
   if (value !== undefined && value !== '') return value;
   const state = value === undefined ? 'not set' : 'empty';
   throw new ConfigError(
-    `cannot log in to ${target}: the environment variable ${variable} is ${state}; set it, or remove targets.${target}.${key}`,
+    `cannot ${purpose}: the environment variable ${variable} is ${state}; set it, or remove ${key}`,
   );
 }
 
-async function fromFile(target: string, key: string, file: string): Promise<string> {
+async function fromFile(purpose: string, key: string, file: string): Promise<string> {
   let content: string;
   try {
     content = await readFile(file, 'utf8');
   } catch (error) {
-    throw new ConfigError(`cannot log in to ${target}: targets.${target}.${key} cannot be read: ${reasonOf(error)}`, {
-      cause: error,
-    });
+    throw new ConfigError(`cannot ${purpose}: ${key} cannot be read: ${reasonOf(error)}`, { cause: error });
   }
   // Editors and echo put a newline at the end, which is no part of the secret.
   const value = content.replace(/\r?\n$/, '');
-  if (value === '')
-    throw new ConfigError(`cannot log in to ${target}: the file ${file} of targets.${target}.${key} is empty`);
+  if (value === '') throw new ConfigError(`cannot ${purpose}: the file ${file} of ${key} is empty`);
   return value;
 }

@@ -37,3 +37,9 @@ export function applyOutcomes(before: TargetIndex, announced: Truths, outcomes: 
 export function problemsOf(outcomes: readonly Outcome[]): Problem[] {
   return outcomes.flatMap((outcome) => (outcome.kind === 'done' ? [] : [outcome.problem]));
 }
+
+/** Whether files changed again while they were pushed, and nothing else was in the way: what is told of that brings them. */
+export function areSuperseded(problems: readonly Problem[]): boolean {
+  const isSuperseded = ({ code }: Problem): boolean => code === 'CHANGED' || code === 'HELD_BACK';
+  return problems.some(({ code }) => code === 'CHANGED') && problems.every(isSuperseded);
+}

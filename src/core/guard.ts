@@ -3,23 +3,23 @@
  */
 import { SafetyError } from '../errors.js';
 import type { Plan } from './plan.js';
-import type { Snapshot } from './snapshot.js';
-import type { TargetIndex } from './target-index.js';
 
 /** How much one run may remove: a number of files, or a share (0 to 1) of the files the target holds. */
 export type Limit =
   | { readonly kind: 'count'; readonly count: number }
   | { readonly kind: 'share'; readonly share: number };
 
-/**
- * The plan, if it keeps within bounds. Throws a SafetyError when it removes more files than `limit` allows, or when
- * nothing is wanted any more of a target that holds something.
- */
-export function guard(plan: Plan, index: TargetIndex, wanted: Snapshot, limit: Limit): Plan {
+/** How many files of ours a target holds, and how many it will hold if all goes well. */
+export interface Extent {
+  readonly held: number;
+  readonly left: number;
+}
+
+/** Throws a SafetyError when a plan removes more files than `limit` allows, or when it leaves nothing. */
+export function guard(plan: Plan, { held, left }: Extent, limit: Limit): void {
   const removed = plan.changes.filter((change) => change.kind === 'removed').length;
-  const held = index.entries.length + index.pending.size;
-  if (removed === 0) return plan;
-  if (wanted.entries.length === 0) {
+  if (removed === 0) return;
+  if (left === 0) {
     throw new SafetyError(
       `nothing is left to publish and all ${held} files would be removed; if that is right, run again with --force`,
     );
@@ -30,7 +30,6 @@ export function guard(plan: Plan, index: TargetIndex, wanted: Snapshot, limit: L
         'if that is right, run again with --force',
     );
   }
-  return plan;
 }
 
 function allowed(limit: Limit, held: number): number {

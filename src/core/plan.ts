@@ -33,8 +33,11 @@ export interface Plan {
   readonly groups: readonly Group[];
 }
 
-/** Whether paths that are no longer wanted are removed from the target. */
-export type Deletion = 'delete' | 'keep';
+/**
+ * Whether paths that are no longer wanted are removed from the target. `hold`: only those in the way of what is written,
+ * for now.
+ */
+export type Deletion = 'delete' | 'keep' | 'hold';
 
 const WRITES = ['new leaves', 'new styles', 'new scripts', 'leaves', 'styles', 'scripts', 'entrances'] as const;
 const REMOVALS = ['removed entrances', 'removed scripts', 'removed styles', 'removed leaves'] as const;
@@ -43,8 +46,9 @@ const ORDER = ['clear', ...WRITES, ...REMOVALS] as const;
 type GroupName = (typeof ORDER)[number];
 
 export function makePlan(changes: readonly Change[], deletion: Deletion): Plan {
-  const kept = deletion === 'delete' ? changes : changes.filter((change) => change.kind !== 'removed');
-  const inTheWay = obstacles(kept);
+  const inTheWay = deletion === 'keep' ? new Set<RelPath>() : obstacles(changes);
+  const isKept = ({ kind, path }: Change): boolean => kind !== 'removed' || deletion === 'delete' || inTheWay.has(path);
+  const kept = changes.filter(isKept);
   const groups = new Map<GroupName, Step[]>(ORDER.map((name) => [name, []]));
   for (const change of kept) groups.get(groupOf(change, inTheWay))?.push(stepOf(change));
   return {

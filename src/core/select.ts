@@ -12,5 +12,8 @@ export interface Selection {
 
 export function select(snapshot: Snapshot, { accepts, fileMode }: Selection): Snapshot {
   const entries = snapshot.entries.filter((entry) => accepts(entry.path));
-  return { ...snapshot, entries: entries.map((entry) => ({ ...entry, mode: fileMode })) };
+  return {
+    ...snapshot,
+    entries: entries.map((entry) => (entry.mode === fileMode ? entry : { ...entry, mode: fileMode })),
+  };
 }

@@ -32,25 +32,25 @@ export function sortEntries<T extends { readonly path: RelPath }>(entries: Itera
 
 /** The entry of `path` in `entries`, which are sorted as in a Snapshot. */
 export function findEntry(entries: readonly Entry[], path: RelPath): Entry | undefined {
-  const found = firstFrom(entries, path);
+  const found = entries[positionOf(entries, path)];
   return found?.path === path ? found : undefined;
 }
 
 /** Whether one of `entries`, which are sorted as in a Snapshot, lies below `folder`, at any depth. */
 export function holdsBelow(entries: readonly Entry[], folder: RelPath): boolean {
   const below = `${folder}/`;
-  return firstFrom(entries, below)?.path.startsWith(below) === true;
+  return entries[positionOf(entries, below)]?.path.startsWith(below) === true;
 }
 
-/** The first of the sorted `entries` whose path is not before `path`. */
-function firstFrom(entries: readonly Entry[], path: string): Entry | undefined {
+/** The position of the first of the sorted `entries` whose path is not before `path`. */
+export function positionOf(entries: readonly { readonly path: RelPath }[], path: string): number {
   let [low, high] = [0, entries.length];
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((entries[middle] as Entry).path < path) low = middle + 1;
+    if ((entries[middle] as { readonly path: RelPath }).path < path) low = middle + 1;
     else high = middle;
   }
-  return entries[low];
+  return low;
 }
 
 /** Whether two entries are the same content. The name and the times do not matter. */

@@ -34,6 +34,19 @@ export type Truths = ReadonlyMap<RelPath, Entry | undefined>;
 /** What a look at the target told of one path: a plain file's figures, or undefined where no file lies. */
 export type Observed = { readonly size: number; readonly mtime: number; readonly mode: number } | undefined;
 
+/** `index` as it is, with the strings of `known` wherever they say the same: two lists of the same paths are memory. */
+export function sharingWith(index: TargetIndex, known: readonly Entry[]): TargetIndex {
+  let at = 0;
+  const entries = index.entries.map((entry) => {
+    for (let each = known[at]; each !== undefined && each.path < entry.path; each = known[++at]);
+    const same = known[at];
+    if (same?.path !== entry.path || same.digest !== entry.digest) return entry;
+    const isEqual = same.mtime === entry.mtime && same.mode === entry.mode && same.size === entry.size;
+    return isEqual ? same : { ...entry, path: same.path, digest: same.digest };
+  });
+  return { ...index, entries };
+}
+
 export function emptyIndex(site: string): TargetIndex {
   return { site, generation: 0, entries: [], pending: new Map() };
 }

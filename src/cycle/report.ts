@@ -49,11 +49,19 @@ export interface SyncReport {
   readonly ok: boolean;
   readonly collect: CollectReport;
   readonly targets: readonly TargetReport[];
+  /** Why nothing could be collected; only a daemon says it here, for it goes on. */
+  readonly error?: { readonly code: string; readonly message: string };
 }
 
 /** How the cycle of one target ended. */
 export type Ending =
-  | { readonly kind: 'result'; readonly result: CycleResult; readonly durationMs: number }
+  /** `servedAt`: when all of it was published, by `performance.now`; what is left then is to write that down. */
+  | {
+      readonly kind: 'result';
+      readonly result: CycleResult;
+      readonly durationMs: number;
+      readonly servedAt?: number | undefined;
+    }
   | { readonly kind: 'error'; readonly error: unknown; readonly durationMs: number };
 
 export function targetReport(name: string, ending: Ending, act: 'push' | 'only-plan'): TargetReport {
@@ -81,6 +89,21 @@ export function targetReport(name: string, ending: Ending, act: 'push' | 'only-p
   };
 }
 
+/** The report of a cycle that was told of before: it also served what this one is about. */
+export function toldBefore(report: TargetReport): TargetReport {
+  return { ...report, uploaded: 0, patched: 0, linked: 0, removed: 0, modes: 0, contentBytes: 0, sentBytes: 0 };
+}
+
+/** Of a target for which no cycle was run: nothing changed, or `error` says why not. */
+export function idleReport(
+  name: string,
+  { generation, files }: { readonly generation: number; readonly files: number },
+  error: TargetReport['error'] | undefined,
+): TargetReport {
+  const said = error === undefined ? {} : { error };
+  return { ...NOTHING, name, ok: error === undefined, generation, unchanged: files, durationMs: 0, ...said };
+}
+
 export function changeReport(change: Change): ChangeReport {
   const entry = change.kind === 'removed' ? change.old : change.entry;
   return { kind: change.kind, path: change.path, size: entry?.size ?? 0 };
@@ -95,6 +118,20 @@ export function statusOf(collect: readonly Problem[], endings: readonly Ending[]
   if (collect.length > 0) statuses.push(EXIT.failed);
   return commonStatus(statuses);
 }
+
+/** The status of a run that was done elsewhere. */
+export function statusOfReport({ ok, targets, error }: SyncReport): ExitStatus {
+  if (ok) return EXIT.done;
+  const failures = targets.filter((target) => !target.ok).map((target) => target.error?.code);
+  const statuses = [...failures, ...(error === undefined ? [] : [error.code])].map((code) => STATUSES[code ?? '']);
+  return commonStatus(statuses.map((status) => status ?? EXIT.failed)) || EXIT.failed;
+}
+
+const STATUSES: Readonly<Record<string, ExitStatus>> = {
+  CONFIG: EXIT.usage,
+  LOCKED: EXIT.locked,
+  REFUSED: EXIT.refused,
+};
 
 export function statusOfError(error: unknown): ExitStatus {
   return error instanceof PushstaticError ? error.exitStatus : EXIT.failed;

@@ -5,7 +5,7 @@
  * So reading answers undefined where there is nothing to believe, and the formats inside carry their own checksums.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { appendFile, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { atomicWrite } from './atomic-write.js';
@@ -53,6 +53,32 @@ export class StateFolder {
     } finally {
       await file.close();
     }
+  }
+
+  /** Puts `text` at the end of the file `name`, made if missing. */
+  async extend(name: string, text: string): Promise<void> {
+    await this.#make();
+    await appendFile(join(this.path, name), text, { mode: 0o600 });
+  }
+
+  /** The last `length` bytes of the file `name`, or undefined where there are not so many to be read. */
+  async readEnd(name: string, length: number): Promise<Buffer | undefined> {
+    const file = await open(join(this.path, name), 'r').catch(() => undefined);
+    if (file === undefined) return undefined;
+    try {
+      const { size } = await file.stat();
+      const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, Math.max(0, size - length));
+      return bytesRead === length ? buffer : undefined;
+    } finally {
+      await file.close();
+    }
+  }
+
+  async has(name: string): Promise<boolean> {
+    return stat(join(this.path, name)).then(
+      () => true,
+      () => false,
+    );
   }
 
   async remove(name: string): Promise<void> {

@@ -39,13 +39,19 @@ const OURS = new RegExp(`^${CONTROL}/(?:head|snapshot|journal)-[^/]*$`);
 const PRIVATE_FILE = 0o600;
 const PRIVATE_FOLDER = 0o700;
 const HEAD_BYTES = 4096;
+const GOOD_MS = 300; // no longer than a reading and writing without it would be apart over a distance
 const LEAST_JOURNAL_BYTES = 64 * 1024; // below this a new snapshot saves nothing worth its upload
 
-/** What lies on the target: an index, none yet, or one that cannot be believed and must be made anew. */
-export type Loaded =
-  | { readonly kind: 'index'; readonly index: TargetIndex; readonly head: Head }
+/** What is known of the target: what its index says, that there is none yet, or that it must be made anew. */
+export type Known =
+  | { readonly kind: 'index'; readonly index: TargetIndex }
   | { readonly kind: 'missing' }
   | { readonly kind: 'damaged'; readonly reason: string };
+
+/** What lies on the target. */
+export type Loaded =
+  | Exclude<Known, { readonly kind: 'index' }>
+  | (Extract<Known, { kind: 'index' }> & { readonly head: Head });
 
 export interface IndexStoreOptions {
   readonly site: string;
@@ -68,6 +74,8 @@ export class IndexStore {
   #head: Head | undefined;
   #journal: { readonly bytes: number; readonly checksum: string } = { bytes: 0, checksum: FIRST_CHECKSUM };
   #lastGeneration = 0;
+  /** By `performance.now`. */
+  #goodUntil = 0;
   #opened: Promise<void> | undefined;
   #control: Promise<readonly RemoteFile[]> | undefined;
   /** Files that the head named before this run. */
@@ -113,7 +121,7 @@ export class IndexStore {
   /** Marks on the target as pending what may change of `index`. */
   async begin(index: TargetIndex, announced: Truths): Promise<void> {
     await this.open();
-    const check = this.#requireSameHead();
+    const check = performance.now() < this.#goodUntil ? Promise.resolve() : this.#requireSameHead();
     if (this.#head !== undefined) await check;
     const writes = this.#head === undefined ? this.#startOver(index) : [];
     writes.push(check, ...this.#append('begin', announced));
@@ -142,6 +150,19 @@ export class IndexStore {
     await this.#replaceHead(next, next.pending.size, writes);
     if (old !== undefined && isNew) this.#outdated.push(old.snapshot, old.journal);
     return next;
+  }
+
+  /** Whether the head on the target is the one this run knows. For a moment that answer is good enough to begin with. */
+  async isCurrent(): Promise<boolean> {
+    const asked = performance.now();
+    const isCurrent = await this.#hasSameHead();
+    if (isCurrent) this.#goodUntil = asked + GOOD_MS;
+    return isCurrent;
+  }
+
+  /** After a cycle, when nothing is under way: what lay in the control area before it was taken over or removed. */
+  settle(): void {
+    if (this.#control !== undefined) this.#control = Promise.resolve([]);
   }
 
   /** What lies in the control area before this run writes there. */
@@ -251,12 +272,16 @@ export class IndexStore {
     await this.#keep((cache) => cache.write('head', bytes));
   }
 
+  async #hasSameHead(): Promise<boolean> {
+    return isSame(await readUpTo(this.#target, HEAD, HEAD_BYTES), this.#headBytes);
+  }
+
   /**
    * Another run may have been here since this one looked. What it appended to the journal must not be written over, so an
    * append waits for this; files with names of their own need not.
    */
   async #requireSameHead(): Promise<void> {
-    if (isSame(await readUpTo(this.#target, HEAD, HEAD_BYTES), this.#headBytes)) return;
+    if (await this.#hasSameHead()) return;
     throw new LockedError(
       `another run wrote to ${this.#target.url} meanwhile; nothing of this one was recorded over it; run again`,
     );

@@ -10,7 +10,7 @@ import { type Digest, type Entry, findEntry, type Snapshot, sameContent, sortEnt
 import { emptyIndex, type Observed, settlePending, type TargetIndex, withTruths } from '../core/target-index.js';
 import type { RemoteFile, Target } from '../targets/target.js';
 import { inParallel } from './in-parallel.js';
-import type { Loaded } from './index-store.js';
+import type { Known } from './index-store.js';
 
 const LOOKS_IN_FLIGHT = 512;
 const READS_IN_FLIGHT = 32;
@@ -24,7 +24,7 @@ export interface Sighting {
 }
 
 /** Looks at what `loaded` leaves open: pending paths, or the whole tree where there is no index. */
-export async function look(target: Target, loaded: Loaded, site: string): Promise<Sighting> {
+export async function look(target: Target, loaded: Known, site: string): Promise<Sighting> {
   if (loaded.kind === 'index') return { index: await settle(target, loaded.index), unknown: new Map() };
   const unknown = new Map<RelPath, RemoteFile>();
   for await (const there of target.list(undefined)) if (there.kind === 'file') unknown.set(there.path, there);

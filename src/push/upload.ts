@@ -8,7 +8,7 @@ import { createHash, hash } from 'node:crypto';
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Entry } from '../core/snapshot.js';
-import { FileError, reasonOf } from '../errors.js';
+import { codeOf, FileError, reasonOf } from '../errors.js';
 import type { Body } from '../targets/target.js';
 
 /** Files up to this size are read at once. Larger ones never lie in memory as a whole. */
@@ -83,7 +83,8 @@ function changed(file: string): FileError {
 }
 
 function unreadable(file: string, error: unknown): FileError {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ENOENT') return new FileError('CHANGED', `it vanished before it was read (${file})`, { cause: error });
+  // Or something else has taken its place, or that of a folder above it.
+  const isGone = ['ENOENT', 'ENOTDIR', 'EISDIR'].includes(codeOf(error));
+  if (isGone) return new FileError('CHANGED', `it vanished before it was read (${file})`, { cause: error });
   return new FileError('UNREADABLE', `cannot read ${file}: ${reasonOf(error)}`, { cause: error });
 }

@@ -8,6 +8,7 @@
 import type { Duplex } from 'node:stream';
 import { TargetError } from '../errors.js';
 import { PendingTable } from './sftp-pending.js';
+import { ReplyWatch } from './sftp-reply-watch.js';
 import { confused, ignoreMissing, lost, notOffered, refusal, statusOf, troubleIn } from './sftp-trouble.js';
 import {
   type Attributes,
@@ -30,6 +31,7 @@ const PRIVATE = 0o600; // a new file is nobody else's business until its mode is
 const LISTINGS_AHEAD = 8; // replies of a long folder on their way at once; OpenSSH puts 100 names in each
 const SPARE_HANDLES = 8; // for listings, and for what the server itself keeps open
 const FULL_BYTES = 32 * 1024; // one SSH packet, which gains nothing by waiting
+const LOST_REPLY = 'the server has answered later requests, but not an earlier one';
 const FAREWELL_MS = 100; // after its last byte the other side may still say with which code it ended
 const MANY_REQUESTS = 16;
 const COMPANY_MS = 1; // the least that a timer can wait
@@ -75,8 +77,8 @@ type Waiter = (failure: TargetError | undefined, reply: Reply) => void;
  * Begins to speak SFTP on a stream. Rejects with a TargetError if the other side does not. `first` is another channel of
  * the same server, whose limits are known.
  */
-export function openSftpChannel(stream: Duplex, first?: SftpChannel): Promise<SftpChannel> {
-  return new SftpChannel(stream, first).ready;
+export function openSftpChannel(stream: Duplex, first?: SftpChannel, lookMs?: number): Promise<SftpChannel> {
+  return new SftpChannel(stream, first, lookMs).ready;
 }
 
 export class SftpChannel {
@@ -93,14 +95,23 @@ export class SftpChannel {
   #handles = 0;
   #isFlushing = false;
   #onVersion: ((failure: TargetError | undefined, reply?: Reply) => void) | undefined;
+  readonly #watch: ReplyWatch;
   #broken: TargetError | undefined;
 
-  constructor(stream: Duplex, first?: SftpChannel) {
+  constructor(stream: Duplex, first?: SftpChannel, lookMs?: number) {
     if (first !== undefined) {
       this.#maxWrite = first.#maxWrite;
       this.#handleLimit = first.#handleLimit;
     }
     this.#stream = stream;
+    this.#watch = new ReplyWatch(
+      {
+        oldest: () => this.#waiters.oldest,
+        probe: () => void this.lstat('.').catch(() => undefined),
+        onLost: () => this.#end(new TargetError('unreachable', LOST_REPLY)),
+      },
+      lookMs,
+    );
     this.ready = new Promise((resolve, reject) => {
       this.#onVersion = (failure, reply) => {
         if (failure === undefined && reply !== undefined) resolve(this.#agree(reply));
@@ -386,6 +397,7 @@ export class SftpChannel {
 
   #send(waiter: Waiter, write: (id: number) => void): void {
     if (this.#broken !== undefined) return waiter(this.#broken, NO_REPLY);
+    this.#watch.asked();
     write(this.#waiters.add(waiter));
     if (this.#writer.waitingBytes >= FULL_BYTES) this.#flush();
     else if (!this.#isFlushing) {
@@ -427,6 +439,7 @@ export class SftpChannel {
     const waiter = this.#waiters.get(reply.id);
     if (waiter === undefined) throw confused();
     waiter(undefined, reply);
+    this.#watch.answered();
     this.#waiters.remove(reply.id); // not before: one that cannot read its reply is told so with all others
   }
 
@@ -434,6 +447,7 @@ export class SftpChannel {
   #end(failure: TargetError): void {
     if (this.#broken !== undefined) return;
     this.#broken = failure;
+    this.#watch.stop();
     this.#onVersion?.(failure);
     for (const waiter of this.#waiters.takeAll()) waiter(failure, NO_REPLY);
     for (const wake of this.#waiting.splice(0)) wake();

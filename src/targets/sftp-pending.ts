@@ -36,6 +36,16 @@ export class PendingTable<W> {
     this.#size--;
   }
 
+  /** The number of the oldest one; undefined if nobody waits. Looks through all of them. */
+  get oldest(): number | undefined {
+    if (this.#size === 0) return undefined;
+    for (let age = this.#ring.length; age > 0; age--) {
+      const id = (this.#next - age) >>> 0;
+      if (this.#ring[id & (this.#ring.length - 1)] !== undefined) return id;
+    }
+    return undefined;
+  }
+
   takeAll(): W[] {
     const waiters = this.#ring.filter((waiter) => waiter !== undefined);
     this.#ring.fill(undefined);

@@ -15,7 +15,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
+import { measureAlwaysOn, measureRest, measureService } from './always-on.js';
 import { startRelay } from './relay.js';
+import { plantMany } from './trees.js';
+import { median } from './trend.js';
 
 const { values: flags } = parseArgs({
   options: {
@@ -51,17 +54,29 @@ interface Side {
 
 // rsync needs a program at the other end; pushstatic is given the account without a shell.
 const [server, withShell] = await Promise.all([startOpenSsh(), startOpenSsh({ shell: true })]);
+const means = { folder, server, withShell };
+/** For `--only`; any other word is a part of the name of a job of `measureTimes`. */
+const PARTS: Readonly<Record<string, () => Promise<void>>> = {
+  'always-on': () => measureAlwaysOn(means),
+  save: () => measureService(means),
+  rest: () => measureRest(means),
+};
 try {
   if (flags.memory) await measureMemory();
-  else await measureTimes();
+  else await (PARTS[flags.only] ?? measureAll)();
 } finally {
   await Promise.all([server.stop(), withShell.stop()]);
   await rm(folder, { recursive: true });
 }
 
+async function measureAll(): Promise<void> {
+  await measureTimes();
+  if (flags.only === '') await measureAlwaysOn(means);
+}
+
 async function measureTimes(): Promise<void> {
   const tree = join(folder, 'tree');
-  await plant(tree, FILES);
+  await plantMany(tree, FILES);
   console.log(
     `${FILES} files of 1 to 4 KB, ${RUNS} runs of each, interleaved; medians of whole commands in milliseconds`,
   );
@@ -84,7 +99,7 @@ async function measureTimes(): Promise<void> {
 
 async function measureMemory(): Promise<void> {
   const tree = join(folder, 'tree');
-  await plant(tree, MANY_FILES);
+  await plantMany(tree, MANY_FILES);
   const side = await pushstatic({ folder, tree, server }, server.port, 0);
   const memoryFile = join(folder, 'memory');
   const [node = '', ...rest] = side.command;
@@ -178,30 +193,4 @@ async function time([program = '', ...args]: readonly string[], env: Record<stri
   const ms = performance.now() - started;
   if (status !== 0) throw new TypeError(`${program} ${args.join(' ')} ended with status ${status}`);
   return ms;
-}
-
-async function plant(tree: string, files: number): Promise<void> {
-  const kinds = ['css', 'js', 'png', 'svg', 'woff2'];
-  for (let folderNumber = 0; folderNumber < files / 100; folderNumber++) {
-    const at = join(tree, `app${folderNumber}`);
-    await mkdir(at, { recursive: true });
-    const names = Array.from({ length: 100 }, (_, i) => `file${i}.${kinds[i % kinds.length]}`);
-    await Promise.all(names.map((name, i) => writeFile(join(at, name), content(folderNumber * 100 + i))));
-  }
-}
-
-/** 1 to 4 KB, different for each number, the same in each run. */
-function content(number: number): Buffer {
-  const bytes = Buffer.alloc(1024 + ((number * 37) % 3072));
-  let state = number + 1;
-  for (let i = 0; i < bytes.length; i++) {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    bytes[i] = state >>> 24;
-  }
-  return bytes;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }

@@ -4,11 +4,21 @@ import { connect, createServer, type Socket } from 'node:net';
 
 export interface Relay {
   readonly port: number;
+  /** From now on. */
+  setDelay(delayMs: number): void;
+  /** From now on, in each direction of each connection; undefined for as fast as it goes. */
+  setRate(bytesPerSecond: number | undefined): void;
   stop(): Promise<void>;
+}
+
+interface Line {
+  delayMs: number;
+  bytesPerSecond: number | undefined;
 }
 
 /** `delayMs` is added on each way, so a round trip takes twice as long. */
 export async function startRelay(toPort: number, delayMs: number): Promise<Relay> {
+  const line: Line = { delayMs, bytesPerSecond: undefined };
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (near) => {
     const far = connect({ host: '127.0.0.1', port: toPort, noDelay: true });
@@ -16,8 +26,8 @@ export async function startRelay(toPort: number, delayMs: number): Promise<Relay
       sockets.add(socket);
       socket.on('error', () => socket.destroy()).on('close', () => sockets.delete(socket));
     }
-    deliverLater(near, far, delayMs);
-    deliverLater(far, near, delayMs);
+    deliverLater(near, far, line);
+    deliverLater(far, near, line);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -25,6 +35,8 @@ export async function startRelay(toPort: number, delayMs: number): Promise<Relay
   if (address === null || typeof address === 'string') throw new TypeError('the relay has no port');
   return {
     port: address.port,
+    setDelay: (ms) => void (line.delayMs = ms),
+    setRate: (rate) => void (line.bytesPerSecond = rate),
     async stop() {
       for (const socket of sockets) socket.destroy();
       server.close();
@@ -33,7 +45,15 @@ export async function startRelay(toPort: number, delayMs: number): Promise<Relay
   };
 }
 
-function deliverLater(from: Socket, to: Socket, delayMs: number): void {
-  from.on('data', (data) => setTimeout(() => to.write(data), delayMs));
-  from.on('end', () => setTimeout(() => to.end(), delayMs));
+/** In order, whatever becomes of the delay. */
+function deliverLater(from: Socket, to: Socket, line: Line): void {
+  let lastAt = 0;
+  const later = (act: () => void, bytes: number): void => {
+    const now = performance.now();
+    const takesMs = line.bytesPerSecond === undefined ? 0 : (bytes / line.bytesPerSecond) * 1000;
+    lastAt = Math.max(now + line.delayMs, lastAt) + takesMs;
+    setTimeout(act, lastAt - now);
+  };
+  from.on('data', (data) => later(() => to.write(data), data.length));
+  from.on('end', () => later(() => to.end(), 0));
 }

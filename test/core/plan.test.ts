@@ -86,3 +86,18 @@ it('reaches the wanted tree when every step succeeds, in steps that a disk could
     }),
   );
 });
+
+describe('a plan that holds removals', () => {
+  const have = index(entry('a.png'), entry('b'), entry('c/d.png'));
+
+  it('writes everything, and removes nothing', () => {
+    const plan = makePlan(diff(have, snapshot(entry('b'), entry('new.png'))), 'hold');
+    expect(groupsOf(plan)).toEqual({ 'new leaves': ['upload new.png'] });
+  });
+
+  it('removes what is in the way of something new all the same', () => {
+    const plan = makePlan(diff(have, snapshot(entry('b/c.png'), entry('c'))), 'hold');
+    expect(groupsOf(plan)['clear']).toEqual(['remove b', 'remove c/d.png']);
+    expect(plan.changes.map(({ path }) => path)).not.toContain('a.png');
+  });
+});

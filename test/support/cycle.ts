@@ -28,6 +28,11 @@ export interface Bench {
     site: Site,
     rest?: Partial<TargetJob & CycleOptions & Pace>,
   ) => Promise<CycleResult>;
+  /** Plants `site` where the next cycles find it, and gives its snapshot. */
+  readonly plant: (site: Site) => Promise<Snapshot>;
+  /** What `publish` works with. */
+  readonly job: (target: Target, rest?: Partial<TargetJob>) => TargetJob;
+  readonly options: () => CycleOptions;
   readonly state: StateFolder;
   readonly forgetState: () => Promise<void>;
   /** Where the files of the last site lie. */
@@ -41,36 +46,45 @@ export async function makeBench(): Promise<Bench> {
   onTestFinished(() => rm(folder, { recursive: true }));
   const state = new StateFolder(join(folder, 'state'));
   let root = '';
+  const plantSite = async (site: Site): Promise<string> => {
+    root = join(folder, `site-${++runs}`);
+    await plant(root, site);
+    return root;
+  };
+  const job: Bench['job'] = (target, rest = {}) => ({
+    name: 'target',
+    url: target.url,
+    open: async () => target,
+    accepts: () => true,
+    fileMode: 0o644,
+    folderMode: 0o755,
+    deletion: 'delete',
+    limit: undefined,
+    cache: state,
+    ...rest,
+  });
+  const options = (): CycleOptions => ({
+    site: 'site',
+    fileOf: (at) => join(root, at),
+    act: 'push',
+    concurrency: 'auto',
+    bandwidth: undefined,
+    run: `run${++runs}`,
+    now: () => 1_700_000_000_000 + runs,
+  });
   return {
     state,
+    job,
+    options,
     forgetState: () => rm(state.path, { recursive: true, force: true }),
     root: () => root,
+    plant: async (site) => snapshotOf(await plantSite(site), Object.keys(site), new Arrivals(), 'at once'),
     async publish(target, site, { pace = 'at once', ...rest } = {}) {
-      runs++;
-      root = join(folder, `site-${runs}`);
-      await plant(root, site);
-      const job: TargetJob = {
-        name: 'target',
-        url: target.url,
-        open: async () => target,
-        accepts: () => true,
-        fileMode: 0o644,
-        folderMode: 0o755,
-        deletion: 'delete',
-        limit: undefined,
-        cache: state,
-        ...rest,
-      };
+      await plantSite(site);
       const arrivals = new Arrivals();
-      return syncTarget(job, snapshotOf(root, Object.keys(site), arrivals, pace), {
-        site: 'site',
-        fileOf: (at) => join(root, at),
-        act: 'push',
-        concurrency: 'auto',
-        bandwidth: undefined,
-        run: `run${runs}`,
+      return syncTarget(job(target, rest), snapshotOf(root, Object.keys(site), arrivals, pace), {
+        ...options(),
         arrivals: pace === 'at once' ? undefined : arrivals,
-        now: () => 1_700_000_000_000 + runs,
         ...rest,
       });
     },

@@ -46,6 +46,13 @@ export interface OpenSshServer {
   log(): string;
   /** Kills the process of every session; the server goes on listening. */
   dropSessions(): void;
+  /** Kills it with its sessions, and starts it again `afterMs` later: the same port, the same keys. */
+  restart(afterMs?: number): Promise<void>;
+  /** Stops every session in the middle, for good: the connection stays, and nothing comes over it any more. */
+  freezeSessions(): void;
+  /** Ends the server and every session; `up` starts it again on the same port, with the keys that lie there then. */
+  down(): Promise<void>;
+  up(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -61,7 +68,7 @@ export async function startOpenSsh(options: OpenSshOptions = {}): Promise<OpenSs
   const config = join(folder, 'sshd_config');
   const logFile = join(folder, 'sshd.log');
   await writeFile(config, configFor(folder, port, hostKeys, options));
-  const daemon = await startDaemon(config, logFile, port);
+  let daemon = await startDaemon(config, logFile, port);
 
   const hostKeyFile = hostKeys[0] ?? '';
   const knownHosts = join(folder, 'known_hosts');
@@ -78,7 +85,15 @@ export async function startOpenSsh(options: OpenSshOptions = {}): Promise<OpenSs
     folder,
     url: (path) => `sftp://${user}@127.0.0.1:${port}${path.startsWith('/') ? path : `/${path}`}`,
     log: () => readFileSync(logFile, 'utf8'),
-    dropSessions: () => killSessions(daemon),
+    restart: async (afterMs = 0) => {
+      await stopDaemon(daemon);
+      await pause(afterMs);
+      daemon = await startDaemon(config, logFile, port);
+    },
+    dropSessions: () => signalSessions(daemon, 'SIGKILL'),
+    freezeSessions: () => signalSessions(daemon, 'SIGSTOP'),
+    down: () => stopDaemon(daemon),
+    up: async () => void (daemon = await startDaemon(config, logFile, port)),
     stop: async () => {
       await stopDaemon(daemon);
       await rm(folder, { recursive: true, force: true });
@@ -141,7 +156,7 @@ function subsystemOf(lines: readonly string[]): string {
 }
 
 async function startDaemon(config: string, logFile: string, port: number): Promise<ChildProcess> {
-  const log = await open(logFile, 'w');
+  const log = await open(logFile, 'a');
   const daemon = spawn(SSHD, ['-D', '-e', '-f', config], { stdio: ['ignore', log.fd, log.fd] });
   await once(daemon, 'spawn');
   await log.close();
@@ -157,17 +172,17 @@ async function stopDaemon(daemon: ChildProcess): Promise<void> {
   if (daemon.exitCode !== null || daemon.signalCode !== null) return;
   const exited = once(daemon, 'exit');
   daemon.kill('SIGSTOP'); // so that no session begins between the look and the kill
-  killSessions(daemon);
+  signalSessions(daemon, 'SIGKILL');
   daemon.kill('SIGKILL');
   await exited;
 }
 
 /** Each session leads a process group of its own: killing the daemon, or its group, would leave them running. */
-function killSessions(daemon: ChildProcess): void {
+function signalSessions(daemon: ChildProcess, signal: NodeJS.Signals): void {
   const children = readFileSync(`/proc/${daemon.pid}/task/${daemon.pid}/children`, 'utf8').split(' ').filter(Boolean);
   for (const child of children) {
     try {
-      process.kill(-Number(child), 'SIGKILL');
+      process.kill(-Number(child), signal);
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error; // gone already
     }

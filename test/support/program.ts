@@ -20,7 +20,10 @@ export interface Program {
 }
 
 export interface Running {
+  readonly pid: number;
   readonly kill: (signal: NodeJS.Signals) => void;
+  /** What it has written until now. */
+  readonly output: Readonly<Pick<Ended, 'stdout' | 'stderr'>>;
   readonly ended: Promise<Ended>;
 }
 
@@ -48,7 +51,7 @@ export function programIn(cwd: string, env: Environment): Program {
         resolve(endOf(code ?? 128 + constants.signals[signal ?? 'SIGKILL'], output)),
       );
     });
-    return { ended, kill: (signal) => void child.kill(signal) };
+    return { pid: child.pid ?? 0, ended, output, kill: (signal) => void child.kill(signal) };
   };
   return { start, run: (...words) => start(...words).ended, with: (more) => programIn(cwd, { ...env, ...more }) };
 }

@@ -20,6 +20,9 @@ export interface Settings {
   readonly static?: object;
   readonly log?: object;
   readonly push?: object;
+  readonly watch?: object;
+  readonly daemon?: object;
+  readonly hooks?: object;
 }
 
 export interface Project {

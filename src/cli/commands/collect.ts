@@ -4,7 +4,7 @@
 import { LocalThread } from '../../collect/in-thread.js';
 import { EXIT, type ExitStatus } from '../../errors.js';
 import type { CommandInput } from '../command-input.js';
-import { localSnapshot } from '../cycle.js';
+import { beginLocal } from '../cycle.js';
 import { collectLine, problemLines } from '../render.js';
 import { openSession } from '../session.js';
 
@@ -16,14 +16,15 @@ export async function collectCommand(
   const session = await openSession(input);
   const isDry = options.dryRun === true;
   const guards = options.force === true ? 'pass' : 'heed';
-  const local = {
+  const work = {
     collect: 'collect',
     reread: undefined,
     contents: 'drop',
     mode: isDry ? 'dry-run' : 'write',
     guards,
   } as const;
-  const { report } = await localSnapshot(thread, session, local, input).finally(() => session.face.end());
+  const { local } = beginLocal(thread, session, work, input);
+  const { report } = await local.finally(() => session.face.end());
   const ok = report.problems.length === 0;
   input.output.document({ ok, collect: report });
   input.output.print(collectLine(report, isDry ? 'only-plan' : 'push'));

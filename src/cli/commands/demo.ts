@@ -12,6 +12,7 @@ import { type Edit, editsOf, plantSite } from '../../demo/site.js';
 import { ConfigError, EXIT, type ExitStatus } from '../../errors.js';
 import type { CommandInput } from '../command-input.js';
 import { Output } from '../output.js';
+import { openSession } from '../session.js';
 import { runSync, type SyncRun, showSync } from '../sync-run.js';
 
 export async function demoCommand(
@@ -30,6 +31,9 @@ export async function demoCommand(
     const flags = { ...output.flags, config, verbosity: output.flags.json ? -1 : 1 };
     const quiet = {
       cwd: () => folder,
+      pid: process.pid,
+      stdin: process.stdin,
+      kill: process.kill,
       env,
       stdout: process.stdout,
       stderr: process.stderr,
@@ -37,7 +41,7 @@ export async function demoCommand(
       off: process.off,
       exit: process.exit,
     };
-    const input = { process: quiet, signal, output: new Output(quiet, flags) };
+    const input = { process: quiet, signal, endOnSignal: () => {}, output: new Output(quiet, flags) };
     output.print(
       `Everything of this demo lies in ${folder}:`,
       `  assets/  the source files`,
@@ -65,7 +69,7 @@ async function act(input: CommandInput, edits: readonly Edit[], output: Output):
   for (const { title, make } of edits) {
     await make();
     output.print('', `== ${title}`, '$ pushstatic sync');
-    const run = await runSync(new LocalThread(), input, [], { collect: true, delete: true });
+    const run = await runSync(new LocalThread(), await openSession(input), input, [], { collect: true, delete: true });
     if (!output.flags.json) showSync(shortened(run, runs.length === 0), input.output);
     runs.push(run);
   }

@@ -1,14 +1,19 @@
 /**
- * `pushstatic status`: what each target holds by its index, and how its last run from this machine ended.
+ * `pushstatic status`: of the daemon if one runs; what each target holds by its index, and how its last run from this
+ * machine ended.
  */
 
+import type { Config } from '../../config/schema.js';
 import { chooseTargets, cycleOptions, jobsOf } from '../../cycle/jobs.js';
 import { type LastRun, recallLastRun } from '../../cycle/last-run.js';
 import { errorOf } from '../../cycle/report.js';
+import type { DaemonStatus, TargetStatus as Standing } from '../../daemon/status.js';
 import { EXIT, type ExitStatus } from '../../errors.js';
 import { IndexStore } from '../../push/index-store.js';
 import type { CycleOptions, TargetJob } from '../../sync.js';
 import type { CommandInput } from '../command-input.js';
+import { daemonLines, standingLines } from '../cycle-lines.js';
+import { findDaemon, requireDaemon } from '../find-daemon.js';
 import { jobMeans, openSession } from '../session.js';
 import { bytes, files } from '../units.js';
 
@@ -27,14 +32,21 @@ interface TargetStatus {
 }
 
 export async function statusCommand(input: CommandInput, names: readonly string[]): Promise<ExitStatus> {
-  const session = await openSession(input);
+  const session = await openSession(input).catch((error: unknown) => showDaemonAlone(input, error));
   const licence = { deletion: 'keep', guards: 'heed' } as const;
   const jobs = await jobsOf(chooseTargets(session.config, names), licence, jobMeans(session, input));
   const options = { ...cycleOptions(session.config), signal: input.signal, act: 'only-plan' } as const;
-  const statuses = await Promise.all(jobs.map((job) => look(job, options)));
+  const [daemon, statuses] = await Promise.all([
+    daemonStatus(session.config, input),
+    Promise.all(jobs.map((job) => look(job, options))),
+  ]);
   const ok = statuses.every(({ state }) => state === 'settled');
-  input.output.document({ ok, targets: statuses });
-  for (const status of statuses) input.output.print(...lines(status));
+  input.output.document({ ok, daemon, targets: statuses });
+  if (daemon !== null) input.output.print(...daemonLines(daemon));
+  for (const status of statuses) {
+    const standing = daemon?.targets.find(({ name }) => name === status.name);
+    input.output.print(...(standing === undefined ? lines(status) : linesBeside(standing, status)));
+  }
   return statuses.some(({ error }) => error !== undefined) ? EXIT.failed : EXIT.done;
 }
 
@@ -77,21 +89,46 @@ async function look(job: TargetJob, options: CycleOptions): Promise<TargetStatus
   }
 }
 
+/** What is wrong by now says nothing of the targets; the daemon that goes by what was right still does. */
+async function showDaemonAlone(input: CommandInput, fault: unknown): Promise<never> {
+  const daemon = await requireDaemon(input).catch(() => undefined);
+  if (daemon === undefined) throw fault;
+  const status = await daemon.status();
+  input.output.document({ ok: false, daemon: status, targets: [] });
+  input.output.print(...daemonLines(status));
+  for (const target of status.targets) input.output.print(...titled(target.name, standingLines(target)));
+  throw fault;
+}
+
+async function daemonStatus(config: Config, input: CommandInput): Promise<DaemonStatus | null> {
+  const daemon = await findDaemon(config, input);
+  return daemon === undefined ? null : daemon.status();
+}
+
 function lines(status: TargetStatus): string[] {
-  const { name, url, state, generation, pending, committedAt, lastRun, error } = status;
-  const held = `${files(status.files)}, ${bytes(status.bytes)}`;
-  const said = {
-    settled: `generation ${generation}: ${held}, committed ${committedAt}`,
-    pending: `generation ${generation}: ${held}, and ${files(pending)} in an uncertain state: the next sync settles them`,
+  const { name, url, lastRun } = status;
+  const run =
+    lastRun === null ? [] : [`last run from here ${lastRun.at}: ${lastRun.ok ? 'done' : `failed: ${lastRun.error}`}`];
+  return titled(name, [indexLine(status), url, ...run]);
+}
+
+/** What the daemon says counts first, and what it said of an error is not said again. */
+function linesBeside(standing: Standing, status: TargetStatus): string[] {
+  const isKnown = status.state === 'unreachable' && standing.error !== null;
+  return titled(status.name, [...standingLines(standing), ...(isKnown ? [] : [indexLine(status)]), status.url]);
+}
+
+function titled(name: string, [first = '', ...rest]: readonly string[]): string[] {
+  return [`${name}: ${first}`, ...rest.map((line) => `  ${line}`)];
+}
+
+function indexLine({ state, generation, files: held, bytes: size, pending, committedAt, error }: TargetStatus): string {
+  const holds = `generation ${generation}: ${files(held)}, ${bytes(size)}`;
+  return {
+    settled: `${holds}, committed ${committedAt}`,
+    pending: `${holds}, and ${files(pending)} in an uncertain state: the next sync settles them`,
     empty: 'no index yet: nothing was pushed there',
     damaged: `its index cannot be believed (${error?.message}): the next sync makes it anew from what lies there`,
     unreachable: error?.message ?? '',
   }[state];
-  return [
-    `${name}: ${said}`,
-    `  ${url}`,
-    ...(lastRun === null
-      ? []
-      : [`  last run from here ${lastRun.at}: ${lastRun.ok ? 'done' : `failed: ${lastRun.error}`}`]),
-  ];
 }

@@ -14,8 +14,17 @@ export async function syncCommand(
   options: SyncOptions,
 ): Promise<ExitStatus> {
   const thread = new LocalThread();
-  const { runSync, showSync } = await import('../sync-run.js');
-  const run = await runSync(thread, input, names, options);
+  const [{ runSync, showSync }, { openSession }, { handOver }] = await Promise.all([
+    import('../sync-run.js'),
+    import('../session.js'),
+    import('../hand-over.js'),
+  ]);
+  const session = await openSession(input);
+  if (options.standalone !== true && options.dryRun !== true) {
+    const status = await handOver(session, input, names, options);
+    if (status !== undefined) return status;
+  }
+  const run = await runSync(thread, session, input, names, options);
   showSync(run, input.output);
   return run.status;
 }
@@ -26,8 +35,12 @@ export async function diffCommand(
   options: { readonly exitCode?: boolean; readonly delete: boolean },
 ): Promise<ExitStatus> {
   const thread = new LocalThread();
-  const { runSync, showSync } = await import('../sync-run.js');
-  const run = await runSync(thread, input, names, { dryRun: true, collect: true, delete: options.delete });
+  const [{ runSync, showSync }, { openSession }] = await Promise.all([
+    import('../sync-run.js'),
+    import('../session.js'),
+  ]);
+  const session = await openSession(input);
+  const run = await runSync(thread, session, input, names, { dryRun: true, collect: true, delete: options.delete });
   showSync(run, input.output);
   const differs = run.document.targets.some(({ changes = [] }) => changes.length > 0);
   return run.status === EXIT.done && differs && options.exitCode === true ? EXIT.differences : run.status;

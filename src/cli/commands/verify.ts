@@ -12,7 +12,7 @@ import { look } from '../../push/survey.js';
 import { admit, type Depth, verify } from '../../push/verify.js';
 import type { CycleOptions, TargetJob } from '../../sync.js';
 import type { CommandInput } from '../command-input.js';
-import { localSnapshot, runTargets } from '../cycle.js';
+import { beginLocal, runTargets } from '../cycle.js';
 import { findingLines, problemLines } from '../render.js';
 import { jobMeans, openSession } from '../session.js';
 import { files } from '../units.js';
@@ -49,7 +49,7 @@ export async function verifyCommand(
     });
     return hasFailed ? commonStatus(failures) : isUnequal ? EXIT.differences : EXIT.done;
   }
-  const local = localSnapshot(
+  const { local } = beginLocal(
     new LocalThread(),
     session,
     { collect: 'scan', reread: undefined, contents: 'drop', mode: 'write', guards: 'heed' },

@@ -1,0 +1,66 @@
+/**
+ * serve: a daemon from its first breath to its last: claimed, spoken to, told of signals.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { Config } from '../config/schema.js';
+import { daemonToken } from '../config/secrets.js';
+import { openControl } from '../control/control.js';
+import { socketPathsFor } from '../control/socket-path.js';
+import { Daemon } from '../daemon/daemon.js';
+import type { CommandInput } from './command-input.js';
+import { reloadConfig, type Session } from './session.js';
+import { version } from './version.js';
+
+const FIXED = 'daemon.socket, daemon.http and log are taken from the configuration at the next start only';
+
+export interface ServeOptions {
+  readonly statusPage: 'open' | 'none';
+  /** Called when the daemon can be spoken to, before it begins. */
+  readonly onOpen: (daemon: Daemon, statusPage: string | undefined) => void;
+  /** Called with what a SIGHUP asks for; without it, that ends the daemon. */
+  readonly onReload?: (work: () => Promise<void>) => Promise<void>;
+}
+
+/** Resolves when the daemon has ended in good order. Throws a LockedError if there is one for this configuration. */
+export async function serve(
+  { config, state }: Session,
+  { process, signal, output }: CommandInput,
+  { statusPage, onOpen, onReload }: ServeOptions,
+): Promise<void> {
+  const daemon = await Daemon.make({
+    config,
+    state,
+    load: async () => {
+      const fresh = await reloadConfig(config, process);
+      if (!isDeepStrictEqual(fixedIn(fresh), fixedIn(config))) output.warn(FIXED);
+      return fresh;
+    },
+    env: process.env,
+    version: version(),
+    pid: process.pid,
+  });
+  const control = await openControl(daemon, {
+    socketPath: socketPathsFor(config, process.env)[0],
+    http: statusPage === 'open' ? config.daemon.http : false,
+    token: await daemonToken(config.daemon, process.env),
+  });
+  const stop = (): void => daemon.stop();
+  const reload = (): Promise<void> => daemon.reload().catch(() => undefined); // it says itself why the old one stays
+  // To a service it means the configuration; to what runs in a terminal, that the terminal is gone.
+  const hangUp = onReload === undefined ? stop : (): void => void onReload(reload);
+  signal.addEventListener('abort', stop, { once: true });
+  process.on('SIGHUP', hangUp);
+  try {
+    if (signal.aborted) return;
+    onOpen(daemon, control.url);
+    await daemon.run();
+  } finally {
+    process.off('SIGHUP', hangUp);
+    await control.close();
+  }
+}
+
+/** What stays as it was at the start. */
+function fixedIn({ daemon: { socket, http }, log }: Config): object {
+  return { socket, http, log };
+}

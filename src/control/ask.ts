@@ -1,0 +1,127 @@
+/**
+ * ask: one request to the daemon that listens at a Unix socket, and its reply, whole or line by line.
+ */
+import { type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
+import type { DaemonStatus } from '../daemon/status.js';
+import { ControlError, codeOf, PushstaticError, reasonOf } from '../errors.js';
+import { type ErrorDocument, revive } from './wire.js';
+
+const SILENCE_MS = 30_000; // a stream says something at least every 10 s, and everything else is answered at once
+const LONGEST_REPLY = 64 * 1024 * 1024; // the status of a thousand targets is a tenth of it
+
+export interface Question {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Who listens at `socketPath`: no process, one that may be asked, or one that lets this user not in. */
+export function listenerAt(socketPath: string): Promise<'none' | 'daemon' | 'stranger'> {
+  return new Promise((resolve) => {
+    const socket = connect(socketPath);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve('daemon');
+    });
+    socket.once('error', (error) => {
+      const code = codeOf(error);
+      if (['ECONNREFUSED', 'ENOENT', 'ENOTDIR'].includes(code)) resolve('none');
+      else resolve(['EACCES', 'EPERM'].includes(code) ? 'stranger' : 'daemon'); // such as one whose queue is full
+    });
+  });
+}
+
+/** The document of the reply. Throws the error that the daemon answered with, or a ControlError if it did not. */
+export async function ask(socketPath: string, question: Question): Promise<unknown> {
+  const reply = await send(socketPath, question);
+  return document(reply, socketPath);
+}
+
+export async function askStatus(socketPath: string, signal?: AbortSignal): Promise<DaemonStatus> {
+  return (await ask(socketPath, { method: 'GET', path: '/status', signal })) as DaemonStatus;
+}
+
+/**
+ * Each line of the reply. Throws as `ask` does, also when the reply breaks off in the middle; and the reason of the signal
+ * when that is aborted.
+ */
+export async function* askLines(socketPath: string, question: Question): AsyncGenerator<unknown, void> {
+  let reply: IncomingMessage | undefined;
+  try {
+    reply = await send(socketPath, question);
+    for await (const line of createInterface({ input: reply })) yield parsed(line, socketPath);
+    if (!reply.complete) throw lost(socketPath);
+  } catch (error) {
+    question.signal?.throwIfAborted();
+    throw ours(error, socketPath);
+  } finally {
+    reply?.destroy();
+  }
+}
+
+/** The reply, if it is not an error. */
+async function send(socketPath: string, { method, path, body, signal }: Question): Promise<IncomingMessage> {
+  const text = body === undefined ? '' : JSON.stringify(body);
+  const reply = await new Promise<IncomingMessage>((resolve, reject) => {
+    const asked = request({
+      socketPath,
+      method,
+      path,
+      agent: false,
+      timeout: SILENCE_MS,
+      headers: { host: 'pushstatic', 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) },
+      ...(signal && { signal }),
+    });
+    asked.once('response', resolve);
+    asked.once('timeout', () => asked.destroy(lost(socketPath)));
+    asked.on('error', (error) => reject(ours(error, socketPath)));
+    asked.end(text);
+  });
+  if (reply.statusCode !== undefined && reply.statusCode < 400) return reply;
+  const { error } = (await document(reply, socketPath)) as { readonly error?: ErrorDocument };
+  throw error === undefined ? lost(socketPath) : revive(error);
+}
+
+async function document(reply: IncomingMessage, socketPath: string): Promise<unknown> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const part of reply as AsyncIterable<Buffer>) {
+      size += part.length;
+      if (size > LONGEST_REPLY) throw lost(socketPath);
+      parts.push(part);
+    }
+  } catch (error) {
+    throw ours(error, socketPath);
+  }
+  return parsed(Buffer.concat(parts).toString(), socketPath);
+}
+
+function parsed(text: string, socketPath: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw lost(socketPath, error);
+  }
+}
+
+/** What Node throws while a reply is read, with a sentence for a person. */
+function ours(error: unknown, socketPath: string): unknown {
+  if (error instanceof PushstaticError) return error;
+  const isEnd = ['ECONNRESET', 'EPIPE'].includes(codeOf(error));
+  return isEnd
+    ? lost(socketPath, error)
+    : new ControlError('LOST', unaskable(socketPath, reasonOf(error)), { cause: error });
+}
+
+function lost(socketPath: string, cause?: unknown): ControlError {
+  return new ControlError('LOST', unaskable(socketPath, 'it ended, or does not answer'), { cause });
+}
+
+function unaskable(socketPath: string, reason: string): string {
+  return `cannot ask the daemon at ${socketPath}: ${reason}`;
+}

@@ -1,0 +1,97 @@
+/**
+ * socket-routes: what can be asked over the control socket, and how it is answered.
+ *
+ * Who can open the socket is the user of the daemon, and may do everything.
+ */
+import type { DaemonEvent, Service } from '../daemon/service.js';
+import { ConfigError } from '../errors.js';
+import { EventStream } from './event-stream.js';
+import { type Exchange, type Routes, readJson, sendJson } from './server.js';
+import { errorDocument, parseTrigger, type TriggerLine, type TriggerRequest } from './wire.js';
+
+/** Those that change something; shared with the status page. */
+export function actionRoutes(service: Service): Routes {
+  return {
+    'POST /trigger': (exchange) => answerTrigger(service, exchange),
+    'POST /pause': ({ response }) => {
+      service.pause();
+      sendJson(response, 200, { paused: true });
+    },
+    'POST /resume': ({ response }) => {
+      service.resume();
+      sendJson(response, 200, { paused: false });
+    },
+  };
+}
+
+export function socketRoutes(service: Service): Routes {
+  return {
+    ...actionRoutes(service),
+    'GET /status': ({ response }) => sendJson(response, 200, service.status()),
+    'GET /events': (exchange) => streamEvents(service, exchange),
+    'POST /reload': async ({ response }) => {
+      await service.reload();
+      sendJson(response, 200, { reloaded: true });
+    },
+    'POST /stop': ({ response }) => {
+      // The answer leaves before the end begins.
+      response.once('finish', () => service.stop());
+      sendJson(response, 202, { stopping: true });
+    },
+  };
+}
+
+function streamEvents(service: Service, exchange: Exchange): void {
+  const stream = lines(exchange, () => unsubscribe());
+  const unsubscribe = service.subscribe((event) => tell(stream, event));
+}
+
+async function answerTrigger(service: Service, exchange: Exchange): Promise<void> {
+  const request = parseTrigger(await readJson(exchange.request));
+  refuseUnknown(request.targets, service);
+  const { wait, ...options } = request;
+  if (wait) return streamTrigger(service, options, exchange);
+  // How it ends stands in the status.
+  service.trigger(options).catch(() => {});
+  sendJson(exchange.response, 202, { triggered: true });
+}
+
+function refuseUnknown(targets: readonly string[], service: Service): void {
+  const known = service.status().targets.map(({ name }) => name);
+  const unknown = targets.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const names = known.length === 0 ? 'there is none' : `there are ${known.join(', ')}`;
+  throw new ConfigError(`cannot sync ${JSON.stringify(unknown)}: no such target; ${names}`);
+}
+
+async function streamTrigger(
+  service: Service,
+  options: Omit<TriggerRequest, 'wait'>,
+  exchange: Exchange,
+): Promise<void> {
+  const stream = lines(exchange, () => unsubscribe());
+  const unsubscribe = service.subscribe((event) => {
+    if (event.kind !== 'changed') tell(stream, event);
+  });
+  try {
+    stream.send(line({ kind: 'result', document: await service.trigger(options) }));
+  } catch (error) {
+    stream.send(line({ kind: 'error', error: errorDocument(error) }));
+  }
+  stream.end();
+}
+
+function lines({ response, closing }: Exchange, onEnd: () => void): EventStream {
+  const heartbeat = line({ kind: 'heartbeat' });
+  return new EventStream(response, { type: 'application/x-ndjson', heartbeat, closing }, onEnd);
+}
+
+/** Progress comes by the ten thousand, and the next tells as much. */
+function tell(stream: EventStream, event: DaemonEvent): void {
+  if (event.kind === 'progress') stream.offer(line(event));
+  else stream.send(line(event));
+}
+
+function line(value: TriggerLine): string {
+  return `${JSON.stringify(value)}\n`;
+}

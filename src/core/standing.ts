@@ -1,0 +1,87 @@
+/**
+ * Standing: how it stands with one target in a process that lasts. A state machine; time and chance are given.
+ *
+ *   starting -> pushing -> in-sync -> behind -> pushing -> …
+ *   pushing  -> unreachable or behind, tried again after a pause that doubles · halted, until a person has acted
+ */
+
+/**
+ * `starting` nothing is known yet · `in-sync` · `pushing` a cycle is under way · `behind` it waits for its cycle, or because
+ * of a pause · `unreachable` it is tried again at `retryAt` · `halted` only a person can help: `error` says how.
+ */
+export type TargetState = 'starting' | 'in-sync' | 'pushing' | 'behind' | 'unreachable' | 'halted';
+
+export interface Failure {
+  readonly code: string;
+  /** One sentence: what went wrong, and what to do. */
+  readonly message: string;
+}
+
+/** Times are milliseconds since 1970. */
+export interface Standing {
+  readonly state: TargetState;
+  /** When it came into this state. */
+  readonly since: number;
+  /** The last moment at which it was known to hold what it should. */
+  readonly inSyncAt: number | undefined;
+  readonly error: Failure | undefined;
+  readonly retryAt: number | undefined;
+  /** Failed tries since the last success. */
+  readonly failures: number;
+}
+
+/** Who can help: time alone, where the target is away or not, or a person. */
+export type Remedy = 'connection' | 'time' | 'person';
+
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 60_000; // an outage that ends is noticed within a minute
+
+export function newStanding(now: number): Standing {
+  return {
+    state: 'starting',
+    since: now,
+    inSyncAt: undefined,
+    error: undefined,
+    retryAt: undefined,
+    failures: 0,
+  };
+}
+
+/** Something has changed that the target has not got. Where it is being tried again, or halted, that goes on. */
+export function changed(standing: Standing, now: number): Standing {
+  return standing.state === 'in-sync' ? { ...standing, state: 'behind', since: now } : standing;
+}
+
+/** A cycle begins to change the target. */
+export function pushing(standing: Standing, now: number): Standing {
+  return standing.state === 'pushing' ? standing : { ...standing, state: 'pushing', since: now };
+}
+
+/** A cycle ended well. `rest`: something is still to be done. */
+export function succeeded(standing: Standing, now: number, rest: 'nothing' | 'something'): Standing {
+  const state = rest === 'nothing' ? 'in-sync' : 'behind';
+  const since = standing.state === state ? standing.since : now;
+  const inSyncAt = rest === 'nothing' ? now : standing.inSyncAt;
+  return { state, since, inSyncAt, error: undefined, retryAt: undefined, failures: 0 };
+}
+
+/** A cycle failed. `chance` (0 to 1) spreads the pauses, so that many clients do not come back at once. */
+export function failed(standing: Standing, now: number, error: Failure, remedy: Remedy, chance: number): Standing {
+  const state = remedy === 'person' ? 'halted' : remedy === 'connection' ? 'unreachable' : 'behind';
+  const failures = standing.failures + 1;
+  const since = standing.state === state ? standing.since : now;
+  const retryAt = remedy === 'person' ? undefined : now + pauseAfter(failures, chance);
+  return { ...standing, state, since, error, retryAt, failures };
+}
+
+/** A person wants it tried now, whatever stood against it. */
+export function released(standing: Standing, now: number): Standing {
+  if (standing.state !== 'halted' && standing.retryAt === undefined) return standing;
+  return { ...standing, state: 'behind', since: now, retryAt: undefined };
+}
+
+/** Milliseconds: doubled with each failure, capped, and between half of that and all of it. */
+export function pauseAfter(failures: number, chance: number): number {
+  const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1));
+  return Math.round(longest * (0.5 + chance / 2));
+}

@@ -1,0 +1,262 @@
+/**
+ * Daemon: a project that is kept in sync for as long as the process lives, through changes of its configuration.
+ */
+import { setMaxListeners } from 'node:events';
+import { isDeepStrictEqual } from 'node:util';
+import type { Config, TargetConfig } from '../config/schema.js';
+import { chooseTargets, cycleOptions, jobsOf } from '../cycle/jobs.js';
+import type { SyncReport } from '../cycle/report.js';
+import { reasonOf } from '../errors.js';
+import type { StateFolder } from '../fs/state.js';
+import type { TargetJob } from '../sync.js';
+import type { Cycle } from './cycle-of.js';
+import { hookEnv, runHook } from './hook.js';
+import { Project } from './project.js';
+import type { DaemonEvent, Service, TriggerOptions } from './service.js';
+import type { CycleReport, DaemonStatus } from './status.js';
+import { TargetLine } from './target-line.js';
+
+const KEPT_CYCLES = 50;
+const KEPT_PROBLEMS = 20; // of each target in each cycle
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly state: StateFolder;
+  /** Reads the configuration file again. Rejects with a ConfigError. */
+  readonly load: () => Promise<Config>;
+  readonly env: NodeJS.ProcessEnv;
+  readonly version: string;
+  readonly pid: number;
+}
+
+export class Daemon implements Service {
+  readonly #options: DaemonOptions;
+  readonly #listeners = new Set<(event: DaemonEvent) => void>();
+  readonly #startedAt = new Date().toISOString();
+  /** Ends what is under way on this machine. */
+  readonly #stopping = new AbortController();
+  /** Ends what is under way on the targets as well. */
+  readonly #abandoning: AbortController;
+  readonly #ended: Promise<void>;
+  #end: () => void = () => undefined;
+  #project: Project;
+  #cycles: readonly CycleReport[] = [];
+  #lastId = 0;
+  #isPaused = false;
+  #configError: string | null = null;
+  #reloading: Promise<void> | undefined;
+  #hooking: Promise<void> = Promise.resolve();
+
+  private constructor(options: DaemonOptions, jobs: readonly TargetJob[], abandoning: AbortController) {
+    this.#options = options;
+    this.#abandoning = abandoning;
+    setMaxListeners(0, this.#stopping.signal); // as to `abandoning`
+    this.#ended = new Promise((resolve) => (this.#end = resolve));
+    this.#project = this.#makeProject(
+      options.config,
+      jobs.map((job) => this.#makeLine(job)),
+    );
+  }
+
+  /** Rejects with a ConfigError when there is no target, or a secret of one cannot be had. */
+  static async make(options: DaemonOptions): Promise<Daemon> {
+    const abandoning = new AbortController();
+    setMaxListeners(0, abandoning.signal); // everything that waits listens to it, hundreds of files at once
+    const jobs = await makeJobs(options, chooseTargets(options.config, []), abandoning.signal, (text) =>
+      daemon.#warn(text),
+    );
+    const daemon: Daemon = new Daemon(options, jobs, abandoning);
+    return daemon;
+  }
+
+  /** Resolves when it was stopped and has ended, or rejects when it cannot begin. */
+  async run(): Promise<void> {
+    try {
+      await Promise.race([this.#project.start(), this.#ended]);
+      await this.#ended;
+    } finally {
+      await this.#close();
+    }
+  }
+
+  status(): DaemonStatus {
+    const { config, lines } = this.#project;
+    const { version, pid } = this.#options;
+    return {
+      version,
+      pid,
+      config: config.file,
+      site: config.site,
+      startedAt: this.#startedAt,
+      paused: this.#isPaused,
+      configError: this.#configError,
+      watch: this.#project.watchStatus(),
+      local: this.#project.localStatus(),
+      targets: lines.map((line) => line.status()),
+      cycles: this.#cycles,
+    };
+  }
+
+  subscribe(listener: (event: DaemonEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async trigger({ targets, force, checksum }: TriggerOptions): Promise<SyncReport> {
+    const names = new Set(chooseTargets(this.#project.config, targets).map(({ name }) => name));
+    const lines = this.#project.lines.filter(({ job }) => names.has(job.name));
+    return this.#project.askAll({ lines, force, reread: checksum }, 'trigger');
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#project.pause();
+    this.#changed();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#project.resume();
+    this.#changed();
+  }
+
+  /** One after another: who asks during a reload wants the file as it is now. */
+  reload(): Promise<void> {
+    const reloading = (this.#reloading ?? Promise.resolve()).catch(() => undefined).then(() => this.#reload());
+    this.#reloading = reloading;
+    return reloading;
+  }
+
+  stop(): void {
+    this.#end();
+  }
+
+  async #reload(): Promise<void> {
+    const before = this.#project;
+    try {
+      const config = await this.#options.load();
+      this.#configError = null;
+      if (isDeepStrictEqual(config, before.config)) return;
+      const lines = await this.#linesFor(config, before);
+      await before.stop();
+      await Promise.all(before.lines.filter((line) => !lines.includes(line)).map((line) => line.close()));
+      this.#project = this.#makeProject(config, lines);
+    } catch (error) {
+      this.#configError = reasonOf(error);
+      this.#warn(`the old configuration stays in force: ${this.#configError}`);
+      throw error;
+    } finally {
+      this.#changed();
+    }
+    if (this.#isPaused) this.#project.pause();
+    await this.#project.start();
+  }
+
+  /** Lines of targets that stay as they are go on as they are. */
+  async #linesFor(config: Config, { config: before, lines }: Project): Promise<TargetLine[]> {
+    const isKept = (target: TargetConfig): boolean =>
+      config.site === before.site && before.targets.some((each) => isDeepStrictEqual(each, target));
+    const kept = new Map(lines.map((line) => [line.job.name, line]));
+    const wanted = chooseTargets(config, []);
+    const jobs = await makeJobs(
+      this.#options,
+      wanted.filter((target) => !isKept(target)),
+      this.#abandoning.signal,
+      (text) => this.#warn(text),
+    );
+    const fresh = new Map(jobs.map((job) => [job.name, job]));
+    return wanted.flatMap(({ name }) => {
+      const job = fresh.get(name);
+      const line = job === undefined ? kept.get(name) : this.#makeLine(job);
+      return line === undefined ? [] : [line];
+    });
+  }
+
+  #makeProject(config: Config, lines: readonly TargetLine[]): Project {
+    return new Project(config, lines, this.#options.state, {
+      signal: this.#stopping.signal,
+      onChange: () => this.#changed(),
+      onCycle: (cycle, paths) => this.#take(cycle, paths),
+      onWarning: (text) => this.#warn(text),
+      onConfig: () => void this.reload().catch(() => undefined), // it has been said
+    });
+  }
+
+  #makeLine(job: TargetJob): TargetLine {
+    return new TargetLine(job, {
+      options: () => cycleOptions(this.#project.config),
+      signal: this.#abandoning.signal,
+      latest: () => this.#project.snapshot,
+      mayRemove: () => this.#project.mayRemove,
+      now: Date.now,
+      chance: Math.random,
+      onEvent: (event) => this.#tell({ kind: 'progress', event }),
+      onChange: () => this.#changed(),
+      onCaughtUp: (ending, line, cause) => this.#project.caughtUp(ending, line, cause),
+    });
+  }
+
+  #take(cycle: Cycle, paths: readonly string[]): void {
+    const report = { ...cycle, id: ++this.#lastId };
+    this.#cycles = [forHistory(report), ...this.#cycles].slice(0, KEPT_CYCLES);
+    this.#tell({ kind: 'cycle', cycle: report });
+    this.#hooking = this.#hooking.then(() => this.#runHook(report, paths));
+  }
+
+  async #runHook({ targets }: Cycle, paths: readonly string[]): Promise<void> {
+    const { hooks, folder } = this.#project.config;
+    const served = targets.filter(({ ok, uploaded, removed, modes }) => ok && uploaded + removed + modes > 0);
+    if (hooks.after === undefined || served.length === 0) return;
+    const { failure, warning } = await runHook(hooks.after, {
+      paths,
+      cwd: folder,
+      env: hookEnv(this.#project.config, served, this.#options.env),
+      timeoutMs: hooks.timeoutMs,
+      signal: this.#stopping.signal,
+    });
+    for (const text of [warning, failure]) if (text !== undefined) this.#warn(text);
+  }
+
+  /** What is under way on the targets has its time to end; what takes longer is broken off, and the next run goes on there. */
+  async #close(): Promise<void> {
+    this.#stopping.abort();
+    const { config, lines } = this.#project;
+    const late = setTimeout(() => this.#abandoning.abort(), config.daemon.shutdownTimeoutMs);
+    await this.#reloading?.catch(() => undefined);
+    await this.#project.stop();
+    await Promise.all(lines.map((line) => line.close()));
+    await this.#hooking;
+    clearTimeout(late);
+  }
+
+  #warn(text: string): void {
+    this.#tell({ kind: 'warning', text });
+  }
+
+  #changed(): void {
+    this.#tell({ kind: 'changed' });
+  }
+
+  #tell(event: DaemonEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+}
+
+/** What is kept is seen by a person: the first of many problems say what there is to say. */
+function forHistory(cycle: CycleReport): CycleReport {
+  const { collect, targets } = cycle;
+  return {
+    ...cycle,
+    collect: { ...collect, problems: collect.problems.slice(0, KEPT_PROBLEMS) },
+    targets: targets.map((target) => ({ ...target, problems: target.problems.slice(0, KEPT_PROBLEMS) })),
+  };
+}
+
+function makeJobs(
+  { state, env }: DaemonOptions,
+  targets: readonly TargetConfig[],
+  signal: AbortSignal,
+  onWarning: (text: string) => void,
+): Promise<TargetJob[]> {
+  return jobsOf(targets, { deletion: 'delete', guards: 'heed' }, { state, env, signal, onWarning });
+}

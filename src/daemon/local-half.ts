@@ -1,0 +1,329 @@
+/**
+ * LocalHalf: STATIC_ROOT kept equal to its sources in a process that lasts, and what is known of it.
+ *
+ * A change is collected by place, in a thread that is kept. All of it is collected in a thread of its own, whose memory goes
+ * with it. Runs that write follow one another.
+ */
+import { type LocalHooks, type LocalRun, LocalThread, type LocalWork, wholeOf } from '../collect/in-thread.js';
+import type { Marks, Swept } from '../collect/sweep.js';
+import type { Config } from '../config/schema.js';
+import { diff } from '../core/diff.js';
+import { covers, entriesIn, type Places, partOf, replaceIn } from '../core/places.js';
+import type { RelPath } from '../core/relpath.js';
+import { type Entry, findEntry, type Snapshot, sameContent } from '../core/snapshot.js';
+import { emptyIndex } from '../core/target-index.js';
+import { type FollowedLink, type Root, touchedPlaces } from '../core/touched.js';
+import { workOf } from '../cycle/local-work.js';
+import { type ChangeReport, type CollectReport, changeReport } from '../cycle/report.js';
+import type { Problem } from '../errors.js';
+import type { StateFolder } from '../fs/state.js';
+import { leaveWarm, takeWarm } from './warm-state.js';
+
+/** What a collect brought. */
+export interface Collection {
+  readonly snapshot: Snapshot;
+  /** Where it may be different now. */
+  readonly places: Places | 'all';
+  readonly changes: readonly ChangeReport[];
+  readonly report: CollectReport;
+  /** What was read for it. */
+  readonly contents: LocalRun['contents'] | undefined;
+}
+
+export interface LocalHalfHooks extends LocalHooks {
+  /** The built program of the threads. Default: beside this file. */
+  readonly thread?: URL | undefined;
+}
+
+export interface CollectAllOptions {
+  readonly force: boolean;
+  readonly reread: boolean;
+}
+
+const MOST_CHANGED = 2000; // more of them are cheaper to collect as a whole
+
+const GENTLY: CollectAllOptions = { force: false, reread: false };
+
+type Result = Awaited<ReturnType<typeof wholeOf>>;
+
+export class LocalHalf {
+  readonly #config: Config;
+  readonly #state: StateFolder;
+  readonly #hooks: LocalHalfHooks;
+  readonly #roots: readonly Root[];
+  #thread: LocalThread;
+  #snapshot: Snapshot = { entries: [], problems: [] };
+  #foreign: readonly RelPath[] = [];
+  #folders: readonly string[] = [];
+  #links: readonly FollowedLink[] = [];
+  #problems: readonly Problem[] = [];
+  #marks: { readonly sources: Marks; readonly root: Marks } | undefined;
+  /**
+   * What was collected as another one since the marks were taken. They say nothing of it: a file that came and went again
+   * is as it was then, and nobody may have told that it went.
+   */
+  #changedSince: Set<RelPath> | 'much' = new Set();
+  /** The last run that writes. */
+  #last: Promise<unknown> = Promise.resolve();
+  #turns = 0;
+  #sweepCostMs = 0;
+  /** The last run that writes failed. */
+  #isInDoubt = false;
+
+  constructor(config: Config, state: StateFolder, hooks: LocalHalfHooks) {
+    this.#thread = new LocalThread(hooks.thread);
+    this.#config = config;
+    this.#state = state;
+    this.#hooks = hooks;
+    const { root, storage } = config.static;
+    const sources = storage === 'none' ? [] : config.source.dirs;
+    this.#roots = [...sources, { path: root, prefix: '' }];
+  }
+
+  get snapshot(): Snapshot {
+    return this.#snapshot;
+  }
+
+  /** What the last sweep took, in milliseconds. */
+  get sweepCostMs(): number {
+    return this.#sweepCostMs;
+  }
+
+  get isBusy(): boolean {
+    return this.#turns > 0;
+  }
+
+  /** What was met when it was collected. */
+  get problems(): readonly Problem[] {
+    return this.#problems;
+  }
+
+  /** The absolute folders whose content it is made of, and STATIC_ROOT. */
+  get folders(): string[] {
+    return this.#roots.map(({ path }) => path);
+  }
+
+  /** Links in the sources that lead elsewhere, by where they lead. */
+  get links(): readonly FollowedLink[] {
+    return this.#links;
+  }
+
+  /**
+   * What is in STATIC_ROOT, brought up to date: from what the last daemon left and what a look finds changed since, else by
+   * collecting all. Rejects as `collectAll` does.
+   */
+  async begin(): Promise<Collection> {
+    const started = performance.now();
+    const warm = await takeWarm(this.#config, this.#state);
+    if (warm !== undefined) {
+      this.#snapshot = { entries: warm.entries, problems: [] };
+      this.#take({ ownership: warm, links: warm.links, problems: [] }, undefined);
+      this.#marks = warm.marks;
+      this.#changedSince = new Set(warm.changedSince);
+    }
+    const touched = await this.sweep();
+    if (warm === undefined) return this.#beginAnew();
+    if (touched.length > 0) return this.collect(touched);
+    const nothing = { snapshot: this.#snapshot, copied: 0, removed: 0, problems: [] };
+    return this.#collection(nothing, 'all', this.#snapshot, started, undefined);
+  }
+
+  async #beginAnew(): Promise<Collection> {
+    const collection = await this.collectAll(GENTLY);
+    const { copied, removed } = collection.report;
+    // Beside nothing all is another one. But the marks are a moment old, and hold where nothing was written since.
+    if (copied + removed === 0) this.#changedSince = new Set();
+    return collection;
+  }
+
+  /** Leaves to the next daemon what is known, where all of it is. */
+  async leave(): Promise<void> {
+    await this.#last;
+    if (this.#marks === undefined || this.#problems.length > 0 || this.#isInDoubt) return;
+    if (this.#changedSince === 'much') return;
+    const { entries } = this.#snapshot;
+    const [foreign, folders, links, marks] = [this.#foreign, this.#folders, this.#links, this.#marks];
+    const warm = { entries, foreign, folders, links, marks, changedSince: [...this.#changedSince] };
+    // Losing it costs time, like all that is in the state folder.
+    await leaveWarm(this.#config, this.#state, warm).catch(() => undefined);
+  }
+
+  /** Rejects as `collect` and `scanOnly` do. */
+  collectAll({ force, reread }: CollectAllOptions): Promise<Collection> {
+    return this.#inTurn(async () => {
+      const started = performance.now();
+      const thread = new LocalThread(this.#hooks.thread);
+      try {
+        const result = await wholeOf(
+          thread.run(this.#work('write'), this.#settings({ force, reread, contents: 'drop' }), this.#hooks),
+        );
+        const before = this.#snapshot;
+        this.#snapshot = result.snapshot;
+        this.#take(result, undefined);
+        return this.#collection(result, 'all', before, started, undefined);
+      } finally {
+        await thread.end();
+      }
+    });
+  }
+
+  /** Collects what is published from these absolute places. Rejects as `collectAll` does. */
+  async collect(touched: readonly string[]): Promise<Collection> {
+    const collected = await this.#inTurn(() => this.#collectPlaces(touched));
+    return collected ?? this.collectAll(GENTLY);
+  }
+
+  /**
+   * What collecting these places would bring that is not there now, with its contents, and nothing is written. Undefined
+   * where there is nothing, or it cannot be foreseen.
+   */
+  async foresee(
+    touched: readonly string[],
+  ): Promise<{ entries: readonly Entry[]; contents: LocalRun['contents'] } | undefined> {
+    const places = touchedPlaces(this.#roots, this.#links, touched);
+    if (places === 'all') return undefined;
+    const known = this.#known(places);
+    const { result, contents } = this.#liveThread().run(
+      { ...this.#work('dry-run'), part: { places, known } },
+      this.#settings({ force: false, reread: false, contents: 'keep' }),
+      { signal: this.#hooks.signal },
+    );
+    const foreseen = await result.catch(() => undefined); // whoever collects will hear of it
+    const entries = foreseen?.snapshot.entries.filter((entry) => !this.#holds(entry)) ?? [];
+    return entries.length === 0 ? undefined : { entries, contents };
+  }
+
+  /**
+   * The places that may be another one than is known; none the first time. STATIC_ROOT is looked at beside the sources.
+   */
+  async sweep(): Promise<readonly string[]> {
+    const started = performance.now();
+    const { root, storage } = this.#config.static;
+    const ignore = storage === 'none' ? [] : this.#config.source.ignore;
+    const sources = this.folders.filter((folder) => folder !== root);
+    const before = this.#marks;
+    const changedSince = this.#changedSince;
+    this.#changedSince = new Set(); // what is collected from now on may be in the new marks or not
+    try {
+      const swept = await Promise.all([
+        this.#sweepIn(sources, ignore, before?.sources),
+        this.#sweepIn([root], [], before?.root),
+      ]);
+      this.#marks = { sources: swept[0].marks, root: swept[1].marks };
+      this.#sweepCostMs = performance.now() - started;
+      if (before === undefined) return [];
+      const unmarked = changedSince === 'much' ? [root] : [...changedSince].map((path) => `${root}/${path}`);
+      return [...swept.flatMap(({ touched }) => touched), ...unmarked];
+    } catch (error) {
+      this.#noteChanged(changedSince);
+      throw error;
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.#last;
+    await this.#thread.end();
+  }
+
+  /** In a thread of its own, whose memory goes with it. */
+  async #sweepIn(folders: readonly string[], ignore: readonly string[], before: Marks | undefined): Promise<Swept> {
+    const thread = new LocalThread(this.#hooks.thread);
+    try {
+      return await thread.sweep({ kind: 'sweep', folders, ignore, before }, { signal: this.#hooks.signal });
+    } finally {
+      await thread.end();
+    }
+  }
+
+  async #collectPlaces(touched: readonly string[]): Promise<Collection | undefined> {
+    const started = performance.now();
+    const places = touchedPlaces(this.#roots, this.#links, touched);
+    if (places === 'all') return undefined;
+    const { result: running, contents } = this.#liveThread().run(
+      { ...this.#work('write'), part: { places, known: this.#known(places) } },
+      this.#settings({ force: false, reread: false, contents: 'keep' }),
+      this.#hooks,
+    );
+    const result = await running;
+    if (result === undefined) return undefined;
+    const before = partOf(this.#snapshot, places);
+    this.#snapshot = replaceIn(this.#snapshot, places, result.snapshot);
+    this.#take(result, places);
+    return this.#collection(result, places, before, started, contents);
+  }
+
+  /** One that died, for want of memory perhaps, is replaced. */
+  #liveThread(): LocalThread {
+    if (this.#thread.hasEnded) this.#thread = new LocalThread(this.#hooks.thread);
+    return this.#thread;
+  }
+
+  #work(mode: 'write' | 'dry-run'): LocalWork {
+    return workOf(this.#config, { collect: 'collect', mode });
+  }
+
+  #settings({ force, reread, contents }: CollectAllOptions & { readonly contents: 'keep' | 'drop' }) {
+    return {
+      statePath: this.#state.path,
+      force: force ? ('past-guards' as const) : undefined,
+      reread: reread ? ('all' as const) : undefined,
+      contents,
+    };
+  }
+
+  #holds(entry: Entry): boolean {
+    const there = findEntry(this.#snapshot.entries, entry.path);
+    return there !== undefined && sameContent(there, entry);
+  }
+
+  #known(places: Places) {
+    const foreign = this.#foreign.filter((path) => covers(places, path));
+    return { entries: entriesIn(this.#snapshot.entries, places), foreign, folders: this.#folders };
+  }
+
+  /** Takes over what was learnt: of `places`, or of all. */
+  #take(
+    { ownership, links, problems }: Pick<Result, 'ownership' | 'links' | 'problems'>,
+    places: Places | undefined,
+  ): void {
+    const isElsewhere = (path: string): boolean => places !== undefined && !covers(places, path);
+    this.#foreign = [...this.#foreign.filter(isElsewhere), ...ownership.foreign];
+    this.#links = [...this.#links.filter(({ path }) => isElsewhere(path)), ...links];
+    this.#problems = [...this.#problems.filter(({ path }) => isElsewhere(path)), ...problems];
+    this.#folders = ownership.folders;
+  }
+
+  /** `before` is what was known of the same places. */
+  #collection(
+    { snapshot, copied, removed, problems }: Pick<Result, 'snapshot' | 'copied' | 'removed' | 'problems'>,
+    places: Places | 'all',
+    before: Snapshot,
+    started: number,
+    contents: LocalRun['contents'] | undefined,
+  ): Collection {
+    const changes = diff({ ...emptyIndex(''), entries: before.entries }, snapshot).map(changeReport);
+    this.#noteChanged(changes.map(({ path }) => path as RelPath));
+    const durationMs = Math.round(performance.now() - started);
+    const files = this.#snapshot.entries.length - this.#foreign.length;
+    const report = { files, copied, removed, hashed: 0, durationMs, problems };
+    return { snapshot: this.#snapshot, places, changes, report, contents };
+  }
+
+  #noteChanged(changed: Iterable<RelPath> | 'much'): void {
+    if (changed === 'much') this.#changedSince = 'much';
+    if (changed === 'much' || this.#changedSince === 'much') return;
+    for (const path of changed) this.#changedSince.add(path);
+    if (this.#changedSince.size > MOST_CHANGED) this.#changedSince = 'much';
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    this.#turns++;
+    const turn = this.#last.then(work).finally(() => this.#turns--);
+    void turn.then(
+      () => (this.#isInDoubt = false),
+      () => (this.#isInDoubt = true),
+    );
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+}

@@ -1,0 +1,355 @@
+/**
+ * Project: one configuration at work. What is touched is collected, and every target takes what came of it.
+ *
+ *   watcher, sweep -> pulse -> round: collect -> each target's line -> report
+ */
+import type { Config } from '../config/schema.js';
+import type { Batch } from '../core/settle.js';
+import { holdsBelow, type Snapshot } from '../core/snapshot.js';
+import { type Ending, errorOf } from '../cycle/report.js';
+import { reasonOf } from '../errors.js';
+import type { StateFolder } from '../fs/state.js';
+import { openWatcher } from '../watch/open.js';
+import type { WatchEvent, Watcher } from '../watch/watcher.js';
+import { type Cycle, type CycleFacts, cycleOf, type Endings, isNoNews, pathsOf } from './cycle-of.js';
+import { type CollectAllOptions, type Collection, LocalHalf } from './local-half.js';
+import { Pulse } from './pulse.js';
+import { Removals } from './removals.js';
+import { returnMemory } from './return-memory.js';
+import { Round } from './round.js';
+import type { Failure, LocalStatus, WatchStatus } from './status.js';
+import { Sweeps } from './sweeps.js';
+import type { TargetLine } from './target-line.js';
+
+const REST_MS = 10_000; // after the start: earlier, a quarter of what it took is still held
+
+export interface ProjectHooks {
+  readonly signal: AbortSignal;
+  readonly onChange: () => void;
+  /** `paths`: all that changed on a target, or should have. */
+  readonly onCycle: (cycle: Cycle, paths: readonly string[]) => void;
+  readonly onWarning: (text: string) => void;
+  /** The configuration file was touched. */
+  readonly onConfig: () => void;
+}
+
+export interface AskedRound extends CollectAllOptions {
+  readonly lines: readonly TargetLine[];
+}
+
+export class Project {
+  readonly config: Config;
+  readonly lines: readonly TargetLine[];
+  readonly #local: LocalHalf;
+  readonly #pulse: Pulse;
+  readonly #sweeps: Sweeps;
+  readonly #removals: Removals;
+  readonly #hooks: ProjectHooks;
+  #watcher: Watcher | undefined;
+  /** The round that is due next, begun with what is quiet already. */
+  #prepared: Prepared | undefined;
+  /** Whether an event told of something in the next batch. */
+  #wasTold = false;
+  #losses = 0;
+  #foundBySweep = 0;
+  /** What stopped the last collect: until it goes well again, all is in doubt. */
+  #error: Failure | undefined;
+  readonly #told = new WeakSet<Ending>();
+  readonly #underWay = new Set<Promise<unknown>>();
+  #restTimer: NodeJS.Timeout | undefined;
+  #isReady = false;
+  #isPaused = false;
+  #isStopped = false;
+
+  constructor(config: Config, lines: readonly TargetLine[], state: StateFolder, hooks: ProjectHooks) {
+    this.config = config;
+    this.lines = lines;
+    this.#hooks = hooks;
+    this.#local = new LocalHalf(config, state, { signal: hooks.signal, onWarning: hooks.onWarning });
+    const { settleMs, maxWaitMs, sweepMs } = config.watch;
+    this.#pulse = new Pulse(
+      this.#local.folders,
+      { settleMs, maxWaitMs },
+      {
+        onQuiet: (places) => void this.#follow(this.#prepare(places)),
+        onBatch: (batch) => void this.#follow(this.#serve(batch)),
+      },
+    );
+    this.#sweeps = new Sweeps({
+      intervalMs: sweepMs,
+      costMs: () => this.#local.sweepCostMs,
+      sweep: () => this.#follow(this.#sweep()),
+    });
+    this.#removals = new Removals({
+      waitMs: maxWaitMs,
+      hasHeld: () => this.lines.some((line) => line.waitsForQuiet),
+      remove: () => this.#follow(this.#serveRest()),
+    });
+  }
+
+  get snapshot(): Snapshot {
+    return this.#local.snapshot;
+  }
+
+  /** Whether what is missing may be taken for gone. */
+  get mayRemove(): boolean {
+    return this.#removals.areDue;
+  }
+
+  /** Watches, and brings every target up to date. Resolves when that was tried once with each. */
+  start(): Promise<void> {
+    return this.#follow(this.#start());
+  }
+
+  async #start(): Promise<void> {
+    const round = new Round();
+    const since = performance.now();
+    const { lines } = this;
+    const taking = lines.map((line) => line.take(round));
+    // What changes once it is watched is told; what changed before, the first look finds.
+    await this.#watch();
+    const begin = async (): Promise<Collection> => ({ ...(await this.#local.begin()), places: 'all' });
+    const collected = await this.#collect(round, 'now', begin);
+    this.#isReady = true;
+    this.#sweeps.start();
+    const endings = await Promise.all(taking);
+    this.#tell({ cause: 'start', since, lines, endings, collected, error: this.#error });
+    this.#restTimer = setTimeout(returnMemory, REST_MS);
+  }
+
+  /** Collects everything and brings these targets up to date. Asked by a person, it is done whatever stood against it. */
+  askAll(asked: AskedRound, cause: 'trigger' | 'sweep'): Promise<Cycle> {
+    return this.#follow(this.#askAll(asked, cause));
+  }
+
+  async #askAll({ lines, ...options }: AskedRound, cause: 'trigger' | 'sweep'): Promise<Cycle> {
+    const round = new Round();
+    const since = performance.now();
+    const before = this.#error;
+    const taking = lines.map((line) => line.take(round, { isAsked: cause === 'trigger', force: options.force }));
+    const removals = cause === 'trigger' ? 'now' : 'when-due';
+    const collected = await this.#collect(round, removals, () => this.#local.collectAll(options));
+    const facts = { cause, since, lines, endings: await Promise.all(taking), collected, error: this.#error };
+    const wasSaid = cause === 'sweep' && before !== undefined && this.#error?.message === before.message;
+    return wasSaid ? cycleOf(facts) : this.#tell(facts);
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#pulse.pause();
+    this.#abandonPrepared();
+    for (const line of this.lines) line.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#pulse.resume();
+    for (const line of this.lines) line.resume();
+  }
+
+  /** Begins nothing any more; resolves when what was under way on this machine has ended. Lines go on. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#pulse.stop();
+    this.#sweeps.stop();
+    this.#removals.stop();
+    clearTimeout(this.#restTimer);
+    this.#abandonPrepared();
+    await this.#watcher?.close();
+    await Promise.allSettled(this.#underWay);
+    if (this.#pulse.size === 0 && this.#error === undefined) await this.#local.leave();
+    await this.#local.end();
+  }
+
+  /** Tells of a cycle that a line began by itself: after an outage, or for what had to wait. */
+  caughtUp(ending: Ending, line: TargetLine, cause: 'retry' | 'change'): void {
+    this.#tell({ cause, since: undefined, lines: [line], endings: [ending] });
+    this.#removals.plan();
+  }
+
+  watchStatus(): WatchStatus {
+    return {
+      backend: this.#watcher?.backend ?? 'poll',
+      reason: this.#watcher?.reason ?? 'nothing is watched yet',
+      folders: this.#local.folders,
+      losses: this.#losses,
+      sweeps: this.#sweeps.count,
+      lastSweepAt: this.#sweeps.lastAt === undefined ? null : new Date(this.#sweeps.lastAt).toISOString(),
+      foundBySweep: this.#foundBySweep,
+    };
+  }
+
+  localStatus(): LocalStatus {
+    return {
+      state: this.#localState(),
+      files: this.#local.snapshot.entries.length,
+      unsettled: this.#pulse.size,
+      error: this.#error ?? null,
+      problems: this.#local.problems,
+    };
+  }
+
+  #localState(): LocalStatus['state'] {
+    if (this.#error !== undefined) return 'halted';
+    if (!this.#isReady) return 'starting';
+    return this.#local.isBusy ? 'collecting' : 'ready';
+  }
+
+  async #watch(): Promise<void> {
+    const { file, watch } = this.config;
+    this.#watcher = await openWatcher(this.#local.folders, {
+      backend: watch.backend,
+      files: [file],
+      onEvent: (event) => this.#hear(event),
+    });
+  }
+
+  #hear(event: WatchEvent): void {
+    if (this.#isStopped) return;
+    switch (event.kind) {
+      case 'warning':
+        return this.#hooks.onWarning(event.text);
+      case 'lost':
+        this.#losses++;
+        this.#sweeps.soon();
+        return this.#hooks.onChange();
+      case 'touched': {
+        const places = event.places.filter((place) => place !== this.config.file);
+        if (places.length < event.places.length) this.#hooks.onConfig();
+        if (places.length === 0) return;
+        this.#wasTold = true;
+        this.#removals.heard();
+        this.#pulse.note(places);
+        if (this.#isPaused) this.#hooks.onChange(); // for as long as that lasts, nothing else tells that something waits
+      }
+    }
+  }
+
+  /** What is already quiet is read and staged while the settle time still runs. */
+  async #prepare(places: readonly string[]): Promise<void> {
+    const prepared = (this.#prepared ??= { round: new Round(), places: new Set(), taking: undefined });
+    const fresh = places.filter((place) => !prepared.places.has(place));
+    if (fresh.length === 0 || this.#error !== undefined) return;
+    for (const place of fresh) prepared.places.add(place);
+    const foreseen = await this.#local.foresee(fresh);
+    if (foreseen === undefined || this.#prepared !== prepared) return;
+    prepared.round.foreseen(foreseen.entries, foreseen.contents);
+    prepared.taking ??= this.lines.map((line) => line.take(prepared.round));
+  }
+
+  /** Whoever has taken it up waits for it, and lets nobody else through. */
+  #abandonPrepared(): void {
+    this.#prepared?.round.abandoned(this.#local.snapshot);
+    this.#prepared = undefined;
+  }
+
+  async #serve({ places, since }: Batch): Promise<void> {
+    const { round, taking } = this.#prepared ?? { round: new Round(), taking: undefined };
+    const cause = this.#wasTold ? 'change' : 'sweep';
+    this.#prepared = undefined;
+    this.#wasTold = false;
+    const { lines } = this;
+    const isInDoubt = this.#error !== undefined;
+    const collected = await this.#collect(round, 'when-due', () =>
+      isInDoubt ? this.#local.collectAll({ force: false, reread: false }) : this.#local.collect(places),
+    );
+    if (!this.#isStopped) this.#pulse.goOn();
+    if (collected === undefined && isInDoubt) return; // it has been said
+    if (collected !== undefined) await this.#heed(collected, cause);
+    const isNothing = collected?.changes.length === 0 && collected.report.problems.length === 0;
+    if (taking === undefined && isNothing) return; // such as our own writing to STATIC_ROOT
+    const endings = await Promise.all(taking ?? lines.map((line) => line.take(round)));
+    this.#tell({ cause, since, lines, endings, collected, error: this.#error });
+    this.#removals.plan();
+  }
+
+  /** What was collected may say something of the watching itself. */
+  async #heed(collected: Collection, cause: 'change' | 'sweep'): Promise<void> {
+    if (hasNewFolder(collected)) this.#sweeps.soon();
+    if (cause === 'change' || collected.changes.length === 0 || this.#isStopped) return;
+    // No event told of these: what watches has gone deaf somewhere, and is set up again.
+    this.#foundBySweep += collected.changes.length;
+    const deaf = this.#watcher;
+    await this.#watch();
+    await deaf?.close();
+  }
+
+  /** What was held back is removed, and what was put off is done. */
+  async #serveRest(): Promise<void> {
+    if (this.#isStopped || this.#isPaused) return;
+    await Promise.all(this.lines.map((line) => line.catchUp()));
+  }
+
+  /** Undefined where that failed. */
+  async #collect(
+    round: Round,
+    removals: 'now' | 'when-due',
+    work: () => Promise<Collection>,
+  ): Promise<Collection | undefined> {
+    this.#hooks.onChange();
+    try {
+      const collection = await work();
+      const { snapshot, places, contents } = collection;
+      this.#error = undefined;
+      const part = places === 'all' ? {} : { places };
+      const held = removals === 'now' || this.mayRemove ? {} : { removals: 'hold' as const };
+      round.collected({ snapshot, ...part, ...held }, contents);
+      return collection;
+    } catch (error) {
+      round.failed(error);
+      if (!this.#isStopped) this.#error = errorOf(error);
+      return undefined;
+    } finally {
+      this.#hooks.onChange();
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    if (this.#isPaused) return;
+    const touched = await this.#local.sweep();
+    this.#pulse.note(touched);
+    if (touched.length === 0) await this.#heedQuiet();
+    this.#hooks.onChange();
+  }
+
+  /** Everything was looked at, and nothing has changed. */
+  async #heedQuiet(): Promise<void> {
+    if (this.#error !== undefined) await this.#askAll({ lines: this.lines, force: false, reread: false }, 'sweep');
+    else if (this.#pulse.size === 0) for (const line of this.lines) line.confirm();
+  }
+
+  #tell(facts: Omit<CycleFacts, 'isTold'>): Cycle {
+    const isTold = (ending: Ending): boolean => this.#told.has(ending);
+    const cycle = cycleOf({ ...facts, isTold });
+    const fresh = facts.endings.filter((ending) => ending !== undefined && !isTold(ending));
+    for (const ending of fresh) if (ending !== undefined) this.#told.add(ending);
+    const wasBrokenOff = this.#isStopped && facts.endings.every((ending) => ending === undefined);
+    if (!wasBrokenOff && !isNoNews(cycle)) this.#hooks.onCycle(cycle, pathsOf(fresh));
+    return cycle;
+  }
+
+  /** Keeps it in mind until it has ended. */
+  #follow<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work);
+    void work.then(
+      () => this.#underWay.delete(work),
+      (error: unknown) => {
+        this.#underWay.delete(work);
+        if (!this.#isStopped) this.#hooks.onWarning(`this should not happen: ${reasonOf(error)}`);
+      },
+    );
+    return work;
+  }
+}
+
+interface Prepared {
+  readonly round: Round;
+  readonly places: Set<string>;
+  taking: readonly Promise<Endings[number]>[] | undefined;
+}
+
+/** Whether it was about a folder: what came into a new one before it was watched may not have been told. */
+function hasNewFolder({ places, snapshot, changes }: Collection): boolean {
+  if (!changes.some(({ kind }) => kind === 'added')) return false;
+  return places === 'all' || places.some((place) => holdsBelow(snapshot.entries, place));
+}

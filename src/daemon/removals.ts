@@ -1,0 +1,62 @@
+/**
+ * Removals: when what is missing may be taken for gone.
+ *
+ * A build, or another collectstatic, removes and makes anew. What is missing for a moment must not be missing on a server,
+ * and nobody is in a hurry to see a file go: so it goes when it has been quiet for long enough.
+ */
+
+const MOST_WAITS = 30; // under change without end, removals come after so many waits
+
+export interface RemovalMeans {
+  /** How long it has to be quiet. */
+  readonly waitMs: number;
+  /** Whether something waits. */
+  readonly hasHeld: () => boolean;
+  readonly remove: () => Promise<void>;
+}
+
+/** Its clock is `performance.now`. */
+export class Removals {
+  readonly #means: RemovalMeans;
+  #heardAt = Number.NEGATIVE_INFINITY;
+  #heldSince: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  constructor(means: RemovalMeans) {
+    this.#means = means;
+  }
+
+  /** Something has changed. */
+  heard(): void {
+    this.#heardAt = performance.now();
+  }
+
+  get areDue(): boolean {
+    const { waitMs } = this.#means;
+    const now = performance.now();
+    const hasWaitedLong = this.#heldSince !== undefined && now - this.#heldSince >= MOST_WAITS * waitMs;
+    return hasWaitedLong || now - this.#heardAt >= waitMs;
+  }
+
+  /** After a cycle: what it has held back comes when it is due. */
+  plan(): void {
+    if (this.#isStopped) return;
+    if (!this.#means.hasHeld()) this.#heldSince = undefined;
+    else {
+      this.#heldSince ??= performance.now();
+      this.#timer ??= setTimeout(() => void this.#look(), this.#means.waitMs);
+    }
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #look(): Promise<void> {
+    this.#timer = undefined;
+    if (this.areDue) await this.#means.remove().catch(() => undefined); // what went wrong is told there
+    this.plan();
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * Round: one change on its way from the sources to all targets.
+ *
+ * Targets may take it up before it is whole: what is already quiet arrives while the settle time still runs, and is staged;
+ * what is wanted is known once it was collected.
+ */
+import { Arrivals } from '../collect/arrivals.js';
+import type { Digest, Entry, Snapshot } from '../core/snapshot.js';
+import type { Wanted } from '../sync.js';
+
+export interface ContentSource {
+  of(digest: Digest): Uint8Array | undefined;
+}
+
+export class Round {
+  /** What will be wanted, most likely. Its content is at hand. */
+  readonly arrivals = new Arrivals();
+  readonly wanted: Promise<Wanted>;
+  readonly #contents: ContentSource[] = [];
+  #resolve: (wanted: Wanted) => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
+
+  constructor() {
+    this.wanted = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.wanted.catch(() => undefined); // nobody may have taken it up
+  }
+
+  /** Content that is in memory already. */
+  contentOf(digest: Digest): Uint8Array | undefined {
+    for (const contents of this.#contents) {
+      const bytes = contents.of(digest);
+      if (bytes !== undefined) return bytes;
+    }
+    return undefined;
+  }
+
+  /** Only what is in memory is told: STATIC_ROOT does not hold it yet. */
+  foreseen(entries: readonly Entry[], contents: ContentSource): void {
+    this.#contents.push(contents);
+    this.arrivals.add(entries.filter(({ digest }) => contents.of(digest) !== undefined));
+  }
+
+  collected(wanted: Wanted, contents: ContentSource | undefined): void {
+    if (contents !== undefined) this.#contents.push(contents);
+    this.arrivals.end();
+    this.#resolve(wanted);
+  }
+
+  /** Nothing came of it: nothing is different, or `error` was in the way. */
+  abandoned(snapshot: Snapshot): void {
+    this.collected({ snapshot, places: [] }, undefined);
+  }
+
+  failed(error: unknown): void {
+    this.arrivals.end();
+    this.#reject(error);
+  }
+}

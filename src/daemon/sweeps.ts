@@ -1,0 +1,70 @@
+/**
+ * Sweeps: when everything is looked at, for what no event told of: at an interval, and soon after a doubt.
+ */
+
+const SHARE = 400; // a sweep takes two cores for a moment, and may take less than half a percent of one in all
+const SHARE_IN_DOUBT = 20;
+const DOUBT_MS = 1000; // doubts come in bursts, and one sweep settles all of them
+
+export interface SweepMeans {
+  /** The least time between two of them. */
+  readonly intervalMs: number;
+  /** A sweep, with all that follows from it. */
+  readonly sweep: () => Promise<void>;
+  /** What the last one took. */
+  readonly costMs: () => number;
+}
+
+export class Sweeps {
+  readonly #means: SweepMeans;
+  #timer: NodeJS.Timeout | undefined;
+  /** By `performance.now`. */
+  #dueAt = Number.POSITIVE_INFINITY;
+  #isStopped = false;
+  #count = 0;
+  #lastAt: number | undefined;
+
+  constructor(means: SweepMeans) {
+    this.#means = means;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Milliseconds since 1970. */
+  get lastAt(): number | undefined {
+    return this.#lastAt;
+  }
+
+  /** From now on, at the interval. The bigger the tree, the longer that is. */
+  start(): void {
+    this.#plan(Math.max(this.#means.intervalMs, this.#means.costMs() * SHARE));
+  }
+
+  /** Events may have been lost. */
+  soon(): void {
+    this.#plan(Math.max(DOUBT_MS, this.#means.costMs() * SHARE_IN_DOUBT));
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #plan(inMs: number): void {
+    const dueAt = performance.now() + inMs;
+    if (this.#isStopped || dueAt >= this.#dueAt) return;
+    this.#dueAt = dueAt;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#sweep(), inMs);
+  }
+
+  async #sweep(): Promise<void> {
+    this.#dueAt = Number.POSITIVE_INFINITY;
+    this.#count++;
+    await this.#means.sweep().catch(() => undefined); // what went wrong is told there
+    this.#lastAt = Date.now();
+    this.start();
+  }
+}

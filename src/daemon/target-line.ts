@@ -1,0 +1,400 @@
+/**
+ * TargetLine: one target in a process that lasts. It takes rounds, keeps the connection, and catches up after an outage.
+ *
+ * One cycle at a time. What changes meanwhile is remembered by place, and what is in doubt is compared as a whole.
+ */
+import { setMaxListeners } from 'node:events';
+import { areSuperseded, type Outcome, problemsOf } from '../core/apply.js';
+import { placesOf } from '../core/places.js';
+import type { RelPath } from '../core/relpath.js';
+import type { Snapshot } from '../core/snapshot.js';
+import {
+  changed,
+  type Failure,
+  failed,
+  newStanding,
+  pauseAfter,
+  pushing,
+  type Remedy,
+  released,
+  type Standing,
+  succeeded,
+} from '../core/standing.js';
+import { type Ending, errorOf, idleReport, type TargetReport, targetReport } from '../cycle/report.js';
+import { LockedError, type Problem, SafetyError, TargetError } from '../errors.js';
+import {
+  Connection,
+  type CycleEvent,
+  type CycleOptions,
+  type CycleResult,
+  type TargetJob,
+  type Wanted,
+} from '../sync.js';
+import { LineProgress } from './line-progress.js';
+import { Round } from './round.js';
+import type { TargetStatus } from './status.js';
+
+export interface LineMeans {
+  /** Fresh for each cycle: `run` is a new name. */
+  readonly options: () => Omit<CycleOptions, 'act'>;
+  /** Breaks off what is under way. */
+  readonly signal: AbortSignal;
+  /** Whether it has been quiet for so long that what is missing may be taken for gone. */
+  readonly mayRemove: () => boolean;
+  /** STATIC_ROOT as it is known now. */
+  readonly latest: () => Snapshot;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** 0 to 1. */
+  readonly chance: () => number;
+  readonly onEvent: (event: CycleEvent) => void;
+  /** The status is different. */
+  readonly onChange: () => void;
+  /** A cycle that no round asked for has ended. */
+  readonly onCaughtUp: (ending: Ending, line: TargetLine, cause: 'retry' | 'change') => void;
+}
+
+interface CycleTerms {
+  /** A person asked for it: whatever pause or failure stands against it does not count. */
+  readonly isAsked: boolean;
+  /** Past the guards, this once. */
+  readonly force: boolean;
+}
+
+const GENTLE: CycleTerms = { isAsked: false, force: false };
+
+export class TargetLine {
+  readonly job: TargetJob;
+  readonly #means: LineMeans;
+  readonly #progress: LineProgress;
+  #standing: Standing;
+  #connection: Connection | undefined;
+  #connections = 0;
+  #servedAt: number | undefined;
+  /** What the target has not got, or may not have. */
+  #pending: Set<RelPath> | 'all' = 'all';
+  #running: Promise<Ending | undefined> | undefined;
+  #queued: Promise<Ending | undefined> | undefined;
+  #isPaused = false;
+  #isClosed = false;
+  #retry: NodeJS.Timeout | undefined;
+  #problems: readonly Problem[] = [];
+  /** Cycles in a row in which files changed again. */
+  #haste = 0;
+  /** What the target was last known to hold. */
+  #held = { generation: 0, files: 0 };
+
+  constructor(job: TargetJob, means: LineMeans) {
+    this.job = job;
+    this.#means = means;
+    this.#progress = new LineProgress(() => performance.now());
+    this.#standing = newStanding(means.now());
+  }
+
+  /**
+   * Serves a round. Resolves with how the cycle ended in which it was served; undefined where the round came to nothing,
+   * or has to wait for a connection or a person.
+   */
+  async take(round: Round, terms: CycleTerms = GENTLE): Promise<Ending | undefined> {
+    // On its own terms: not within a cycle that others wait for.
+    while (terms.isAsked && this.#running !== undefined) await this.#running;
+    if (this.#running === undefined && this.#mayStart(terms)) return this.#start(round, terms);
+    const wanted = await round.wanted.catch(() => undefined);
+    if (wanted === undefined) return undefined;
+    this.#remember(wanted);
+    return this.#next();
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  /** What came meanwhile is served at once. */
+  resume(): void {
+    this.#isPaused = false;
+    void this.catchUp();
+  }
+
+  /** Serves what waits, if it may. */
+  async catchUp(): Promise<void> {
+    if (this.#running !== undefined || this.#standing.state === 'halted') return;
+    const cause = this.#standing.failures > 0 ? 'retry' : 'change';
+    const before = this.#standing.error?.message;
+    const ending = await this.#serveRest();
+    const isSame = ending?.kind === 'error' && errorOf(ending.error).message === before; // an outage is told once
+    if (ending !== undefined && !isSame) this.#means.onCaughtUp(ending, this, cause);
+  }
+
+  /** Tries again now what failed or was halted. */
+  async release(): Promise<void> {
+    this.#stopWaiting();
+    this.#stand(released(this.#standing, this.#means.now()));
+    await this.catchUp();
+  }
+
+  /** Nothing is begun any more; resolves when the cycle under way has ended. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#stopWaiting();
+    await this.#running?.catch(() => undefined);
+    await this.#disconnect();
+  }
+
+  /** What is said of a cycle that ended like this; without an ending, of why there was none. */
+  report(ending: Ending | undefined): TargetReport {
+    if (ending !== undefined) return targetReport(this.job.name, ending, 'push');
+    const { state, error } = this.#standing;
+    const paused = this.#isPaused
+      ? { code: 'PAUSED', message: 'it is paused; "pushstatic resume" goes on' }
+      : undefined; // another cycle served it
+    return idleReport(this.job.name, this.#held, state === 'in-sync' ? undefined : (error ?? paused));
+  }
+
+  /** Everything was looked at, and nothing has changed. */
+  confirm(): void {
+    if (this.#standing.state === 'in-sync') this.#stand(succeeded(this.#standing, this.#means.now(), 'nothing'));
+  }
+
+  /** Whether all that is missing is time: something waits, and nothing stands against it. */
+  get waitsForQuiet(): boolean {
+    return this.hasRest && this.#standing.state === 'behind' && this.#standing.retryAt === undefined;
+  }
+
+  /** Whether something waits for a cycle that is not under way. */
+  get hasRest(): boolean {
+    return !this.#isServed();
+  }
+
+  status(): TargetStatus {
+    const { state, since, inSyncAt, error, retryAt, failures } = this.#standing;
+    return {
+      name: this.job.name,
+      url: this.job.url,
+      state,
+      since: iso(since),
+      ...this.#held,
+      pending: this.#pending === 'all' ? null : this.#pending.size,
+      inSyncAt: inSyncAt === undefined ? null : iso(inSyncAt),
+      error: error ?? null,
+      retryAt: retryAt === undefined ? null : iso(retryAt),
+      failures,
+      reconnects: Math.max(0, this.#connections - 1),
+      problems: this.#problems,
+      progress: state === 'pushing' ? this.#progress.status() : null,
+    };
+  }
+
+  #isServed(): boolean {
+    return this.#pending !== 'all' && this.#pending.size === 0;
+  }
+
+  /**
+   * A guard is asked anew whenever something changed: the files may have come back. And files that could not be pushed,
+   * such as one that is written without end, do not keep others waiting.
+   */
+  #mayStart({ isAsked }: CycleTerms): boolean {
+    if (this.#isClosed) return false;
+    if (isAsked) return true;
+    const { state, error, retryAt } = this.#standing;
+    const isHalted = state === 'halted' && error?.code !== 'REFUSED';
+    // A file that cannot be pushed keeps no other waiting.
+    const isWaiting = retryAt !== undefined && this.#retry !== undefined && this.#problems.length === 0;
+    return !this.#isPaused && !isHalted && !isWaiting;
+  }
+
+  /** The next cycle, after the one under way, for all that wait for it. Undefined where it may not start, or need not. */
+  #next(): Promise<Ending | undefined> {
+    if (this.#running === undefined) return this.#serveRest();
+    this.#queued ??= this.#running.then(() => {
+      this.#queued = undefined;
+      return this.#next();
+    });
+    return this.#queued;
+  }
+
+  async #serveRest(): Promise<Ending | undefined> {
+    if (this.#isServed() || this.#running !== undefined || !this.#mayStart(GENTLE)) return undefined;
+    const round = new Round();
+    const removals = this.#means.mayRemove() ? undefined : ('hold' as const);
+    round.collected({ snapshot: this.#means.latest(), places: [], removals }, undefined);
+    return this.#start(round, GENTLE);
+  }
+
+  #start(round: Round, terms: CycleTerms): Promise<Ending | undefined> {
+    this.#stopWaiting();
+    const running = this.#serve(round, terms).finally(() => {
+      this.#running = undefined;
+      this.#means.onChange();
+    });
+    this.#running = running;
+    return running;
+  }
+
+  async #serve(round: Round, terms: CycleTerms): Promise<Ending | undefined> {
+    const started = performance.now();
+    this.#progress.reset();
+    this.#servedAt = undefined;
+    let serving: Wanted | undefined;
+    let isOver = false;
+    let roundFailure: { readonly error: unknown } | undefined;
+    const wanted = round.wanted.then(
+      // Of a cycle that failed before it knew what is wanted, all is still to be done.
+      (each) => (isOver ? each : (serving = this.#withPending(each))),
+      (error: unknown) => {
+        roundFailure = { error };
+        throw error;
+      },
+    );
+    wanted.catch(() => undefined); // the connection may fail first
+    const abandoning = this.#means.signal;
+    // One of its own: what listens to a signal that lasts as long as the process would be kept for as long.
+    const breaking = new AbortController();
+    setMaxListeners(0, breaking.signal); // everything that waits listens to it, hundreds of files at once
+    const breakOff = (): void => breaking.abort(abandoning.reason);
+    abandoning.addEventListener('abort', breakOff, { once: true });
+    if (abandoning.aborted) breakOff();
+    try {
+      const result = await this.#cycle(wanted, this.#optionsFor(round, terms, breaking.signal), terms);
+      for (const path of result.held) if (this.#pending !== 'all') this.#pending.add(path);
+      if (serving !== undefined && serving.places === undefined) this.#connection?.share(serving.snapshot);
+      this.#held = { generation: result.index.generation, files: result.index.entries.length };
+      this.#judge(result.outcomes);
+      return { kind: 'result', result, durationMs: performance.now() - started, servedAt: this.#servedAt };
+    } catch (error) {
+      isOver = true;
+      if (roundFailure?.error === error) return undefined;
+      this.#pending = 'all';
+      this.#problems = [];
+      // A guard refuses before anything is asked of the target.
+      if (!(error instanceof SafetyError)) await this.#disconnect();
+      if (this.#isClosed) return undefined;
+      this.#fail(errorOf(error), remedyFor(error));
+      return { kind: 'error', error, durationMs: performance.now() - started };
+    } finally {
+      abandoning.removeEventListener('abort', breakOff);
+    }
+  }
+
+  /** A connection that was kept may have broken since: then there is another one at once, and no word about it. */
+  async #cycle(wanted: Promise<Wanted>, options: () => CycleOptions, terms: CycleTerms): Promise<CycleResult> {
+    const kept = terms.force ? undefined : this.#connection;
+    if (kept === undefined) {
+      await this.#disconnect();
+      return (await this.#connect(terms)).cycle(wanted, options());
+    }
+    try {
+      return await kept.cycle(wanted, options());
+    } catch (error) {
+      if (!(error instanceof TargetError && error.kind === 'unreachable')) throw error;
+      await this.#disconnect();
+      return (await this.#connect(terms)).cycle(wanted, options());
+    }
+  }
+
+  async #connect({ force }: CycleTerms): Promise<Connection> {
+    const foreign = force ? ('take-over' as const) : undefined;
+    const connection = await Connection.open(this.job, { ...this.#means.options(), act: 'push', foreign });
+    this.#connection = connection;
+    this.#connections++;
+    return connection;
+  }
+
+  async #disconnect(): Promise<void> {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    await connection?.close().catch(() => undefined); // it may be what failed
+  }
+
+  /** Of each try, for each has a name of its own. */
+  #optionsFor(round: Round, { force }: CycleTerms, signal: AbortSignal): () => CycleOptions {
+    return () => ({
+      ...this.#means.options(),
+      signal,
+      act: 'push',
+      guards: force ? 'pass' : undefined,
+      arrivals: round.arrivals,
+      contentOf: (digest) => round.contentOf(digest),
+      onEvent: (event) => {
+        this.#progress.take(event);
+        if (event.kind === 'phase' && event.phase === 'commit') this.#servedAt = performance.now();
+        if (event.kind === 'plan' && event.files > 0) this.#stand(pushing(this.#standing, this.#means.now()));
+        this.#means.onEvent(event);
+      },
+    });
+  }
+
+  #judge(outcomes: readonly Outcome[]): void {
+    const problems = problemsOf(outcomes);
+    const isSuperseded = areSuperseded(problems);
+    this.#problems = isSuperseded ? [] : problems;
+    const [first] = this.#problems;
+    if (first !== undefined) {
+      this.#pending = 'all';
+      return this.#fail({ code: first.code, message: `${first.path}: ${first.message}` }, 'time');
+    }
+    if (isSuperseded) this.#remember({ places: pathsOf(outcomes) });
+    this.#stand(succeeded(this.#standing, this.#means.now(), this.#isServed() ? 'nothing' : 'something'));
+    this.#haste = isSuperseded ? this.#haste + 1 : 0;
+    // The round that tells of it is on its way; if it is not, this comes to the same.
+    if (isSuperseded) this.#catchUpIn(pauseAfter(this.#haste, this.#means.chance()));
+  }
+
+  /** All that is to be done by now. What comes later is for the next cycle. */
+  #withPending({ snapshot, places, removals }: Wanted): Wanted {
+    const pending = this.#pending;
+    this.#pending = new Set();
+    if (pending === 'all' || places === undefined) return { snapshot, removals };
+    return { snapshot, places: placesOf([...pending, ...places]), removals };
+  }
+
+  #remember({ places }: Pick<Wanted, 'places'>): void {
+    if (places === undefined) this.#pending = 'all';
+    else if (this.#pending !== 'all') for (const place of places) this.#pending.add(place);
+    if (!this.#isServed()) this.#stand(changed(this.#standing, this.#means.now()));
+  }
+
+  #fail(error: Failure, remedy: Remedy): void {
+    const { now, chance } = this.#means;
+    this.#stand(failed(this.#standing, now(), error, remedy, chance()));
+    const { retryAt } = this.#standing;
+    if (retryAt !== undefined) this.#catchUpIn(retryAt - now());
+  }
+
+  /** The clock may jump; the timer does not. */
+  #catchUpIn(ms: number): void {
+    this.#stopWaiting();
+    if (this.#isClosed) return;
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      void this.catchUp();
+    }, ms);
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+  }
+
+  #stand(standing: Standing): void {
+    if (standing === this.#standing) return;
+    this.#standing = standing;
+    this.#means.onChange();
+  }
+}
+
+function remedyFor(error: unknown): Remedy {
+  if (error instanceof TargetError) {
+    if (error.kind === 'unreachable') return 'connection';
+    return error.kind === 'auth' || error.kind === 'host-key' ? 'person' : 'time';
+  }
+  return error instanceof SafetyError ? 'person' : error instanceof LockedError ? 'time' : 'person';
+}
+
+/** Of all that was not done. */
+function pathsOf(outcomes: readonly Outcome[]): RelPath[] {
+  return outcomes.flatMap(({ kind, step }) => (kind === 'done' ? [] : [step.path]));
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,33 @@
+/**
+ * WarmState: what is known of STATIC_ROOT, handed from one daemon to the next on this machine.
+ *
+ * It is there only between a daemon that ended in good order and the next one: that takes it away. So it is never older
+ * than the memory of collecting, which says what is ours; and if anything else has collected in between, it does not count.
+ */
+import { createHash } from 'node:crypto';
+import { memorySeal } from '../collect/memory.js';
+import type { Config } from '../config/schema.js';
+import { decodeWarm, encodeWarm, type Warm } from '../core/warm-codec.js';
+import type { StateFolder } from '../fs/state.js';
+
+const NAME = 'warm';
+
+/** Takes it out of the state folder. Undefined where there is none that holds for this configuration. */
+export async function takeWarm(config: Config, state: StateFolder): Promise<Warm | undefined> {
+  const bytes = await state.read(NAME);
+  if (bytes === undefined) return undefined;
+  await state.remove(NAME);
+  return decodeWarm(bytes, await madeFor(config, state));
+}
+
+/** Rejects as StateFolder does. */
+export async function leaveWarm(config: Config, state: StateFolder, warm: Omit<Warm, 'madeFor'>): Promise<void> {
+  await state.write(NAME, encodeWarm({ ...warm, madeFor: await madeFor(config, state) }));
+}
+
+async function madeFor({ source, static: statics }: Config, state: StateFolder): Promise<string> {
+  const settings = createHash('sha256')
+    .update(JSON.stringify([source, statics]))
+    .digest('hex');
+  return `${settings} ${await memorySeal(state)}`;
+}

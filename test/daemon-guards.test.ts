@@ -1,0 +1,138 @@
+/** A daemon whose sources get lost: it halts, says what to do, removes nothing, and goes on by itself when they are back. */
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually, makeScene, PUBLISHED, type Scene, serves, startDaemon, targetOf } from './support/daemon.js';
+import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
+import { differences, published } from './support/project.js';
+import { plant, type Tree } from './support/tree.js';
+
+const folderOf = (i: number): string => (i < 20 ? 'few' : 'many');
+const MANY: Tree = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`assets/${folderOf(i)}/${i}.js`, `${i}`]));
+const MANY_PUBLISHED: Tree = Object.fromEntries(
+  Array.from({ length: 100 }, (_, i) => [`${folderOf(i)}/${i}.js`, `${i}`]),
+);
+
+let server: OpenSshServer;
+
+beforeAll(async () => {
+  server = await startOpenSsh();
+});
+
+afterAll(() => server.stop());
+
+const losses = {
+  'is removed': {
+    lose: ({ assets }: Scene) => rename(assets, `${assets}.away`),
+    code: 'SOURCE',
+    bringBack: ({ assets }: Scene) => rename(`${assets}.away`, assets),
+  },
+  'is emptied': {
+    lose: async ({ assets }: Scene) => {
+      await mkdir(`${assets}.away`);
+      for (const name of await readdir(assets)) await rename(join(assets, name), join(`${assets}.away`, name));
+    },
+    code: 'REFUSED',
+    bringBack: async ({ assets }: Scene) => {
+      for (const name of await readdir(`${assets}.away`))
+        await rename(join(`${assets}.away`, name), join(assets, name));
+    },
+  },
+  'is another, empty one, as after an unmount': {
+    lose: async ({ assets }: Scene) => {
+      await rename(assets, `${assets}.away`);
+      await mkdir(assets);
+    },
+    code: 'REFUSED',
+    bringBack: async ({ assets }: Scene) => {
+      await rm(assets, { recursive: true });
+      await rename(`${assets}.away`, assets);
+    },
+  },
+};
+
+describe.each(['native', 'chokidar', 'poll'] as const)('with the %s backend, a source that', (backend) => {
+  it.each(Object.entries(losses))(
+    '%s halts the daemon until it is back (F47, F49)',
+    async (_, { lose, code, bringBack }) => {
+      const scene = await makeScene(server, { watch: { settle: '50ms', maxWait: '1s', sweep: '2s', backend } });
+      await plant(scene.folder, MANY);
+      const daemon = await startDaemon(scene);
+      await daemon.inSync();
+      for (let round = 0; round < 2; round++) {
+        await lose(scene);
+        const { local } = await daemon.until((status) => status.local.state === 'halted');
+        expect(local.error).toMatchObject({ code });
+        const { message = 'none' } = local.error ?? {};
+        await eventually('it says so', () => daemon.output.stderr.includes(message));
+        await daemon.until(({ cycles: [last] }) => last?.error?.code === code && !last.ok);
+        expect(await scene.program.run('healthcheck')).toMatchObject({
+          status: 1,
+          stderr: expect.stringContaining('assets'),
+        });
+        expect(await published(scene.target)).toEqual({ ...PUBLISHED, ...MANY_PUBLISHED });
+        expect(differences(scene.root, scene.target)).toBe('');
+
+        await bringBack(scene);
+        await daemon.inSync();
+        await rm(`${scene.assets}.away`, { recursive: true, force: true });
+        expect(await published(scene.target)).toEqual({ ...PUBLISHED, ...MANY_PUBLISHED });
+      }
+      await plant(scene.assets, { 'after.css': 'after' });
+      await serves(scene.target, { ...PUBLISHED, ...MANY_PUBLISHED, 'after.css': 'after' });
+    },
+  );
+});
+
+describe('what is refused', () => {
+  it('a lost source: is done by trigger --force (F47)', async () => {
+    const scene = await makeScene(server);
+    await plant(scene.folder, MANY);
+    const daemon = await startDaemon(scene);
+    await daemon.inSync();
+    await rm(scene.assets, { recursive: true });
+    await mkdir(scene.assets);
+    await daemon.until((status) => status.local.state === 'halted');
+    expect(await scene.program.run('trigger', '--wait')).toMatchObject({ status: 5 });
+    expect(await published(scene.target)).toEqual({ ...PUBLISHED, ...MANY_PUBLISHED });
+    expect(await scene.program.run('trigger', '--wait', '--force')).toMatchObject({ status: 0 });
+    expect(await published(scene.target)).toEqual({ 'vendor/lib.js': 'library' });
+    await daemon.inSync();
+  });
+
+  it('more removals than delete.max: halts the target, and is done by trigger --force (F47)', async () => {
+    const scene = await makeScene(server, { target: { delete: { max: 10 } } });
+    await plant(scene.folder, MANY);
+    const daemon = await startDaemon(scene);
+    await daemon.inSync();
+    await rename(join(scene.assets, 'few'), join(scene.folder, 'few')); // all at once
+    const status = await daemon.until(({ targets }) => targets[0]?.state === 'halted');
+    expect(targetOf(status)).toMatchObject({
+      error: { code: 'REFUSED', message: expect.stringContaining('delete.max') },
+    });
+    expect(await published(scene.target)).toEqual({ ...PUBLISHED, ...MANY_PUBLISHED });
+    await plant(scene.assets, { 'more.css': 'more' });
+    // What is new is served all the same; what is missing waits for a person.
+    await serves(scene.target, { ...PUBLISHED, ...MANY_PUBLISHED, 'more.css': 'more' });
+    await daemon.until(({ targets }) => targets[0]?.state === 'halted');
+    expect(await published(scene.target)).toEqual({ ...PUBLISHED, ...MANY_PUBLISHED, 'more.css': 'more' });
+    expect(await scene.program.run('trigger', '--wait')).toMatchObject({ status: 5 });
+    expect(await scene.program.run('trigger', '--wait', '--force')).toMatchObject({ status: 0 });
+    expect(Object.keys(await published(scene.target))).toHaveLength(86);
+    expect(differences(scene.root, scene.target)).toBe('');
+  });
+
+  it('more removals than delete.max: goes on by itself when the files are back (F47)', async () => {
+    const scene = await makeScene(server, { target: { delete: { max: 10 } } });
+    await plant(scene.folder, MANY);
+    const daemon = await startDaemon(scene);
+    await daemon.inSync();
+    await rename(join(scene.assets, 'few'), join(scene.folder, 'few'));
+    await daemon.until(({ targets }) => targets[0]?.state === 'halted');
+    await rename(join(scene.folder, 'few'), join(scene.assets, 'few'));
+    await daemon.inSync();
+    await plant(scene.assets, { 'more.css': 'more' });
+    await serves(scene.target, { ...PUBLISHED, ...MANY_PUBLISHED, 'more.css': 'more' });
+    await eventually('its error is gone', async () => targetOf(await daemon.client.status()).error === null);
+  });
+});

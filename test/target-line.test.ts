@@ -1,0 +1,505 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { scanOnly } from '../src/collect/scan-only.js';
+import { type Places, placesOf } from '../src/core/places.js';
+import type { Snapshot } from '../src/core/snapshot.js';
+import type { Ending } from '../src/cycle/report.js';
+import { Round } from '../src/daemon/round.js';
+import { type LineMeans, TargetLine } from '../src/daemon/target-line.js';
+import { SourceError, TargetError } from '../src/errors.js';
+import { StateFolder } from '../src/fs/state.js';
+import type { TargetJob } from '../src/sync.js';
+import { MemoryTarget } from '../src/targets/memory.js';
+import type { Target } from '../src/targets/target.js';
+import { controlFiles, publicTree, type Site } from './support/cycle.js';
+import { path } from './support/entries.js';
+import { plant, temporaryFolder } from './support/tree.js';
+
+const FIRST_RETRY_MS = 500; // with chance at 0
+
+describe('rounds', () => {
+  test('bring the target up to date, over one connection', async () => {
+    const bench = await makeLine({ a: 'a', b: 'b' });
+    expect(kindOf(await bench.serve())).toBe('result');
+    await bench.edit({ a: 'A' });
+    expect(kindOf(await bench.serve(['a']))).toBe('result');
+    expect(await bench.served()).toEqual({ a: 'A', b: 'b' });
+    expect(bench.line.status()).toMatchObject({ state: 'in-sync', pending: 0, files: 2, reconnects: 0, failures: 0 });
+    expect(bench.server.connections).toBe(1);
+  });
+
+  test('that come while a cycle runs are all served by the next one', async () => {
+    const bench = await makeLine({ a: 'a' });
+    const release = bench.server.hold();
+    const first = bench.serve();
+    await bench.edit({ b: 'b' });
+    const second = bench.serve(['b']);
+    await bench.edit({ c: 'c', a: 'A' });
+    const third = bench.serve(['a', 'c']);
+    await bench.state((status) => status.pending === 3);
+    release();
+    expect(kindOf(await first)).toBe('result');
+    expect(await second).toBe(await third);
+    expect(await bench.served()).toEqual({ a: 'A', b: 'b', c: 'c' });
+    expect(bench.line.status()).toMatchObject({ state: 'in-sync', pending: 0, generation: 2 });
+  });
+
+  test('that were taken up before they were whole hold up those that come after, and lose none', async () => {
+    const bench = await makeLine({ a: 'a' });
+    await bench.serve();
+    const begun = new Round();
+    const first = bench.line.take(begun);
+    await bench.edit({ b: 'b' });
+    const second = bench.serve(['b']);
+    await bench.edit({ c: 'c' });
+    begun.collected({ snapshot: bench.snapshot(), places: [path('c')] }, undefined);
+    await Promise.all([first, second]);
+    expect(await bench.served()).toEqual({ a: 'a', b: 'b', c: 'c' });
+    expect(bench.line.hasRest).toBe(false);
+  });
+
+  test('that come to nothing leave all as it is', async () => {
+    const bench = await makeLine({ a: 'a' });
+    await bench.serve();
+    const round = new Round();
+    const taking = bench.line.take(round);
+    round.failed(new SourceError('cannot collect'));
+    expect(await taking).toBeUndefined();
+    expect(bench.line.status()).toMatchObject({ state: 'in-sync', error: null, pending: 0 });
+    await bench.edit({ b: 'b' });
+    await bench.serve(['b']);
+    expect(await bench.served()).toEqual({ a: 'a', b: 'b' });
+  });
+
+  test('that come to nothing lose nothing of what was to be done before', async () => {
+    const bench = await makeLine({ a: 'a', gone: 'gone' });
+    await bench.serve();
+    await bench.edit({}, ['gone']);
+    await bench.serve(['gone'], 'hold');
+    const round = new Round();
+    const taking = bench.line.take(round);
+    round.failed(new SourceError('cannot collect'));
+    await taking;
+    expect(bench.line.hasRest).toBe(true);
+    await bench.serve([]);
+    expect(await bench.served()).toEqual({ a: 'a' });
+  });
+
+  test('that were foreseen are staged before they are collected', async () => {
+    const bench = await makeLine({ a: 'a' });
+    await bench.serve();
+    await bench.edit({ b: 'soon' });
+    const round = new Round();
+    const [entry] = bench.snapshot().entries.filter((each) => each.path === 'b');
+    round.foreseen(entry === undefined ? [] : [entry], { of: () => Buffer.from('soon') });
+    const taking = bench.line.take(round);
+    await vi.waitFor(async () => expect((await controlFiles(bench.server.memory)).join()).toContain('stage/'));
+    expect(await bench.served()).toEqual({ a: 'a' });
+    round.collected({ snapshot: bench.snapshot(), places: [path('b')] }, undefined);
+    await taking;
+    expect(await bench.served()).toEqual({ a: 'a', b: 'soon' });
+  });
+
+  test('that were foreseen and abandoned leave nothing', async () => {
+    const bench = await makeLine({ a: 'a' });
+    await bench.serve();
+    const before = bench.snapshot();
+    await bench.edit({ b: 'never' });
+    const round = new Round();
+    round.foreseen(
+      bench.snapshot().entries.filter((each) => each.path === 'b'),
+      { of: () => Buffer.from('never') },
+    );
+    const taking = bench.line.take(round);
+    await vi.waitFor(async () => expect((await controlFiles(bench.server.memory)).join()).toContain('stage/'));
+    round.abandoned(before);
+    await taking;
+    expect(await bench.served()).toEqual({ a: 'a' });
+    expect((await controlFiles(bench.server.memory)).filter((name) => name.includes('stage/'))).toEqual([]);
+  });
+});
+
+describe('removals that are held', () => {
+  test('wait for the round that came to rest, and what was added does not', async () => {
+    const bench = await makeLine({ a: 'a', gone: 'gone' });
+    await bench.serve();
+    await bench.edit({ b: 'b' }, ['gone']);
+    await bench.serve(['b', 'gone'], 'hold');
+    expect(await bench.served()).toEqual({ a: 'a', b: 'b', gone: 'gone' });
+    expect(bench.line.status()).toMatchObject({ state: 'behind', pending: 1 });
+    await bench.serve(['b', 'gone']);
+    expect(await bench.served()).toEqual({ a: 'a', b: 'b' });
+    expect(bench.line.status()).toMatchObject({ state: 'in-sync', pending: 0 });
+  });
+
+  test('never happen if the file comes back meanwhile', async () => {
+    const bench = await makeLine({ a: 'a', back: 'back' });
+    await bench.serve();
+    await bench.edit({}, ['back']);
+    await bench.serve(['back'], 'hold');
+    await bench.edit({ back: 'back' });
+    await bench.serve(['back']);
+    expect(await bench.served()).toEqual({ a: 'a', back: 'back' });
+    expect(bench.line.status().generation).toBe(1);
+  });
+});
+
+describe('a pause', () => {
+  test('lets changes wait, says so, and ends with all of them served', async () => {
+    const bench = await makeLine({ a: 'a' });
+    await bench.serve();
+    bench.line.pause();
+    await bench.edit({ b: 'b' });
+    expect(await bench.serve(['b'])).toBeUndefined();
+    expect(bench.line.report(undefined)).toMatchObject({ ok: false, error: { code: 'PAUSED' } });
+    expect(bench.line.status()).toMatchObject({ state: 'behind', pending: 1 });
+    bench.line.resume();
+    await bench.state((status) => status.state === 'in-sync');
+    expect(await bench.served()).toEqual({ a: 'a', b: 'b' });
+    expect(bench.retried.map(kindOf)).toEqual(['result']);
+  });
+
+  test('does not stand against what a person asks for', async () => {
+    const bench = await makeLine({ a: 'a' });
+    await bench.serve();
+    bench.line.pause();
+    await bench.edit({ b: 'b' });
+    expect(kindOf(await bench.serve(['b'], undefined, ASKED))).toBe('result');
+    expect(await bench.served()).toEqual({ a: 'a', b: 'b' });
+  });
+
+  test('does not break off the cycle under way', async () => {
+    const bench = await makeLine({ a: 'a' });
+    const release = bench.server.hold();
+    const serving = bench.serve();
+    bench.line.pause();
+    release();
+    expect(kindOf(await serving)).toBe('result');
+    expect(await bench.served()).toEqual({ a: 'a' });
+  });
+});
+
+const ASKED = { isAsked: true, force: false };
+
+describe('what a person asks for', () => {
+  test('is done on these terms, though other rounds wait', async () => {
+    const bench = await makeLine({ a: 'a', b: 'b', c: 'c' }, { limit: { kind: 'count', count: 1 } });
+    await bench.serve();
+    const release = bench.server.hold();
+    await bench.edit({ d: 'd' });
+    const [running, queued] = [bench.serve(['d']), bench.serve(['d'])];
+    await bench.edit({}, ['a', 'b', 'c']);
+    await bench.state((status) => status.pending === 1);
+    const asked = bench.serve(undefined, undefined, { isAsked: true, force: true });
+    release();
+    await Promise.all([running, queued]);
+    expect(kindOf(await asked)).toBe('result');
+    expect(await bench.served()).toEqual({ d: 'd' });
+  });
+});
+
+describe('a target that cannot be reached', () => {
+  test('is tried again after a pause, and then gets all that changed meanwhile', async () => {
+    const bench = await makeLine({ a: 'a', b: 'b' });
+    await bench.serve();
+    bench.server.goDown();
+    await bench.edit({ a: 'A' });
+    expect(kindOf(await bench.serve(['a']))).toBe('error');
+    expect(bench.line.status()).toMatchObject({ state: 'unreachable', failures: 1, pending: null });
+    const tries = bench.server.tries;
+    await bench.edit({ c: 'c' }, ['b']);
+    expect(await bench.serve(['b', 'c'])).toBeUndefined();
+    expect(bench.server.tries).toBe(tries);
+    bench.server.comeUp();
+    await bench.state((status) => status.state === 'in-sync');
+    expect(await bench.served()).toEqual({ a: 'A', c: 'c' });
+    expect(bench.retried.map(kindOf)).toEqual(['result']);
+    expect(bench.line.status()).toMatchObject({ failures: 0, error: null, retryAt: null, reconnects: 1 });
+  });
+
+  test('is tried less and less often, and an outage is told once', async () => {
+    const bench = await makeLine({ a: 'a' });
+    bench.server.goDown();
+    await bench.serve();
+    const first = Date.parse(bench.line.status().retryAt ?? '') - Date.now();
+    await bench.state((status) => status.failures === 2);
+    const second = Date.parse(bench.line.status().retryAt ?? '') - Date.now();
+    expect(first).toBeLessThanOrEqual(FIRST_RETRY_MS);
+    expect(second).toBeGreaterThan(FIRST_RETRY_MS);
+    expect(bench.retried).toEqual([]); // the round has told it
+    await bench.line.close();
+    expect(bench.line.status().state).toBe('unreachable');
+  });
+
+  test('is tried at once when a person asks', async () => {
+    const bench = await makeLine({ a: 'a' });
+    bench.server.goDown();
+    await bench.serve();
+    bench.server.comeUp();
+    expect(kindOf(await bench.serve(undefined, undefined, ASKED))).toBe('result');
+    expect(bench.line.status().state).toBe('in-sync');
+  });
+
+  test('but was only gone for a moment is connected to again within the same cycle', async () => {
+    const bench = await makeLine({ a: 'a' });
+    await bench.serve();
+    bench.server.drop();
+    await bench.edit({ b: 'b' });
+    expect(kindOf(await bench.serve(['b']))).toBe('result');
+    expect(await bench.served()).toEqual({ a: 'a', b: 'b' });
+    expect(bench.line.status()).toMatchObject({ state: 'in-sync', reconnects: 1, failures: 0 });
+  });
+
+  test('is not tried while there is a pause, and is when that ends', async () => {
+    const bench = await makeLine({ a: 'a' });
+    bench.server.goDown();
+    await bench.serve();
+    bench.line.pause();
+    bench.server.comeUp();
+    const due = Date.parse(bench.line.status().retryAt ?? '') + 100;
+    await vi.waitUntil(() => Date.now() > due, { timeout: 5000, interval: 20 });
+    expect(bench.line.status().state).toBe('unreachable');
+    bench.line.resume();
+    await bench.state((status) => status.state === 'in-sync');
+    expect(await bench.served()).toEqual({ a: 'a' });
+  });
+});
+
+describe('a target that a person has to help', () => {
+  test('is left alone until one asks', async () => {
+    const bench = await makeLine({ a: 'a' });
+    bench.server.goDown(new TargetError('auth', 'it wants another key'));
+    await bench.serve();
+    expect(bench.line.status()).toMatchObject({
+      state: 'halted',
+      retryAt: null,
+      error: { message: 'it wants another key' },
+    });
+    bench.server.comeUp();
+    const tries = bench.server.tries;
+    expect(await bench.serve(['a'])).toBeUndefined();
+    expect([bench.server.tries - tries, bench.line.report(undefined).error?.message]).toEqual([
+      0,
+      'it wants another key',
+    ]);
+    expect(kindOf(await bench.serve(undefined, undefined, ASKED))).toBe('result');
+    expect(await bench.served()).toEqual({ a: 'a' });
+  });
+
+  test('because a guard refused is asked anew whenever something changed', async () => {
+    const tree = { a: 'a', b: 'b', c: 'c' };
+    const bench = await makeLine(tree, { limit: { kind: 'count', count: 1 } });
+    await bench.serve();
+    await bench.edit({}, ['a', 'b']);
+    expect(kindOf(await bench.serve(['a', 'b']))).toBe('error');
+    expect(bench.line.status()).toMatchObject({ state: 'halted', error: { code: 'REFUSED' } });
+    expect(await bench.served()).toEqual(tree);
+    await bench.edit({ a: 'a' });
+    expect(kindOf(await bench.serve(['a']))).toBe('result');
+    expect(await bench.served()).toEqual({ a: 'a', c: 'c' });
+    expect(bench.line.status()).toMatchObject({ state: 'in-sync', error: null });
+  });
+});
+
+test('a file that cannot be pushed is tried again after a pause, and the others are served', async () => {
+  const bench = await makeLine({ a: 'a' });
+  await bench.serve();
+  bench.server.refuse(1);
+  await bench.edit({ b: 'b', c: 'c' });
+  await bench.serve(['b', 'c']);
+  expect(bench.line.status()).toMatchObject({ state: 'behind', failures: 1, problems: [{ step: 'stage' }] });
+  expect(Object.keys(await bench.served())).toHaveLength(2);
+  await bench.state((status) => status.state === 'in-sync');
+  expect(await bench.served()).toEqual({ a: 'a', b: 'b', c: 'c' });
+  expect(bench.line.status()).toMatchObject({ problems: [], error: null });
+});
+
+test('a file that is another one each time it is to be read keeps no other waiting', async () => {
+  const bench = await makeLine({ log: '0' });
+  await bench.serve();
+  for (let round = 1; round <= 4; round++) {
+    const release = bench.server.hold();
+    await bench.edit({ log: 'x'.repeat(round), [`${round}`]: 'other' });
+    const serving = bench.serve(['log', `${round}`]);
+    await bench.edit({ log: 'y'.repeat(10 + round) });
+    release();
+    await serving;
+    // What changed again comes with the round that tells of it: that is no trouble.
+    expect(bench.line.status()).toMatchObject({ problems: [], error: null, failures: 0 });
+    expect(bench.line.hasRest).toBe(true);
+    expect(await bench.served()).toHaveProperty(`${round}`);
+  }
+  await bench.serve(['log']);
+  expect(bench.line.status()).toMatchObject({ state: 'in-sync', failures: 0 });
+});
+
+describe('a line that is closed', () => {
+  test('has ended its cycle, and begins nothing any more', async () => {
+    const bench = await makeLine({ a: 'a' });
+    const release = bench.server.hold();
+    const serving = bench.serve();
+    const closing = bench.line.close();
+    release();
+    await closing;
+    await serving;
+    expect(await bench.served()).toEqual({ a: 'a' });
+    expect(bench.server.open).toBe(0);
+    expect(await bench.serve(['a'], undefined, ASKED)).toBeUndefined();
+    expect(bench.server.open).toBe(0);
+  });
+});
+
+interface Bench {
+  readonly line: TargetLine;
+  readonly server: Server;
+  /** Cycles that no round asked for. */
+  readonly retried: Ending[];
+  snapshot(): Snapshot;
+  edit(tree: Site, gone?: readonly string[]): Promise<void>;
+  /** A round of what there is now. */
+  serve(places?: readonly string[], removals?: 'hold', terms?: typeof ASKED): Promise<Ending | undefined>;
+  served(): Promise<Record<string, string>>;
+  state(is: (status: ReturnType<TargetLine['status']>) => boolean): Promise<void>;
+}
+
+async function makeLine(tree: Site, rest: Partial<TargetJob> = {}): Promise<Bench> {
+  const folder = await temporaryFolder();
+  const root = join(folder, 'root');
+  const state = new StateFolder(join(folder, 'state'));
+  const server = new Server();
+  const retried: Ending[] = [];
+  let runs = 0;
+  let snapshot: Snapshot = { entries: [], problems: [] };
+  const look = async (): Promise<void> => {
+    snapshot = await scanOnly(root, { state: state.folder('local'), mode: 'dry-run', force: 'past-guards' });
+  };
+  await plant(root, tree);
+  await look();
+  const means: LineMeans = {
+    options: () => ({
+      site: 'site',
+      fileOf: (at) => join(root, at),
+      concurrency: 'auto',
+      bandwidth: undefined,
+      run: `run${++runs}`,
+      now: Date.now,
+    }),
+    latest: () => snapshot,
+    now: Date.now,
+    chance: () => 0,
+    onEvent: () => undefined,
+    onChange: () => undefined,
+    mayRemove: () => true,
+    signal: new AbortController().signal,
+    onCaughtUp: (ending) => retried.push(ending),
+  };
+  const job: TargetJob = {
+    name: 'target',
+    url: 'memory:',
+    open: () => server.connect(),
+    accepts: () => true,
+    fileMode: 0o644,
+    folderMode: 0o755,
+    deletion: 'delete',
+    limit: undefined,
+    cache: state.folder('target'),
+    ...rest,
+  };
+  const line = new TargetLine(job, means);
+  onTestFinished(() => line.close());
+  return {
+    line,
+    server,
+    retried,
+    snapshot: () => snapshot,
+    async edit(change, gone = []) {
+      await plant(root, change);
+      for (const name of gone) await rm(join(root, name));
+      await look();
+    },
+    serve(places, removals, terms) {
+      const round = new Round();
+      const taking = line.take(round, terms);
+      const part: { places?: Places } = places === undefined ? {} : { places: placesOf(places.map(path)) };
+      round.collected({ snapshot, removals, ...part }, undefined);
+      return taking;
+    },
+    served: () => publicTree(server.memory),
+    state: async (is) => void (await vi.waitUntil(() => is(line.status()), { timeout: 10_000, interval: 10 })),
+  };
+}
+
+/** A server in memory that can go away, keep everybody waiting, and refuse. */
+class Server {
+  readonly memory = new MemoryTarget();
+  tries = 0;
+  connections = 0;
+  open = 0;
+  #downBy: TargetError | undefined;
+  #generation = 0;
+  #gate: Promise<void> = Promise.resolve();
+  #refusals = 0;
+
+  async connect(): Promise<Target> {
+    this.tries++;
+    if (this.#downBy !== undefined) throw this.#downBy;
+    this.connections++;
+    this.open++;
+    const generation = this.#generation;
+    const admit = async (request: string, at: unknown): Promise<void> => {
+      await this.#gate;
+      if (generation !== this.#generation) throw new TargetError('unreachable', 'the connection is lost');
+      if (request !== 'write' || this.#refusals === 0 || !String(at).includes('/stage/')) return;
+      this.#refusals--;
+      throw new TargetError('failed', `cannot write ${String(at)}: refused`);
+    };
+    return new Proxy<Target>(this.memory, {
+      get: (target, key) => {
+        const value: unknown = Reflect.get(target, key);
+        if (typeof value !== 'function') return value;
+        if (key === 'close') return async () => void this.open--;
+        if (key === 'list' || key === 'read') {
+          return async function* (...args: unknown[]) {
+            await admit(key, args[0]);
+            yield* value.apply(target, args) as AsyncIterable<unknown>;
+          };
+        }
+        return async (...args: unknown[]): Promise<unknown> => {
+          await admit(String(key), args[0]);
+          return value.apply(target, args) as unknown;
+        };
+      },
+    });
+  }
+
+  /** Requests wait from now on, until the answer is called. */
+  hold(): () => void {
+    let release: () => void = () => undefined;
+    this.#gate = new Promise((resolve) => (release = resolve));
+    return release;
+  }
+
+  goDown(by = new TargetError('unreachable', 'nobody answers')): void {
+    this.#downBy = by;
+    this.drop();
+  }
+
+  comeUp(): void {
+    this.#downBy = undefined;
+  }
+
+  /** Breaks the connections there are. */
+  drop(): void {
+    this.#generation++;
+  }
+
+  /** The next files that are to be staged cannot be. */
+  refuse(times: number): void {
+    this.#refusals = times;
+  }
+}
+
+function kindOf(ending: Ending | undefined): Ending['kind'] | undefined {
+  return ending?.kind;
+}
