@@ -16,6 +16,8 @@ export interface Swept {
   readonly marks: Marks;
   /** Absolute places: whatever changed lies at or below one of them. Empty for a first sweep. */
   readonly touched: readonly string[];
+  /** What it took, in milliseconds. */
+  readonly tookMs: number;
 }
 
 /** Sweeps `folders`, links followed. `before` are the marks of the last sweep of the same folders. */
@@ -25,6 +27,7 @@ export async function sweep(
   before: Marks | undefined,
   pacer: Pacer,
 ): Promise<Swept> {
+  const started = performance.now();
   const rules = ignoreRules(ignore);
   const marks = new Map<string, Float64Array>();
   const touched: string[] = [];
@@ -39,7 +42,7 @@ export async function sweep(
     }
     if (pacer.isDue) await pacer.breathe();
   }
-  return { marks, touched };
+  return { marks, touched, tookMs: performance.now() - started };
 }
 
 /** A folder on the way down. One that several links lead to is met under each of their names, as it is published. */

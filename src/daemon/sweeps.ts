@@ -2,7 +2,7 @@
  * Sweeps: when everything is looked at, for what no event told of: at an interval, and soon after a doubt.
  */
 
-const SHARE = 400; // a sweep takes two cores for a moment, and may take less than half a percent of one in all
+const SHARE = 400; // of the time: less than half a percent of a core, with all that a sweep takes besides
 const SHARE_IN_DOUBT = 20;
 const DOUBT_MS = 1000; // doubts come in bursts, and one sweep settles all of them
 
