@@ -158,7 +158,7 @@ async function newSite(trees: Readonly<Record<'one' | 'two', Tree>>): Promise<Si
     collectAll: async () => {
       const before = await recall(state);
       const collected = await all();
-      expect([...(await recall(state)).files]).toEqual([...before.files]);
+      expect((await recall(state)).files).toEqual(before.files);
       return collected;
     },
   };

@@ -98,15 +98,21 @@ export async function eventually<T>(
   look: () => T | undefined | false | Promise<T | undefined | false>,
   ms = DEADLINE_MS,
 ): Promise<T> {
-  const deadline = performance.now() + ms;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    if (performance.now() > deadline) {
-      throw new Error(`not within ${ms} ms: ${typeof what === 'string' ? what : what()}`);
+  const over = new AbortController();
+  const looking = async (): Promise<T | undefined> => {
+    while (!over.signal.aborted) {
+      const found = await look();
+      if (found !== undefined && found !== false) return found;
+      await pause(PAUSE_MS);
     }
-    await pause(PAUSE_MS);
-  }
+    return undefined;
+  };
+  // A look that never ends is as good as one that finds nothing.
+  const found = await Promise.race([looking(), pause(ms, undefined, { signal: over.signal })]).finally(() =>
+    over.abort(),
+  );
+  if (found === undefined) throw new Error(`not within ${ms} ms: ${typeof what === 'string' ? what : what()}`);
+  return found;
 }
 
 export const SITE: Tree = {
