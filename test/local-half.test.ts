@@ -255,15 +255,55 @@ describe('a sweep', () => {
     expect(await half.sweep()).toEqual([]);
   });
 
-  test('after very much has changed collects all, once', async () => {
-    const site = await newSite();
-    const half = site.half();
-    await half.begin();
-    await plant(site.assets, Object.fromEntries(Array.from({ length: 2001 }, (_, i) => [`many/${i}`, `${i}`])));
-    await half.collectAll(EVERYTHING);
-    expect(await half.sweep()).toContain(site.root);
-    await half.collectAll(EVERYTHING);
-    expect(await half.sweep()).toEqual([]);
+  describe('after very much has changed', () => {
+    async function afterMuch() {
+      const site = await newSite();
+      const half = site.half();
+      await half.begin();
+      await plant(site.assets, Object.fromEntries(Array.from({ length: 2001 }, (_, i) => [`many/${i}`, `${i}`])));
+      await half.collectAll(EVERYTHING);
+      return { site, half };
+    }
+
+    test('names nothing where nothing is left to be done', async () => {
+      const { half } = await afterMuch();
+      expect(await half.sweep()).toEqual([]);
+      expect(await half.sweep()).toEqual([]);
+    });
+
+    test('finds what nobody told, on both sides', async () => {
+      const { site, half } = await afterMuch();
+      await plant(site.assets, { 'css/a.css': 'longer', 'new/x': 'x' });
+      await rm(join(site.assets, 'many/7'));
+      await rm(join(site.root, 'js/a.js'));
+      const touched = await half.sweep();
+      expect([...new Set(touched)].toSorted()).toEqual(
+        ['css/a.css', 'js/a.js', 'many/7', 'new/x'].map((path) => join(site.root, path)),
+      );
+      await half.collect(touched);
+      expect(await readTree(site.root)).toMatchObject({ 'css/a.css': 'longer', 'new/x': 'x', 'js/a.js': 'js' });
+      expect((await half.collectAll(EVERYTHING)).report).toMatchObject({ copied: 0, removed: 0 });
+    });
+
+    test('lets what is saved meanwhile through', async () => {
+      const { site, half } = await afterMuch();
+      const sweeping = half.sweep();
+      const order: string[] = [];
+      await writeFile(join(site.assets, 'css/a.css'), 'saved');
+      await Promise.all([
+        sweeping.then(() => order.push('swept')),
+        half.collect([join(site.assets, 'css/a.css')]).then(() => order.push('collected')),
+      ]);
+      expect(order).toEqual(['collected', 'swept']);
+      await half.collect(await sweeping);
+      expect((await half.collectAll(EVERYTHING)).report).toMatchObject({ copied: 0, removed: 0 });
+    });
+
+    test('leaves it to whoever collects to tell what is wrong', async () => {
+      const { site, half } = await afterMuch();
+      await rm(site.assets, { recursive: true });
+      expect(await half.sweep()).toEqual([site.root]);
+    });
   });
 });
 

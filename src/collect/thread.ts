@@ -6,6 +6,7 @@
  */
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import type { Places } from '../core/places.js';
+import type { RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import type { FollowedLink } from '../core/touched.js';
 import { type Problem, reasonOf } from '../errors.js';
@@ -62,6 +63,8 @@ export interface LocalSummary {
   readonly files: number;
   readonly copied: number;
   readonly removed: number;
+  /** The paths that a dry run would copy or remove. */
+  readonly due: readonly RelPath[];
   /** Of the snapshot: the paths whose state is unknown. */
   readonly unknown: readonly Problem[];
   /** All that were met. */
@@ -134,7 +137,7 @@ async function scan({ root, mode, part }: Extract<LocalWork, { kind: 'scan' }>, 
       : await scanPlaces(root, part.places, part.known.entries, options);
   if (snapshot === undefined) return undefined;
   const { entries, problems } = snapshot;
-  const nothing = { copied: 0, removed: 0, ownership: { foreign: [], folders: [] }, links: [] };
+  const nothing = { copied: 0, removed: 0, due: [], ownership: { foreign: [], folders: [] }, links: [] };
   return { ...nothing, files: entries.length, unknown: problems, problems };
 }
 
@@ -145,8 +148,9 @@ async function collectAs({ project, mode, part }: Extract<LocalWork, { kind: 'co
       : await collectPlaces(project, part.places, part.known, { ...options, mode });
   if (collected === undefined) return undefined;
   const { snapshot, files, copied, removed, problems, ownership, links } = collected;
-  const [copies, removals] = [copied.length, removed.length];
-  return { files, copied: copies, removed: removals, unknown: snapshot.problems, problems, ownership, links };
+  const counts = { files, copied: copied.length, removed: removed.length };
+  const due = mode === 'dry-run' ? [...copied, ...removed] : [];
+  return { ...counts, due, unknown: snapshot.problems, problems, ownership, links };
 }
 
 /** Sends entries in batches, each after the contents that belong to it. Those of a big tree wait for the end. */

@@ -4,10 +4,11 @@
  * A change is collected by place, in a thread that is kept. All of it is collected in a thread of its own, whose memory goes
  * with it. Runs that write follow one another.
  */
+import { join } from 'node:path';
 import { type LocalHooks, type LocalRun, LocalThread, type LocalWork, wholeOf } from '../collect/in-thread.js';
 import type { Marks, Swept } from '../collect/sweep.js';
 import type { Config } from '../config/schema.js';
-import { diff } from '../core/diff.js';
+import { type Change, diff } from '../core/diff.js';
 import { covers, entriesIn, type Places, partOf, replaceIn } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
 import { type Entry, findEntry, type Snapshot, sameContent } from '../core/snapshot.js';
@@ -152,18 +153,12 @@ export class LocalHalf {
   collectAll({ force, reread }: CollectAllOptions): Promise<Collection> {
     return this.#inTurn(async () => {
       const started = performance.now();
-      const thread = new LocalThread(this.#hooks.thread);
-      try {
-        const result = await wholeOf(
-          thread.run(this.#work('write'), this.#settings({ force, reread, contents: 'drop' }), this.#hooks),
-        );
-        const before = this.#snapshot;
-        this.#snapshot = result.snapshot;
-        this.#take(result, undefined);
-        return this.#collection(result, 'all', before, started, undefined);
-      } finally {
-        await thread.end();
-      }
+      const [work, settings] = [this.#work('write'), this.#settings({ force, reread, contents: 'drop' })];
+      const result = await this.#aside((thread) => wholeOf(thread.run(work, settings, this.#hooks)));
+      const before = this.#snapshot;
+      this.#snapshot = result.snapshot;
+      this.#take(result, undefined);
+      return this.#collection(result, 'all', before, started, undefined);
     });
   }
 
@@ -211,8 +206,10 @@ export class LocalHalf {
       this.#marks = { sources: swept[0].marks, root: swept[1].marks };
       this.#sweepCostMs = swept[0].tookMs + swept[1].tookMs;
       if (before === undefined) return [];
-      const unmarked = changedSince === 'much' ? [root] : [...changedSince].map((path) => `${root}/${path}`);
-      return [...swept.flatMap(({ touched }) => touched), ...unmarked];
+      const inRoot = (path: string): string => join(root, path);
+      // The marks would name all that was collected since; a look at everything names what is left to be done.
+      if (changedSince === 'much') return (await this.#differing()).map(inRoot);
+      return [...swept.flatMap(({ touched }) => touched), ...[...changedSince].map(inRoot)];
     } catch (error) {
       this.#noteChanged(changedSince);
       throw error;
@@ -224,11 +221,27 @@ export class LocalHalf {
     await this.#thread.end();
   }
 
+  #sweepIn(folders: readonly string[], ignore: readonly string[], before: Marks | undefined): Promise<Swept> {
+    const { signal } = this.#hooks;
+    return this.#aside((thread) => thread.sweep({ kind: 'sweep', folders, ignore, before }, { signal }));
+  }
+
+  /** The places that collecting all would change, or all of it if there is more to tell. Changes are collected meanwhile. */
+  async #differing(): Promise<readonly string[]> {
+    const [work, settings] = [this.#work('dry-run'), this.#settings({ ...GENTLY, contents: 'drop' })];
+    const { signal } = this.#hooks;
+    const foreseen = await this.#aside((thread) => wholeOf(thread.run(work, settings, { signal }))).catch(
+      () => undefined,
+    );
+    if (foreseen === undefined || foreseen.problems.length > 0) return [''];
+    return [...foreseen.due, ...differing(this.#snapshot, foreseen.snapshot).map(({ path }) => path)];
+  }
+
   /** In a thread of its own, whose memory goes with it. */
-  async #sweepIn(folders: readonly string[], ignore: readonly string[], before: Marks | undefined): Promise<Swept> {
+  async #aside<T>(work: (thread: LocalThread) => Promise<T>): Promise<T> {
     const thread = new LocalThread(this.#hooks.thread);
     try {
-      return await thread.sweep({ kind: 'sweep', folders, ignore, before }, { signal: this.#hooks.signal });
+      return await work(thread);
     } finally {
       await thread.end();
     }
@@ -300,7 +313,7 @@ export class LocalHalf {
     started: number,
     contents: LocalRun['contents'] | undefined,
   ): Collection {
-    const changes = diff({ ...emptyIndex(''), entries: before.entries }, snapshot).map(changeReport);
+    const changes = differing(before, snapshot).map(changeReport);
     this.#noteChanged(changes.map(({ path }) => path as RelPath));
     const durationMs = Math.round(performance.now() - started);
     const files = this.#snapshot.entries.length - this.#foreign.length;
@@ -325,4 +338,8 @@ export class LocalHalf {
     this.#last = turn.catch(() => undefined);
     return turn;
   }
+}
+
+function differing(before: Snapshot, now: Snapshot): Change[] {
+  return diff({ ...emptyIndex(''), entries: before.entries }, now);
 }

@@ -29,7 +29,7 @@ const LOOK_MS = 1;
 const REST_MS = 200; // between two saves, and as much again at random
 const REST_AFTER_START_MS = 30_000;
 const WATCHED_MS = 60_000; // at least
-const SWEPT_WITHIN_MS = 420_000;
+const SWEPT_WITHIN_MS = 900_000;
 const LSYNCD = ['/usr/bin/lsyncd', '/usr/local/bin/lsyncd'].find((place) => existsSync(place));
 const MB = 1_000_000;
 
