@@ -135,6 +135,13 @@ export class Connection {
     return this.#known.kind === 'index' ? this.#known.index : undefined;
   }
 
+  /** Where a cycle would change something, by what is known here. */
+  due(snapshot: Snapshot): readonly RelPath[] {
+    if (this.index === undefined) return [];
+    const changes = diff(this.index, select(snapshot, this.#job));
+    return makePlan(changes, this.#job.deletion).changes.map(({ path }) => path);
+  }
+
   /** A cycle. One after another; `options.run` is a new name for each. */
   async cycle(wanted: Promise<Wanted>, options: CycleOptions): Promise<CycleResult> {
     wanted.catch(() => undefined); // the target is looked at first, and meanwhile nobody else hears of its failure

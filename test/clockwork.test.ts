@@ -147,6 +147,20 @@ describe('sweeps', () => {
     expect(at).toEqual([400_000, 800_000]);
   });
 
+  test('are judged by the quickest of the last ones, for a slow one met a busy machine', async () => {
+    const costs = [2000, 20, 500, 500, 500, 500, 500, 500];
+    const at: number[] = [];
+    const start = performance.now();
+    const each = new Sweeps({
+      intervalMs: 60_000,
+      costMs: () => costs[at.length] ?? 500,
+      sweep: async () => void at.push(performance.now() - start),
+    });
+    each.start();
+    await vi.advanceTimersByTimeAsync(1_400_000);
+    expect(at).toEqual([800_000, 860_000, 920_000, 980_000, 1_040_000, 1_100_000, 1_300_000]);
+  });
+
   test('come soon after a doubt, once for many doubts', async () => {
     const { sweeps: each, at } = sweeps(20);
     each.start();

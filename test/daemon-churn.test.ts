@@ -59,6 +59,12 @@ function filesOf(tree: Tree): Tree {
   return Object.fromEntries(Object.entries(tree).filter(([path]) => !path.endsWith('/')));
 }
 
+/** By path, what `a` and `b` hold there. */
+function differencesOf(a: Tree, b: Tree): Record<string, unknown> {
+  const paths = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((path) => a[path] !== b[path]);
+  return Object.fromEntries(paths.map((path) => [path, [a[path], b[path]]]));
+}
+
 /** Numbers from 0 to 1 that are the same in every run. */
 function randomFrom(seed: number): () => number {
   let state = seed;
@@ -220,9 +226,11 @@ describe('random changes, with the server away now and then', () => {
       const fresh = await freshCollect(scene);
       const expected = filesOf(await readTree(fresh));
       let served: Tree = {};
+      let status: unknown;
       await eventually(
-        () => `${JSON.stringify(expected)}, and it serves ${JSON.stringify(served)}`,
+        () => `${JSON.stringify(differencesOf(expected, served))} (wanted, served); ${JSON.stringify(status)}`,
         async () => {
+          status = { ...(await daemon.client.status()), cycles: [] };
           served = filesOf(await published(scene.target).catch(() => ({}))); // a file may go while it is read
           return isDeepStrictEqual(served, expected);
         },

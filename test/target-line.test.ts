@@ -53,10 +53,33 @@ describe('rounds', () => {
     await bench.edit({ b: 'b' });
     const second = bench.serve(['b']);
     await bench.edit({ c: 'c' });
-    begun.collected({ snapshot: bench.snapshot(), places: [path('c')] }, undefined);
+    begun.collected({ places: [path('c')] }, undefined);
     await Promise.all([first, second]);
     expect(await bench.served()).toEqual({ a: 'a', b: 'b', c: 'c' });
     expect(bench.line.hasRest).toBe(false);
+  });
+
+  test('that come late bring what is known by then, and nothing older', async () => {
+    const bench = await makeLine({ a: 'a', b: 'b' });
+    await bench.serve();
+    await bench.edit({ b: 'older' });
+    const late = new Round();
+    late.collected({ places: [path('b')] }, undefined);
+    await bench.edit({ b: 'newer' });
+    await bench.serve(['b']);
+    await bench.line.take(late);
+    expect(await bench.served()).toEqual({ a: 'a', b: 'newer' });
+  });
+
+  test('wait until something is known', async () => {
+    const bench = await makeLine({ a: 'a' });
+    await bench.serve();
+    bench.forget();
+    await bench.serve();
+    expect(await bench.served()).toEqual({ a: 'a' });
+    await bench.edit({ b: 'b' });
+    await bench.serve();
+    expect(await bench.served()).toEqual({ a: 'a', b: 'b' });
   });
 
   test('that come to nothing leave all as it is', async () => {
@@ -96,7 +119,7 @@ describe('rounds', () => {
     const taking = bench.line.take(round);
     await vi.waitFor(async () => expect((await controlFiles(bench.server.memory)).join()).toContain('stage/'));
     expect(await bench.served()).toEqual({ a: 'a' });
-    round.collected({ snapshot: bench.snapshot(), places: [path('b')] }, undefined);
+    round.collected({ places: [path('b')] }, undefined);
     await taking;
     expect(await bench.served()).toEqual({ a: 'a', b: 'soon' });
   });
@@ -104,7 +127,6 @@ describe('rounds', () => {
   test('that were foreseen and abandoned leave nothing', async () => {
     const bench = await makeLine({ a: 'a' });
     await bench.serve();
-    const before = bench.snapshot();
     await bench.edit({ b: 'never' });
     const round = new Round();
     round.foreseen(
@@ -113,11 +135,23 @@ describe('rounds', () => {
     );
     const taking = bench.line.take(round);
     await vi.waitFor(async () => expect((await controlFiles(bench.server.memory)).join()).toContain('stage/'));
-    round.abandoned(before);
+    round.abandoned();
     await taking;
     expect(await bench.served()).toEqual({ a: 'a' });
     expect((await controlFiles(bench.server.memory)).filter((name) => name.includes('stage/'))).toEqual([]);
   });
+});
+
+test('what a target should hold and does not is noticed when everything was looked at', async () => {
+  const bench = await makeLine({ a: 'a', gone: 'gone' });
+  await bench.serve();
+  await bench.edit({ a: 'A', b: 'b' }, ['gone']);
+  expect(bench.line.status().state).toBe('in-sync');
+  bench.line.confirm();
+  await bench.state(({ state, generation }) => state === 'in-sync' && generation === 2);
+  expect(await bench.served()).toEqual({ a: 'A', b: 'b' });
+  bench.line.confirm();
+  expect(bench.line.status()).toMatchObject({ state: 'in-sync', generation: 2 });
 });
 
 describe('removals that are held', () => {
@@ -356,6 +390,8 @@ interface Bench {
   /** Cycles that no round asked for. */
   readonly retried: Ending[];
   snapshot(): Snapshot;
+  /** Nothing is known any more, as in a daemon that has just begun. */
+  forget(): void;
   edit(tree: Site, gone?: readonly string[]): Promise<void>;
   /** A round of what there is now. */
   serve(places?: readonly string[], removals?: 'hold', terms?: typeof ASKED): Promise<Ending | undefined>;
@@ -371,8 +407,10 @@ async function makeLine(tree: Site, rest: Partial<TargetJob> = {}): Promise<Benc
   const retried: Ending[] = [];
   let runs = 0;
   let snapshot: Snapshot = { entries: [], problems: [] };
+  let isKnown = true;
   const look = async (): Promise<void> => {
     snapshot = await scanOnly(root, { state: state.folder('local'), mode: 'dry-run', force: 'past-guards' });
+    isKnown = true;
   };
   await plant(root, tree);
   await look();
@@ -385,7 +423,7 @@ async function makeLine(tree: Site, rest: Partial<TargetJob> = {}): Promise<Benc
       run: `run${++runs}`,
       now: Date.now,
     }),
-    latest: () => snapshot,
+    latest: () => (isKnown ? snapshot : undefined),
     now: Date.now,
     chance: () => 0,
     onEvent: () => undefined,
@@ -413,6 +451,7 @@ async function makeLine(tree: Site, rest: Partial<TargetJob> = {}): Promise<Benc
     server,
     retried,
     snapshot: () => snapshot,
+    forget: () => void (isKnown = false),
     async edit(change, gone = []) {
       await plant(root, change);
       for (const name of gone) await rm(join(root, name));
@@ -422,7 +461,7 @@ async function makeLine(tree: Site, rest: Partial<TargetJob> = {}): Promise<Benc
       const round = new Round();
       const taking = line.take(round, terms);
       const part: { places?: Places } = places === undefined ? {} : { places: placesOf(places.map(path)) };
-      round.collected({ snapshot, removals, ...part }, undefined);
+      round.collected({ removals, ...part }, undefined);
       return taking;
     },
     served: () => publicTree(server.memory),

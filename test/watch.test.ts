@@ -3,11 +3,13 @@ import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, wri
 import { link, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isWithin } from '../src/core/relpath.js';
 import { SourceError } from '../src/errors.js';
 import { Backlog } from '../src/watch/backlog.js';
+import { chokidarBackend } from '../src/watch/chokidar.js';
 import { chooseEngines } from '../src/watch/choose.js';
 import { watchByInotify } from '../src/watch/inotify.js';
 import { countIn, limitText } from '../src/watch/limits.js';
@@ -16,7 +18,7 @@ import { parseMounts, silentFileSystem } from '../src/watch/mount.js';
 import { openWatcher } from '../src/watch/open.js';
 import { parcelBackend } from '../src/watch/parcel.js';
 import type { WatchEvent } from '../src/watch/watcher.js';
-import { listen } from './support/ear.js';
+import { listen, WATCH_THREAD } from './support/ear.js';
 import { plant, temporaryFolder } from './support/tree.js';
 
 const MEMORY = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
@@ -272,6 +274,23 @@ describe('the inotify backend', () => {
   });
 });
 
+test('the chokidar backend gets ready, and asks to be set up again, where files take the place of folders that it reads', async () => {
+  const root = await fastFolder();
+  const folders = Array.from({ length: 100 }, (_, at) => join(root, `d${at}`));
+  for (const folder of folders) mkdirSync(join(folder, 'e'), { recursive: true });
+  let stale = 0;
+  const ignore = (): void => {};
+  const report = { heard: ignore, touched: ignore, stale: () => void stale++, lost: ignore, limited: ignore };
+  const opening = chokidarBackend('events')(root, report);
+  for (const folder of folders.toReversed()) {
+    await nextTurn();
+    rmSync(folder, { recursive: true });
+    writeFileSync(folder, 'now a file');
+  }
+  await (await opening).close();
+  expect(stale).toBeGreaterThan(0);
+});
+
 test('the parcel backend, which other systems use, tells of files and of its folder', async () => {
   const root = join(await temporaryFolder(), 'static');
   await plant(root, { 'a.css': 'a' });
@@ -293,6 +312,19 @@ test('the parcel backend, which other systems use, tells of files and of its fol
 });
 
 describe('a watcher', () => {
+  test('that is closed before it is open never opens', async () => {
+    const root = await temporaryFolder();
+    const over = new AbortController();
+    const opening = openWatcher([root], {
+      backend: 'auto',
+      onEvent: () => {},
+      signal: over.signal,
+      thread: WATCH_THREAD,
+    });
+    over.abort();
+    await expect(opening).rejects.toThrow('the watcher was closed');
+  });
+
   test('that is closed leaves nothing running', async () => {
     const root = await temporaryFolder();
     const running = (): string[] => process.getActiveResourcesInfo().filter((each) => /Worker|MessagePort/.test(each));

@@ -43,6 +43,7 @@ export interface CollectAllOptions {
 
 const MOST_CHANGED = 2000; // more of them are cheaper to collect as a whole
 
+const NOTHING: Snapshot = { entries: [], problems: [] };
 const GENTLY: CollectAllOptions = { force: false, reread: false };
 
 type Result = Awaited<ReturnType<typeof wholeOf>>;
@@ -53,7 +54,7 @@ export class LocalHalf {
   readonly #hooks: LocalHalfHooks;
   readonly #roots: readonly Root[];
   #thread: LocalThread;
-  #snapshot: Snapshot = { entries: [], problems: [] };
+  #snapshot: Snapshot = NOTHING;
   #foreign: readonly RelPath[] = [];
   #folders: readonly string[] = [];
   #links: readonly FollowedLink[] = [];
@@ -81,8 +82,9 @@ export class LocalHalf {
     this.#roots = [...sources, { path: root, prefix: '' }];
   }
 
-  get snapshot(): Snapshot {
-    return this.#snapshot;
+  /** Undefined before anything was collected. */
+  get snapshot(): Snapshot | undefined {
+    return this.#snapshot === NOTHING ? undefined : this.#snapshot;
   }
 
   /** What the last sweep took, in milliseconds. */

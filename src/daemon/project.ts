@@ -56,10 +56,10 @@ export class Project {
   #error: Failure | undefined;
   readonly #told = new WeakSet<Ending>();
   readonly #underWay = new Set<Promise<unknown>>();
+  readonly #ending = new AbortController();
   #restTimer: NodeJS.Timeout | undefined;
   #isReady = false;
   #isPaused = false;
-  #isStopped = false;
 
   constructor(config: Config, lines: readonly TargetLine[], state: StateFolder, hooks: ProjectHooks) {
     this.config = config;
@@ -87,8 +87,13 @@ export class Project {
     });
   }
 
-  get snapshot(): Snapshot {
+  /** STATIC_ROOT as it is known now; undefined before anything is. */
+  get snapshot(): Snapshot | undefined {
     return this.#local.snapshot;
+  }
+
+  get #isStopped(): boolean {
+    return this.#ending.signal.aborted;
   }
 
   /** Whether what is missing may be taken for gone. */
@@ -149,7 +154,7 @@ export class Project {
 
   /** Begins nothing any more; resolves when what was under way on this machine has ended. Lines go on. */
   async stop(): Promise<void> {
-    this.#isStopped = true;
+    this.#ending.abort();
     this.#pulse.stop();
     this.#sweeps.stop();
     this.#removals.stop();
@@ -182,7 +187,7 @@ export class Project {
   localStatus(): LocalStatus {
     return {
       state: this.#localState(),
-      files: this.#local.snapshot.entries.length,
+      files: this.#local.snapshot?.entries.length ?? 0,
       unsettled: this.#pulse.size,
       error: this.#error ?? null,
       problems: this.#local.problems,
@@ -197,11 +202,18 @@ export class Project {
 
   async #watch(): Promise<void> {
     const { file, watch } = this.config;
-    this.#watcher = await openWatcher(this.#local.folders, {
-      backend: watch.backend,
-      files: [file],
-      onEvent: (event) => this.#hear(event),
-    });
+    const signal = AbortSignal.any([this.#hooks.signal, this.#ending.signal]);
+    const onEvent = (event: WatchEvent): void => this.#hear(event);
+    try {
+      this.#watcher = await openWatcher(this.#local.folders, {
+        backend: watch.backend,
+        files: [file],
+        signal,
+        onEvent,
+      });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
   }
 
   #hear(event: WatchEvent): void {
@@ -239,7 +251,7 @@ export class Project {
 
   /** Whoever has taken it up waits for it, and lets nobody else through. */
   #abandonPrepared(): void {
-    this.#prepared?.round.abandoned(this.#local.snapshot);
+    this.#prepared?.round.abandoned();
     this.#prepared = undefined;
   }
 
@@ -255,10 +267,11 @@ export class Project {
     );
     if (!this.#isStopped) this.#pulse.goOn();
     if (collected === undefined && isInDoubt) return; // it has been said
-    if (collected !== undefined) await this.#heed(collected, cause);
     const isNothing = collected?.changes.length === 0 && collected.report.problems.length === 0;
     if (taking === undefined && isNothing) return; // such as our own writing to STATIC_ROOT
-    const endings = await Promise.all(taking ?? lines.map((line) => line.take(round)));
+    const serving = Promise.all(taking ?? lines.map((line) => line.take(round)));
+    if (collected !== undefined) await this.#heed(collected, cause);
+    const endings = await serving;
     this.#tell({ cause, since, lines, endings, collected, error: this.#error });
     this.#removals.plan();
   }
@@ -289,11 +302,11 @@ export class Project {
     this.#hooks.onChange();
     try {
       const collection = await work();
-      const { snapshot, places, contents } = collection;
+      const { places, contents } = collection;
       this.#error = undefined;
       const part = places === 'all' ? {} : { places };
       const held = removals === 'now' || this.mayRemove ? {} : { removals: 'hold' as const };
-      round.collected({ snapshot, ...part, ...held }, contents);
+      round.collected({ ...part, ...held }, contents);
       return collection;
     } catch (error) {
       round.failed(error);

@@ -2,30 +2,33 @@
  * Round: one change on its way from the sources to all targets.
  *
  * Targets may take it up before it is whole: what is already quiet arrives while the settle time still runs, and is staged;
- * what is wanted is known once it was collected.
+ * where something is different is known once it was collected.
  */
 import { Arrivals } from '../collect/arrivals.js';
-import type { Digest, Entry, Snapshot } from '../core/snapshot.js';
+import type { Digest, Entry } from '../core/snapshot.js';
 import type { Wanted } from '../sync.js';
 
 export interface ContentSource {
   of(digest: Digest): Uint8Array | undefined;
 }
 
+/** Where something is different; what it is like there is asked when it is served, for by then it may be different again. */
+export type Changed = Omit<Wanted, 'snapshot'>;
+
 export class Round {
   /** What will be wanted, most likely. Its content is at hand. */
   readonly arrivals = new Arrivals();
-  readonly wanted: Promise<Wanted>;
+  readonly changed: Promise<Changed>;
   readonly #contents: ContentSource[] = [];
-  #resolve: (wanted: Wanted) => void = () => undefined;
+  #resolve: (changed: Changed) => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
 
   constructor() {
-    this.wanted = new Promise((resolve, reject) => {
+    this.changed = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.wanted.catch(() => undefined); // nobody may have taken it up
+    this.changed.catch(() => undefined); // nobody may have taken it up
   }
 
   /** Content that is in memory already. */
@@ -43,15 +46,15 @@ export class Round {
     this.arrivals.add(entries.filter(({ digest }) => contents.of(digest) !== undefined));
   }
 
-  collected(wanted: Wanted, contents: ContentSource | undefined): void {
+  collected(changed: Changed, contents: ContentSource | undefined): void {
     if (contents !== undefined) this.#contents.push(contents);
     this.arrivals.end();
-    this.#resolve(wanted);
+    this.#resolve(changed);
   }
 
   /** Nothing came of it: nothing is different, or `error` was in the way. */
-  abandoned(snapshot: Snapshot): void {
-    this.collected({ snapshot, places: [] }, undefined);
+  abandoned(): void {
+    this.collected({ places: [] }, undefined);
   }
 
   failed(error: unknown): void {

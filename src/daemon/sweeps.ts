@@ -4,6 +4,7 @@
 
 const SHARE = 400; // of the time: less than half a percent of a core, with all that a sweep takes besides
 const SHARE_IN_DOUBT = 20;
+const JUDGED = 5;
 const DOUBT_MS = 1000; // doubts come in bursts, and one sweep settles all of them
 
 export interface SweepMeans {
@@ -11,7 +12,7 @@ export interface SweepMeans {
   readonly intervalMs: number;
   /** A sweep, with all that follows from it. */
   readonly sweep: () => Promise<void>;
-  /** What the last one took. */
+  /** What the last one took, in milliseconds. */
   readonly costMs: () => number;
 }
 
@@ -21,6 +22,7 @@ export class Sweeps {
   /** By `performance.now`. */
   #dueAt = Number.POSITIVE_INFINITY;
   #isStopped = false;
+  #costs: readonly number[] = [];
   #count = 0;
   #lastAt: number | undefined;
 
@@ -39,17 +41,23 @@ export class Sweeps {
 
   /** From now on, at the interval. The bigger the tree, the longer that is. */
   start(): void {
-    this.#plan(Math.max(this.#means.intervalMs, this.#means.costMs() * SHARE));
+    this.#costs = [this.#means.costMs(), ...this.#costs].slice(0, JUDGED);
+    this.#plan(Math.max(this.#means.intervalMs, this.#costMs * SHARE));
   }
 
   /** Events may have been lost. */
   soon(): void {
-    this.#plan(Math.max(DOUBT_MS, this.#means.costMs() * SHARE_IN_DOUBT));
+    this.#plan(Math.max(DOUBT_MS, this.#costMs * SHARE_IN_DOUBT));
   }
 
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#timer);
+  }
+
+  /** Of the last ones the quickest: others had to wait for what else was going on. */
+  get #costMs(): number {
+    return this.#costs.length === 0 ? 0 : Math.min(...this.#costs);
   }
 
   #plan(inMs: number): void {

@@ -21,7 +21,7 @@ import {
   succeeded,
 } from '../core/standing.js';
 import { type Ending, errorOf, idleReport, type TargetReport, targetReport } from '../cycle/report.js';
-import { LockedError, type Problem, SafetyError, TargetError } from '../errors.js';
+import { LockedError, type Problem, SafetyError, SourceError, TargetError } from '../errors.js';
 import {
   Connection,
   type CycleEvent,
@@ -31,7 +31,7 @@ import {
   type Wanted,
 } from '../sync.js';
 import { LineProgress } from './line-progress.js';
-import { Round } from './round.js';
+import { type Changed, Round } from './round.js';
 import type { TargetStatus } from './status.js';
 
 export interface LineMeans {
@@ -41,8 +41,8 @@ export interface LineMeans {
   readonly signal: AbortSignal;
   /** Whether it has been quiet for so long that what is missing may be taken for gone. */
   readonly mayRemove: () => boolean;
-  /** STATIC_ROOT as it is known now. */
-  readonly latest: () => Snapshot;
+  /** STATIC_ROOT as it is known now; undefined before anything is. */
+  readonly latest: () => Snapshot | undefined;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** 0 to 1. */
@@ -99,9 +99,9 @@ export class TargetLine {
     // On its own terms: not within a cycle that others wait for.
     while (terms.isAsked && this.#running !== undefined) await this.#running;
     if (this.#running === undefined && this.#mayStart(terms)) return this.#start(round, terms);
-    const wanted = await round.wanted.catch(() => undefined);
-    if (wanted === undefined) return undefined;
-    this.#remember(wanted);
+    const change = await round.changed.catch(() => undefined);
+    if (change === undefined) return undefined;
+    this.#remember(change);
     return this.#next();
   }
 
@@ -150,9 +150,14 @@ export class TargetLine {
     return idleReport(this.job.name, this.#held, state === 'in-sync' ? undefined : (error ?? paused));
   }
 
-  /** Everything was looked at, and nothing has changed. */
+  /** Everything was looked at, and nothing has changed: then the target should hold what is known. */
   confirm(): void {
-    if (this.#standing.state === 'in-sync') this.#stand(succeeded(this.#standing, this.#means.now(), 'nothing'));
+    const snapshot = this.#means.latest();
+    if (this.#standing.state !== 'in-sync' || snapshot === undefined) return;
+    const places = this.#connection?.due(snapshot) ?? [];
+    if (places.length === 0) return this.#stand(succeeded(this.#standing, this.#means.now(), 'nothing'));
+    this.#remember({ places });
+    void this.catchUp();
   }
 
   /** Whether all that is missing is time: something waits, and nothing stands against it. */
@@ -216,7 +221,7 @@ export class TargetLine {
     if (this.#isServed() || this.#running !== undefined || !this.#mayStart(GENTLE)) return undefined;
     const round = new Round();
     const removals = this.#means.mayRemove() ? undefined : ('hold' as const);
-    round.collected({ snapshot: this.#means.latest(), places: [], removals }, undefined);
+    round.collected({ places: [], removals }, undefined);
     return this.#start(round, GENTLE);
   }
 
@@ -237,14 +242,18 @@ export class TargetLine {
     let serving: Wanted | undefined;
     let isOver = false;
     let roundFailure: { readonly error: unknown } | undefined;
-    const wanted = round.wanted.then(
-      // Of a cycle that failed before it knew what is wanted, all is still to be done.
-      (each) => (isOver ? each : (serving = this.#withPending(each))),
-      (error: unknown) => {
+    const wanted = round.changed
+      .then((change) => {
+        const snapshot = this.#means.latest();
+        // Of a cycle that failed before it knew what is wanted, all is still to be done.
+        if (isOver || snapshot === undefined) throw new SourceError('cannot push: nothing was collected yet');
+        serving = { snapshot, ...this.#withPending(change) };
+        return serving;
+      })
+      .catch((error: unknown) => {
         roundFailure = { error };
         throw error;
-      },
-    );
+      });
     wanted.catch(() => undefined); // the connection may fail first
     const abandoning = this.#means.signal;
     // One of its own: what listens to a signal that lasts as long as the process would be kept for as long.
@@ -340,14 +349,14 @@ export class TargetLine {
   }
 
   /** All that is to be done by now. What comes later is for the next cycle. */
-  #withPending({ snapshot, places, removals }: Wanted): Wanted {
+  #withPending({ places, removals }: Changed): Changed {
     const pending = this.#pending;
     this.#pending = new Set();
-    if (pending === 'all' || places === undefined) return { snapshot, removals };
-    return { snapshot, places: placesOf([...pending, ...places]), removals };
+    if (pending === 'all' || places === undefined) return { removals };
+    return { places: placesOf([...pending, ...places]), removals };
   }
 
-  #remember({ places }: Pick<Wanted, 'places'>): void {
+  #remember({ places }: Pick<Changed, 'places'>): void {
     if (places === undefined) this.#pending = 'all';
     else if (this.#pending !== 'all') for (const place of places) this.#pending.add(place);
     if (!this.#isServed()) this.#stand(changed(this.#standing, this.#means.now()));

@@ -5,7 +5,8 @@
  * on watching the old one where something else quickly takes a name; it reads a new folder before it watches it; and it
  * keeps the second of two edits within 50 ms to itself. Hence raw events are told as well, new folders are entered
  * and told once more, and what may be out of step is set up again. All the same, where folders are renamed and replaced
- * many times within a second, it sometimes stays deaf in one of them afterwards: what happens there, a sweep finds.
+ * many times within a second, it sometimes stays deaf in one of them afterwards: what happens there, a sweep finds. And
+ * it never gets ready if a file took the place of a folder while it read that.
  */
 import type { Stats } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -16,18 +17,24 @@ import { look } from './look.js';
 
 const POLL_MS = 1000;
 const AGAIN_MS = 500; // by then chokidar has read a new folder and watches it
+const STANDSTILL_MS = 2000;
 
 /** How the system told of a change: below a path that is watched, or as what a poll found before and after. */
 type RawDetails = { readonly watchedPath: string } | { readonly curr: Stats; readonly prev: Stats };
 
 export function chokidarBackend(way: 'events' | 'polling'): Backend {
   return async (folder, report) => {
+    const opening = new Opening();
     const watcher = watch(folder, {
       usePolling: way === 'polling',
       interval: POLL_MS,
       binaryInterval: POLL_MS,
       ignoreInitial: true,
       atomic: false, // it would leave out what looks like an editor's file
+      ignored: () => {
+        opening.goesOn();
+        return false;
+      },
     });
     const names = new NewNames(watcher, report);
     watcher.on('all', (kind, path) => {
@@ -51,9 +58,30 @@ export function chokidarBackend(way: 'events' | 'polling'): Backend {
       if (isLimit(code)) report.limited(code);
       else report.lost(reasonOf(error));
     });
-    await new Promise<void>((resolve) => watcher.once('ready', resolve));
+    watcher.once('ready', () => opening.end('ready'));
+    if ((await opening.ended) === 'stuck') report.stale();
     return { close: () => names.close() };
   };
+}
+
+/** The first look at everything. */
+class Opening {
+  #lookedAt = performance.now();
+  #resolve: (how: 'ready' | 'stuck') => void = () => {};
+  /** It is stuck where nothing was looked at for a while. */
+  readonly ended = new Promise<'ready' | 'stuck'>((resolve) => (this.#resolve = resolve));
+  readonly #timer = setInterval(() => {
+    if (performance.now() - this.#lookedAt > STANDSTILL_MS) this.end('stuck');
+  }, STANDSTILL_MS / 4);
+
+  goesOn(): void {
+    this.#lookedAt = performance.now();
+  }
+
+  end(how: 'ready' | 'stuck'): void {
+    clearInterval(this.#timer);
+    this.#resolve(how);
+  }
 }
 
 /** Names that something new may have taken, looked at when chokidar had time to notice. */

@@ -58,8 +58,10 @@ export class WatchThread {
     return this.#reason;
   }
 
+  /** One that is not ready yet never gets so: `ready` rejects. */
   async close(): Promise<void> {
     this.#state = 'closed';
+    this.#reject(new SourceError('cannot watch for changes: the watcher was closed'));
     await Promise.all([...this.#alive].map((worker) => this.#end(worker)));
   }
 

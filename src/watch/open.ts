@@ -11,6 +11,8 @@ export interface WatchOptions extends WatchHooks {
   readonly backend: WantedBackend;
   /** Absolute; single files that are watched as well, whether they are there or not. */
   readonly files?: readonly string[];
+  /** Closes the watcher, whether it is open yet or not. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 const NAMES: Readonly<Record<Engine, Watcher['backend']>> = {
@@ -23,15 +25,20 @@ const NAMES: Readonly<Record<Engine, Watcher['backend']>> = {
 /**
  * Watches the absolute `folders` and all below them. One that is missing is told of when it comes. Resolves once
  * everything that is there is watched; from then on no change goes untold, until the watcher is closed. Rejects with a
- * SourceError if nothing here can watch at all.
+ * SourceError if nothing here can watch at all, or if it is closed before.
  */
 export async function openWatcher(folders: readonly string[], options: WatchOptions): Promise<Watcher> {
   const mounts = readMounts();
   const silentOn = (folder: string): string | undefined => silentFileSystem(realPlace(folder), mounts);
   const choices = chooseEngines(folders, options.backend, process.platform, silentOn);
   const threads = choices.map((choice, at) => new WatchThread(choice, at === 0 ? (options.files ?? []) : [], options));
-  const close = async (): Promise<void> => void (await Promise.all(threads.map((thread) => thread.close())));
+  const close = async (): Promise<void> => {
+    options.signal?.removeEventListener('abort', close);
+    await Promise.all(threads.map((thread) => thread.close()));
+  };
+  options.signal?.addEventListener('abort', close);
   try {
+    options.signal?.throwIfAborted();
     await Promise.all(threads.map((thread) => thread.ready));
   } catch (error) {
     await close();

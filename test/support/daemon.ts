@@ -164,6 +164,8 @@ export async function serves(target: string, tree: Tree, ms?: number): Promise<v
 /** Nothing is half done: nothing is staged, and another run finds nothing to do. */
 export async function expectSettled({ target, sync }: Scene): Promise<void> {
   expect(staged(target)).toEqual([]);
+  const due = await sync('--standalone', '--dry-run');
+  expect(due.targets.map(({ changes }) => changes)).toEqual([[]]);
   const { status, targets } = await sync('--standalone');
   expect(status).toBe(0);
   expect(targets).toMatchObject([{ uploaded: 0, removed: 0, problems: [] }]);

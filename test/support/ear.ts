@@ -8,7 +8,8 @@ import { expect, onTestFinished } from 'vitest';
 import { openWatcher, type WatchOptions } from '../../src/watch/open.js';
 import type { WatchEvent, Watcher } from '../../src/watch/watcher.js';
 
-const THREAD = new URL('../../dist/cli/watch-thread.js', import.meta.url);
+/** Built by `npm test`. */
+export const WATCH_THREAD = new URL('../../dist/cli/watch-thread.js', import.meta.url);
 const DEADLINE_MS = 40_000;
 
 export class Ear {
@@ -66,7 +67,7 @@ export async function listen(
   files: readonly string[] = [],
 ): Promise<Ear & { readonly watcher: Watcher }> {
   const ear = new Ear();
-  const watcher = await openWatcher(folders, { backend, files, onEvent: ear.onEvent, thread: THREAD });
+  const watcher = await openWatcher(folders, { backend, files, onEvent: ear.onEvent, thread: WATCH_THREAD });
   onTestFinished(() => watcher.close());
   return Object.assign(ear, { watcher });
 }
