@@ -8,14 +8,15 @@ import { type Change, diff } from './core/diff.js';
 import { guard, type Limit } from './core/guard.js';
 import { indexPartOf, type Places, partOf } from './core/places.js';
 import { type Deletion, makePlan, type Plan, type Step } from './core/plan.js';
-import type { RelPath } from './core/relpath.js';
+import { ancestorsOf, type RelPath } from './core/relpath.js';
 import { type Selection, select } from './core/select.js';
-import { type Digest, type Entry, type Snapshot, totalBytes } from './core/snapshot.js';
+import { type Digest, type Entry, findEntry, type Snapshot, totalBytes } from './core/snapshot.js';
 import { sharingWith, type TargetIndex } from './core/target-index.js';
 import type { StateFolder } from './fs/state.js';
 import { allOf } from './push/in-parallel.js';
 import { IndexStore, type Known } from './push/index-store.js';
-import { push } from './push/push.js';
+import { type Pushed, push } from './push/push.js';
+import { removeEmptyFolders } from './push/remove-folders.js';
 import { Stage } from './push/stage.js';
 import { attest, isMissing, look, type Sighting } from './push/survey.js';
 import { throttleTo } from './push/throttle.js';
@@ -190,13 +191,15 @@ export class Connection {
     });
     tell.plan(plan);
     if (options.act === 'only-plan') return { plan, index, outcomes: [], sentBytes: 0, ...told };
-    if (plan.changes.length === 0) {
+    const pushing = async (): Promise<Pushed> => {
+      const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
+      if (plan.changes.length > 0) return push(plan, index, { target, store, stage }, { folderMode, ...hooks });
       await stage.abandon();
-      return { plan, index: await record(store, this.#known, index), outcomes: [], sentBytes: 0, ...told };
-    }
-    const means = { target, store, stage };
-    const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
-    return { plan, ...told, ...(await push(plan, index, means, { folderMode, ...hooks })) };
+      return { index: await record(store, this.#known, index), outcomes: [], sentBytes: 0 };
+    };
+    const pushed = await pushing();
+    await removeEmptyFolders(madeInVain(this.#known, pushed.index), target);
+    return { plan, ...told, ...pushed };
   }
 }
 
@@ -261,6 +264,13 @@ function trusted(loaded: Known, { distrust }: CycleOptions): Known {
 
 function needsSurvey(loaded: Known): boolean {
   return loaded.kind !== 'index' || loaded.index.pending.size > 0;
+}
+
+/** Folders of files that an interrupted run announced, and that are not there. */
+function madeInVain(before: Known, { entries }: TargetIndex): Set<RelPath> {
+  const announced = before.kind === 'index' ? [...before.index.pending.keys()] : [];
+  const missing = announced.filter((path) => findEntry(entries, path) === undefined);
+  return new Set(missing.flatMap(ancestorsOf));
 }
 
 /** Nothing was to do, but an index was made anew or pending paths were settled: the next run need not do it again. */

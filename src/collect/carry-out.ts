@@ -17,6 +17,8 @@ export interface Done {
   /** What lies there now, in the order of the plan. */
   readonly put: ReadonlyMap<RelPath, Entry>;
   readonly removed: readonly RelPath[];
+  /** What could not be put. */
+  readonly failed: readonly RelPath[];
   readonly problems: readonly Problem[];
 }
 
@@ -43,6 +45,7 @@ export async function carryOut(plan: Plan, root: StaticRoot, options: CarryOutOp
     if (pacer.isDue) await pacer.breathe();
   }
   const put = new Map<RelPath, Entry>();
+  const failed: RelPath[] = [];
   for (const { found } of plan.copy) {
     try {
       const entry = await root.put(found.file, found.path);
@@ -53,11 +56,12 @@ export async function carryOut(plan: Plan, root: StaticRoot, options: CarryOutOp
       put.set(entry.path, lasting);
       onPut(lasting);
     } catch (error) {
+      failed.push(found.path);
       problems.push(problemOf(found.path, 'collect', error));
     }
     if (pacer.isDue) await pacer.breathe();
   }
-  return { put, removed, problems };
+  return { put, removed, failed, problems };
 }
 
 /** What carrying out the plan would achieve if nothing went wrong. */
@@ -65,6 +69,7 @@ export function foresee({ copy, remove }: Plan): Done {
   return {
     put: new Map(copy.map(({ entry }) => [entry.path, entry])),
     removed: remove.map(({ entry }) => entry.path),
+    failed: [],
     problems: [],
   };
 }

@@ -87,7 +87,7 @@ export async function fill(
   if (options.mode === 'write') {
     const root = new StaticRoot(target.root, target.permissions, pacer);
     done = await carryOut(plan, root, { cache: before.root, pacer, onPut: onEntry });
-    folders = root.tidy(done.removed, folders, present.temporaries, Date.now());
+    folders = root.tidy([...done.removed, ...done.failed], folders, present.temporaries, Date.now());
     files = oursAfter(files, wanted, present, [...plan.obstructed, ...done.problems], done);
   }
 

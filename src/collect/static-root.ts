@@ -93,17 +93,18 @@ export class StaticRoot {
   }
 
   /**
-   * Removes the folders that pushstatic made (those of `folders`, and the ones made here) if they are empty now that
-   * `removed` is gone, and abandoned `temporaries`. Returns the folders that are left. `nowMs` counts from 1970.
+   * Removes the folders that pushstatic made (those of `folders`, and the ones made here) if they are empty because the
+   * files of `missing` are gone or did not come, and abandoned `temporaries`. Returns the folders that are left. `nowMs`
+   * counts from 1970.
    */
   tidy(
-    removed: readonly RelPath[],
+    missing: readonly RelPath[],
     folders: ReadonlySet<string>,
     temporaries: readonly string[],
     nowMs: number,
   ): ReadonlySet<string> {
     const left = new Set<string>([...folders, ...this.#made]);
-    const above = new Set(removed.flatMap(ancestorsOf).filter((folder) => left.has(folder)));
+    const above = new Set(missing.flatMap(ancestorsOf).filter((folder) => left.has(folder)));
     const deepestFirst = [...above].toSorted((a, b) => b.length - a.length);
     for (const folder of deepestFirst) if (removeIfEmpty(`${this.#root}/${folder}`)) left.delete(folder);
     for (const place of temporaries) removeAbandoned(place, nowMs);

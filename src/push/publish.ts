@@ -49,6 +49,7 @@ export async function publish(
     cause = results.find((outcome) => outcome.kind !== 'done')?.problem;
     await removeEmptyFolders(emptiedBy(results), target);
   }
+  await removeEmptyFolders(madeInVain(outcomes), target);
   return outcomes;
 
   async function carry(step: Step): Promise<void> {
@@ -140,6 +141,12 @@ async function removeEmptyTree(folder: RelPath, target: Target): Promise<boolean
 function heldBack(step: Step, cause: Problem): Outcome {
   const message = `held back, because ${cause.path} could not be published`;
   return { kind: 'untouched', step, problem: { path: step.path, step: 'publish', code: 'HELD_BACK', message } };
+}
+
+/** Folders of files that did not come. */
+function madeInVain(outcomes: readonly Outcome[]): Set<RelPath> {
+  const missing = outcomes.filter(({ kind, step }) => kind !== 'done' && step.kind === 'upload');
+  return new Set(missing.flatMap(({ step }) => ancestorsOf(step.path)));
 }
 
 /** Folders that lost a file go too once they are empty; one with somebody else's files in it stays. */
