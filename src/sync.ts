@@ -10,7 +10,7 @@ import { indexPartOf, type Places, partOf } from './core/places.js';
 import { type Deletion, makePlan, type Plan, type Step } from './core/plan.js';
 import { ancestorsOf, type RelPath } from './core/relpath.js';
 import { type Selection, select } from './core/select.js';
-import { type Digest, type Entry, findEntry, type Snapshot, totalBytes } from './core/snapshot.js';
+import { type Digest, type Entry, findEntry, holdsBelow, type Snapshot, totalBytes } from './core/snapshot.js';
 import { sharingWith, type TargetIndex } from './core/target-index.js';
 import type { StateFolder } from './fs/state.js';
 import { allOf } from './push/in-parallel.js';
@@ -269,8 +269,8 @@ function needsSurvey(loaded: Known): boolean {
 /** Folders of files that an interrupted run announced, and that are not there. */
 function madeInVain(before: Known, { entries }: TargetIndex): Set<RelPath> {
   const announced = before.kind === 'index' ? [...before.index.pending.keys()] : [];
-  const missing = announced.filter((path) => findEntry(entries, path) === undefined);
-  return new Set(missing.flatMap(ancestorsOf));
+  const isFree = (path: RelPath): boolean => findEntry(entries, path) === undefined && !holdsBelow(entries, path);
+  return new Set(announced.filter(isFree).flatMap(ancestorsOf).filter(isFree));
 }
 
 /** Nothing was to do, but an index was made anew or pending paths were settled: the next run need not do it again. */

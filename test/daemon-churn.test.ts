@@ -1,9 +1,12 @@
 /** A daemon under load: random churn, bursts, and other tools at work on the same folders. */
 import {
+  accessSync,
+  constants,
   existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -270,6 +273,29 @@ async function servesAll(scene: Scene, daemon: TestDaemon, ms: number): Promise<
   }
 }
 
+const QUEUE = '/proc/sys/fs/inotify/max_queued_events';
+const ONLY_ROOT = 'only root may make the queue of events smaller';
+
+function mayTune(): boolean {
+  try {
+    accessSync(QUEUE, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Runs `act` while the system keeps so few events for each of those who begin to watch. */
+async function withQueueOf<T>(events: number, act: () => Promise<T>): Promise<T> {
+  const before = readFileSync(QUEUE, 'utf8');
+  writeFileSync(QUEUE, `${events}`);
+  try {
+    return await act();
+  } finally {
+    writeFileSync(QUEUE, before);
+  }
+}
+
 describe('bursts', () => {
   it.each([
     ['native', 60_000],
@@ -293,6 +319,29 @@ describe('bursts', () => {
     await daemon.stop();
     await expectSettled(scene);
   });
+
+  it.for(['native', 'chokidar'] as const)(
+    'of which the system drops nearly all events are served, with the %s backend (F48)',
+    { timeout: 180_000 },
+    async (backend, { skip }) => {
+      if (!mayTune()) skip(ONLY_ROOT);
+      const scene = await makeFastScene({ source: { dirs: ['assets'] }, watch: { backend } }, { 'assets/a.js': 'a' });
+      // It counts for those who begin to watch now.
+      const daemon = await withQueueOf(16, async () => {
+        const started = await startDaemon(scene);
+        await started.inSync();
+        return started;
+      });
+      burst(scene.assets, 0, 10_000, 'first');
+      await servesAll(scene, daemon, BURST_MS);
+      burst(scene.assets, 0, 10_000, 'second');
+      await servesAll(scene, daemon, BURST_MS);
+      expect((await daemon.client.status()).watch.losses).toBeGreaterThan(0);
+      await daemon.inSync(BURST_MS);
+      await daemon.stop();
+      await expectSettled(scene);
+    },
+  );
 
   it('of a git checkout, 10,000 files edited, made and removed, are served (F46)', { timeout: 120_000 }, async () => {
     const scene = await makeFastScene({ source: { dirs: ['assets'] } });

@@ -16,8 +16,8 @@ interface Line {
   bytesPerSecond: number | undefined;
 }
 
-/** `delayMs` is added on each way, so a round trip takes twice as long. */
-export async function startRelay(toPort: number, delayMs: number): Promise<Relay> {
+/** `delayMs` is added on each way, so a round trip takes twice as long. It listens on a free port unless one is given. */
+export async function startRelay(toPort: number, delayMs: number, host = '127.0.0.1', port = 0): Promise<Relay> {
   const line: Line = { delayMs, bytesPerSecond: undefined };
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (near) => {
@@ -29,7 +29,7 @@ export async function startRelay(toPort: number, delayMs: number): Promise<Relay
     deliverLater(near, far, line);
     deliverLater(far, near, line);
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, host);
   await once(server, 'listening');
   const address = server.address();
   if (address === null || typeof address === 'string') throw new TypeError('the relay has no port');
