@@ -26,7 +26,7 @@ import { differences, makeProjectIn, on, published, type Settings } from './supp
 import { readTree, type Tree } from './support/tree.js';
 
 const MEMORY = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
-const BURST_MS = 60_000; // twice what is promised: the machine is shared with other tests
+const BURST_MS = 90_000; // three times what is promised: the machine is shared with other tests
 
 /** On a RAM disk where there is one: bursts are hardest where writing is fastest. */
 async function makeFastScene(settings: Partial<Settings>, tree: Tree = {}): Promise<Scene & { server: OpenSshServer }> {
@@ -297,28 +297,29 @@ async function withQueueOf<T>(events: number, act: () => Promise<T>): Promise<T>
 }
 
 describe('bursts', () => {
-  it.each([
-    ['native', 60_000],
-    ['chokidar', 20_000],
-    ['poll', 10_000],
-  ] as const)('are served, with the %s backend (%d files)', { timeout: 300_000 }, async (backend, files) => {
-    const scene = await makeFastScene({ source: { dirs: ['assets'] }, watch: { backend } }, { 'assets/a.js': 'a' });
-    const daemon = await startDaemon(scene);
-    await daemon.inSync();
-    for (const text of ['first', 'second']) {
-      burst(scene.assets, 0, files, text);
+  it.each(['native', 'chokidar', 'poll'] as const)(
+    'are served, with the %s backend',
+    { timeout: 300_000 },
+    async (backend) => {
+      const files = 60_000;
+      const scene = await makeFastScene({ source: { dirs: ['assets'] }, watch: { backend } }, { 'assets/a.js': 'a' });
+      const daemon = await startDaemon(scene);
+      await daemon.inSync();
+      for (const text of ['first', 'second']) {
+        burst(scene.assets, 0, files, text);
+        await servesAll(scene, daemon, BURST_MS);
+      }
+      // The first half again, and while that is pushed the rest.
+      const edited = files / 3;
+      burst(scene.assets, 0, edited / 2, 'third');
+      await daemon.until(({ targets }) => targets[0]?.state === 'pushing');
+      burst(scene.assets, edited / 2, edited, 'third');
       await servesAll(scene, daemon, BURST_MS);
-    }
-    // The first half again, and while that is pushed the rest.
-    const edited = files / 3;
-    burst(scene.assets, 0, edited / 2, 'third');
-    await daemon.until(({ targets }) => targets[0]?.state === 'pushing');
-    burst(scene.assets, edited / 2, edited, 'third');
-    await servesAll(scene, daemon, BURST_MS);
-    await daemon.inSync(90_000);
-    await daemon.stop();
-    await expectSettled(scene);
-  });
+      await daemon.inSync(90_000);
+      await daemon.stop();
+      await expectSettled(scene);
+    },
+  );
 
   it.for(['native', 'chokidar'] as const)(
     'of which the system drops nearly all events are served, with the %s backend (F48)',

@@ -155,8 +155,7 @@ it('a small heap is enough for many changes while a target is away (F67)', { tim
   const [sources, near] = [join(folder, 'sources'), join(folder, 'near')];
   const server = await ownServer();
   const scene = await makeScene(server, { watch: { ...QUICK, maxWait: '200ms' }, tree: {} });
-  const { url, identityFile } = server;
-  const away = { ...byKey(server), url: url('/away'), identityFile };
+  const away = { ...byKey(server), url: server.url('/away'), identityFile: server.identityFile };
   await scene.configure({
     source: { dirs: [sources] },
     static: { root: join(folder, 'static'), storage: 'plain' },

@@ -33,12 +33,13 @@ export async function openWatcher(folders: readonly string[], options: WatchOpti
   const choices = chooseEngines(folders, options.backend, process.platform, silentOn);
   const threads = choices.map((choice, at) => new WatchThread(choice, at === 0 ? (options.files ?? []) : [], options));
   const close = async (): Promise<void> => {
-    options.signal?.removeEventListener('abort', close);
+    options.signal?.removeEventListener('abort', onAbort);
     await Promise.all(threads.map((thread) => thread.close()));
   };
-  options.signal?.addEventListener('abort', close);
+  const onAbort = (): void => void close();
+  options.signal?.addEventListener('abort', onAbort);
   try {
-    options.signal?.throwIfAborted();
+    if (options.signal?.aborted === true) onAbort();
     await Promise.all(threads.map((thread) => thread.ready));
   } catch (error) {
     await close();
