@@ -16,7 +16,7 @@ import type { StateFolder } from './fs/state.js';
 import { allOf } from './push/in-parallel.js';
 import { IndexStore, type Known } from './push/index-store.js';
 import { type Pushed, push } from './push/push.js';
-import { removeEmptyFolders } from './push/remove-folders.js';
+import { removeLeftFolders } from './push/remove-folders.js';
 import { Stage } from './push/stage.js';
 import { attest, isMissing, look, type Sighting } from './push/survey.js';
 import { throttleTo } from './push/throttle.js';
@@ -198,7 +198,7 @@ export class Connection {
       return { index: await record(store, this.#known, index), outcomes: [], sentBytes: 0 };
     };
     const pushed = await pushing();
-    await removeEmptyFolders(madeInVain(this.#known, pushed.index), target);
+    await removeLeftFolders(announcedInVain(this.#known, pushed.index), target);
     return { plan, ...told, ...pushed };
   }
 }
@@ -266,8 +266,8 @@ function needsSurvey(loaded: Known): boolean {
   return loaded.kind !== 'index' || loaded.index.pending.size > 0;
 }
 
-/** Folders of files that an interrupted run announced, and that are not there. */
-function madeInVain(before: Known, { entries }: TargetIndex): Set<RelPath> {
+/** Folders that an interrupted run may have made for files that it announced, and in which there is nothing of ours. */
+function announcedInVain(before: Known, { entries }: TargetIndex): Set<RelPath> {
   const announced = before.kind === 'index' ? [...before.index.pending.keys()] : [];
   const isFree = (path: RelPath): boolean => findEntry(entries, path) === undefined && !holdsBelow(entries, path);
   return new Set(announced.filter(isFree).flatMap(ancestorsOf).filter(isFree));

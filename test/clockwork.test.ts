@@ -75,6 +75,21 @@ describe('the pulse', () => {
   });
 });
 
+describe('a pulse that was stopped', () => {
+  test('notes what is touched, and begins nothing any more', async () => {
+    const batches: unknown[] = [];
+    const hooks = { onQuiet: () => undefined, onBatch: (batch: unknown) => void batches.push(batch) };
+    const each = new Pulse(['/s'], { settleMs: 100, maxWaitMs: 2000 }, hooks);
+    each.note(['/s/a']);
+    each.stop();
+    each.note(['/s/b']);
+    each.resume();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(batches).toEqual([]);
+    expect(each.size).toBe(2);
+  });
+});
+
 describe('removals', () => {
   function removals() {
     const state = { isHeld: true, removedAt: [] as number[] };

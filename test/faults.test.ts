@@ -3,7 +3,7 @@
  * problem with its exit status and nothing lost. The numbers are those of the list of faults that the project is held to.
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { access, appendFile, chmod, mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -288,6 +288,17 @@ describe.each([['a folder of this machine'], ['OpenSSH']])('something else in ou
       expect((await readTree(target))['img']).toEqual(symlink(to));
     },
   );
+
+  it('an empty folder behind a link stays, also when a file below it cannot come', async () => {
+    const { sync, assets, target } = await makeScene();
+    await mkdir(join(target, '../outside/new'), { recursive: true });
+    await rm(join(target, 'img'), { recursive: true });
+    await plant(target, { img: symlink('../outside') });
+    await plant(assets, { 'img/new/a.png': 'A', 'fresh/a.css': 'held back' });
+    expect((await sync()).status).toBe(1);
+    expect(existsSync(join(target, '../outside/new'))).toBe(true);
+    expect(existsSync(join(target, 'fresh'))).toBe(false);
+  });
 
   it('a link instead of a file is replaced, and what it leads to is left alone', async () => {
     const { sync, assets, target } = await makeScene();

@@ -71,6 +71,31 @@ describe('rounds', () => {
     expect(await bench.served()).toEqual({ a: 'a', b: 'newer' });
   });
 
+  test('are tried again when an outage ends before anything is known', async () => {
+    const bench = await makeLine({ a: 'a' });
+    bench.server.goDown();
+    await bench.serve();
+    bench.server.comeUp();
+    bench.forget();
+    await bench.state(() => bench.server.connections > 0);
+    await bench.edit({ b: 'b' });
+    await bench.state(({ state }) => state === 'in-sync');
+    expect(await bench.served()).toEqual({ a: 'a', b: 'b' });
+  });
+
+  test('that are abandoned remove nothing that was held', async () => {
+    const bench = await makeLine({ a: 'a', held: 'held' });
+    await bench.serve();
+    await bench.edit({}, ['held']);
+    await bench.serve(['held'], 'hold');
+    const round = new Round();
+    const taking = bench.line.take(round);
+    round.abandoned();
+    await taking;
+    expect(await bench.served()).toEqual({ a: 'a', held: 'held' });
+    expect(bench.line.hasRest).toBe(true);
+  });
+
   test('wait until something is known', async () => {
     const bench = await makeLine({ a: 'a' });
     await bench.serve();

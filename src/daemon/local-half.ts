@@ -4,7 +4,6 @@
  * A change is collected by place, in a thread that is kept. All of it is collected in a thread of its own, whose memory goes
  * with it. Runs that write follow one another.
  */
-import { join } from 'node:path';
 import { type LocalHooks, type LocalRun, LocalThread, type LocalWork, wholeOf } from '../collect/in-thread.js';
 import type { Marks, Swept } from '../collect/sweep.js';
 import type { Config } from '../config/schema.js';
@@ -208,7 +207,7 @@ export class LocalHalf {
       this.#marks = { sources: swept[0].marks, root: swept[1].marks };
       this.#sweepCostMs = swept[0].tookMs + swept[1].tookMs;
       if (before === undefined) return [];
-      const inRoot = (path: string): string => join(root, path);
+      const inRoot = (path: string): string => (path === '' ? root : `${root}/${path}`);
       // The marks would name all that was collected since; a look at everything names what is left to be done.
       if (changedSince === 'much') return (await this.#differing()).map(inRoot);
       return [...swept.flatMap(({ touched }) => touched), ...[...changedSince].map(inRoot)];
@@ -252,7 +251,7 @@ export class LocalHalf {
   async #collectPlaces(touched: readonly string[]): Promise<Collection | undefined> {
     const started = performance.now();
     const places = touchedPlaces(this.#roots, this.#links, touched);
-    if (places === 'all') return undefined;
+    if (places === 'all' || this.snapshot === undefined) return undefined;
     const { result: running, contents } = this.#liveThread().run(
       { ...this.#work('write'), part: { places, known: this.#known(places) } },
       this.#settings({ force: false, reread: false, contents: 'keep' }),

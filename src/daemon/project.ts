@@ -135,6 +135,7 @@ export class Project {
     const removals = cause === 'trigger' ? 'now' : 'when-due';
     const collected = await this.#collect(round, removals, () => this.#local.collectAll(options));
     const facts = { cause, since, lines, endings: await Promise.all(taking), collected, error: this.#error };
+    this.#removals.plan();
     const wasSaid = cause === 'sweep' && before !== undefined && this.#error?.message === before.message;
     return wasSaid ? cycleOf(facts) : this.#tell(facts);
   }
@@ -205,12 +206,15 @@ export class Project {
     const signal = AbortSignal.any([this.#hooks.signal, this.#ending.signal]);
     const onEvent = (event: WatchEvent): void => this.#hear(event);
     try {
-      this.#watcher = await openWatcher(this.#local.folders, {
+      const watcher = await openWatcher(this.#local.folders, {
         backend: watch.backend,
         files: [file],
         signal,
         onEvent,
       });
+      const before = this.#watcher;
+      this.#watcher = watcher;
+      await before?.close();
     } catch (error) {
       if (!signal.aborted) throw error;
     }
@@ -282,9 +286,7 @@ export class Project {
     if (cause === 'change' || collected.changes.length === 0 || this.#isStopped) return;
     // No event told of these: what watches has gone deaf somewhere, and is set up again.
     this.#foundBySweep += collected.changes.length;
-    const deaf = this.#watcher;
-    await this.#watch();
-    await deaf?.close();
+    await this.#watch().catch((error: unknown) => this.#hooks.onWarning(reasonOf(error)));
   }
 
   /** What was held back is removed, and what was put off is done. */

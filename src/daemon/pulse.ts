@@ -20,6 +20,7 @@ export class Pulse {
   #timer: NodeJS.Timeout | undefined;
   #quietTimer: NodeJS.Timeout | undefined;
   #isPaused = false;
+  #isStopped = false;
   /** A batch was given out, and is still being worked on. */
   #isBusy = false;
 
@@ -47,7 +48,7 @@ export class Pulse {
 
   pause(): void {
     this.#isPaused = true;
-    this.stop();
+    this.#clear();
   }
 
   resume(): void {
@@ -55,7 +56,13 @@ export class Pulse {
     this.#schedule();
   }
 
+  /** For good. What is touched is still noted. */
   stop(): void {
+    this.#isStopped = true;
+    this.#clear();
+  }
+
+  #clear(): void {
     clearTimeout(this.#timer);
     clearTimeout(this.#quietTimer);
     this.#timer = this.#quietTimer = undefined;
@@ -63,7 +70,7 @@ export class Pulse {
 
   #schedule(): void {
     const due = this.#settling.dueAt();
-    if (due === undefined || this.#isPaused || this.#isBusy) return;
+    if (due === undefined || this.#isPaused || this.#isBusy || this.#isStopped) return;
     const now = performance.now();
     // One timer at a time: news in a burst must cost nothing.
     this.#timer ??= setTimeout(() => this.#look(), Math.max(0, due - now));

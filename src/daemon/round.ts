@@ -54,7 +54,7 @@ export class Round {
 
   /** Nothing came of it: nothing is different, or `error` was in the way. */
   abandoned(): void {
-    this.collected({ places: [] }, undefined);
+    this.collected({ places: [], removals: 'hold' }, undefined);
   }
 
   failed(error: unknown): void {

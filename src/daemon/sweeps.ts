@@ -41,7 +41,8 @@ export class Sweeps {
 
   /** From now on, at the interval. The bigger the tree, the longer that is. */
   start(): void {
-    this.#costs = [this.#means.costMs(), ...this.#costs].slice(0, JUDGED);
+    const cost = this.#means.costMs();
+    if (cost > 0) this.#costs = [cost, ...this.#costs].slice(0, JUDGED);
     this.#plan(Math.max(this.#means.intervalMs, this.#costMs * SHARE));
   }
 

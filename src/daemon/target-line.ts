@@ -153,7 +153,7 @@ export class TargetLine {
   /** Everything was looked at, and nothing has changed: then the target should hold what is known. */
   confirm(): void {
     const snapshot = this.#means.latest();
-    if (this.#standing.state !== 'in-sync' || snapshot === undefined) return;
+    if (this.#running !== undefined || this.#standing.state !== 'in-sync' || snapshot === undefined) return;
     const places = this.#connection?.due(snapshot) ?? [];
     if (places.length === 0) return this.#stand(succeeded(this.#standing, this.#means.now(), 'nothing'));
     this.#remember({ places });
@@ -271,7 +271,11 @@ export class TargetLine {
       return { kind: 'result', result, durationMs: performance.now() - started, servedAt: this.#servedAt };
     } catch (error) {
       isOver = true;
-      if (roundFailure?.error === error) return undefined;
+      if (roundFailure?.error === error) {
+        const { retryAt, failures } = this.#standing;
+        if (retryAt !== undefined) this.#catchUpIn(pauseAfter(failures, this.#means.chance()));
+        return undefined;
+      }
       this.#pending = 'all';
       this.#problems = [];
       // A guard refuses before anything is asked of the target.

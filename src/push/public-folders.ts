@@ -59,12 +59,21 @@ export class PublicFolders {
     await (this.#made ??= this.#makeAll(staged));
   }
 
+  /** Whether nothing was there before, and nothing stood in the way of making it. */
+  isNew(folder: RelPath): boolean {
+    return !this.#modes.has(folder) && !this.#isBlocked(folder);
+  }
+
   /** Why nothing may be written at `path`. */
   problemAt(path: RelPath): Problem | undefined {
     if (this.#blocked.size === 0) return undefined;
     const folder = ancestorsOf(path).find((each) => this.#blocked.has(each));
     const problem = folder === undefined ? undefined : this.#blocked.get(folder);
     return problem === undefined ? undefined : { ...problem, path };
+  }
+
+  #isBlocked(folder: RelPath): boolean {
+    return this.#blocked.has(folder) || this.problemAt(folder) !== undefined;
   }
 
   async #makeAll(staged: ReadonlyMap<RelPath, RelPath>): Promise<void> {
@@ -74,7 +83,7 @@ export class PublicFolders {
       const isLate = (staged.has(folder) && this.#canMove(folder)) || late.has(parentOf(folder) as RelPath);
       if (isLate) late.add(folder);
     }
-    const isFree = (folder: RelPath): boolean => !this.#blocked.has(folder) && this.problemAt(folder) === undefined;
+    const isFree = (folder: RelPath): boolean => !this.#isBlocked(folder);
     const early = folders.filter((folder) => !late.has(folder) && isFree(folder));
     await Promise.all(early.map((folder) => this.#makeOne(folder)));
     // What is moved is seen at once, so all above it must be known to be folders, and none of them a link.

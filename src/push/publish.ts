@@ -49,7 +49,7 @@ export async function publish(
     cause = results.find((outcome) => outcome.kind !== 'done')?.problem;
     await removeEmptyFolders(emptiedBy(results), target);
   }
-  await removeEmptyFolders(madeInVain(outcomes), target);
+  await removeEmptyFolders(madeInVain(outcomes, folders), target);
   return outcomes;
 
   async function carry(step: Step): Promise<void> {
@@ -143,10 +143,10 @@ function heldBack(step: Step, cause: Problem): Outcome {
   return { kind: 'untouched', step, problem: { path: step.path, step: 'publish', code: 'HELD_BACK', message } };
 }
 
-/** Folders of files that did not come. */
-function madeInVain(outcomes: readonly Outcome[]): Set<RelPath> {
+/** Folders that were made for files that did not come. */
+function madeInVain(outcomes: readonly Outcome[], folders: PublicFolders): Set<RelPath> {
   const missing = outcomes.filter(({ kind, step }) => kind !== 'done' && step.kind === 'upload');
-  return new Set(missing.flatMap(({ step }) => ancestorsOf(step.path)));
+  return new Set(missing.flatMap(({ step }) => ancestorsOf(step.path)).filter((folder) => folders.isNew(folder)));
 }
 
 /** Folders that lost a file go too once they are empty; one with somebody else's files in it stays. */

@@ -1,5 +1,5 @@
 /** removeEmptyFolders: folders that may have become superfluous, each after those in it. */
-import { parentOf, type RelPath } from '../core/relpath.js';
+import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
 import { TargetError } from '../errors.js';
 import type { Target } from '../targets/target.js';
 import { levelsOf } from './levels.js';
@@ -14,6 +14,20 @@ export async function removeEmptyFolders(folders: Iterable<RelPath>, target: Tar
         if (!gone) kept.add(parentOf(folder));
       }),
     );
+  }
+}
+
+/** Removes those that are empty, of an earlier run. What lies behind a link is not ours. */
+export async function removeLeftFolders(folders: ReadonlySet<RelPath>, target: Target): Promise<void> {
+  if (folders.size === 0) return;
+  try {
+    const places = new Set([...folders].flatMap((folder) => [...ancestorsOf(folder), folder]));
+    const looks = [...places].map(async (place) => [place, (await target.stat(place))?.kind] as const);
+    const real = new Set((await Promise.all(looks)).flatMap(([place, kind]) => (kind === 'folder' ? [place] : [])));
+    const isOurs = (folder: RelPath): boolean => [...ancestorsOf(folder), folder].every((place) => real.has(place));
+    await removeEmptyFolders([...folders].filter(isOurs), target);
+  } catch (error) {
+    leaveIt(error);
   }
 }
 

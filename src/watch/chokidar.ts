@@ -17,7 +17,7 @@ import { look } from './look.js';
 
 const POLL_MS = 1000;
 const AGAIN_MS = 500; // by then chokidar has read a new folder and watches it
-const STANDSTILL_MS = 2000;
+const STANDSTILL_MS = 4000;
 
 /** How the system told of a change: below a path that is watched, or as what a poll found before and after. */
 type RawDetails = { readonly watchedPath: string } | { readonly curr: Stats; readonly prev: Stats };
