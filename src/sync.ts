@@ -15,7 +15,7 @@ import { sharingWith, type TargetIndex } from './core/target-index.js';
 import type { StateFolder } from './fs/state.js';
 import { allOf } from './push/in-parallel.js';
 import { IndexStore, type Known } from './push/index-store.js';
-import { type Pushed, push } from './push/push.js';
+import { push } from './push/push.js';
 import { removeLeftFolders } from './push/remove-folders.js';
 import { Stage } from './push/stage.js';
 import { attest, isMissing, look, type Sighting } from './push/survey.js';
@@ -191,15 +191,15 @@ export class Connection {
     });
     tell.plan(plan);
     if (options.act === 'only-plan') return { plan, index, outcomes: [], sentBytes: 0, ...told };
-    const pushing = async (): Promise<Pushed> => {
-      const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
-      if (plan.changes.length > 0) return push(plan, index, { target, store, stage }, { folderMode, ...hooks });
+    // First, for after the next announcement nobody knows of them any more.
+    await removeLeftFolders(announcedInVain(this.#known, index), target);
+    if (plan.changes.length === 0) {
       await stage.abandon();
-      return { index: await record(store, this.#known, index), outcomes: [], sentBytes: 0 };
-    };
-    const pushed = await pushing();
-    await removeLeftFolders(announcedInVain(this.#known, pushed.index), target);
-    return { plan, ...told, ...pushed };
+      return { plan, index: await record(store, this.#known, index), outcomes: [], sentBytes: 0, ...told };
+    }
+    const means = { target, store, stage };
+    const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
+    return { plan, ...told, ...(await push(plan, index, means, { folderMode, ...hooks })) };
   }
 }
 

@@ -289,6 +289,27 @@ describe.each([['a folder of this machine'], ['OpenSSH']])('something else in ou
     },
   );
 
+  it('folders are not left behind empty by files that are held back', async () => {
+    const { sync, assets, target } = await makeScene();
+    await plant(target, { 'obstructed.txt/theirs': 'theirs' });
+    await rm(join(assets, 'img/b.png'));
+    await plant(assets, {
+      'obstructed.txt': 'ours',
+      'img/b.png/in/x.css': 'held back',
+      'fresh/deep/y.css': 'held back',
+    });
+    expect((await sync()).status).toBe(1);
+    expect(Object.keys(await published(target)).toSorted()).toEqual(
+      ['css/app.css', 'img/a.png', 'obstructed.txt/theirs', 'top.txt'].toSorted(),
+    );
+    await rm(join(target, 'obstructed.txt'), { recursive: true });
+    expect((await sync()).status).toBe(0);
+    expect(await published(target)).toMatchObject({
+      'img/b.png/in/x.css': 'held back',
+      'fresh/deep/y.css': 'held back',
+    });
+  });
+
   it('an empty folder behind a link stays, also when a file below it cannot come', async () => {
     const { sync, assets, target } = await makeScene();
     await mkdir(join(target, '../outside/new'), { recursive: true });

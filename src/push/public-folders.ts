@@ -19,7 +19,9 @@ export class PublicFolders {
   readonly #mode: number;
   /** Folders that nothing may be written below, and why. */
   readonly #blocked = new Map<RelPath, Problem>();
-  /** The modes of those that are there. */
+  /** Those that were there as folders. */
+  readonly #old = new Set<RelPath>();
+  /** The modes of what was there, also of what is in the way. */
   readonly #modes = new Map<RelPath, number>();
   readonly #moved = new Map<RelPath, RelPath>();
   #made: Promise<unknown> | undefined;
@@ -45,6 +47,7 @@ export class PublicFolders {
     await inParallel(folders, IN_FLIGHT, async (path) => {
       const there = await this.#target.stat(path);
       if (there !== undefined) this.#modes.set(path, there.mode);
+      if (there?.kind === 'folder') this.#old.add(path);
       if (there?.kind !== 'link') return;
       const message = `${path} is a symbolic link on the target, and nothing is written through one; put a folder there`;
       this.#blocked.set(path, { path, step: 'publish', code: 'OBSTRUCTED', message });
@@ -59,9 +62,9 @@ export class PublicFolders {
     await (this.#made ??= this.#makeAll(staged));
   }
 
-  /** Whether nothing was there before, and nothing stood in the way of making it. */
+  /** Whether it was no folder before, and could be made one. */
   isNew(folder: RelPath): boolean {
-    return !this.#modes.has(folder) && !this.#isBlocked(folder);
+    return !this.#old.has(folder) && !this.#isBlocked(folder);
   }
 
   /** Why nothing may be written at `path`. */

@@ -143,10 +143,12 @@ function heldBack(step: Step, cause: Problem): Outcome {
   return { kind: 'untouched', step, problem: { path: step.path, step: 'publish', code: 'HELD_BACK', message } };
 }
 
-/** Folders that were made for files that did not come. */
+/** Folders that were made, some of them once more, for files that did not come. */
 function madeInVain(outcomes: readonly Outcome[], folders: PublicFolders): Set<RelPath> {
   const missing = outcomes.filter(({ kind, step }) => kind !== 'done' && step.kind === 'upload');
-  return new Set(missing.flatMap(({ step }) => ancestorsOf(step.path)).filter((folder) => folders.isNew(folder)));
+  const emptied = emptiedBy(outcomes);
+  const isOurs = (folder: RelPath): boolean => folders.isNew(folder) || emptied.has(folder);
+  return new Set(missing.flatMap(({ step }) => ancestorsOf(step.path)).filter(isOurs));
 }
 
 /** Folders that lost a file go too once they are empty; one with somebody else's files in it stays. */
