@@ -207,10 +207,9 @@ export class LocalHalf {
       this.#marks = { sources: swept[0].marks, root: swept[1].marks };
       this.#sweepCostMs = swept[0].tookMs + swept[1].tookMs;
       if (before === undefined) return [];
-      const inRoot = (path: string): string => (path === '' ? root : `${root}/${path}`);
       // The marks would name all that was collected since; a look at everything names what is left to be done.
-      if (changedSince === 'much') return (await this.#differing()).map(inRoot);
-      return [...swept.flatMap(({ touched }) => touched), ...[...changedSince].map(inRoot)];
+      if (changedSince === 'much') return await this.#differing();
+      return [...swept.flatMap(({ touched }) => touched), ...[...changedSince].map((path) => `${root}/${path}`)];
     } catch (error) {
       this.#noteChanged(changedSince);
       throw error;
@@ -234,8 +233,10 @@ export class LocalHalf {
     const foreseen = await this.#aside((thread) => wholeOf(thread.run(work, settings, { signal }))).catch(
       () => undefined,
     );
-    if (foreseen === undefined || foreseen.problems.length > 0) return [''];
-    return [...foreseen.due, ...differing(this.#snapshot, foreseen.snapshot).map(({ path }) => path)];
+    const { root } = this.#config.static;
+    if (foreseen === undefined || foreseen.problems.length > 0) return [root];
+    const changed = differing(this.#snapshot, foreseen.snapshot).map(({ path }) => path);
+    return [...foreseen.due, ...changed].map((path) => `${root}/${path}`);
   }
 
   /** In a thread of its own, whose memory goes with it. */

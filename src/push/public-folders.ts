@@ -86,12 +86,13 @@ export class PublicFolders {
       const isLate = (staged.has(folder) && this.#canMove(folder)) || late.has(parentOf(folder) as RelPath);
       if (isLate) late.add(folder);
     }
-    const isFree = (folder: RelPath): boolean => !this.#isBlocked(folder);
-    const early = folders.filter((folder) => !late.has(folder) && isFree(folder));
+    const early = folders.filter((folder) => !late.has(folder) && !this.#isBlocked(folder));
     await Promise.all(early.map((folder) => this.#makeOne(folder)));
     // What is moved is seen at once, so all above it must be known to be folders, and none of them a link.
     for (const level of levelsOf(late)) {
-      await Promise.all(level.filter(isFree).map((folder) => this.#bring(folder, staged.get(folder))));
+      await Promise.all(
+        level.filter((folder) => !this.#isBlocked(folder)).map((folder) => this.#bring(folder, staged.get(folder))),
+      );
     }
   }
 
