@@ -80,6 +80,12 @@ export class SourceError extends PushstaticError {
   override readonly code = 'SOURCE';
 }
 
+/** The files cannot be post-processed, where Django could not do it either. STATIC_ROOT is as it was. */
+export class ManifestError extends PushstaticError {
+  override readonly name = 'ManifestError';
+  override readonly code = 'MANIFEST';
+}
+
 /** A guard refused to go on; `--force` is the way past it. */
 export class SafetyError extends PushstaticError {
   override readonly name = 'SafetyError';

@@ -11,16 +11,17 @@ import { anyPath, digest, path } from './support/entries.js';
 import { temporaryFolder } from './support/tree.js';
 
 const [A, B, C] = ['a', 'b', 'c'].map((content) => digest(content)) as [string, string, string];
-const NOTHING: Addition = { put: [], removed: [], foldersMade: [], foldersGone: [] };
+const NOTHING: Addition = { put: [], made: [], removed: [], foldersMade: [], foldersGone: [] };
 const FIRST: Memory = {
   sources: new Map([['assets\0/srv/assets', 2]]),
   files: new Map([
     [path('css/a.css'), A],
     [path('css/b.css'), B],
   ]),
+  made: new Set([path('css/b.css')]),
   folders: new Set([path('css')]),
 };
-const SECOND: Memory = { ...FIRST, files: new Map([[path('other.css'), C]]) };
+const SECOND: Memory = { ...FIRST, files: new Map([[path('other.css'), C]]), made: new Set() };
 
 async function newState(memory: Memory = FIRST): Promise<{ state: StateFolder; additions: string }> {
   const state = new StateFolder(join(await temporaryFolder(), 'state'));
@@ -153,8 +154,9 @@ describe('the seal', () => {
 });
 
 test('lines give what the same changes of a map give', async () => {
+  const aPut = fc.tuple(anyPath, fc.constantFrom(A, B, C), fc.boolean());
   const anAddition = fc.record({
-    put: fc.array(fc.tuple(anyPath, fc.constantFrom(A, B, C)), { maxLength: 4 }),
+    put: fc.uniqueArray(aPut, { maxLength: 4, selector: ([path]) => path }),
     removed: fc.array(anyPath, { maxLength: 3 }),
     foldersMade: fc.array(anyPath, { maxLength: 2 }),
     foldersGone: fc.array(anyPath, { maxLength: 2 }),
@@ -162,16 +164,29 @@ test('lines give what the same changes of a map give', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(anAddition, { maxLength: 5 }), async (additions) => {
       const { state } = await newState();
-      const expected = { files: new Map<string, string>(FIRST.files), folders: new Set<string>(FIRST.folders) };
-      for (const addition of additions) {
+      const { files: first, made, folders } = FIRST;
+      const expected = {
+        files: new Map<string, string>(first),
+        made: new Set<string>(made),
+        folders: new Set<string>(folders),
+      };
+      for (const { put, ...rest } of additions) {
+        const addition = {
+          ...rest,
+          put: put.map(([each, content]) => [each, content] as const),
+          made: put.flatMap(([each, , isMade]) => (isMade ? [each] : [])),
+        };
         await extendMemory(state, addition);
         for (const each of addition.removed) expected.files.delete(each);
         for (const [each, content] of addition.put) expected.files.set(each, content);
+        for (const each of addition.removed) expected.made.delete(each);
+        for (const [each, , isMade] of put) isMade ? expected.made.add(each) : expected.made.delete(each);
         for (const each of addition.foldersMade) expected.folders.add(each);
         for (const each of addition.foldersGone) expected.folders.delete(each);
       }
       const memory = await recall(state);
       expect([...memory.files]).toEqual([...expected.files].sort(([a], [b]) => comparePaths(a, b)));
+      expect(memory.made).toEqual(expected.made);
       expect(new Set(memory.folders)).toEqual(expected.folders);
     }),
     { numRuns: 50 },

@@ -68,9 +68,9 @@ export function beginLocal(
     },
     onWarning: (text) => input.output.warn(text),
   });
-  const local = wholeOf(run).then(({ snapshot, files, copied, removed, problems }): Local => {
+  const local = wholeOf(run).then(({ snapshot, files, copied, hashed, removed, problems }): Local => {
     const durationMs = Math.round(performance.now() - started);
-    return { snapshot, report: { files, copied, removed, hashed: 0, durationMs, problems } };
+    return { snapshot, report: { files, copied, removed, hashed, durationMs, problems } };
   });
   return { local, contents: run.contents, arrivals: run.arrivals };
 }

@@ -10,9 +10,10 @@ const MARKS: Readonly<Record<ChangeReport['kind'], string>> = { added: '+', modi
 const MOST_PROBLEMS = 20; // more of them on a screen hide the first one, which is the one to read
 
 export function collectLine(report: CollectReport, act: 'push' | 'only-plan'): string {
-  const { copied, removed, durationMs } = report;
+  const { copied, hashed, removed, durationMs } = report;
   const would = act === 'only-plan' ? 'to be ' : '';
-  return `collected ${files(report.files)}: ${count(copied)} ${would}copied, ${count(removed)} ${would}removed (${duration(durationMs)})`;
+  const names = hashed > 0 ? `${count(hashed)} ${would}hashed, ` : '';
+  return `collected ${files(report.files)}: ${count(copied)} ${would}copied, ${names}${count(removed)} ${would}removed (${duration(durationMs)})`;
 }
 
 /** `+` is new, `~` has new content, `m` only a new mode, `-` goes. */

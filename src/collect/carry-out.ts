@@ -1,16 +1,27 @@
 /**
  * carryOut: does to STATIC_ROOT what a plan says, and tells what was achieved.
+ *
+ * Whoever reads STATIC_ROOT meanwhile finds behind every name that the manifest holds the file that it means: the manifest
+ * is replaced when all it names is there, and what only the old one named goes after that.
  */
 import type { CollectPlan } from '../core/collect-plan.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
-import type { Problem } from '../errors.js';
+import { FileError, type Problem } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
 import { type Digests, type Identified, renewed } from './identify.js';
-import type { StaticRoot } from './static-root.js';
+import type { Content, StaticRoot } from './static-root.js';
 import { problemOf } from './trouble.js';
 
-export type Plan = CollectPlan<Identified, Identified>;
+/** A file that is no plain copy: what it holds must be what its name says. */
+export interface MadeFile {
+  readonly entry: Entry;
+  readonly content: Content;
+}
+
+export type WantedFile = Identified | MadeFile;
+
+export type Plan = CollectPlan<WantedFile, Identified>;
 
 /** What was achieved of a plan. */
 export interface Done {
@@ -29,12 +40,40 @@ export interface CarryOutOptions {
   readonly onPut: (entry: Entry) => void;
 }
 
-/** Removes first, because a folder may have to go for a file. */
 export async function carryOut(plan: Plan, root: StaticRoot, options: CarryOutOptions): Promise<Done> {
-  const { cache, pacer, onPut } = options;
-  const problems: Problem[] = [];
-  const removed: RelPath[] = [];
-  for (const { found } of plan.remove) {
+  const work: Work = { root, ...options, put: new Map(), removed: [], failed: [], problems: [] };
+  await removeAll(plan.clear, work);
+  await putAll(plan.copy, work);
+  if (plan.seal !== undefined && work.failed.length > 0) {
+    holdBack(plan.seal, work);
+    return work; // what the old manifest names is still needed
+  }
+  await putAll(plan.seal === undefined ? [] : [plan.seal], work);
+  await removeAll(plan.remove, work);
+  return work;
+}
+
+/** What carrying out the plan would achieve if nothing went wrong. */
+export function foresee({ clear, copy, seal, remove }: Plan): Done {
+  const put = seal === undefined ? copy : [...copy, seal];
+  return {
+    put: new Map(put.map(({ entry }) => [entry.path, entry])),
+    removed: [...clear, ...remove].map(({ entry }) => entry.path),
+    failed: [],
+    problems: [],
+  };
+}
+
+interface Work extends CarryOutOptions {
+  readonly root: StaticRoot;
+  readonly put: Map<RelPath, Entry>;
+  readonly removed: RelPath[];
+  readonly failed: RelPath[];
+  readonly problems: Problem[];
+}
+
+async function removeAll(files: readonly Identified[], { root, cache, pacer, removed, problems }: Work): Promise<void> {
+  for (const { found } of files) {
     try {
       if (!root.remove(found)) continue; // somebody has changed it since it was scanned: theirs now
       removed.push(found.path);
@@ -44,32 +83,33 @@ export async function carryOut(plan: Plan, root: StaticRoot, options: CarryOutOp
     }
     if (pacer.isDue) await pacer.breathe();
   }
-  const put = new Map<RelPath, Entry>();
-  const failed: RelPath[] = [];
-  for (const { found } of plan.copy) {
+}
+
+async function putAll(files: readonly WantedFile[], work: Work): Promise<void> {
+  const { root, cache, pacer, onPut, put, failed, problems } = work;
+  for (const file of files) {
+    const { path } = file.entry;
     try {
-      const entry = await root.put(found.file, found.path);
+      const entry = await ('found' in file
+        ? root.put({ file: file.found.file }, path)
+        : root.put(file.content, path, file.entry.digest));
       // Its stamp is worth nothing yet: the file is younger than a tick of the clock.
-      const known = renewed(cache.get(entry.path), { stamp: '', digest: entry.digest, mtime: entry.mtime });
-      cache.set(entry.path, known);
+      const known = renewed(cache.get(path), { stamp: '', digest: entry.digest, mtime: entry.mtime });
+      cache.set(path, known);
       const lasting = { ...entry, mtime: known.mtime };
-      put.set(entry.path, lasting);
+      put.set(path, lasting);
       onPut(lasting);
     } catch (error) {
-      failed.push(found.path);
-      problems.push(problemOf(found.path, 'collect', error));
+      failed.push(path);
+      problems.push(problemOf(path, 'collect', error));
     }
     if (pacer.isDue) await pacer.breathe();
   }
-  return { put, removed, failed, problems };
 }
 
-/** What carrying out the plan would achieve if nothing went wrong. */
-export function foresee({ copy, remove }: Plan): Done {
-  return {
-    put: new Map(copy.map(({ entry }) => [entry.path, entry])),
-    removed: remove.map(({ entry }) => entry.path),
-    failed: [],
-    problems: [],
-  };
+function holdBack({ entry: { path } }: WantedFile, { failed, problems }: Work): void {
+  const [first] = failed;
+  const reason = `it is not replaced, because it would name ${first}, which could not be written`;
+  failed.push(path);
+  problems.push(problemOf(path, 'collect', new FileError('HELD_BACK', reason)));
 }

@@ -45,6 +45,7 @@ export async function collectPlaces(
   known: KnownPlaces,
   options: CollectOptions,
 ): Promise<Collected | undefined> {
+  if (project.manifest !== undefined) return undefined;
   if (known.entries.length > MOST_FILES || places.some((place) => isBarred(project, place))) return undefined;
   const pacer = new Pacer(options);
   const listings = await listSources(project, pacer, places);
@@ -52,15 +53,23 @@ export async function collectPlaces(
   if (isMuch(listings, ours)) return undefined;
 
   const [sources, root] = [digestsOf(known.entries), digestsOf(known.entries)];
-  const before = { files: ours, folders: new Set(known.folders), sources, root };
+  const before = {
+    files: ours,
+    made: new Set<string>(),
+    folders: new Set(known.folders),
+    sources,
+    root,
+    traces: new Map(),
+  };
   const filled = await fill(project, listings, (reading) => readRoot(project.root, reading, places), before, {
     ...options,
     pacer,
   });
-  const { snapshot, count, copied, removed, problems, shadowed, files, folders } = filled;
+  const { snapshot, count, copied, hashed, removed, problems, shadowed, files, folders } = filled;
   if (options.mode === 'write') {
     const addition = {
       put: [...files].filter(([path, digest]) => ours.get(path) !== digest),
+      made: [],
       removed: [...ours.keys()].filter((path) => !files.has(path)),
       foldersMade: [...folders].filter((folder) => !before.folders.has(folder)),
       foldersGone: known.folders.filter((folder) => !folders.has(folder)),
@@ -71,6 +80,7 @@ export async function collectPlaces(
     snapshot,
     files: count,
     copied,
+    hashed,
     removed,
     problems,
     shadowed,

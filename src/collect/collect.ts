@@ -17,13 +17,17 @@ import { fill } from './fill.js';
 import type { IdentifyOptions } from './identify.js';
 import { look } from './look.js';
 import { recall, remember } from './memory.js';
+import type { ManifestProject } from './post-process.js';
 import { type RunOptions, saveState } from './run-options.js';
 import { type ScannedTree, scanTree } from './scan.js';
 import { type Listing, listSources, type SourceProject } from './sources.js';
 import type { Permissions } from './static-root.js';
+import { recallTraces, rememberTraces } from './traces.js';
 
 export interface CollectProject extends SourceProject {
   readonly permissions: Permissions;
+  /** Undefined: no hashed names are made. */
+  readonly manifest?: ManifestProject | undefined;
 }
 
 export interface CollectOptions extends RunOptions {
@@ -39,8 +43,9 @@ export interface Collected {
   readonly snapshot: Snapshot;
   /** How many paths the sources have. */
   readonly files: number;
-  /** Both sorted. In a dry run, what would be. */
+  /** Plain copies, hashed copies, and what went; each sorted. In a dry run, what would be. */
   readonly copied: readonly RelPath[];
+  readonly hashed: readonly RelPath[];
   readonly removed: readonly RelPath[];
   /** All that were met: those of the snapshot, and files of a source whose path another source needs differently. */
   readonly problems: readonly Problem[];
@@ -60,7 +65,8 @@ export interface Ownership {
 
 /**
  * Rejects, before anything is changed, with a SourceError when a source or STATIC_ROOT cannot be used, a ConfigError
- * when they cannot go together, and a SafetyError when a source looks lost.
+ * when they cannot go together, a SafetyError when a source looks lost, and a ManifestError when the files cannot be
+ * post-processed.
  */
 export async function collect(project: CollectProject, options: CollectOptions): Promise<Collected> {
   const pacer = new Pacer(options);
@@ -71,12 +77,14 @@ export async function collect(project: CollectProject, options: CollectOptions):
 
   const sources = await DigestCache.load(options.state, 'sources', pacer);
   const root = await DigestCache.load(options.state, 'root', pacer);
-  const before = { files: memory.files, folders: memory.folders, sources, root };
+  const traces = project.manifest && (await recallTraces(options.state, project.manifest.rules));
+  const { files: ours, made: madeBefore, folders: ourFolders } = memory;
+  const before = { files: ours, made: madeBefore, folders: ourFolders, sources, root, traces: traces ?? new Map() };
   const filled = await fill(project, listings, (reading) => readRoot(project.root, reading), before, {
     ...options,
     pacer,
   });
-  const { snapshot, wanted, files, folders } = filled;
+  const { snapshot, wanted, files, made, folders } = filled;
   sources.retain(
     wanted.files.map(({ entry }) => entry),
     wanted.problems,
@@ -84,7 +92,11 @@ export async function collect(project: CollectProject, options: CollectOptions):
   root.retain(snapshot.entries, snapshot.problems);
   if (options.mode === 'write') {
     const seen = new Map([...memory.sources, ...counts.map(({ key, files: count }) => [key, count] as const)]);
-    await saveState(options, () => remember(options.state, { sources: seen, files, folders }, memory));
+    await saveState(options, () => remember(options.state, { sources: seen, files, made, folders }, memory));
+  }
+  if (project.manifest !== undefined) {
+    const { rules } = project.manifest;
+    await saveState(options, () => rememberTraces(options.state, rules, before.traces, filled.traces));
   }
   await saveState(options, () => sources.save(pacer));
   await saveState(options, () => root.save(pacer));
@@ -92,6 +104,7 @@ export async function collect(project: CollectProject, options: CollectOptions):
     snapshot,
     files: filled.count,
     copied: filled.copied,
+    hashed: filled.hashed,
     removed: filled.removed,
     problems: filled.problems,
     shadowed: filled.shadowed,

@@ -40,7 +40,8 @@ export class DigestCache {
   set(path: string, entry: CachedDigest): void {
     const known = this.#entries.get(path);
     this.#entries.set(path, entry);
-    if (known?.stamp !== entry.stamp || known.digest !== entry.digest) this.#isChanged = true;
+    const isSame = known?.stamp === entry.stamp && known.digest === entry.digest && known.hash === entry.hash;
+    if (!isSame) this.#isChanged = true;
   }
 
   delete(path: string): void {

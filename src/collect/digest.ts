@@ -6,7 +6,8 @@
  * for ever cannot hold up the run.
  */
 import { createHash, hash } from 'node:crypto';
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { CONTENT_HASH_DIGITS, type ContentHash } from '../core/manifest/hashed-name.js';
 import type { Digest } from '../core/snapshot.js';
 import { FileError } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
@@ -16,6 +17,9 @@ import { readTrouble } from './trouble.js';
 const PIECE_BYTES = 1024 * 1024;
 const TRIES = 3;
 
+/** What is made of a content beside its digest: what hashed names hold. */
+export type Also = 'content-hash' | undefined;
+
 /** A file at one moment. `size` in bytes, `mtime` in whole seconds since 1970, `mode` the permission bits. */
 export interface Reading {
   readonly digest: Digest;
@@ -24,6 +28,8 @@ export interface Reading {
   readonly mode: number;
   /** As in the digest cache: empty if the file could change without getting another one. */
   readonly stamp: string;
+  /** If it was asked for. */
+  readonly hash: ContentHash | undefined;
 }
 
 /** Is given all pieces in order, and all again from position 0 if the file changed meanwhile. Must not keep `bytes`. */
@@ -36,9 +42,14 @@ const piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
  * Reads `file`, which may also be a link to a file. Rejects with a FileError: 'CHANGED' when it does not hold still or
  * has vanished, 'NOT_A_FILE', or 'UNREADABLE'. What `sink` throws comes back as it is.
  */
-export async function digestFile(file: string, pacer: Pacer, sink: Sink = () => undefined): Promise<Reading> {
+export async function digestFile(
+  file: string,
+  pacer: Pacer,
+  sink: Sink = () => undefined,
+  also?: Also,
+): Promise<Reading> {
   for (let left = TRIES; left > 0; left--) {
-    const reading = await readOnce(file, pacer, sink);
+    const reading = await readOnce(file, pacer, sink, also);
     if (reading !== undefined) return reading;
   }
   throw new FileError('CHANGED', `it changed each of the ${TRIES} times it was read; the next run takes it up`);
@@ -52,6 +63,7 @@ export function digestAtOnce(
   file: string,
   size: number,
   stamp: string,
+  also?: Also,
 ): (Reading & { readonly bytes: Buffer }) | undefined {
   if (size > PIECE_BYTES) return undefined;
   const readAtMs = Date.now();
@@ -61,47 +73,73 @@ export function digestAtOnce(
     const after = orTrouble(() => fstatSync(descriptor, { bigint: true }));
     if (length !== size || stampOf(after) !== stamp) return undefined;
     const bytes = piece.subarray(0, length);
-    return { ...readingOf(after, hash('sha256', bytes, 'hex'), readAtMs), bytes };
+    const sums = { digest: hash('sha256', bytes, 'hex'), hash: also && contentHashOf(bytes) };
+    return { ...readingOf(after, sums, readAtMs), bytes };
   } finally {
     closeSync(descriptor);
   }
 }
 
+/** The whole of a file that fits into memory. Throws a FileError. */
+export function readWhole(file: string): Buffer {
+  const descriptor = openOrTrouble(file);
+  try {
+    return orTrouble(() => readFileSync(descriptor));
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** The content hash of bytes that are at hand. */
+export function contentHashOf(bytes: Uint8Array): ContentHash {
+  return hash('md5', bytes, 'hex').slice(0, CONTENT_HASH_DIGITS);
+}
+
 /** Undefined if the file changed meanwhile. */
-async function readOnce(file: string, pacer: Pacer, sink: Sink): Promise<Reading | undefined> {
+async function readOnce(file: string, pacer: Pacer, sink: Sink, also: Also): Promise<Reading | undefined> {
   const readAtMs = Date.now();
   const descriptor = openOrTrouble(file);
   try {
     const before = orTrouble(() => fstatSync(descriptor, { bigint: true }));
     if (!before.isFile()) throw new FileError('NOT_A_FILE', 'it is no file any more');
-    const digest = await digestOpen(descriptor, Number(before.size), pacer, sink);
+    const sums = await digestOpen(descriptor, Number(before.size), pacer, sink, also);
     const after = orTrouble(() => fstatSync(descriptor, { bigint: true }));
-    if (digest === undefined || stampOf(after) !== stampOf(before)) return undefined;
-    return readingOf(after, digest, readAtMs);
+    if (sums === undefined || stampOf(after) !== stampOf(before)) return undefined;
+    return readingOf(after, sums, readAtMs);
   } finally {
     closeSync(descriptor);
   }
 }
 
 /** Undefined if the file ends before `size`. */
-async function digestOpen(descriptor: number, size: number, pacer: Pacer, sink: Sink): Promise<Digest | undefined> {
+async function digestOpen(
+  descriptor: number,
+  size: number,
+  pacer: Pacer,
+  sink: Sink,
+  also: Also,
+): Promise<Sums | undefined> {
   const sum = createHash('sha256');
+  const hashing = also && createHash('md5');
   for (let position = 0; position < size; ) {
     const wanted = Math.min(PIECE_BYTES, size - position);
     const length = orTrouble(() => readSync(descriptor, piece, 0, wanted, position));
     if (length === 0) return undefined;
     const bytes = piece.subarray(0, length);
     sum.update(bytes);
+    hashing?.update(bytes);
     sink(bytes, position);
     position += length;
     if (position < size && pacer.isDue) await pacer.breathe();
   }
-  return sum.digest('hex');
+  return { digest: sum.digest('hex'), hash: hashing?.digest('hex').slice(0, CONTENT_HASH_DIGITS) };
 }
 
-function readingOf(stats: BigIntStats, digest: Digest, readAtMs: number): Reading {
+type Sums = Pick<Reading, 'digest' | 'hash'>;
+
+function readingOf(stats: BigIntStats, { digest, hash: contentHash }: Sums, readAtMs: number): Reading {
   const stamp = isRacy(stats, readAtMs) ? '' : stampOf(stats);
-  return { digest, size: Number(stats.size), mtime: mtimeOf(stats), mode: modeOf(stats), stamp };
+  return { digest, hash: contentHash, size: Number(stats.size), mtime: mtimeOf(stats), mode: modeOf(stats), stamp };
 }
 
 function openOrTrouble(file: string): number {

@@ -2,10 +2,11 @@
  * identify: what walk found, with the digest of each file: from the cache where its stamp agrees, else by reading.
  */
 import type { CachedDigest } from '../core/digest-cache-codec.js';
+import type { ContentHash } from '../core/manifest/hashed-name.js';
 import type { Digest, Entry } from '../core/snapshot.js';
 import type { Problem, ProblemStep } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
-import { digestAtOnce, digestFile } from './digest.js';
+import { type Also, digestAtOnce, digestFile } from './digest.js';
 import { problemOf } from './trouble.js';
 import type { Found } from './walk.js';
 
@@ -29,6 +30,7 @@ export interface IdentifyOptions {
   readonly pacer: Pacer;
   /** Read every file, whatever its stamp says. */
   readonly reread?: 'all' | undefined;
+  readonly also?: Also;
   /** Is shown each small content that was read, and must copy what it wants to keep. */
   readonly keep?: ((digest: Digest, bytes: Uint8Array) => void) | undefined;
   /** Is told how many files there are, before the first of them is read. */
@@ -42,6 +44,8 @@ export interface IdentifyOptions {
 export interface Identified {
   readonly found: Found;
   readonly entry: Entry;
+  /** If it was asked for. */
+  readonly hash: ContentHash | undefined;
 }
 
 export interface Identification {
@@ -51,7 +55,7 @@ export interface Identification {
 
 /** Identifies `found` in its order, and brings the cache up to date for them; a file that cannot be read is a problem. */
 export async function identify(found: readonly Found[], options: IdentifyOptions): Promise<Identification> {
-  const { step, cache, pacer, reread, onFound, onEntry, onProgress } = options;
+  const { step, cache, pacer, reread, also, onFound, onEntry, onProgress } = options;
   onFound?.(found.length);
   const files: Identified[] = [];
   const problems: Problem[] = [];
@@ -59,10 +63,10 @@ export async function identify(found: readonly Found[], options: IdentifyOptions
   for (const file of found) {
     const known = cache.get(file.path);
     try {
-      const isKnown = known?.stamp === file.stamp && reread === undefined;
-      const entry = isKnown ? entryOf(file, known) : await read(file, options);
-      files.push({ found: file, entry });
-      onEntry?.(entry);
+      const isKnown = known?.stamp === file.stamp && reread === undefined && (also === undefined || known.hash);
+      const identified = isKnown ? identifiedAs(file, file, known) : await read(file, options);
+      files.push(identified);
+      onEntry?.(identified.entry);
     } catch (error) {
       problems.push(problemOf(file.path, step, error));
     }
@@ -77,19 +81,24 @@ export async function identify(found: readonly Found[], options: IdentifyOptions
 }
 
 /** What is to be remembered after `known`. The published mtime stays as long as the content does. */
-export function renewed(known: CachedDigest | undefined, { stamp, digest, mtime }: CachedDigest): CachedDigest {
-  return { stamp, digest, mtime: known?.digest === digest ? known.mtime : mtime };
+export function renewed(known: CachedDigest | undefined, { stamp, digest, mtime, hash }: CachedDigest): CachedDigest {
+  return { stamp, digest, mtime: known?.digest === digest ? known.mtime : mtime, hash };
 }
 
-async function read({ path, file, size, stamp }: Found, { cache, pacer, keep }: IdentifyOptions): Promise<Entry> {
-  const atOnce = digestAtOnce(file, size, stamp);
+async function read(found: Found, { cache, pacer, keep, also }: IdentifyOptions): Promise<Identified> {
+  const { path, file, size, stamp } = found;
+  const atOnce = digestAtOnce(file, size, stamp, also);
   if (atOnce !== undefined) keep?.(atOnce.digest, atOnce.bytes);
-  const reading = atOnce ?? (await digestFile(file, pacer));
+  const reading = atOnce ?? (await digestFile(file, pacer, undefined, also));
   const fresh = renewed(cache.get(path), reading);
   cache.set(path, fresh);
-  return entryOf({ ...reading, path }, fresh);
+  return identifiedAs(found, reading, fresh);
 }
 
-function entryOf({ path, size, mode }: Pick<Entry, 'path' | 'size' | 'mode'>, { digest, mtime }: CachedDigest): Entry {
-  return { path, size, digest, mtime, mode };
+function identifiedAs(
+  found: Found,
+  { size, mode }: Pick<Entry, 'size' | 'mode'>,
+  { digest, mtime, hash }: CachedDigest,
+): Identified {
+  return { found, entry: { path: found.path, size, digest, mtime, mode }, hash };
 }

@@ -3,7 +3,7 @@
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { Snapshot } from '../core/snapshot.js';
-import { ConfigError, type Problem, SafetyError, SourceError } from '../errors.js';
+import { ConfigError, ManifestError, type Problem, SafetyError, SourceError } from '../errors.js';
 import { Arrivals } from './arrivals.js';
 import { Contents } from './contents.js';
 import type { Progress } from './identify.js';
@@ -42,7 +42,7 @@ export interface LocalRun {
   readonly arrivals: Arrivals;
 }
 
-const ERRORS = { ConfigError, SafetyError, SourceError } as const;
+const ERRORS = { ConfigError, ManifestError, SafetyError, SourceError } as const;
 const NO_SETTINGS: LocalSettings = { statePath: '', contents: 'drop' };
 
 /** A thread takes a tenth of a second to come up. Made early, it does so while the configuration is read. */

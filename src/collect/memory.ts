@@ -21,6 +21,8 @@ const SEAL_BYTES = 32;
 export interface Addition {
   /** What was put, with its content. */
   readonly put: readonly (readonly [path: string, digest: Digest])[];
+  /** Those of what was put that are no plain copies. */
+  readonly made: readonly string[];
   readonly removed: readonly string[];
   readonly foldersMade: readonly string[];
   readonly foldersGone: readonly string[];
@@ -57,7 +59,12 @@ export async function remember(state: StateFolder, memory: Memory, before: Memor
 }
 
 function isSame(a: Memory, b: Memory): boolean {
-  return isSameMap(a.sources, b.sources) && isSameMap(a.files, b.files) && isSameSet(a.folders, b.folders);
+  return (
+    isSameMap(a.sources, b.sources) &&
+    isSameMap(a.files, b.files) &&
+    isSameSet(a.made, b.made) &&
+    isSameSet(a.folders, b.folders)
+  );
 }
 
 function isSameMap<K, V>(a: ReadonlyMap<K, V>, b: ReadonlyMap<K, V>): boolean {
@@ -68,6 +75,7 @@ function isSameMap<K, V>(a: ReadonlyMap<K, V>, b: ReadonlyMap<K, V>): boolean {
 }
 
 function isSameSet<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): boolean {
+  if (a === b) return true;
   if (a.size !== b.size) return false;
   for (const item of a) if (!b.has(item)) return false;
   return true;
@@ -82,16 +90,20 @@ interface Line extends Addition {
 function extended(memory: Memory, lines: readonly string[], seal: string): Memory {
   if (parseLine(lines[0] ?? '')?.after !== seal) return memory;
   const files = new Map(memory.files);
+  const made = new Set(memory.made);
   const folders = new Set(memory.folders);
   for (const text of lines) {
     const line = parseLine(text);
     if (line?.after !== seal) break;
     for (const path of line.removed) files.delete(path);
+    for (const path of line.removed) made.delete(path);
     for (const [path, digest] of line.put) files.set(path, digest);
+    for (const [path] of line.put) made.delete(path);
+    for (const path of line.made) made.add(path);
     for (const folder of line.foldersMade) folders.add(folder);
     for (const folder of line.foldersGone) folders.delete(folder);
   }
-  return { ...memory, files: inOrder(files), folders };
+  return { ...memory, files: inOrder(files), made, folders };
 }
 
 function parseLine(text: string): Line | undefined {

@@ -4,6 +4,7 @@
  * A file is written under a temporary name in its folder and renamed over the old one, so that at every moment each
  * name holds one whole file. A folder that is a link is written through.
  */
+import { hash } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -23,7 +24,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
-import type { Entry } from '../core/snapshot.js';
+import type { Digest, Entry } from '../core/snapshot.js';
 import { FileError, SourceError } from '../errors.js';
 import { temporaryFor } from '../fs/atomic-write.js';
 import type { Pacer } from '../fs/pace.js';
@@ -40,6 +41,9 @@ export interface Permissions {
   readonly file: number | null;
   readonly dir: number | null;
 }
+
+/** What a file is to hold: what another file does, or bytes that are made when it is written. */
+export type Content = { readonly file: string } | { readonly bytes: () => Uint8Array };
 
 export class StaticRoot {
   readonly #root: string;
@@ -65,15 +69,15 @@ export class StaticRoot {
   }
 
   /**
-   * Makes `path` hold what `source` holds: the entry it has then. Rejects with a FileError, and the old file stays, if
-   * either cannot be had.
+   * Makes `path` hold `content`: the entry it has then. Rejects with a FileError, and the old file stays, if either cannot
+   * be had, or if the content is not the one of `digest`.
    */
-  async put(source: string, path: RelPath): Promise<Entry> {
+  async put(content: Content, path: RelPath, digest?: Digest): Promise<Entry> {
     const place = `${this.#root}/${path}`;
     try {
       this.#makeFoldersFor(path);
       clearTheWay(place);
-      return await this.#write(source, path, place);
+      return await this.#write(content, path, place, digest);
     } catch (error) {
       throw writeTrouble(error);
     }
@@ -111,15 +115,16 @@ export class StaticRoot {
     return left;
   }
 
-  async #write(source: string, path: RelPath, place: string): Promise<Entry> {
+  async #write(content: Content, path: RelPath, place: string, wanted: Digest | undefined): Promise<Entry> {
     const temporary = temporaryFor(place);
     const descriptor = openSync(temporary, 'wx', 0o666);
     let isPublished = false;
     try {
-      const { digest, size } = await digestFile(source, this.#pacer, (bytes, at) =>
-        writeAllSync(descriptor, bytes, at),
-      );
-      ftruncateSync(descriptor, size); // a first reading of a file that shrank was longer
+      const { digest, size } =
+        'file' in content ? await this.#fillFrom(content.file, descriptor) : fillWith(content.bytes(), descriptor);
+      if (wanted !== undefined && digest !== wanted) {
+        throw new FileError('CHANGED', 'what it is made from changed meanwhile; the next run takes it up');
+      }
       this.#dress(descriptor);
       renameSync(temporary, place);
       isPublished = true;
@@ -129,6 +134,12 @@ export class StaticRoot {
       closeSync(descriptor);
       if (!isPublished) rmSync(temporary, { force: true });
     }
+  }
+
+  async #fillFrom(file: string, descriptor: number): Promise<{ readonly digest: Digest; readonly size: number }> {
+    const reading = await digestFile(file, this.#pacer, (bytes, at) => writeAllSync(descriptor, bytes, at));
+    ftruncateSync(descriptor, reading.size); // a first reading of a file that shrank was longer
+    return reading;
   }
 
   #dress(descriptor: number): void {
@@ -159,6 +170,11 @@ export class StaticRoot {
     this.#folders.add(place);
     return stats === undefined;
   }
+}
+
+function fillWith(bytes: Uint8Array, descriptor: number): { readonly digest: Digest; readonly size: number } {
+  writeAllSync(descriptor, bytes, 0);
+  return { digest: hash('sha256', bytes, 'hex'), size: bytes.length };
 }
 
 /** Throws a FileError unless a file may be renamed to `place`. A folder that holds nothing but empty ones is removed. */

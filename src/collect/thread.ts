@@ -61,7 +61,9 @@ export type ThreadRequest =
 /** What is done, but for the entries, which went ahead. */
 export interface LocalSummary {
   readonly files: number;
+  /** Plain copies, and hashed ones. */
   readonly copied: number;
+  readonly hashed: number;
   readonly removed: number;
   /** The paths that a dry run would copy or remove. */
   readonly due: readonly RelPath[];
@@ -137,7 +139,7 @@ async function scan({ root, mode, part }: Extract<LocalWork, { kind: 'scan' }>, 
       : await scanPlaces(root, part.places, part.known.entries, options);
   if (snapshot === undefined) return undefined;
   const { entries, problems } = snapshot;
-  const nothing = { copied: 0, removed: 0, due: [], ownership: { foreign: [], folders: [] }, links: [] };
+  const nothing = { copied: 0, hashed: 0, removed: 0, due: [], ownership: { foreign: [], folders: [] }, links: [] };
   return { ...nothing, files: entries.length, unknown: problems, problems };
 }
 
@@ -147,9 +149,9 @@ async function collectAs({ project, mode, part }: Extract<LocalWork, { kind: 'co
       ? await collect(project, { ...options, mode })
       : await collectPlaces(project, part.places, part.known, { ...options, mode });
   if (collected === undefined) return undefined;
-  const { snapshot, files, copied, removed, problems, ownership, links } = collected;
-  const counts = { files, copied: copied.length, removed: removed.length };
-  const due = mode === 'dry-run' ? [...copied, ...removed] : [];
+  const { snapshot, files, copied, hashed, removed, problems, ownership, links } = collected;
+  const counts = { files, copied: copied.length, hashed: hashed.length, removed: removed.length };
+  const due = mode === 'dry-run' ? [...copied, ...hashed, ...removed] : [];
   return { ...counts, due, unknown: snapshot.problems, problems, ownership, links };
 }
 

@@ -30,6 +30,8 @@ export interface Found extends Candidate {
   /** See `stampOf`. */
   readonly stamp: string;
   readonly isLink: boolean;
+  /** Its place among the entries of its folder, as the system lists them: see `foundOrder`. */
+  readonly rank: number;
 }
 
 export interface Walked {
@@ -41,6 +43,8 @@ export interface Walked {
   readonly temporaries: readonly string[];
   /** All links that are not ignored, whether they lead to anything or not. */
   readonly links: readonly FollowedLink[];
+  /** The folders that were met, each with its rank in the one that holds it. */
+  readonly folders: ReadonlyMap<RelPath, number>;
 }
 
 export interface WalkOptions {
@@ -72,7 +76,8 @@ export async function walkWays(root: string, ways: readonly Way[], options: Walk
   // What stands in several ways is met in each of them.
   const problems = [...new Map(walker.problems.map((problem) => [problem.path, problem])).values()];
   const links = [...new Map(walker.links.map((link) => [link.path, link])).values()];
-  return { files: walker.files.toSorted(byPath), problems, temporaries: walker.temporaries, links };
+  const { files, temporaries, folders } = walker;
+  return { files: files.toSorted(byPath), problems, temporaries, links, folders };
 }
 
 interface Folder {
@@ -104,6 +109,7 @@ class Walker implements Walked {
   readonly problems: Problem[] = [];
   readonly temporaries: string[] = [];
   readonly links: FollowedLink[] = [];
+  readonly folders = new Map<RelPath, number>();
   readonly #step: ProblemStep;
   readonly #source: number;
   readonly #ignore: IgnoreRules | undefined;
@@ -113,6 +119,7 @@ class Walker implements Walked {
   /** What the folder that is being read holds. */
   #levelFiles: Found[] = [];
   #levelFolders: Subfolder[] = [];
+  #rank = 0;
 
   constructor({ step, prefix, source = 0, ignore, pacer = new Pacer() }: WalkOptions) {
     this.#step = step;
@@ -169,6 +176,7 @@ class Walker implements Walked {
   async #read(folder: Folder): Promise<Level> {
     this.#levelFiles = [];
     this.#levelFolders = [];
+    this.#rank = 0;
     try {
       const hasDoubtful = await this.#readEntries(folder);
       if (hasDoubtful) this.#readDoubtfulNames(folder);
@@ -219,6 +227,7 @@ class Walker implements Walked {
 
   #take(folder: Folder, name: string, entry: Kind): void {
     if (this.#ignore?.ignoresFolder(name)) return; // what leaves out a folder of this name leaves out a file as well
+    this.#rank++;
     const place = `${folder.place}/${name}`;
     if (isTemporary(name)) return void this.temporaries.push(place);
     if (folder.parent === undefined && name === CONTROL) return;
@@ -226,7 +235,7 @@ class Walker implements Walked {
     const path = parseRelPath(text);
     if (path === undefined) return this.#report(text, 'BAD_NAME', `${faultOf(text)}; rename it`);
     if (entry.isFile()) this.#takeFile(path, name, place);
-    else if (entry.isDirectory()) this.#levelFolders.push({ path, place, parent: folder, key: `${path}/` });
+    else if (entry.isDirectory()) this.#enter({ path, place, parent: folder, key: `${path}/` });
     else if (entry.isSymbolicLink()) this.#takeLink({ path, place, parent: folder, key: `${path}/` }, name);
     else this.#refuse(path, name, 'NOT_A_FILE', 'it is no file but a FIFO, a socket or a device');
   }
@@ -250,7 +259,7 @@ class Walker implements Walked {
       this.links.push({ path, leadsTo: resolve(dirname(place), readlinkSync(place)) });
       const stats = statSync(place, { bigint: true });
       if (stats.isDirectory()) {
-        if (!leadsUp(link, stats)) this.#levelFolders.push(link);
+        if (!leadsUp(link, stats)) this.#enter(link);
         else this.#report(path, 'LINK_LOOP', 'it is a link to a folder that it lies in');
       } else if (!stats.isFile()) {
         this.#refuse(path, name, 'NOT_A_FILE', 'it is a link to a FIFO, a socket or a device');
@@ -266,6 +275,11 @@ class Walker implements Walked {
     }
   }
 
+  #enter(folder: Subfolder): void {
+    this.#levelFolders.push(folder);
+    this.folders.set(folder.path, this.#rank);
+  }
+
   #foundAt(path: RelPath, file: string, stats: BigIntStats, isLink: boolean): Found {
     return {
       path,
@@ -276,6 +290,7 @@ class Walker implements Walked {
       mode: modeOf(stats),
       stamp: stampOf(stats),
       isLink,
+      rank: this.#rank,
     };
   }
 

@@ -8,8 +8,8 @@ import type { Config } from './schema.js';
 export function requireSupported(config: Config): void {
   const lines: string[] = [];
   const { storage } = config.static;
-  if (storage === 'manifest' || storage === 'django') {
-    lines.push(`static.storage: ${storage} is not there yet; use storage: plain or none`);
+  if (storage === 'django') {
+    lines.push(`static.storage: ${storage} is not there yet; use storage: plain, manifest or none`);
   }
   if (config.source.django !== undefined) {
     lines.push('source.django is not there yet; list the folders under source.dirs');

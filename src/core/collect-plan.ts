@@ -5,6 +5,7 @@
  * somebody else made, or has changed since, stays and is published like the rest.
  */
 import type { Problem } from '../errors.js';
+import { inTheWay } from './in-the-way.js';
 import { comparePaths, type RelPath } from './relpath.js';
 import { findConflicts } from './resolve.js';
 import type { Digest, Entry } from './snapshot.js';
@@ -19,8 +20,14 @@ export interface Present extends Wanted {
   readonly found: { readonly isLink: boolean };
 }
 
+/** In this order. */
 export interface CollectPlan<W extends Wanted = Wanted, P extends Present = Present> {
+  /** What is to be removed anyway, and is in the way of a copy. */
+  readonly clear: readonly P[];
   readonly copy: readonly W[];
+  /** The file that names the others: it comes after all of them are there, and not if one of them could not be put. */
+  readonly seal: W | undefined;
+  /** What nothing names any more. */
   readonly remove: readonly P[];
   /** Winners that cannot be put, because something that stays is in the way. */
   readonly obstructed: readonly Problem[];
@@ -28,13 +35,14 @@ export interface CollectPlan<W extends Wanted = Wanted, P extends Present = Pres
 
 /**
  * `wanted` and `present` are sorted by path. `ours` is what pushstatic put, with the content it had then. Nothing is
- * removed for which `isUnknown`: it may still be in a source that could not be read.
+ * removed for which `isUnknown`: it may still be in a source that could not be read. `sealPath` is that of the manifest.
  */
 export function planCollect<W extends Wanted, P extends Present>(
   wanted: readonly W[],
   present: readonly P[],
   ours: ReadonlyMap<string, Digest>,
   isUnknown: (path: string) => boolean,
+  sealPath?: RelPath,
 ): CollectPlan<W, P> {
   const copy: W[] = [];
   const remove: P[] = [];
@@ -50,9 +58,13 @@ export function planCollect<W extends Wanted, P extends Present>(
   }
   for (let have = present[at]; have !== undefined; have = present[++at]) leave(have);
   const obstacles = obstaclesOf(copy, staying);
+  const free = obstacles.size === 0 ? copy : copy.filter(({ entry }) => !obstacles.has(entry.path));
+  const first = inTheWay(remove.map(pathOf), free.map(pathOf));
   return {
-    copy: obstacles.size === 0 ? copy : copy.filter(({ entry }) => !obstacles.has(entry.path)),
-    remove,
+    clear: remove.filter((have) => first.has(pathOf(have))),
+    copy: free.filter((winner) => pathOf(winner) !== sealPath),
+    seal: free.find((winner) => pathOf(winner) === sealPath),
+    remove: first.size === 0 ? remove : remove.filter((have) => !first.has(pathOf(have))),
     obstructed: [...obstacles].map(([path, obstacle]) => obstruction(path, obstacle)),
   };
 
@@ -61,6 +73,10 @@ export function planCollect<W extends Wanted, P extends Present>(
     const isRemovable = ours.get(path) === digest && !have.found.isLink && !isUnknown(path);
     (isRemovable ? remove : staying).push(have);
   }
+}
+
+function pathOf({ entry }: Wanted): RelPath {
+  return entry.path;
 }
 
 /** The paths of `copy` that need a folder where a file stays, or are a folder that something stays in, with that file. */

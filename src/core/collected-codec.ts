@@ -1,6 +1,7 @@
 /**
  * What collecting remembers from one run to the next, and its form as bytes: 'PSCO', format, the sources with their
- * numbers of files, the files put into STATIC_ROOT with their digests, the folders made there, SHA-256 over all of it.
+ * numbers of files, the files put into STATIC_ROOT with their digests and what they are, the folders made there, SHA-256
+ * over all of it.
  */
 import { IndexError } from '../errors.js';
 import { ByteReader, ByteWriter, damaged, unseal } from './bytes.js';
@@ -8,7 +9,7 @@ import { readPath, writePath } from './path-codec.js';
 import type { Digest } from './snapshot.js';
 
 const MAGIC = Buffer.from('PSCO');
-const FORMAT = 1;
+const FORMAT = 2;
 const DIGEST_DIGITS = 64;
 
 export interface Memory {
@@ -16,20 +17,22 @@ export interface Memory {
   readonly sources: ReadonlyMap<string, number>;
   /** What lies in STATIC_ROOT because of pushstatic, with the content that was put there. */
   readonly files: ReadonlyMap<string, Digest>;
+  /** Those of them that are no plain copies: hashed ones, and the manifest. */
+  readonly made: ReadonlySet<string>;
   /** The folders of STATIC_ROOT that pushstatic made. */
   readonly folders: ReadonlySet<string>;
 }
 
-export const NO_MEMORY: Memory = { sources: new Map(), files: new Map(), folders: new Set() };
+export const NO_MEMORY: Memory = { sources: new Map(), files: new Map(), made: new Set(), folders: new Set() };
 
-export function encodeMemory({ sources, files, folders }: Memory): Buffer {
+export function encodeMemory({ sources, files, made, folders }: Memory): Buffer {
   const writer = new ByteWriter().bytes(MAGIC).number(FORMAT).number(sources.size);
   for (const [key, count] of sources) writer.text(key).number(count);
   writer.number(files.size);
   let before = '';
   for (const [path, digest] of files) {
     writePath(writer, before, path);
-    writer.hex(digest);
+    writer.hex(digest).number(made.has(path) ? 1 : 0);
     before = path;
   }
   writer.number(folders.size);
@@ -56,10 +59,12 @@ function read(reader: ByteReader): Memory {
   const sources = new Map<string, number>();
   for (let left = reader.count(2); left > 0; left--) sources.set(reader.text(), reader.number());
   const files = new Map<string, Digest>();
+  const made = new Set<string>();
   let before = '';
-  for (let left = reader.count(3 + DIGEST_DIGITS / 2); left > 0; left--) {
+  for (let left = reader.count(4 + DIGEST_DIGITS / 2); left > 0; left--) {
     const path = readPath(reader, before);
     files.set(path, reader.hex(DIGEST_DIGITS));
+    if (reader.number() === 1) made.add(path);
     before = path;
   }
   const folders = new Set<string>();
@@ -69,5 +74,5 @@ function read(reader: ByteReader): Memory {
     before = folder;
   }
   reader.end();
-  return { sources, files, folders };
+  return { sources, files, made, folders };
 }

@@ -1,19 +1,21 @@
 /**
  * The digest cache as bytes: 'PSDC', format, count, entries, SHA-256 over all of it.
  *
- *   entry   path (length shared with the path before, rest), mtime, length of the stamp, the stamp and the digest
+ *   entry   path (length shared with the path before, rest), mtime, twice the length of the stamp (and 1 if there is a
+ *           content hash), the stamp, the digest, the content hash
  *
  * Entries are added and read one at a time, so that the caller can make pauses; `encodeCache` and `decodeCache` are
  * for callers who need none.
  */
 import { IndexError } from '../errors.js';
 import { ByteReader, ByteWriter, CHECKSUM_BYTES, damaged, unseal } from './bytes.js';
+import { CONTENT_HASH_DIGITS, type ContentHash } from './manifest/hashed-name.js';
 import { readPath, writePath } from './path-codec.js';
 import { comparePaths } from './relpath.js';
 import type { Digest } from './snapshot.js';
 
 const MAGIC = Buffer.from('PSDC');
-const FORMAT = 1;
+const FORMAT = 2;
 const DIGEST_DIGITS = 64;
 const TYPICAL_ENTRY_BYTES = 100; // a short rest of a path, 40 bytes of stamp, 32 of digest
 const LEAST_ENTRY_BYTES = 2 + 1 + 1 + 1 + DIGEST_DIGITS / 2;
@@ -25,6 +27,8 @@ export interface CachedDigest {
   readonly digest: Digest;
   /** The published mtime, in whole seconds since 1970: that of the first time this content was seen. */
   readonly mtime: number;
+  /** Only where hashed names are made. */
+  readonly hash?: ContentHash | undefined;
 }
 
 export type CacheRecord = readonly [string, CachedDigest];
@@ -42,8 +46,10 @@ export class CacheEncoder {
   add(path: string, entry: CachedDigest): void {
     writePath(this.#writer, this.#before, path);
     this.#before = path;
-    this.#writer.number(entry.mtime).number(entry.stamp.length);
-    this.#writer.bytes(Buffer.from(entry.stamp, 'latin1')).hex(entry.digest);
+    const { stamp, digest, mtime, hash } = entry;
+    this.#writer.number(mtime).number(stamp.length * 2 + (hash === undefined ? 0 : 1));
+    this.#writer.bytes(Buffer.from(stamp, 'latin1')).hex(digest);
+    if (hash !== undefined) this.#writer.hex(hash);
   }
 
   finish(): Buffer {
@@ -61,9 +67,11 @@ export function* readCache(bytes: Uint8Array): Generator<CacheRecord> {
   for (let i = 0; i < count; i++) {
     const path = readPath(reader, before);
     const mtime = reader.number();
-    const length = reader.number();
+    const lengthAndFlag = reader.number();
+    const length = Math.floor(lengthAndFlag / 2);
     const both = reader.bytes(length + DIGEST_DIGITS / 2); // one slice instead of two: there are many entries
-    yield [path, { stamp: both.toString('latin1', 0, length), digest: both.toString('hex', length), mtime }];
+    const hash = lengthAndFlag % 2 === 1 ? reader.hex(CONTENT_HASH_DIGITS) : undefined;
+    yield [path, { stamp: both.toString('latin1', 0, length), digest: both.toString('hex', length), mtime, hash }];
     before = path;
   }
   reader.end();

@@ -5,6 +5,7 @@
  * and nothing escapes. Source: Python's `fnmatch.fnmatchcase` and Django's `contrib/staticfiles/utils.py`. One accident
  * of Python is left out: in `[b-a!x]` it drops the reversed range first, and then takes the `!` for a negation.
  */
+import { normalizePath } from './python-path.js';
 
 type Token = 'many' | 'one' | number | CharacterSet;
 
@@ -37,7 +38,7 @@ export function compilePattern(pattern: string): (name: string) => boolean {
 
 /** The rules that `patterns` (the values of `source.ignore`) stand for. */
 export function ignoreRules(patterns: readonly string[]): IgnoreRules {
-  const rules = [...new Set(patterns.map(normalize))].map((text) => ({ text, test: compilePattern(text) }));
+  const rules = [...new Set(patterns.map(normalizePath))].map((text) => ({ text, test: compilePattern(text) }));
   const find = (name: string) => rules.find(({ test }) => test(name))?.text;
   const findFile = (path: string, name: string) => find(name) ?? (path === name ? undefined : find(path));
   return {
@@ -124,17 +125,4 @@ function setOf(content: readonly string[]): CharacterSet {
 
 function codeOf(character = ''): number {
   return character.codePointAt(0) ?? 0;
-}
-
-/** A pattern as Python's `os.path.normpath` leaves it: `./a/` is `a`, nothing is `.`. */
-function normalize(pattern: string): string {
-  const kept: string[] = [];
-  const isAbsolute = pattern.startsWith('/');
-  for (const component of pattern.split('/')) {
-    if (component === '' || component === '.') continue;
-    if (component !== '..') kept.push(component);
-    else if (kept.length > 0 && kept.at(-1) !== '..') kept.pop();
-    else if (!isAbsolute) kept.push(component);
-  }
-  return (isAbsolute ? '/' : '') + kept.join('/') || '.';
 }

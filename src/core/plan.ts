@@ -13,6 +13,7 @@
  *   removals    the reverse: entrances, scripts, styles, leaves (four groups)
  */
 import type { Change } from './diff.js';
+import { inTheWay } from './in-the-way.js';
 import { ancestorsOf, nameOf, parentOf, type RelPath } from './relpath.js';
 import type { Entry } from './snapshot.js';
 
@@ -46,11 +47,11 @@ const ORDER = ['clear', ...WRITES, ...REMOVALS] as const;
 type GroupName = (typeof ORDER)[number];
 
 export function makePlan(changes: readonly Change[], deletion: Deletion): Plan {
-  const inTheWay = deletion === 'keep' ? new Set<RelPath>() : obstacles(changes);
-  const isKept = ({ kind, path }: Change): boolean => kind !== 'removed' || deletion === 'delete' || inTheWay.has(path);
+  const first = deletion === 'keep' ? new Set<RelPath>() : obstacles(changes);
+  const isKept = ({ kind, path }: Change): boolean => kind !== 'removed' || deletion === 'delete' || first.has(path);
   const kept = changes.filter(isKept);
   const groups = new Map<GroupName, Step[]>(ORDER.map((name) => [name, []]));
-  for (const change of kept) groups.get(groupOf(change, inTheWay))?.push(stepOf(change));
+  for (const change of kept) groups.get(groupOf(change, first))?.push(stepOf(change));
   return {
     changes: kept,
     groups: [...groups].filter(([, steps]) => steps.length > 0).map(([name, steps]) => ({ name, steps })),
@@ -93,10 +94,10 @@ function stepOf(change: Change): Step {
   }
 }
 
-function groupOf(change: Change, inTheWay: ReadonlySet<RelPath>): GroupName {
+function groupOf(change: Change, first: ReadonlySet<RelPath>): GroupName {
   const rank = referenceRank(change.path);
   if (change.kind === 'removed') {
-    return inTheWay.has(change.path) ? 'clear' : (REMOVALS[3 - rank] as GroupName);
+    return first.has(change.path) ? 'clear' : (REMOVALS[3 - rank] as GroupName);
   }
   if (rank === 3) return 'entrances';
   return WRITES[change.kind === 'added' ? rank : rank + 3] as GroupName;
@@ -110,18 +111,10 @@ function referenceRank(path: RelPath): 0 | 1 | 2 | 3 {
   return name.endsWith('.css') ? 1 : 0;
 }
 
-/** Removed paths that are a folder of a written path, or lie below one: a path cannot be both. */
+/** Removed paths that must go before something is written. */
 function obstacles(changes: readonly Change[]): Set<RelPath> {
-  const removed = changes.filter((change) => change.kind === 'removed').map((change) => change.path);
+  const pathsOf = (those: readonly Change[]): RelPath[] => those.map(({ path }) => path);
+  const removed = changes.filter(({ kind }) => kind === 'removed');
   if (removed.length === 0) return new Set();
-  const written = new Set<RelPath>();
-  const foldersOfWritten = new Set<RelPath>();
-  for (const change of changes) {
-    if (change.kind === 'removed') continue;
-    written.add(change.path);
-    for (const folder of ancestorsOf(change.path)) foldersOfWritten.add(folder);
-  }
-  return new Set(
-    removed.filter((path) => foldersOfWritten.has(path) || ancestorsOf(path).some((folder) => written.has(folder))),
-  );
+  return inTheWay(pathsOf(removed), pathsOf(changes.filter(({ kind }) => kind !== 'removed')));
 }

@@ -126,7 +126,7 @@ export class LocalHalf {
     const touched = await this.sweep();
     if (warm === undefined) return this.#beginAnew();
     if (touched.length > 0) return this.collect(touched);
-    const nothing = { snapshot: this.#snapshot, copied: 0, removed: 0, problems: [] };
+    const nothing = { snapshot: this.#snapshot, copied: 0, hashed: 0, removed: 0, problems: [] };
     return this.#collection(nothing, 'all', this.#snapshot, started, undefined);
   }
 
@@ -309,7 +309,13 @@ export class LocalHalf {
 
   /** `before` is what was known of the same places. */
   #collection(
-    { snapshot, copied, removed, problems }: Pick<Result, 'snapshot' | 'copied' | 'removed' | 'problems'>,
+    {
+      snapshot,
+      copied,
+      hashed,
+      removed,
+      problems,
+    }: Pick<Result, 'snapshot' | 'copied' | 'hashed' | 'removed' | 'problems'>,
     places: Places | 'all',
     before: Snapshot,
     started: number,
@@ -319,7 +325,7 @@ export class LocalHalf {
     this.#noteChanged(changes.map(({ path }) => path as RelPath));
     const durationMs = Math.round(performance.now() - started);
     const files = this.#snapshot.entries.length - this.#foreign.length;
-    const report = { files, copied, removed, hashed: 0, durationMs, problems };
+    const report = { files, copied, removed, hashed, durationMs, problems };
     return { snapshot: this.#snapshot, places, changes, report, contents };
   }
 

@@ -10,14 +10,23 @@ interface Case {
   readonly present?: Readonly<Record<string, string>>;
   readonly ours?: Readonly<Record<string, string>>;
   readonly unknown?: readonly string[];
+  readonly seal?: string;
 }
 
 /** The plan as lists of paths. */
-function plan({ wanted = {}, present = {}, ours = {}, unknown = [] }: Case) {
+function plan({ wanted = {}, present = {}, ours = {}, unknown = [], seal }: Case) {
   const remembered = new Map(Object.entries(ours).map(([text, content]) => [path(text), content]));
-  const made = planCollect(files(wanted), files(present), remembered, (each) => unknown.includes(each));
+  const made = planCollect(
+    files(wanted),
+    files(present),
+    remembered,
+    (each) => unknown.includes(each),
+    seal && path(seal),
+  );
   return {
+    clear: made.clear.map((each) => each.entry.path),
     copy: made.copy.map((each) => each.entry.path),
+    seal: made.seal === undefined ? [] : [made.seal.entry.path],
     remove: made.remove.map((each) => each.entry.path),
     obstructed: made.obstructed.map((each) => each.path),
   };
@@ -48,14 +57,14 @@ describe('planCollect', () => {
     ['forgets what is gone already', { ours: { a: '1' } }, {}],
     ['keeps what may still be in a source', { present: { a: '1' }, ours: { a: '1' }, unknown: ['a'] }, {}],
     [
-      'removes a vanished file for the folder that takes its name',
+      'removes a vanished file before the folder comes that takes its name',
       { wanted: { 'a/b': '1' }, present: { a: '1' }, ours: { a: '1' } },
-      { copy: ['a/b'], remove: ['a'] },
+      { clear: ['a'], copy: ['a/b'] },
     ],
     [
-      'removes a vanished folder for the file that takes its name',
+      'removes a vanished folder before the file comes that takes its name',
       { wanted: { a: '1' }, present: { 'a/b': '1', 'a/c': '1' }, ours: { 'a/b': '1', 'a/c': '1' } },
-      { copy: ['a'], remove: ['a/b', 'a/c'] },
+      { clear: ['a/b', 'a/c'], copy: ['a'] },
     ],
     [
       "is obstructed by somebody's file where a folder must go",
@@ -72,10 +81,16 @@ describe('planCollect', () => {
       { wanted: { 'a/b': '1', 'a-b': '1', z: '1' }, present: { a: '1' } },
       { copy: ['a-b', 'z'], obstructed: ['a/b'] },
     ],
+    [
+      'sets apart the file that names the others',
+      { wanted: { a: '1', m: '1', z: '1' }, present: { m: '0', old: '1' }, ours: { m: '0', old: '1' }, seal: 'm' },
+      { copy: ['a', 'z'], seal: ['m'], remove: ['old'] },
+    ],
+    ['has nothing to set apart where that file is right', { wanted: { m: '1' }, present: { m: '1' }, seal: 'm' }, {}],
   ] satisfies [string, Case, Partial<Record<keyof ReturnType<typeof plan>, string[]>>][])(
     '%s',
     (_, given, expected) => {
-      expect(plan(given)).toEqual({ copy: [], remove: [], obstructed: [], ...expected });
+      expect(plan(given)).toEqual({ clear: [], copy: [], seal: [], remove: [], obstructed: [], ...expected });
     },
   );
 });

@@ -10,7 +10,8 @@ const B = 'b'.repeat(64);
 
 const digest = fc.stringMatching(/^[0-9a-f]{64}$/);
 const stamp = fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
-const cached = fc.record({ stamp, digest, mtime: fc.nat({ max: 2 ** 32 - 1 }) });
+const hash = fc.option(fc.stringMatching(/^[0-9a-f]{12}$/), { nil: undefined });
+const cached = fc.record({ stamp, digest, mtime: fc.nat({ max: 2 ** 32 - 1 }), hash });
 const cache: fc.Arbitrary<Map<string, CachedDigest>> = fc
   .array(fc.tuple(anyPath, cached))
   .map((entries) => new Map(entries));
@@ -62,7 +63,7 @@ describe('the digest cache as bytes', () => {
 
   test.each([
     ['it begins like something else', (content: Buffer) => content.write('PSXX')],
-    ['it is of a later version', (content: Buffer) => content.writeUInt8(2, 4)],
+    ['it is of a later version', (content: Buffer) => content.writeUInt8(3, 4)],
     ['it announces more entries than it has room for', (content: Buffer) => content.writeUInt8(127, 5)],
     ['it announces fewer entries than it has', (content: Buffer) => content.writeUInt8(0, 5)],
     ['its first path shares something', (content: Buffer) => content.writeUInt8(1, 6)],
@@ -92,6 +93,7 @@ describe('the memory of collecting as bytes', () => {
         [path('css/a.css'), A],
         [path('css/b.css'), B],
       ]),
+      made: new Set([path('css/b.css')]),
       folders: new Set([path('css')]),
     };
     expect(decodeMemory(encodeMemory(memory))).toEqual(memory);

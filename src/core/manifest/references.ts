@@ -1,0 +1,116 @@
+/**
+ * The references that Django finds in style sheets and scripts: the pattern table of `HashedFilesMixin`, release by release.
+ *
+ * The patterns are Python's, written so that JavaScript finds the same: blanks, line ends and letters of either case are
+ * spelt out, for the two languages mean different ones.
+ */
+import { BLANK } from '../python-path.js';
+import { isFrom, type Rules } from './rules.js';
+
+/** One kind of reference. */
+export interface Pattern {
+  /** Global. Its named groups: `url`, and what `put` takes over. */
+  readonly finds: RegExp;
+  /** The text of the reference with another URL. `kept` is what the group of that name holds. */
+  readonly put: (url: string, kept: string) => string;
+  /** Finds what a match may not begin in: comments and strings. Undefined: nothing is looked at. */
+  readonly ignores: RegExp | undefined;
+  /** What a match becomes that is left alone. */
+  readonly leaves: 'itself' | 'nothing';
+}
+
+const WS = `[${BLANK}]*`;
+const I = '[iI\\u0130\\u0131]'; // what Python takes for an `i` of either case
+const S = '[sS\\u017f]';
+const IMPORT = `${I}[mM][pP][oO][rR][tT]`;
+const EXPORT = '[eE][xX][pP][oO][rR][tT]';
+const FROM = '[fF][rR][oO][mM]';
+const WORD = '[\\p{L}\\p{N}_]';
+const LINE_BEGINS = '(?<![^\\n])';
+const LINE_ENDS = '(?![^\\n])';
+
+const CSS_IGNORED = /\/\*[^]*?\*\/|\\[^]|'(?:[^'\\\n]|\\[^])*'|"(?:[^"\\\n]|\\[^])*"/g;
+const JS_IGNORED = /\/\*[^]*?\*\/|\/\/[^\n]*|\\[^]|'(?:[^'\\\n]|\\[^])*'|"(?:[^"\\\n]|\\[^])*"|`(?:[^`\\]|\\[^])*`/g;
+
+/** Whether the content of a file of this name is adjusted: its own references are, and its hash is of the result. */
+export function isAdjustable(path: string): boolean {
+  return path.endsWith('.css') || path.endsWith('.js');
+}
+
+/** What is looked for in the file `path`, in order: each pattern sees what the one before has made of the text. */
+export function patternsFor(path: string, rules: Pick<Rules, 'django' | 'jsModules'>): readonly Pattern[] {
+  if (path.endsWith('.css')) return cssPatterns(rules);
+  if (!path.endsWith('.js')) return [];
+  return rules.jsModules ? [...sourceMapOfJs(rules), ...modulePatterns(rules)] : sourceMapOfJs(rules);
+}
+
+function cssPatterns({ django }: Pick<Rules, 'django'>): Pattern[] {
+  const ignores = isFrom(django, '6.1') ? CSS_IGNORED : undefined;
+  const [open, close] = isFrom(django, '6.0') ? [`(?<quote>['"]?)`, '\\k<quote>'] : [`['"]?`, `["']?`];
+  return [
+    {
+      finds: new RegExp(`[uU][rR][lL]\\(${open}${WS}(?<url>[^\\n]*?)${close}\\)`, 'g'),
+      put: (url) => `url("${url}")`,
+      ignores,
+      leaves: 'itself',
+    },
+    {
+      finds: new RegExp(`@${IMPORT}${WS}["']${WS}(?<url>[^\\n]*?)["']`, 'g'),
+      put: (url) => `@import url("${url}")`,
+      ignores,
+      leaves: 'itself',
+    },
+    {
+      finds: new RegExp(`${LINE_BEGINS}/\\*#[ \\t]sourceMappingURL=(?<url>[^\\n]*)[ \\t]*\\*/${LINE_ENDS}`, 'g'),
+      put: (url) => `/*# sourceMappingURL=${url} */`,
+      ignores,
+      leaves: isFrom(django, '5.0') ? 'itself' : 'nothing',
+    },
+  ];
+}
+
+function sourceMapOfJs({ django }: Pick<Rules, 'django'>): Pattern[] {
+  return [
+    {
+      finds: new RegExp(`${LINE_BEGINS}//# sourceMappingURL=(?<url>[^\\n]*)${LINE_ENDS}`, 'g'),
+      put: (url) => `//# sourceMappingURL=${url}`,
+      ignores: isFrom(django, '6.1') ? JS_IGNORED : undefined,
+      leaves: isFrom(django, '5.0') ? 'itself' : 'nothing',
+    },
+  ];
+}
+
+function modulePatterns({ django }: Pick<Rules, 'django'>): Pattern[] {
+  const isNew = isFrom(django, '6.1');
+  const span = isNew ? '[^;]*?' : '[^]*?';
+  const end = isNew ? '' : `${WS};`;
+  const semicolon = isNew ? '' : ';';
+  const url = `(?<url>[./][^\\n]*?)`;
+  const from = `${WS}${FROM}${WS}['"]${url}["']${end}`;
+  const what = `[${BLANK}{]${span}`;
+  const everything = isFrom(django, '5.2') ? `|\\*${WS}[aA]${S}${WS}${WORD}+` : '';
+  const bare = isNew ? url : '(?<url>[^\\n]*?)';
+  const rest = { ignores: isNew ? JS_IGNORED : undefined, leaves: 'itself' } as const;
+  return [
+    {
+      finds: new RegExp(`${IMPORT}(?<kept>${what}${everything})${from}`, 'gu'),
+      put: (to, kept) => `import${kept} from "${to}"${semicolon}`,
+      ...rest,
+    },
+    {
+      finds: new RegExp(`${EXPORT}(?<kept>${what})${from}`, 'gu'),
+      put: (to, kept) => `export${kept} from "${to}"${semicolon}`,
+      ...rest,
+    },
+    {
+      finds: new RegExp(`${IMPORT}${WS}['"]${url}["']${end}`, 'gu'),
+      put: (to) => `import"${to}"${semicolon}`,
+      ...rest,
+    },
+    {
+      finds: new RegExp(`${IMPORT}\\(["']${bare}["']\\)`, 'gu'),
+      put: (to) => `import("${to}")`,
+      ...rest,
+    },
+  ];
+}

@@ -1,0 +1,140 @@
+/**
+ * rewrite: the text of a style sheet or script with every reference naming the hashed file.
+ *
+ * The rules are those of `HashedFilesMixin.url_converter` and `_url`. What a name stands for is asked of `lookUp`; that
+ * the answers decide the result, together with text, name and rules, and nothing else does, is what traces rely on.
+ */
+import { joinPath, normalizePath, splitPath } from '../python-path.js';
+import { splitUrl, unquote, withoutFragment } from './python-url.js';
+import { type Pattern, patternsFor } from './references.js';
+import { isFrom, type Rules } from './rules.js';
+
+/** `hashed` is a hashed name, or the name of a folder as it is. */
+export type Answer =
+  | { readonly kind: 'hashed'; readonly name: string }
+  | { readonly kind: 'missing' }
+  /** It leads out of STATIC_ROOT. */
+  | { readonly kind: 'outside' };
+
+/** `name` is relative to STATIC_ROOT, normal as a path; a query may stand behind it. */
+export type LookUp = (name: string) => Answer;
+
+/** A reference that leads nowhere. */
+export interface DeadReference {
+  readonly why: 'missing' | 'outside' | 'malformed';
+  /** As it is written, with all that was taken for the reference. */
+  readonly text: string;
+  /** Counted from 1. */
+  readonly line: number;
+  /** Where it leads, in STATIC_ROOT. */
+  readonly target: string;
+}
+
+export interface RewriteOptions {
+  readonly rules: Rules;
+  readonly lookUp: LookUp;
+  /**
+   * Is told of each reference that leads nowhere. `leave` it as it is written, or leave all of its kind: then nothing that
+   * this pattern found in the text is changed, which is what becomes of it in Django after the first pass.
+   */
+  readonly onDead: (dead: DeadReference) => 'leave' | 'leave-kind';
+}
+
+/** `path` is that of the file, relative to STATIC_ROOT. */
+export function rewrite(path: string, text: string, options: RewriteOptions): string {
+  let current = text;
+  for (const pattern of patternsFor(path, options.rules)) current = rewriteKind(path, current, pattern, options);
+  return current;
+}
+
+function rewriteKind(path: string, text: string, pattern: Pattern, options: RewriteOptions): string {
+  const isIgnored = ignoredIn(text, pattern.ignores);
+  let isLeft = false;
+  const rewritten = text.replace(pattern.finds, (...found: Found) => {
+    const [whole, at, { url = '', kept = '' }] = [found[0], positionIn(found), groupsOf(found)];
+    if (isLeft || isIgnored(at)) return whole;
+    const converted = convert(path, url, options);
+    if (converted.kind === 'url') return pattern.put(converted.url, kept);
+    if (converted.kind === 'none') return pattern.leaves === 'itself' ? whole : '';
+    isLeft = options.onDead({ ...converted.dead, text: whole, line: lineAt(text, at) }) === 'leave-kind';
+    return whole;
+  });
+  return isLeft ? text : rewritten;
+}
+
+/** What `replace` calls with: the match, its groups, the position, the text, the named groups. */
+type Found = [whole: string, ...rest: unknown[]];
+
+function positionIn(found: Found): number {
+  return found.at(-3) as number;
+}
+
+function groupsOf(found: Found): Readonly<Record<string, string | undefined>> {
+  return found.at(-1) as Record<string, string | undefined>;
+}
+
+type Converted =
+  | { readonly kind: 'url'; readonly url: string }
+  /** It is no reference to a static file. */
+  | { readonly kind: 'none' }
+  | { readonly kind: 'dead'; readonly dead: Pick<DeadReference, 'why' | 'target'> };
+
+function convert(path: string, url: string, { rules, lookUp }: RewriteOptions): Converted {
+  const { staticUrl, python } = rules;
+  if (/^[a-z]+:/.test(url)) return { kind: 'none' };
+  if (url.startsWith('//') && isFrom(rules.django, '5.1')) return { kind: 'none' };
+  if (url.startsWith('/') && !url.startsWith(staticUrl)) return { kind: 'none' };
+  const bare = withoutFragment(url, python);
+  if (bare === undefined) return { kind: 'dead', dead: { why: 'malformed', target: url } };
+  if (bare.url === '') return { kind: 'none' };
+
+  const isAbsolute = bare.url.startsWith('/');
+  if (isAbsolute && !bare.url.startsWith(staticUrl)) return { kind: 'dead', dead: { why: 'malformed', target: url } };
+  const target = unquote(isAbsolute ? bare.url.slice(staticUrl.length) : joinPath(splitPath(path)[0], bare.url));
+  const name = nameOf(target, lookUp, rules);
+  if (typeof name !== 'string') return { kind: 'dead', dead: { why: name.kind, target } };
+  const before = bare.url.slice(0, bare.url.lastIndexOf('/') + 1);
+  const fragment = bare.fragment === '' ? '' : `${url.includes('?#') ? '?#' : '#'}${bare.fragment}`;
+  return { kind: 'url', url: unquote(before + name + fragment) };
+}
+
+/** The last component of the URL that the storage gives out for `target`, decoded. */
+function nameOf(
+  target: string,
+  lookUp: LookUp,
+  { python }: Rules,
+): string | { readonly kind: 'missing' | 'outside' | 'malformed' } {
+  const bare = withoutFragment(target, python);
+  const parts = bare && splitUrl(bare.url, python);
+  if (bare === undefined || parts === undefined) return { kind: 'malformed' };
+  const answer: Answer = parts.path.endsWith('/')
+    ? { kind: 'hashed', name: target } // a folder: it is not hashed
+    : lookUp(normalizePath(bare.url).replaceAll('\\', '/'));
+  if (answer.kind !== 'hashed') return answer;
+  const last = lastOf(answer.name.replaceAll('\\', '/'));
+  const component = last === '.' || last === '..' ? '' : last;
+  const query = target.includes('?#') ? '?' : '';
+  const fragment = bare.fragment === '' ? '' : `#${unquote(bare.fragment)}`;
+  return lastOf(component + query + fragment);
+}
+
+function lastOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** Whether a position lies strictly inside of a comment or string. Asked of positions that only grow. */
+function ignoredIn(text: string, ignores: RegExp | undefined): (position: number) => boolean {
+  if (ignores === undefined) return () => false;
+  const tokens = text.matchAll(ignores);
+  let token = tokens.next().value;
+  return (position) => {
+    while (token !== undefined && token.index + token[0].length <= position) token = tokens.next().value;
+    return token !== undefined && token.index < position;
+  };
+}
+
+function lineAt(text: string, position: number): number {
+  let line = 1;
+  for (let at = text.indexOf('\n'); at >= 0 && at < position; at = text.indexOf('\n', at + 1)) line++;
+  return line;
+}

@@ -1,0 +1,45 @@
+/**
+ * Paths and texts as Python takes them apart, where Django's results depend on it: `posixpath`, `str.strip`.
+ */
+
+/** What Python's `\s` and `str.strip` take for blank, as the inside of a character class. JavaScript's `\s` differs. */
+export const BLANK = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
+
+const BLANK_ENDS = new RegExp(`^[${BLANK}]+|[${BLANK}]+$`, 'g');
+
+/** `text` without the blanks at both ends. */
+export function strip(text: string): string {
+  return text.replaceAll(BLANK_ENDS, '');
+}
+
+/** `posixpath.normpath`: `./a//b/../c/` is `a/c`, nothing is `.`, and what climbs above the beginning stays. */
+export function normalizePath(path: string): string {
+  const kept: string[] = [];
+  const root = /^\/\/(?!\/)/.test(path) ? '//' : path.startsWith('/') ? '/' : '';
+  for (const component of path.split('/')) {
+    if (component === '' || component === '.') continue;
+    if (component !== '..') kept.push(component);
+    else if (kept.length > 0 && kept.at(-1) !== '..') kept.pop();
+    else if (root === '') kept.push(component);
+  }
+  return root + kept.join('/') || '.';
+}
+
+/** `posixpath.split`: the folder, without slashes at its end unless it is nothing else, and the last component. */
+export function splitPath(path: string): readonly [folder: string, name: string] {
+  const at = path.lastIndexOf('/') + 1;
+  const folder = path.slice(0, at);
+  return [/[^/]/.test(folder) ? folder.replace(/\/+$/, '') : folder, path.slice(at)];
+}
+
+/** `posixpath.join`: an absolute `path` stands for itself. */
+export function joinPath(folder: string, path: string): string {
+  if (path.startsWith('/')) return path;
+  return folder === '' || folder.endsWith('/') ? folder + path : `${folder}/${path}`;
+}
+
+/** `posixpath.splitext` of a last component: the extension begins at its last dot, but the dots it begins with never count. */
+export function splitExtension(name: string): readonly [stem: string, extension: string] {
+  const dot = name.lastIndexOf('.');
+  return /[^.]/.test(name.slice(0, Math.max(dot, 0))) ? [name.slice(0, dot), name.slice(dot)] : [name, ''];
+}
