@@ -1,12 +1,23 @@
 /**
  * Makes a fresh clone ready, so that `npm test`, `npm run demo` and the like work as the first command ever typed.
- * With the argument `test` also what the tests need from the system: OpenSSH's server, rsync, systemd's tools, a browser.
+ * With the argument `test` also what the tests need from the system: OpenSSH's server, rsync, systemd's tools, a browser,
+ * and real Django in the versions of django-versions.json, unpacked into node_modules, to compare with.
  * With `bench` what is measured beside pushstatic as well, where it can be had.
  * Plain JavaScript on Node alone, because nothing is installed or built when it runs.
  */
-import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -25,10 +36,23 @@ const SYSTEM = [
 ];
 const COMPARED = [{ program: 'lsyncd', places: ['/usr/bin/lsyncd', '/usr/local/bin/lsyncd'], package: 'lsyncd' }];
 
+const PYTHON = [
+  { program: 'python3', package: 'python3' },
+  { program: 'pip', package: 'python3-pip' },
+];
+// Of a version that is not meant for this Python, the parts that collect run on it nevertheless, from 3.11 on.
+const PIP_OPTIONS = ['--quiet', '--no-deps', '--only-binary=:all:', '--ignore-requires-python', '--no-user'];
+const PIP_ENV = { PIP_DISABLE_PIP_VERSION_CHECK: '1', PIP_NO_INPUT: '1', PIP_ROOT_USER_ACTION: 'ignore' };
+const OLDEST_PYTHON = [3, 11];
+const DJANGO = JSON.parse(readFileSync(new URL('django-versions.json', import.meta.url), 'utf8'));
+
 const purpose = process.argv[2];
 installPackages();
 build();
-if (purpose === 'test' || purpose === 'bench') installSystemPrograms();
+if (purpose === 'test' || purpose === 'bench') {
+  installSystemPrograms();
+  installDjango();
+}
 if (purpose === 'bench') tryToInstall(missingOf(COMPARED));
 
 function installPackages() {
@@ -47,15 +71,86 @@ function build() {
 
 function installSystemPrograms() {
   const missing = missingOf(SYSTEM);
-  if (missing.length === 0) return;
-  const packages = packagesOf(missing);
-  if (!mayInstall()) {
-    console.error(
-      `The tests need ${missing.map((each) => each.program).join(', ')}: sudo apt-get install ${packages.join(' ')}`,
-    );
-    process.exit(1);
+  if (missing.length > 0) installOrStop(missing);
+}
+
+function installOrStop(programs) {
+  const packages = packagesOf(programs);
+  if (mayInstall()) return install(packages);
+  stop(`The tests need ${programs.map((each) => each.program).join(', ')}: sudo apt-get install ${packages.join(' ')}`);
+}
+
+/**
+ * Each package in a folder of its own, named by its version, which is there only when it is whole. The required versions
+ * of Django must be there; without the others the tests that compare with them are skipped, and say so.
+ */
+function installDjango() {
+  const required = new Set(DJANGO.required.map((version) => DJANGO.django[version]));
+  const packages = [
+    ...Object.entries(DJANGO.libraries).map(([name, version]) => ({ name, version, isRequired: true })),
+    ...Object.values(DJANGO.django).map((version) => ({ name: 'django', version, isRequired: required.has(version) })),
+  ].filter((each) => !existsSync(folderOf(each)));
+  if (whichPython() === undefined) installOrStop(PYTHON);
+  if (packages.length === 0) return;
+  if (!isNewEnough(whichPython())) stop(`The tests need Python ${OLDEST_PYTHON.join('.')} or newer as python3.`);
+  const python = pythonWithPip();
+  for (const each of packages) installPython(python, each);
+}
+
+/** Into a temporary folder, which gets its name when it is whole: two runs may start at once, and any may be broken off. */
+function installPython(python, { name, version, isRequired }) {
+  const wanted = `${name}==${version}`;
+  say(`installing ${wanted}`);
+  const folder = folderOf({ name, version });
+  mkdirSync(dirname(folder), { recursive: true });
+  const unfinished = mkdtempSync(join(dirname(folder), '.unfinished-'));
+  try {
+    run(python, ['-m', 'pip', 'install', ...PIP_OPTIONS, '--target', unfinished, wanted], {
+      ...process.env,
+      ...PIP_ENV,
+    });
+    chmodSync(unfinished, 0o755); // tests run as other users, too
+    takeItsName(unfinished, folder);
+  } catch (error) {
+    const what = `cannot install ${wanted} with ${python} -m pip (${error.message})`;
+    if (isRequired) stop(`The tests need ${wanted}, to compare with it: ${what}`);
+    say(`${what}; goes on without`);
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true });
   }
-  install(packages);
+}
+
+function takeItsName(unfinished, folder) {
+  try {
+    renameSync(unfinished, folder);
+  } catch (error) {
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error; // the other run was first
+  }
+}
+
+function folderOf({ name, version }) {
+  return join(root, DJANGO.folder, `${name}-${version}`);
+}
+
+/** Debian has Python without pip. The pip of any Python will do, because the packages are the same for all. */
+function pythonWithPip() {
+  const found = () => [whichPython(), '/usr/bin/python3'].find(hasPip);
+  if (found() === undefined) installOrStop(PYTHON);
+  return found() ?? stop('The tests need pip: python3 -m pip');
+}
+
+function hasPip(python) {
+  return spawnSync(python, ['-m', 'pip', '--version'], { stdio: 'ignore' }).status === 0;
+}
+
+function isNewEnough(python) {
+  const test = `import sys; sys.exit(sys.version_info < (${OLDEST_PYTHON.join(', ')}))`;
+  return spawnSync(python, ['-c', test], { stdio: 'ignore' }).status === 0;
+}
+
+function whichPython() {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  return folders.map((folder) => join(folder, 'python3')).find((place) => existsSync(place));
 }
 
 /** The bench says what is not there. */
@@ -97,6 +192,11 @@ function sources(folder) {
   return readdirSync(folder, { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+}
+
+function stop(why) {
+  console.error(why);
+  process.exit(1);
 }
 
 function say(what) {
