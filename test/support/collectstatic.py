@@ -14,7 +14,7 @@ import sys
 import tempfile
 import types
 
-# What a run imports is there before the fork.
+# What each run imports, and what can be imported without settings.
 for name in (
     "django.apps.registry",
     "django.core.checks.registry",
@@ -24,6 +24,11 @@ for name in (
     "django.contrib.staticfiles.finders",
     "django.contrib.staticfiles.management.commands.collectstatic",
     "django.contrib.staticfiles.storage",
+    "django.db.models",
+    "django.template.loader",
+    "django.views.debug",
+    "django.views.generic",
+    "logging.config",
 ):
     importlib.import_module(name)
 
