@@ -1,0 +1,61 @@
+/**
+ * Changes of files as plain data: what one step of a story does to a folder. Paths are POSIX and relative; bytes that are
+ * no UTF-8 are written as in escaped-bytes.ts.
+ */
+import { chmod, lutimes, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { bytesOf } from './escaped-bytes.js';
+
+const FIRST_DATE_S = 1e6;
+
+export type Content = string | { readonly base64: string };
+
+/** Carried out in the order in which it stands here. What a file or link is put on goes; folders it needs are made. */
+export interface Edit {
+  /** From where to where. */
+  readonly rename?: Readonly<Record<string, string>>;
+  /** Files, links, and folders with all that is in them. */
+  readonly delete?: readonly string[];
+  readonly mkdir?: readonly string[];
+  readonly write?: Readonly<Record<string, Content>>;
+  readonly symlink?: Readonly<Record<string, string>>;
+  /** In octal digits. */
+  readonly chmod?: Readonly<Record<string, string>>;
+  /** In seconds: a date, or when less than a million before or after now. */
+  readonly mtime?: Readonly<Record<string, number>>;
+}
+
+/** `place` gives the absolute place of a path. */
+export async function applyEdit(edit: Edit, place: (path: string) => string): Promise<void> {
+  for (const [from, to] of Object.entries(edit.rename ?? {})) {
+    const [old, fresh] = [bytesOf(place(from)), await roomFor(place(to))];
+    await rename(old, fresh);
+  }
+  for (const path of edit.delete ?? []) await rm(bytesOf(place(path)), { recursive: true });
+  for (const path of edit.mkdir ?? []) await mkdir(bytesOf(place(path)), { recursive: true });
+  for (const [path, content] of Object.entries(edit.write ?? {})) {
+    await writeFile(await roomFor(place(path)), contentOf(content));
+  }
+  for (const [path, target] of Object.entries(edit.symlink ?? {})) {
+    const link = await roomFor(place(path));
+    await rm(link, { force: true });
+    await symlink(bytesOf(target), link);
+  }
+  for (const [path, mode] of Object.entries(edit.chmod ?? {})) {
+    await chmod(bytesOf(place(path)), Number.parseInt(mode, 8));
+  }
+  const now = Date.now() / 1000;
+  for (const [path, time] of Object.entries(edit.mtime ?? {})) {
+    const date = Math.abs(time) < FIRST_DATE_S ? now + time : time;
+    await lutimes(bytesOf(place(path)), date, date);
+  }
+}
+
+export function contentOf(content: Content): Buffer {
+  return typeof content === 'string' ? bytesOf(content) : Buffer.from(content.base64, 'base64');
+}
+
+async function roomFor(path: string): Promise<Buffer> {
+  await mkdir(bytesOf(dirname(path)), { recursive: true });
+  return bytesOf(path);
+}
