@@ -4,12 +4,11 @@
  * proves them with the Django that is installed.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import { chmod, cp, mkdir } from 'node:fs/promises';
+import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DjangoVersion, Json, Site, Storage } from './django.js';
 import { storageAt } from './django.js';
 import { applyEdit, type Content, contentOf, type Edit } from './edit.js';
-import { placeIn } from './escaped-bytes.js';
 import { type Listed, type Listing, mapListing } from './listing.js';
 
 const FOLDER = new URL('../fixtures/django/golden', import.meta.url).pathname;
@@ -61,7 +60,7 @@ interface RecordedStep {
 
 interface Document {
   readonly mount: Mount;
-  readonly source: Readonly<Record<string, Content>>;
+  readonly source: Readonly<Record<string, Content | { readonly link: string }>>;
   /** In octal digits, where it is not 0644. */
   readonly modes?: Readonly<Record<string, string>>;
   readonly steps: readonly (Edit & { readonly args?: readonly string[] })[];
@@ -136,9 +135,12 @@ export function golden(name: string): Golden {
 async function lay(document: Document, folder: string): Promise<LaidGolden> {
   const [tree, root] = [join(folder, SOURCE), join(folder, ROOT)];
   await mkdir(tree, { recursive: true });
-  await applyEdit({ write: document.source }, (path) => join(tree, path));
-  for (const path of Object.keys(document.source)) {
-    await chmod(placeIn(tree, path), Number.parseInt(document.modes?.[path] ?? '0644', 8));
+  for (const [path, planted] of Object.entries(document.source)) {
+    const isLink = typeof planted === 'object' && 'link' in planted;
+    const edit = isLink
+      ? { symlink: { [path]: planted.link } }
+      : { write: { [path]: planted }, chmod: { [path]: document.modes?.[path] ?? '0644' } };
+    await applyEdit(edit, (each) => join(tree, each));
   }
   const { initial } = document.mount;
   if (initial !== undefined) await cp(join(tree, initial), root, { recursive: true, preserveTimestamps: true });
