@@ -6,12 +6,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { DjangoVersion, Json, Site, Storage } from './django.js';
 import { storageAt } from './django.js';
 import { applyEdit, type Content, contentOf, type Edit } from './edit.js';
 import { type Listed, type Listing, mapListing } from './listing.js';
 
-const FOLDER = new URL('../fixtures/django/golden', import.meta.url).pathname;
+const FOLDER = fileURLToPath(new URL('../fixtures/django/golden', import.meta.url));
 const SOURCE = 'src';
 const ROOT = 'static_root';
 // How a document names places that differ from run to run.
@@ -150,7 +151,10 @@ async function lay(document: Document, folder: string): Promise<LaidGolden> {
     root,
     apply: async (step) => {
       const { args = [], symlink = {}, ...edit } = document.steps[step] ?? {};
-      const targets = Object.entries(symlink).map(([path, to]) => [path, to.replace(TREE, tree).replace('@ROOT@', root)]);
+      const targets = Object.entries(symlink).map(([path, to]) => [
+        path,
+        to.replace(TREE, tree).replace('@ROOT@', root),
+      ]);
       await applyEdit({ ...edit, symlink: Object.fromEntries(targets) }, (path) =>
         path.startsWith(BELOW_ROOT) ? join(root, path.slice(BELOW_ROOT.length)) : join(tree, path),
       );
@@ -173,9 +177,7 @@ function siteOf(mount: Mount, folder: string, storage: Storage, args: readonly s
     typeof value === 'string' ? value.replace('@TMP@', folder) : value,
   ]);
   return {
-    sources: dirs.map((each) =>
-      typeof each === 'string' ? inTree(each) : { prefix: each[0], path: inTree(each[1]) },
-    ),
+    sources: dirs.map((each) => (typeof each === 'string' ? inTree(each) : { prefix: each[0], path: inTree(each[1]) })),
     apps: apps.map(inTree),
     root: join(folder, ROOT),
     storage,
