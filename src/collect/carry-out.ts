@@ -38,17 +38,21 @@ export interface CarryOutOptions {
   readonly cache: Digests;
   readonly pacer: Pacer;
   readonly onPut: (entry: Entry) => void;
+  /** Called when all files of the plan are there, and before anything goes that is named no more. */
+  readonly onAllPut?: (() => Promise<void>) | undefined;
 }
 
 export async function carryOut(plan: Plan, root: StaticRoot, options: CarryOutOptions): Promise<Done> {
   const work: Work = { root, ...options, put: new Map(), removed: [], failed: [], problems: [] };
   await removeAll(plan.clear, work);
   await putAll(plan.copy, work);
-  if (plan.seal !== undefined && work.failed.length > 0) {
-    holdBack(plan.seal, work);
+  const names = plan.seal !== undefined || options.onAllPut !== undefined;
+  if (names && work.failed.length > 0) {
+    if (plan.seal !== undefined) holdBack(plan.seal, work);
     return work; // what the old manifest names is still needed
   }
   await putAll(plan.seal === undefined ? [] : [plan.seal], work);
+  await options.onAllPut?.();
   await removeAll(plan.remove, work);
   return work;
 }

@@ -10,13 +10,14 @@ import type { Traces } from '../core/manifest/trace.js';
 import { comparePaths, type RelPath } from '../core/relpath.js';
 import { type Candidate, isCovered, resolve } from '../core/resolve.js';
 import type { Digest, Entry, Snapshot } from '../core/snapshot.js';
-import type { Problem } from '../errors.js';
+import { type Problem, reasonOf, SourceError } from '../errors.js';
 import { type Pacer, sortPaced } from '../fs/pace.js';
-import { carryOut, type Done, foresee, type WantedFile } from './carry-out.js';
+import { carryOut, type Done, foresee, type MadeFile, type WantedFile } from './carry-out.js';
 import { digestFile } from './digest.js';
 import { foundOrder } from './found-order.js';
 import { type Digests, type Identified, type IdentifyOptions, identify } from './identify.js';
-import { type Hashing, type ManifestProject, makeHashed } from './post-process.js';
+import { look } from './look.js';
+import { type Hashing, type ManifestProject, makeHashed, requireManifest } from './post-process.js';
 import type { RunOptions } from './run-options.js';
 import type { ScannedTree } from './scan.js';
 import type { Listing } from './sources.js';
@@ -97,19 +98,31 @@ export async function fill(
   const also = manifest && ('content-hash' as const);
   const wanted = await readWinners(listings, { ...reading, also, step: 'collect', cache: before.sources });
   const present = await scanRoot({ ...reading, step: 'scan', cache: before.root });
-  const hashing = manifest && (await hashWinners(manifest, listings, wanted, present, before, pacer));
+  const hashing = manifest && (await hashWinners(target.root, manifest, listings, wanted, present, before, pacer));
   for (const warning of hashing?.warnings ?? []) options.onWarning?.(warning);
 
   const files = hashing === undefined ? wanted.files : await withMade(wanted.files, hashing, pacer);
   const isKept = (path: string): boolean =>
     wanted.isUnknown(path) || (manifest?.stale === 'keep' && before.made.has(path));
-  const plan = planCollect(files, present.files, before.files, isKept, manifest?.name);
+  const plan = planCollect(
+    files,
+    present.files,
+    before.files,
+    isKept,
+    manifest?.folder === undefined ? manifest?.name : undefined,
+  );
 
+  const elsewhere = hashing?.manifestElsewhere;
   let done = foresee(plan);
   let { files: ours, made, folders } = before;
   if (options.mode === 'write') {
     const root = new StaticRoot(target.root, target.permissions, pacer);
-    done = await carryOut(plan, root, { cache: before.root, pacer, onPut: onEntry });
+    done = await carryOut(plan, root, {
+      cache: before.root,
+      pacer,
+      onPut: onEntry,
+      onAllPut: elsewhere && (() => putElsewhere(elsewhere, target, pacer)),
+    });
     folders = root.tidy([...done.removed, ...done.failed], folders, present.temporaries, Date.now());
     ours = oursAfter(ours, files, isKept, present, [...plan.obstructed, ...done.problems], done);
     made = madeAfter(made, hashing, ours);
@@ -140,8 +153,25 @@ export async function fill(
   };
 }
 
+/** A manifest that lies in a folder of its own. */
+async function putElsewhere(
+  { entry, content }: MadeFile,
+  { permissions, manifest }: FillTarget,
+  pacer: Pacer,
+): Promise<void> {
+  const folder = manifest?.folder ?? '';
+  const place = `${folder}/${entry.path}`;
+  if (look(place) !== undefined && (await digestFile(place, pacer)).digest === entry.digest) return;
+  try {
+    await new StaticRoot(folder, permissions, pacer).put(content, entry.path);
+  } catch (error) {
+    throw new SourceError(`cannot write the manifest ${place}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
 /** What could not be read stays as it was last collected, and so do the names that lead to it. */
 async function hashWinners(
+  root: string,
   manifest: ManifestProject,
   listings: readonly Listing[],
   { files, isUnknown }: Winners,
@@ -149,6 +179,8 @@ async function hashWinners(
   before: Before,
   pacer: Pacer,
 ): Promise<Hashing> {
+  const { name, folder } = manifest;
+  if (folder !== undefined || !before.files.has(name)) requireManifest(`${folder ?? root}/${name}`);
   const winners = new Map(files.map((file) => [file.entry.path as string, file]));
   const isOurs = ({ entry }: Identified): boolean => before.files.get(entry.path) === entry.digest;
   const inOrder: Identified[] = [];

@@ -13,20 +13,24 @@ import {
   type Site,
 } from '../core/manifest/post-process.js';
 import type { Rules } from '../core/manifest/rules.js';
+import { isManifest } from '../core/manifest/staticfiles-json.js';
 import type { Traces } from '../core/manifest/trace.js';
 import { describeTrouble } from '../core/manifest/trouble.js';
 import type { RelPath } from '../core/relpath.js';
 import { holdsBelow, positionOf } from '../core/snapshot.js';
-import { FileError, SourceError } from '../errors.js';
+import { FileError, ManifestError, SourceError } from '../errors.js';
 import type { MadeFile } from './carry-out.js';
 import { contentHashOf, readWhole } from './digest.js';
 import type { Identified } from './identify.js';
+import { look } from './look.js';
 
 /** How hashed names are made, where they are. */
 export interface ManifestProject {
   readonly rules: Rules;
-  /** The path of the manifest in STATIC_ROOT. */
+  /** The path of the manifest in STATIC_ROOT, or in `folder`. */
   readonly name: RelPath;
+  /** Where the manifest lies, if not in STATIC_ROOT; absolute. */
+  readonly folder?: string | undefined;
   /** What becomes of hashed copies that no manifest names any more. */
   readonly stale: 'keep' | 'remove';
 }
@@ -44,21 +48,37 @@ export interface Hashing {
   readonly processed: PostProcessed;
   /** All that is to lie in STATIC_ROOT beside the plain copies. */
   readonly made: readonly MadeFile[];
+  /** The manifest, if it does not lie in STATIC_ROOT. */
+  readonly manifestElsewhere: MadeFile | undefined;
   /** Plain copies that are none any more, because something that was made has their path. */
   readonly replaced: ReadonlySet<RelPath>;
   /** What was left as it is, a sentence each. */
   readonly warnings: readonly string[];
 }
 
+/**
+ * Throws a ManifestError if the file at `place` is no manifest, as Django does: it may be something that somebody needs.
+ * Nothing there will do.
+ */
+export function requireManifest(place: string): void {
+  if (look(place) === undefined || isManifest(readWhole(place).toString())) return;
+  throw new ManifestError(
+    `cannot replace ${place}: it is no manifest that Django can read; move it away, or correct static.manifest.name`,
+  );
+}
+
 /** Throws a ManifestError where Django fails, and a SourceError for a file that changes meanwhile. */
-export function makeHashed(input: PostProcessInput, { rules, name }: ManifestProject): Hashing {
+export function makeHashed(input: PostProcessInput, { rules, name, folder }: ManifestProject): Hashing {
   const byPath = new Map(input.files.map((file) => [file.entry.path, file]));
   const processed = postProcess(siteOf(input, byPath), rules, input.traces);
   const made = Array.from(processed.made, ([path, each]) => madeFile(path, each, byPath, rules));
+  const manifest = manifestFile(name, processed.manifest);
+  const isHere = folder === undefined;
   return {
     processed,
-    made: [...made.filter(({ entry }) => entry.path !== name), manifestFile(name, processed.manifest)],
-    replaced: byPath.has(name) ? new Set([...processed.removed, name]) : processed.removed,
+    made: isHere ? [...made.filter(({ entry }) => entry.path !== name), manifest] : made,
+    manifestElsewhere: isHere ? undefined : manifest,
+    replaced: isHere && byPath.has(name) ? new Set([...processed.removed, name]) : processed.removed,
     warnings: processed.left.map((trouble) => `${trouble.path}: ${describeTrouble(trouble)}; left as it is`),
   };
 }

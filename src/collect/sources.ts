@@ -15,6 +15,8 @@ import { type Walked, type WalkOptions, type Way, walk, walkWays } from './walk.
 export interface Source {
   readonly path: string;
   readonly prefix: string;
+  /** It need not be there: then it has nothing. */
+  readonly isOptional?: boolean | undefined;
 }
 
 /** Where static files come from and go to. `sources` are in order of precedence; all paths are absolute. */
@@ -36,14 +38,18 @@ export interface Listing {
  */
 export async function listSources(project: SourceProject, pacer: Pacer, places?: Places): Promise<Listing[]> {
   const ignore = ignoreRules(project.ignore);
-  const prefixes = project.sources.map((source) => check(source, project.root, ignore));
+  const checked = project.sources.map((source) => check(source, project.root, ignore));
   const listings: Listing[] = [];
   for (const [index, source] of project.sources.entries()) {
-    const options = { step: 'collect', prefix: prefixes[index], source: index, ignore, pacer } as const;
-    listings.push({ source, walked: await walkIn(source, places, options) });
+    const found = checked[index];
+    const options = { step: 'collect', prefix: found?.prefix, source: index, ignore, pacer } as const;
+    const walked = found === undefined ? NOTHING : await walkIn(source, places, options);
+    listings.push({ source, walked });
   }
   return listings;
 }
+
+const NOTHING: Walked = { files: [], problems: [], temporaries: [], links: [], folders: new Map() };
 
 async function walkIn({ path, prefix }: Source, places: Places | undefined, options: WalkOptions): Promise<Walked> {
   if (places === undefined) return walk(path, options);
@@ -58,8 +64,12 @@ export function wayTo(place: RelPath, prefix: string): Way | undefined {
   return isWithin(place, prefix) ? place.slice(prefix.length + 1).split('/') : undefined;
 }
 
-/** The prefix, if there is one. Throws for a source that cannot be collected from. */
-function check({ path, prefix }: Source, root: string, ignore: IgnoreRules): RelPath | undefined {
+/** Undefined for one that need not be there and is not. Throws for a source that cannot be collected from. */
+function check(
+  { path, prefix, isOptional }: Source,
+  root: string,
+  ignore: IgnoreRules,
+): { readonly prefix: RelPath | undefined } | undefined {
   const cannot = `cannot collect from ${path}`;
   const parsed = parseRelPath(prefix);
   if (prefix !== '' && (parsed === undefined || isWithin(prefix, CONTROL))) {
@@ -67,15 +77,16 @@ function check({ path, prefix }: Source, root: string, ignore: IgnoreRules): Rel
       `${cannot} under the prefix "${prefix}": it is no folder that can be published; correct source.dirs`,
     );
   }
-  const stats = look(path);
-  if (stats === undefined) throw new SourceError(`${cannot}: no such folder; mount it, or remove it from source.dirs`);
-  if (!stats.isDirectory()) throw new SourceError(`${cannot}: it is no folder; correct source.dirs`);
   if (holdsRoot(path, root, ignore)) {
     throw new ConfigError(
       `${cannot}: STATIC_ROOT (${root}) lies in it, and would be collected into itself; move one of them`,
     );
   }
-  return parsed;
+  const stats = look(path);
+  if (stats?.isDirectory() !== true && isOptional === true) return undefined;
+  if (stats === undefined) throw new SourceError(`${cannot}: no such folder; mount it, or remove it from source.dirs`);
+  if (!stats.isDirectory()) throw new SourceError(`${cannot}: it is no folder; correct source.dirs`);
+  return { prefix: parsed };
 }
 
 function holdsRoot(source: string, root: string, ignore: IgnoreRules): boolean {

@@ -21,7 +21,7 @@ function plan({ wanted = {}, present = {}, ours = {}, unknown = [], seal }: Case
     files(present),
     remembered,
     (each) => unknown.includes(each),
-    seal && path(seal),
+    seal === undefined ? undefined : path(seal),
   );
   return {
     clear: made.clear.map((each) => each.entry.path),

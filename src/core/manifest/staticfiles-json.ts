@@ -17,6 +17,19 @@ export function manifestText(table: ReadonlyMap<string, string>, django: DjangoR
   return `{"paths": {${paths}}, "version": "1.1", "hash": "${sum.slice(0, CONTENT_HASH_DIGITS)}"}`;
 }
 
+const VERSIONS: readonly unknown[] = ['1.0', '1.1'];
+
+/** Whether Django would read `text` as a manifest: if not, it does not even begin. */
+export function isManifest(text: string): boolean {
+  try {
+    const document: unknown = JSON.parse(text);
+    return typeof document === 'object' && document !== null && VERSIONS.includes(Reflect.get(document, 'version'));
+  } catch (error) {
+    if (error instanceof SyntaxError) return false;
+    throw error;
+  }
+}
+
 const PLAIN = /^[ !#-[\]-~\x7f]*$/;
 const SHORT: Readonly<Record<string, string>> = {
   '"': '\\"',
