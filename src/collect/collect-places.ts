@@ -7,10 +7,11 @@
  */
 import { statSync } from 'node:fs';
 import type { CachedDigest } from '../core/digest-cache-codec.js';
-import type { Places } from '../core/places.js';
+import { type Places, placesOf } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Digest, Entry, Snapshot } from '../core/snapshot.js';
 import { Pacer } from '../fs/pace.js';
+import type { MadeFile } from './carry-out.js';
 import {
   type Collected,
   type CollectOptions,
@@ -20,14 +21,16 @@ import {
   type Ownership,
   readRoot,
 } from './collect.js';
-import { fill } from './fill.js';
+import { type Before, type Filled, fill } from './fill.js';
+import type { HashedSite } from './hashed-site.js';
 import { identify } from './identify.js';
-import { extendMemory } from './memory.js';
+import { type Addition, extendMemory } from './memory.js';
 import { type RunOptions, saveState } from './run-options.js';
 import { requireFolder } from './scan-only.js';
 import { type Listing, listSources, wayTo } from './sources.js';
 import { isSystemError } from './trouble.js';
 import { type Way, walkWays } from './walk.js';
+import { readWinners } from './winners.js';
 
 const MOST_FILES = 2000; // more of them are cheaper to collect with the digests of the last run at hand
 const MOST_LOST = 50; // more of them may be a source that got lost, which shows only beside what it had
@@ -38,55 +41,87 @@ export interface KnownPlaces extends Ownership {
   readonly entries: readonly Entry[];
 }
 
-/** Answers with what `collect` would, of the places alone. Rejects as it does. */
+/** What `collect` would answer, of the places alone. */
+export interface CollectedPlaces extends Collected {
+  /** Those that were asked for, and where STATIC_ROOT is another one because of them. */
+  readonly places: Places;
+}
+
+/** Rejects as `collect` does. `site` is there where hashed names are made; it takes over what was done. */
 export async function collectPlaces(
   project: CollectProject,
   places: Places,
   known: KnownPlaces,
-  options: CollectOptions,
-): Promise<Collected | undefined> {
-  if (project.manifest !== undefined) return undefined;
+  options: CollectOptions & { readonly site?: HashedSite | undefined },
+): Promise<CollectedPlaces | undefined> {
+  const { site, mode } = options;
+  if (project.manifest !== undefined && site === undefined) return undefined;
   if (known.entries.length > MOST_FILES || places.some((place) => isBarred(project, place))) return undefined;
   const pacer = new Pacer(options);
   const listings = await listSources(project, pacer, places);
   const ours = oursOf(known);
-  if (isMuch(listings, ours)) return undefined;
+  if (isMuch(listings, ours, (path) => site?.madeAt(path) !== undefined)) return undefined;
 
-  const [sources, root] = [digestsOf(known.entries), digestsOf(known.entries)];
-  const before = {
-    files: ours,
-    made: new Set<string>(),
-    folders: new Set(known.folders),
-    sources,
-    root,
-    traces: new Map(),
-  };
-  const filled = await fill(project, listings, (reading) => readRoot(project.root, reading, places), before, {
-    ...options,
-    pacer,
-  });
-  const { snapshot, count, copied, hashed, removed, problems, shadowed, files, folders } = filled;
-  if (options.mode === 'write') {
-    const addition = {
-      put: [...files].filter(([path, digest]) => ours.get(path) !== digest),
-      made: [],
-      removed: [...ours.keys()].filter((path) => !files.has(path)),
-      foldersMade: [...folders].filter((folder) => !before.folders.has(folder)),
-      foldersGone: known.folders.filter((folder) => !folders.has(folder)),
-    };
-    await saveState(options, () => extendMemory(options.state, addition));
+  const digests = digestsOf(known.entries);
+  const { onEntry: _, ...rest } = options;
+  const reading = { ...rest, pacer, also: site && ('content-hash' as const) };
+  const wanted = await readWinners(listings, { ...reading, step: 'collect', cache: new Map(digests) });
+  if (site !== undefined && wanted.problems.length > 0) return undefined;
+  const proposal = site?.propose(places, listings, wanted, known.foreign);
+  const paths = proposal?.paths ?? [];
+  if (paths.length > MOST_FILES) return undefined;
+  if (mode === 'dry-run') keepMade(proposal?.made ?? [], options);
+  for (const warning of proposal?.warnings ?? []) options.onWarning?.(warning);
+  const all = paths.length === 0 ? places : placesOf([...places, ...paths]);
+
+  const made = addMade(ours, paths, site);
+  const root = new Map(digests);
+  const present = await readRoot(project.root, { ...rest, pacer, step: 'scan', cache: root }, all);
+  const before = { files: ours, made, folders: new Set(known.folders), root };
+  const filled = await fill(project, { wanted, present, hashed: proposal }, before, { ...options, pacer });
+  if (mode === 'write') {
+    if (proposal !== undefined) site?.accept(proposal, filled.failed);
+    await saveState(options, () => extendMemory(options.state, additionOf(before, filled)));
   }
+  const { files, folders } = filled;
   return {
-    snapshot,
-    files: count,
-    copied,
-    hashed,
-    removed,
-    problems,
-    shadowed,
-    ownership: { foreign: foreignIn(snapshot, files), folders: [...folders] },
+    ...filled,
+    places: all,
+    files: filled.count,
+    ownership: { foreign: foreignIn(filled.snapshot, files), folders: [...folders] },
     links: linksOf(listings),
   };
+}
+
+/** What is different in the memory. */
+function additionOf(before: Before, { files, made, folders }: Filled): Addition {
+  const put = [...files].filter(([path, digest]) => before.files.get(path) !== digest);
+  return {
+    put,
+    made: put.map(([path]) => path).filter((path) => made.has(path)),
+    removed: [...before.files.keys()].filter((path) => !files.has(path)),
+    foldersMade: [...folders].filter((folder) => !before.folders.has(folder)),
+    foldersGone: [...before.folders].filter((folder) => !folders.has(folder)),
+  };
+}
+
+/** Adds to `ours` what was made at `paths`, and answers with those that were. */
+function addMade(ours: Map<RelPath, Digest>, paths: readonly RelPath[], site: HashedSite | undefined): Set<string> {
+  const made = new Set<string>();
+  if (site === undefined) return made;
+  for (const path of new Set([...paths, ...ours.keys()])) {
+    const digest = site.madeAt(path);
+    if (digest === undefined) continue;
+    made.add(path);
+    if (!ours.has(path)) ours.set(path, digest);
+  }
+  return made;
+}
+
+/** Shows what is made here, as what is read is shown. */
+function keepMade(made: readonly MadeFile[], { keep }: CollectOptions): void {
+  if (keep === undefined) return;
+  for (const { entry, content } of made) if ('bytes' in content) keep(entry.digest, content.bytes());
 }
 
 /** Answers with what `scanOnly` would, of the places alone. Rejects as it does. */
@@ -127,15 +162,19 @@ function wayOf(place: RelPath): Way {
   return place.split('/');
 }
 
-function isMuch(listings: readonly Listing[], ours: ReadonlyMap<string, Digest>): boolean {
+function isMuch(
+  listings: readonly Listing[],
+  ours: ReadonlyMap<RelPath, Digest>,
+  isMade: (path: RelPath) => boolean,
+): boolean {
   const paths: ReadonlySet<string> = new Set(listings.flatMap(({ walked }) => walked.files.map(({ path }) => path)));
   if (paths.size > MOST_FILES) return true;
   let lost = 0;
-  for (const path of ours.keys()) if (!paths.has(path)) lost++;
+  for (const path of ours.keys()) if (!paths.has(path) && !isMade(path)) lost++;
   return lost > MOST_LOST;
 }
 
-function oursOf({ entries, foreign }: KnownPlaces): Map<string, Digest> {
+function oursOf({ entries, foreign }: KnownPlaces): Map<RelPath, Digest> {
   const others = new Set(foreign);
   return new Map(entries.filter(({ path }) => !others.has(path)).map(({ path, digest }) => [path, digest]));
 }

@@ -13,7 +13,8 @@ import type { FollowedLink } from '../core/touched.js';
 import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import { DigestCache } from './digest-cache.js';
-import { fill } from './fill.js';
+import { fill, type HashedPart } from './fill.js';
+import { type HashAllInput, hashAll } from './hash-all.js';
 import type { IdentifyOptions } from './identify.js';
 import { look } from './look.js';
 import { recall, remember } from './memory.js';
@@ -23,6 +24,7 @@ import { type ScannedTree, scanTree } from './scan.js';
 import { type Listing, listSources, type SourceProject } from './sources.js';
 import type { Permissions } from './static-root.js';
 import { recallTraces, rememberTraces } from './traces.js';
+import { readWinners } from './winners.js';
 
 export interface CollectProject extends SourceProject {
   readonly permissions: Permissions;
@@ -77,14 +79,15 @@ export async function collect(project: CollectProject, options: CollectOptions):
 
   const sources = await DigestCache.load(options.state, 'sources', pacer);
   const root = await DigestCache.load(options.state, 'root', pacer);
-  const traces = project.manifest && (await recallTraces(options.state, project.manifest.rules));
-  const { files: ours, made: madeBefore, folders: ourFolders } = memory;
-  const before = { files: ours, made: madeBefore, folders: ourFolders, sources, root, traces: traces ?? new Map() };
-  const filled = await fill(project, listings, (reading) => readRoot(project.root, reading), before, {
-    ...options,
-    pacer,
-  });
-  const { snapshot, wanted, files, made, folders } = filled;
+  const { onEntry: _, ...reading } = options;
+  const also = project.manifest && ('content-hash' as const);
+  const wanted = await readWinners(listings, { ...reading, pacer, also, step: 'collect', cache: sources });
+  const present = await readRoot(project.root, { ...reading, pacer, step: 'scan', cache: root });
+  const hashed =
+    project.manifest &&
+    (await hash(project.manifest, project.root, { listings, wanted, present, memory }, { ...options, pacer }));
+  const filled = await fill(project, { wanted, present, hashed }, { ...memory, root }, { ...options, pacer });
+  const { snapshot, files, made, folders } = filled;
   sources.retain(
     wanted.files.map(({ entry }) => entry),
     wanted.problems,
@@ -93,10 +96,6 @@ export async function collect(project: CollectProject, options: CollectOptions):
   if (options.mode === 'write') {
     const seen = new Map([...memory.sources, ...counts.map(({ key, files: count }) => [key, count] as const)]);
     await saveState(options, () => remember(options.state, { sources: seen, files, made, folders }, memory));
-  }
-  if (project.manifest !== undefined) {
-    const { rules } = project.manifest;
-    await saveState(options, () => rememberTraces(options.state, rules, before.traces, filled.traces));
   }
   await saveState(options, () => sources.save(pacer));
   await saveState(options, () => root.save(pacer));
@@ -111,6 +110,21 @@ export async function collect(project: CollectProject, options: CollectOptions):
     ownership: { foreign: foreignIn(snapshot, files), folders: [...folders] },
     links: linksOf(listings),
   };
+}
+
+/** What hashed names add. The traces are kept: they hold whatever becomes of the rest. */
+async function hash(
+  manifest: ManifestProject,
+  root: string,
+  found: Omit<HashAllInput, 'root' | 'traces'>,
+  options: CollectOptions & { readonly pacer: Pacer },
+): Promise<HashedPart> {
+  const { rules } = manifest;
+  const traces = await recallTraces(options.state, rules);
+  const hashed = await hashAll(manifest, { ...found, root, traces }, options.pacer);
+  for (const warning of hashed.warnings) options.onWarning?.(warning);
+  await saveState(options, () => rememberTraces(options.state, rules, traces, hashed.traces));
+  return hashed;
 }
 
 /** The files of `snapshot` that are not ours, by what is: `files`. */

@@ -6,22 +6,20 @@
  */
 import { planCollect } from '../core/collect-plan.js';
 import type { Memory } from '../core/collected-codec.js';
-import type { Traces } from '../core/manifest/trace.js';
 import { comparePaths, type RelPath } from '../core/relpath.js';
-import { type Candidate, isCovered, resolve } from '../core/resolve.js';
+import { type Candidate, isCovered } from '../core/resolve.js';
 import type { Digest, Entry, Snapshot } from '../core/snapshot.js';
 import { type Problem, reasonOf, SourceError } from '../errors.js';
 import { type Pacer, sortPaced } from '../fs/pace.js';
 import { carryOut, type Done, foresee, type MadeFile, type WantedFile } from './carry-out.js';
 import { digestFile } from './digest.js';
-import { foundOrder } from './found-order.js';
-import { type Digests, type Identified, type IdentifyOptions, identify } from './identify.js';
+import type { Digests, Identified } from './identify.js';
 import { look } from './look.js';
-import { type Hashing, type ManifestProject, makeHashed, requireManifest } from './post-process.js';
+import type { ManifestProject } from './post-process.js';
 import type { RunOptions } from './run-options.js';
 import type { ScannedTree } from './scan.js';
-import type { Listing } from './sources.js';
 import { type Permissions, StaticRoot } from './static-root.js';
+import type { Winners } from './winners.js';
 
 export interface FillOptions extends RunOptions {
   /** A dry run changes nothing but the digest caches. */
@@ -35,9 +33,7 @@ export interface Before {
   readonly files: Memory['files'];
   readonly made: Memory['made'];
   readonly folders: Memory['folders'];
-  readonly sources: Digests;
   readonly root: Digests;
-  readonly traces: Traces;
 }
 
 export interface Filled {
@@ -52,6 +48,8 @@ export interface Filled {
   readonly copied: readonly RelPath[];
   readonly hashed: readonly RelPath[];
   readonly removed: readonly RelPath[];
+  /** What could not be put. */
+  readonly failed: readonly RelPath[];
   /** All that were met: those of the snapshot, and files of a source whose path another source needs differently. */
   readonly problems: readonly Problem[];
   readonly shadowed: ReadonlyMap<RelPath, readonly Candidate[]>;
@@ -59,23 +57,6 @@ export interface Filled {
   readonly files: Memory['files'];
   readonly made: Memory['made'];
   readonly folders: Memory['folders'];
-  readonly traces: Traces;
-  /** What was read. */
-  readonly wanted: Winners;
-  readonly present: ScannedTree;
-}
-
-/** The winners of all sources. */
-export interface Winners {
-  readonly files: readonly Identified[];
-  /** Those included that could not be read. */
-  readonly count: number;
-  readonly shadowed: ReadonlyMap<RelPath, readonly Candidate[]>;
-  readonly conflicts: readonly Problem[];
-  /** What could not be read of the sources. */
-  readonly problems: readonly Problem[];
-  /** Whether a source may have this path, for all that could be read. */
-  readonly isUnknown: (path: string) => boolean;
 }
 
 export interface FillTarget {
@@ -84,35 +65,38 @@ export interface FillTarget {
   readonly manifest?: ManifestProject | undefined;
 }
 
-/** `scanRoot` reads the same part of STATIC_ROOT. */
+/** What was found, of the same part of the tree on both sides. */
+export interface FillInput {
+  readonly wanted: Winners;
+  readonly present: ScannedTree;
+  /** Undefined where no hashed names are made. */
+  readonly hashed: HashedPart | undefined;
+}
+
+/** What hashed names add to the winners of a part. */
+export interface HashedPart {
+  /** All that is to lie there beside the plain copies. */
+  readonly made: readonly MadeFile[];
+  /** Winners that have no plain copy. */
+  readonly replaced: ReadonlySet<RelPath>;
+  /** The manifest, if it does not lie in STATIC_ROOT. */
+  readonly elsewhere: MadeFile | undefined;
+}
+
 export async function fill(
   target: FillTarget,
-  listings: readonly Listing[],
-  scanRoot: (options: IdentifyOptions) => Promise<ScannedTree>,
+  { wanted, present, hashed }: FillInput,
   before: Before,
   options: FillOptions,
 ): Promise<Filled> {
-  const { pacer } = options;
+  const { onEntry = () => undefined, pacer } = options;
   const { manifest } = target;
-  const { onEntry = () => undefined, ...reading } = options;
-  const also = manifest && ('content-hash' as const);
-  const wanted = await readWinners(listings, { ...reading, also, step: 'collect', cache: before.sources });
-  const present = await scanRoot({ ...reading, step: 'scan', cache: before.root });
-  const hashing = manifest && (await hashWinners(target.root, manifest, listings, wanted, present, before, pacer));
-  for (const warning of hashing?.warnings ?? []) options.onWarning?.(warning);
-
-  const files = hashing === undefined ? wanted.files : await withMade(wanted.files, hashing, pacer);
+  const files = hashed === undefined ? wanted.files : await withMade(wanted.files, hashed, pacer);
   const isKept = (path: string): boolean =>
     wanted.isUnknown(path) || (manifest?.stale === 'keep' && before.made.has(path));
-  const plan = planCollect(
-    files,
-    present.files,
-    before.files,
-    isKept,
-    manifest?.folder === undefined ? manifest?.name : undefined,
-  );
+  const plan = planCollect(files, present.files, before.files, isKept, sealOf(manifest));
 
-  const elsewhere = hashing?.manifestElsewhere;
+  const elsewhere = hashed?.elsewhere;
   let done = foresee(plan);
   let { files: ours, made, folders } = before;
   if (options.mode === 'write') {
@@ -125,7 +109,7 @@ export async function fill(
     });
     folders = root.tidy([...done.removed, ...done.failed], folders, present.temporaries, Date.now());
     ours = oursAfter(ours, files, isKept, present, [...plan.obstructed, ...done.problems], done);
-    made = madeAfter(made, hashing, ours);
+    made = madeAfter(made, hashed, ours);
   }
 
   const kept = keptEntries(present.files, done);
@@ -134,7 +118,7 @@ export async function fill(
   const replaced: ReadonlySet<string> = new Set(done.put.keys());
   const remaining = present.problems.filter(({ path }) => !replaced.has(path));
   const problems = [...wanted.problems, ...remaining, ...plan.obstructed, ...done.problems];
-  const isMade: ReadonlySet<string> = new Set(hashing?.made.map(({ entry }) => entry.path));
+  const isMade: ReadonlySet<string> = new Set(hashed?.made.map(({ entry }) => entry.path));
   const put = [...done.put.keys()].toSorted(comparePaths);
   return {
     snapshot: { entries: await sortPaced([...kept, ...done.put.values()], byPath, pacer), problems },
@@ -142,15 +126,18 @@ export async function fill(
     copied: put.filter((path) => !isMade.has(path)),
     hashed: put.filter((path) => isMade.has(path) && path !== manifest?.name),
     removed: done.removed.toSorted(comparePaths),
+    failed: done.failed,
     problems: [...wanted.conflicts, ...problems],
     shadowed: wanted.shadowed,
     files: ours,
     made,
     folders,
-    traces: hashing?.processed.traces ?? before.traces,
-    wanted,
-    present,
   };
+}
+
+/** The path in STATIC_ROOT of the file that names the others. */
+function sealOf(manifest: ManifestProject | undefined): RelPath | undefined {
+  return manifest?.folder === undefined ? manifest?.name : undefined;
 }
 
 /** A manifest that lies in a folder of its own. */
@@ -169,51 +156,14 @@ async function putElsewhere(
   }
 }
 
-/** What could not be read stays as it was last collected, and so do the names that lead to it. */
-async function hashWinners(
-  root: string,
-  manifest: ManifestProject,
-  listings: readonly Listing[],
-  { files, isUnknown }: Winners,
-  present: ScannedTree,
-  before: Before,
-  pacer: Pacer,
-): Promise<Hashing> {
-  const { name, folder } = manifest;
-  if (folder !== undefined || !before.files.has(name)) requireManifest(`${folder ?? root}/${name}`);
-  const winners = new Map(files.map((file) => [file.entry.path as string, file]));
-  const isOurs = ({ entry }: Identified): boolean => before.files.get(entry.path) === entry.digest;
-  const inOrder: Identified[] = [];
-  for (const path of foundOrder(listings)) {
-    const winner = winners.get(path);
-    if (winner !== undefined) inOrder.push(winner);
-  }
-  for (const copy of present.files) {
-    const { path } = copy.entry;
-    if (!isUnknown(path) || winners.has(path) || before.made.has(path) || !isOurs(copy)) continue;
-    const { hash } = await digestFile(copy.found.file, pacer, undefined, 'content-hash');
-    inOrder.push({ ...copy, hash });
-  }
-  const foreign = (): Identified[] => present.files.filter((file) => !isOurs(file));
-  return makeHashed({ files: inOrder, foreign, traces: before.traces }, manifest);
-}
-
 /** Sorted, as `winners` are. A hashed copy stands near the file that it is of. */
-async function withMade(winners: readonly Identified[], hashing: Hashing, pacer: Pacer): Promise<WantedFile[]> {
-  const plain = winners.filter(({ entry }) => !hashing.replaced.has(entry.path));
-  return sortPaced<WantedFile>([...plain, ...hashing.made], (a, b) => comparePaths(a.entry.path, b.entry.path), pacer);
-}
-
-async function readWinners(listings: readonly Listing[], options: IdentifyOptions): Promise<Winners> {
-  const { winners, shadowed, conflicts } = resolve(
-    listings.map(({ walked }) => walked.files),
-    listings.map(({ walked }) => pathsOf(walked.problems)),
-  );
-  const unlisted = listings.flatMap(({ walked }) => walked.problems);
-  const { files, problems: unread } = await identify(winners, options);
-  const problems = [...unlisted, ...unread];
-  const places = pathsOf(problems);
-  return { files, count: winners.length, shadowed, conflicts, problems, isUnknown: (path) => isCovered(path, places) };
+async function withMade(
+  winners: readonly Identified[],
+  { made, replaced }: HashedPart,
+  pacer: Pacer,
+): Promise<WantedFile[]> {
+  const plain = winners.filter(({ entry }) => !replaced.has(entry.path));
+  return sortPaced<WantedFile>([...plain, ...made], (a, b) => comparePaths(a.entry.path, b.entry.path), pacer);
 }
 
 /**
@@ -244,8 +194,8 @@ function oursAfter(
 }
 
 /** It is the same set if nothing is new. */
-function madeAfter(before: Memory['made'], hashing: Hashing | undefined, ours: Memory['files']): Memory['made'] {
-  const fresh = hashing?.made.map(({ entry }) => entry.path) ?? [];
+function madeAfter(before: Memory['made'], hashed: HashedPart | undefined, ours: Memory['files']): Memory['made'] {
+  const fresh = hashed?.made.map(({ entry }) => entry.path) ?? [];
   const isAsBefore = fresh.length === before.size && fresh.every((path) => before.has(path));
   if (isAsBefore) return before;
   return new Set([...fresh, ...before].filter((path) => ours.has(path)));

@@ -18,7 +18,7 @@ import type {
   ThreadRequest,
 } from './thread.js';
 
-export type { LocalSettings, LocalWork, SweepWork } from './thread.js';
+export type { LocalSettings, LocalWork, Part, SweepWork } from './thread.js';
 
 export interface LocalHooks {
   readonly signal?: AbortSignal | undefined;

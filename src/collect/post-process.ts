@@ -6,7 +6,6 @@ import { isUtf8 } from 'node:buffer';
 import { hash } from 'node:crypto';
 import {
   type Collected,
-  type Made,
   type PostProcessed,
   postProcess,
   rewriteAgain,
@@ -16,15 +15,14 @@ import type { Rules } from '../core/manifest/rules.js';
 import { isManifest } from '../core/manifest/staticfiles-json.js';
 import type { Traces } from '../core/manifest/trace.js';
 import { describeTrouble } from '../core/manifest/trouble.js';
-import type { RelPath } from '../core/relpath.js';
-import { holdsBelow, positionOf } from '../core/snapshot.js';
+import { comparePaths, type RelPath } from '../core/relpath.js';
 import { FileError, ManifestError, SourceError } from '../errors.js';
 import type { MadeFile } from './carry-out.js';
 import { contentHashOf, readWhole } from './digest.js';
 import type { Identified } from './identify.js';
 import { look } from './look.js';
 
-/** How hashed names are made, where they are. */
+/** How hashed names are made, where they are. Plain data. */
 export interface ManifestProject {
   readonly rules: Rules;
   /** The path of the manifest in STATIC_ROOT, or in `folder`. */
@@ -35,25 +33,63 @@ export interface ManifestProject {
   readonly stale: 'keep' | 'remove';
 }
 
-/** What is known of the files; each path once. */
-export interface PostProcessInput {
-  /** In the order in which the finders list them. */
-  readonly files: readonly Identified[];
-  /** What others put into STATIC_ROOT, sorted. */
-  readonly foreign: () => readonly Identified[];
+/** A file that is collected, and where its content lies. */
+export interface SiteFile extends Collected {
+  readonly file: string;
+  readonly mtime: number;
+  readonly mode: number;
+}
+
+/** All that is collected. */
+export interface SiteFiles {
+  /** In the order in which the finders list them; each path once. */
+  readonly inOrder: readonly SiteFile[];
+  readonly byPath: ReadonlyMap<string, SiteFile>;
+}
+
+export interface HashInput {
+  readonly files: SiteFiles;
   readonly traces: Traces;
+  /** STATIC_ROOT, and the paths of what others put there. */
+  readonly root: string;
+  readonly foreign: () => Iterable<RelPath>;
 }
 
 export interface Hashing {
   readonly processed: PostProcessed;
-  /** All that is to lie in STATIC_ROOT beside the plain copies. */
-  readonly made: readonly MadeFile[];
-  /** The manifest, if it does not lie in STATIC_ROOT. */
-  readonly manifestElsewhere: MadeFile | undefined;
-  /** Plain copies that are none any more, because something that was made has their path. */
-  readonly replaced: ReadonlySet<RelPath>;
+  readonly manifest: MadeFile;
   /** What was left as it is, a sentence each. */
   readonly warnings: readonly string[];
+}
+
+/** Throws a ManifestError where Django fails, and a SourceError for a file that changes meanwhile. */
+export function hashSite(input: HashInput, { rules, name }: ManifestProject): Hashing {
+  const processed = postProcess(siteOf(input), rules, input.traces);
+  return {
+    processed,
+    manifest: manifestFile(name, processed.manifest),
+    warnings: processed.left.map((trouble) => `${trouble.path}: ${describeTrouble(trouble)}; left as it is`),
+  };
+}
+
+export function siteFile({ entry, found, hash: contentHash = '' }: Identified): SiteFile {
+  return { ...entry, hash: contentHash, file: found.file };
+}
+
+/** What STATIC_ROOT is to hold at `path`, if it is a hashed copy or an adjusted file; undefined if it is neither. */
+export function madeFile(path: RelPath, { made }: PostProcessed, rules: Rules): MadeFile | undefined {
+  const found = made.get(path);
+  if (found === undefined) return undefined;
+  const from = found.from as SiteFile; // as it was given
+  const { rewritten } = found;
+  const { digest, size } = rewritten ?? from;
+  return {
+    entry: { path, digest, size, mtime: from.mtime, mode: from.mode },
+    content:
+      rewritten === undefined
+        ? { file: from.file }
+        : { bytes: () => Buffer.from(rewriteAgain(from.path, textOf(from) ?? '', rewritten, rules)) },
+  };
 }
 
 /**
@@ -67,61 +103,20 @@ export function requireManifest(place: string): void {
   );
 }
 
-/** Throws a ManifestError where Django fails, and a SourceError for a file that changes meanwhile. */
-export function makeHashed(input: PostProcessInput, { rules, name, folder }: ManifestProject): Hashing {
-  const byPath = new Map(input.files.map((file) => [file.entry.path, file]));
-  const processed = postProcess(siteOf(input, byPath), rules, input.traces);
-  const made = Array.from(processed.made, ([path, each]) => madeFile(path, each, byPath, rules));
-  const manifest = manifestFile(name, processed.manifest);
-  const isHere = folder === undefined;
+function siteOf({ files: { inOrder, byPath }, root, foreign }: HashInput): Site {
+  let others: readonly RelPath[] | undefined;
+  const fileAt = (path: RelPath): SiteFile => byPath.get(path) as SiteFile; // whatever is asked for was collected
   return {
-    processed,
-    made: isHere ? [...made.filter(({ entry }) => entry.path !== name), manifest] : made,
-    manifestElsewhere: isHere ? undefined : manifest,
-    replaced: isHere && byPath.has(name) ? new Set([...processed.removed, name]) : processed.removed,
-    warnings: processed.left.map((trouble) => `${trouble.path}: ${describeTrouble(trouble)}; left as it is`),
-  };
-}
-
-function siteOf({ files, foreign }: PostProcessInput, byPath: ReadonlyMap<string, Identified>): Site {
-  let others: readonly Identified[] | undefined;
-  return {
-    files: files.map(collectedFrom),
-    textOf: ({ path }) => orStop(path, () => textOf(fileAt(path, byPath))),
+    files: inOrder,
+    byPath,
+    textOf: ({ path }) => orStop(path, () => textOf(fileAt(path))),
     elsewhere: (place) => {
-      others ??= foreign();
-      const path = place as RelPath;
-      const entries = others.map(({ entry }) => entry);
-      if (holdsBelow(entries, path)) return 'folder';
-      const other = others[positionOf(entries, path)];
-      if (other?.entry.path !== path) return undefined;
-      return orStop(path, () => contentHashOf(readWhole(other.found.file)));
+      others ??= [...foreign()].toSorted(comparePaths);
+      const at = others.findIndex((path) => path === place || path.startsWith(`${place}/`));
+      if (at < 0) return undefined;
+      return others[at] === place ? orStop(place, () => contentHashOf(readWhole(`${root}/${place}`))) : 'folder';
     },
-    originOf: (path) => fileAt(path, byPath).found.file,
-  };
-}
-
-function collectedFrom({ entry: { path, digest, size }, hash = '' }: Identified): Collected {
-  return { path, digest, size, hash };
-}
-
-function madeFile(
-  path: RelPath,
-  { from, rewritten }: Made,
-  byPath: ReadonlyMap<string, Identified>,
-  rules: Rules,
-): MadeFile {
-  const { entry, found } = fileAt(from.path, byPath);
-  const { digest, size } = rewritten ?? from;
-  return {
-    entry: { ...entry, path, digest, size },
-    content:
-      rewritten === undefined
-        ? { file: found.file }
-        : {
-            bytes: () =>
-              Buffer.from(rewriteAgain(from.path, textOf(fileAt(from.path, byPath)) ?? '', rewritten, rules)),
-          },
+    originOf: (path) => fileAt(path).file,
   };
 }
 
@@ -133,20 +128,16 @@ function manifestFile(path: RelPath, text: string): MadeFile {
 }
 
 /** Undefined if it is not UTF-8. Throws a FileError if it is not what it was when it was hashed. */
-function textOf({ found, hash: known }: Identified): string | undefined {
-  const bytes = readWhole(found.file);
+function textOf({ file, hash: known }: SiteFile): string | undefined {
+  const bytes = readWhole(file);
   if (contentHashOf(bytes) !== known) {
     throw new FileError('CHANGED', 'it changed while files were collected; the next run takes it up');
   }
   return isUtf8(bytes) ? bytes.toString('utf8') : undefined;
 }
 
-function fileAt(path: RelPath, byPath: ReadonlyMap<string, Identified>): Identified {
-  return byPath.get(path) as Identified; // whatever is asked for was collected
-}
-
 /** Trouble with one file is trouble with all of them here: the manifest names them all. */
-function orStop<T>(path: RelPath, work: () => T): T {
+function orStop<T>(path: string, work: () => T): T {
   try {
     return work();
   } catch (error) {

@@ -15,6 +15,7 @@ import { StateFolder } from '../fs/state.js';
 import { type CollectProject, collect, type Ownership } from './collect.js';
 import { collectPlaces, type KnownPlaces, scanPlaces } from './collect-places.js';
 import { ContentPacker, type Slab } from './contents.js';
+import { HashedSite } from './hashed-site.js';
 import type { Progress } from './identify.js';
 import type { RunOptions } from './run-options.js';
 import { scanOnly } from './scan-only.js';
@@ -30,6 +31,8 @@ export type LocalWork = { readonly mode: 'write' | 'dry-run' } & (
 export interface Part {
   readonly places: Places;
   readonly known: KnownPlaces;
+  /** Another one each time that all was collected elsewhere: what is kept in mind here does not hold any more. */
+  readonly epoch: number;
 }
 
 export interface SweepWork {
@@ -65,6 +68,8 @@ export interface LocalSummary {
   readonly copied: number;
   readonly hashed: number;
   readonly removed: number;
+  /** Of a part: the places that it is about, if they are more than was asked for. */
+  readonly places: Places | undefined;
   /** The paths that a dry run would copy or remove. */
   readonly due: readonly RelPath[];
   /** Of the snapshot: the paths whose state is unknown. */
@@ -139,20 +144,44 @@ async function scan({ root, mode, part }: Extract<LocalWork, { kind: 'scan' }>, 
       : await scanPlaces(root, part.places, part.known.entries, options);
   if (snapshot === undefined) return undefined;
   const { entries, problems } = snapshot;
-  const nothing = { copied: 0, hashed: 0, removed: 0, due: [], ownership: { foreign: [], folders: [] }, links: [] };
+  const nothing = {
+    copied: 0,
+    hashed: 0,
+    removed: 0,
+    due: [],
+    places: undefined,
+    ownership: { foreign: [], folders: [] },
+    links: [],
+  };
   return { ...nothing, files: entries.length, unknown: problems, problems };
 }
 
 async function collectAs({ project, mode, part }: Extract<LocalWork, { kind: 'collect' }>, options: RunOptions) {
   const collected =
     part === undefined
-      ? await collect(project, { ...options, mode })
-      : await collectPlaces(project, part.places, part.known, { ...options, mode });
+      ? { ...(await collect(project, { ...options, mode })), places: undefined }
+      : await collectPlaces(project, part.places, part.known, {
+          ...options,
+          mode,
+          site: await siteOf(project, part, options),
+        });
   if (collected === undefined) return undefined;
+  const { places } = collected;
   const { snapshot, files, copied, hashed, removed, problems, ownership, links } = collected;
   const counts = { files, copied: copied.length, hashed: hashed.length, removed: removed.length };
   const due = mode === 'dry-run' ? [...copied, ...hashed, ...removed] : [];
-  return { ...counts, due, unknown: snapshot.problems, problems, ownership, links };
+  return { ...counts, due, places, unknown: snapshot.problems, problems, ownership, links };
+}
+
+/** The site that this thread keeps in mind, and what it was loaded for. */
+let kept: { readonly key: string; readonly site: Promise<HashedSite | undefined> } | undefined;
+
+function siteOf(project: CollectProject, { epoch }: Part, options: RunOptions): Promise<HashedSite | undefined> {
+  const key = JSON.stringify([project, epoch]);
+  if (kept?.key !== key) kept = { key, site: HashedSite.load(project, options, new Pacer(options)) };
+  const { site } = kept;
+  site.catch(() => (kept = undefined)); // the next one who asks tries again
+  return site;
 }
 
 /** Sends entries in batches, each after the contents that belong to it. Those of a big tree wait for the end. */

@@ -4,7 +4,14 @@
  * A change is collected by place, in a thread that is kept. All of it is collected in a thread of its own, whose memory goes
  * with it. Runs that write follow one another.
  */
-import { type LocalHooks, type LocalRun, LocalThread, type LocalWork, wholeOf } from '../collect/in-thread.js';
+import {
+  type LocalHooks,
+  type LocalRun,
+  LocalThread,
+  type LocalWork,
+  type Part,
+  wholeOf,
+} from '../collect/in-thread.js';
 import type { Marks, Swept } from '../collect/sweep.js';
 import type { Config } from '../config/schema.js';
 import { type Change, diff } from '../core/diff.js';
@@ -67,6 +74,8 @@ export class LocalHalf {
   /** The last run that writes. */
   #last: Promise<unknown> = Promise.resolve();
   #turns = 0;
+  /** How many times all was collected. */
+  #epoch = 0;
   #sweepCostMs = 0;
   /** The last run that writes failed. */
   #isInDoubt = false;
@@ -158,6 +167,7 @@ export class LocalHalf {
       const result = await this.#aside((thread) => wholeOf(thread.run(work, settings, this.#hooks)));
       const before = this.#snapshot;
       this.#snapshot = result.snapshot;
+      this.#epoch++;
       this.#take(result, undefined);
       return this.#collection(result, 'all', before, started, undefined);
     });
@@ -178,9 +188,8 @@ export class LocalHalf {
   ): Promise<{ entries: readonly Entry[]; contents: LocalRun['contents'] } | undefined> {
     const places = touchedPlaces(this.#roots, this.#links, touched);
     if (places === 'all') return undefined;
-    const known = this.#known(places);
     const { result, contents } = this.#liveThread().run(
-      { ...this.#work('dry-run'), part: { places, known } },
+      { ...this.#work('dry-run'), part: this.#part(places) },
       this.#settings({ force: false, reread: false, contents: 'keep' }),
       { signal: this.#hooks.signal },
     );
@@ -254,16 +263,17 @@ export class LocalHalf {
     const places = touchedPlaces(this.#roots, this.#links, touched);
     if (places === 'all' || this.snapshot === undefined) return undefined;
     const { result: running, contents } = this.#liveThread().run(
-      { ...this.#work('write'), part: { places, known: this.#known(places) } },
+      { ...this.#work('write'), part: this.#part(places) },
       this.#settings({ force: false, reread: false, contents: 'keep' }),
       this.#hooks,
     );
     const result = await running;
     if (result === undefined) return undefined;
-    const before = partOf(this.#snapshot, places);
-    this.#snapshot = replaceIn(this.#snapshot, places, result.snapshot);
-    this.#take(result, places);
-    return this.#collection(result, places, before, started, contents);
+    const changed = result.places ?? places;
+    const before = partOf(this.#snapshot, changed);
+    this.#snapshot = replaceIn(this.#snapshot, changed, result.snapshot);
+    this.#take(result, changed);
+    return this.#collection(result, changed, before, started, contents);
   }
 
   /** One that died, for want of memory perhaps, is replaced. */
@@ -290,9 +300,12 @@ export class LocalHalf {
     return there !== undefined && sameContent(there, entry);
   }
 
-  #known(places: Places) {
-    const foreign = this.#foreign.filter((path) => covers(places, path));
-    return { entries: entriesIn(this.#snapshot.entries, places), foreign, folders: this.#folders };
+  #part(places: Places): Part {
+    // What others put there may be what a reference leads to, wherever it lies.
+    const isAll = this.#config.static.storage === 'manifest';
+    const foreign = isAll ? this.#foreign : this.#foreign.filter((path) => covers(places, path));
+    const known = { entries: entriesIn(this.#snapshot.entries, places), foreign, folders: this.#folders };
+    return { places, known, epoch: this.#epoch };
   }
 
   /** Takes over what was learnt: of `places`, or of all. */

@@ -28,10 +28,11 @@ export interface Collected extends ContentFacts {
 export interface Site {
   /** In the order in which the finders list them; each path once. */
   readonly files: readonly Collected[];
+  readonly byPath: ReadonlyMap<string, Collected>;
   /** The text of a style sheet or script; undefined if it is not UTF-8. */
   readonly textOf: (file: Collected) => string | undefined;
   /** What lies at a path of STATIC_ROOT for which there is no file, put there by somebody else. */
-  readonly elsewhere: (path: string) => ContentHash | 'folder' | undefined;
+  readonly elsewhere: (place: string) => ContentHash | 'folder' | undefined;
   /** Where a file comes from, for messages. */
   readonly originOf: (path: RelPath) => string;
 }
@@ -95,7 +96,6 @@ class PostProcessing implements PostProcessed {
   readonly #site: Site;
   readonly #rules: Rules;
   readonly #known: Traces;
-  readonly #files: ReadonlyMap<string, Collected>;
   #folders: ReadonlySet<string> | undefined;
   #pass = 1;
   /** What stops Django in the first pass. All of it is gathered, so that it can be mended in one go. */
@@ -105,7 +105,6 @@ class PostProcessing implements PostProcessed {
     this.#site = site;
     this.#rules = rules;
     this.#known = known;
-    this.#files = new Map(site.files.map((file) => [file.path, file]));
   }
 
   go(): void {
@@ -245,23 +244,23 @@ class PostProcessing implements PostProcessed {
     const path = place as RelPath;
     const made = this.made.get(path);
     if (made !== undefined) return (made.rewritten ?? made.from).hash;
-    const file = this.removed.has(path) ? undefined : this.#files.get(path);
+    const file = this.removed.has(path) ? undefined : this.#site.byPath.get(path);
     if (file !== undefined) return file.hash;
     return this.#isFolder(place) ? 'folder' : this.#site.elsewhere(place);
   }
 
   #isFolder(place: string): boolean {
-    this.#folders ??= foldersOf(this.#files.keys());
+    this.#folders ??= foldersOf(this.#site.byPath.keys());
     return place === '.' || this.#folders.has(place);
   }
 
   #isThere(path: RelPath): boolean {
-    return this.made.has(path) || (this.#files.has(path) && !this.removed.has(path));
+    return this.made.has(path) || (this.#site.byPath.has(path) && !this.removed.has(path));
   }
 
   #remove(path: RelPath): void {
     this.made.delete(path);
-    if (this.#files.has(path)) this.removed.add(path);
+    if (this.#site.byPath.has(path)) this.removed.add(path);
   }
 
   /** As it is saved: a path below STATIC_ROOT. Undefined, and trouble, where that cannot be. */

@@ -1,0 +1,80 @@
+/**
+ * hashAll: what hashed names add to all that is collected.
+ */
+import type { Memory } from '../core/collected-codec.js';
+import type { Traces } from '../core/manifest/trace.js';
+import type { RelPath } from '../core/relpath.js';
+import type { Pacer } from '../fs/pace.js';
+import { digestFile } from './digest.js';
+import type { FillInput, HashedPart } from './fill.js';
+import { foundOrder, sourceOrder } from './found-order.js';
+import type { Identified } from './identify.js';
+import {
+  hashSite,
+  type ManifestProject,
+  madeFile,
+  requireManifest,
+  type SiteFile,
+  type SiteFiles,
+  siteFile,
+} from './post-process.js';
+import type { Listing } from './sources.js';
+
+export interface HashAllInput extends Pick<FillInput, 'wanted' | 'present'> {
+  readonly root: string;
+  readonly listings: readonly Listing[];
+  readonly memory: Pick<Memory, 'files' | 'made'>;
+  readonly traces: Traces;
+}
+
+export interface HashedAll extends HashedPart {
+  readonly traces: Traces;
+  readonly warnings: readonly string[];
+}
+
+/** Rejects as `hashSite` does, and with a ManifestError if something that is no manifest lies where it is to be. */
+export async function hashAll(manifest: ManifestProject, input: HashAllInput, pacer: Pacer): Promise<HashedAll> {
+  const { root, memory, present, traces } = input;
+  const { name, folder, rules } = manifest;
+  if (folder !== undefined || !memory.files.has(name)) requireManifest(`${folder ?? root}/${name}`);
+  const files = await siteFiles(input, pacer);
+  const foreign = (): RelPath[] => present.files.filter((file) => !isOurs(file, memory)).map(({ entry }) => entry.path);
+  const hashing = hashSite({ files, traces, root, foreign }, manifest);
+  const { processed, warnings } = hashing;
+  const made = [...processed.made.keys()]
+    .filter((path) => folder !== undefined || path !== name)
+    .map((path) => madeFile(path, processed, rules))
+    .filter((each) => each !== undefined);
+  const isHere = folder === undefined;
+  return {
+    made: isHere ? [...made, hashing.manifest] : made,
+    replaced: isHere && files.byPath.has(name) ? new Set([...processed.removed, name]) : processed.removed,
+    elsewhere: isHere ? undefined : hashing.manifest,
+    traces: processed.traces,
+    warnings,
+  };
+}
+
+/** What could not be read stays as it was last collected, and so do the names that lead to it. */
+async function siteFiles({ listings, wanted, present, memory }: HashAllInput, pacer: Pacer): Promise<SiteFiles> {
+  const byPath = new Map(wanted.files.map((file) => [file.entry.path as string, siteFile(file)]));
+  const inOrder: SiteFile[] = [];
+  for (const path of foundOrder(listings.map(sourceOrder))) {
+    const file = byPath.get(path);
+    if (file !== undefined) inOrder.push(file);
+  }
+  if (wanted.problems.length === 0) return { inOrder, byPath };
+  for (const copy of present.files) {
+    const { path } = copy.entry;
+    if (!wanted.isUnknown(path) || byPath.has(path) || memory.made.has(path) || !isOurs(copy, memory)) continue;
+    const { hash } = await digestFile(copy.found.file, pacer, undefined, 'content-hash');
+    const file = siteFile({ ...copy, hash });
+    byPath.set(path, file);
+    inOrder.push(file);
+  }
+  return { inOrder, byPath };
+}
+
+function isOurs({ entry }: Identified, { files }: Pick<Memory, 'files'>): boolean {
+  return files.get(entry.path) === entry.digest;
+}
