@@ -97,24 +97,29 @@ function installDjango() {
   for (const each of packages) installPython(python, each);
 }
 
-/** Into a temporary folder, which gets its name when it is whole: two runs may start at once, and any may be broken off. */
 function installPython(python, { name, version, isRequired }) {
   const wanted = `${name}==${version}`;
-  say(`installing ${wanted}`);
   const folder = folderOf({ name, version });
-  mkdirSync(dirname(folder), { recursive: true });
-  const unfinished = mkdtempSync(join(dirname(folder), '.unfinished-'));
+  if (existsSync(folder)) return; // by another run, in the meantime
+  say(`installing ${wanted}`);
   try {
-    run(python, ['-m', 'pip', 'install', ...PIP_OPTIONS, '--target', unfinished, wanted], {
-      ...process.env,
-      ...PIP_ENV,
-    });
-    chmodSync(unfinished, 0o755); // tests run as other users, too
-    takeItsName(unfinished, folder);
+    unpack(python, wanted, folder);
   } catch (error) {
     const what = `cannot install ${wanted} with ${python} -m pip (${error.message})`;
     if (isRequired) stop(`The tests need ${wanted}, to compare with it: ${what}`);
     say(`${what}; goes on without`);
+  }
+}
+
+/** Into a temporary folder, which gets its name when it is whole: two runs may start at once, and any may be broken off. */
+function unpack(python, wanted, folder) {
+  mkdirSync(dirname(folder), { recursive: true });
+  const unfinished = mkdtempSync(join(dirname(folder), '.unfinished-'));
+  try {
+    const env = { ...process.env, ...PIP_ENV };
+    run(python, ['-m', 'pip', 'install', ...PIP_OPTIONS, '--target', unfinished, wanted], env);
+    chmodSync(unfinished, 0o755); // tests run as other users, too
+    takeItsName(unfinished, folder);
   } finally {
     rmSync(unfinished, { recursive: true, force: true });
   }
@@ -178,8 +183,9 @@ function mayInstall() {
 function install(packages) {
   say(`installing ${packages.join(', ')}`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  run('apt-get', ['update', '-qq'], env);
-  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], env);
+  const apt = (...words) => run('flock', ['/var/lib/apt', 'apt-get', '-qq', ...words], env); // two runs may start at once
+  apt('update');
+  apt('install', '-y', '--no-install-recommends', ...packages);
 }
 
 function isNewer(file, than) {
