@@ -105,7 +105,7 @@ function installPython(python, { name, version, isRequired }) {
   try {
     unpack(python, wanted, folder);
   } catch (error) {
-    const what = `cannot install ${wanted} with ${python} -m pip (${error.message})`;
+    const what = `cannot install ${wanted} (${error.message})`;
     if (isRequired) stop(`The tests need ${wanted}, to compare with it: ${what}`);
     say(`${what}; goes on without`);
   }

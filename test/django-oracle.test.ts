@@ -9,6 +9,7 @@ import { ALL_DJANGO_VERSIONS, collectstatic, DJANGO_VERSIONS, type Django, start
 import { bytesOf, textOf } from './support/escaped-bytes.js';
 import { GOLDEN_NAMES, type Golden, type GoldenStep, golden, type LaidGolden } from './support/golden.js';
 import { type Listing, listFolder, withoutOrder } from './support/listing.js';
+import { EDIT_KINDS, editSite, plantSite, randomEdits, randomSite, siteIn } from './support/random-site.js';
 import { plant, plantRaw, symlink, temporaryFolder } from './support/tree.js';
 
 /** One of each kind; all 53 would take half a minute. */
@@ -122,6 +123,53 @@ describe('the golden trees', () => {
       'url("css/one.3e7156dda527.css")',
     );
     expect(content('6e1686780eb0e726ccdc12d41cec9cee570b4b9f97a5d0b88a80e529993f737f')).toBeUndefined();
+  });
+});
+
+describe('a random site', () => {
+  test('and its edits are the same for the same seed, and others for another one', () => {
+    const story = (seed: number) => [randomSite(seed), randomEdits(randomSite(seed), seed, 20)];
+    expect(story(7)).toEqual(story(7));
+    expect(story(7)).not.toEqual(story(8));
+  });
+
+  test('can be collected, mostly also after edits, unless it has a flaw', async () => {
+    const django = startDjango('5.2');
+    const counts = { sound: 0, collected: 0, edited: 0, collectedAfterEdits: 0 };
+    try {
+      for (let seed = 0; seed < 40; seed++) {
+        const site = randomSite(seed);
+        const folder = await temporaryFolder();
+        await plantSite(site, folder);
+        const { status } = await django.collectstatic(siteIn(site, folder));
+        if (site.flaw !== undefined) expect(status, `seed ${seed}, ${site.flaw}`).toBe(1);
+        for (const { edit } of randomEdits(site, seed, 10)) await editSite(folder, edit);
+        if (site.flaw !== undefined || status !== 0) continue;
+        const after = await django.collectstatic(siteIn(site, folder, 'fresh'));
+        counts.edited++;
+        if (after.status === 0) counts.collectedAfterEdits++;
+      }
+      for (let seed = 100; seed < 140; seed++) {
+        const site = randomSite(seed, { flawed: 0 });
+        const folder = await temporaryFolder();
+        await plantSite(site, folder);
+        counts.sound++;
+        if ((await django.collectstatic(siteIn(site, folder))).status === 0) counts.collected++;
+      }
+    } finally {
+      await django.close();
+    }
+    expect(counts.collected).toBeGreaterThan(counts.sound * 0.8);
+    expect(counts.collectedAfterEdits).toBeGreaterThan(counts.edited * 0.6);
+  });
+
+  test('has edits of every kind', () => {
+    const edits = Array.from({ length: 20 }, (_, seed) => randomEdits(randomSite(seed), seed, 20)).flat();
+    expect(new Set(edits.map(({ kind }) => kind))).toEqual(new Set(EDIT_KINDS));
+  });
+
+  test('shrinks with the number of its files', () => {
+    expect(Object.keys(randomSite(3, { files: 3, flawed: 0 }).files).length).toBeLessThanOrEqual(3);
   });
 });
 
