@@ -10,7 +10,7 @@ import { bytesOf, textOf } from './support/escaped-bytes.js';
 import { GOLDEN_NAMES, type Golden, type GoldenStep, golden, type LaidGolden } from './support/golden.js';
 import { type Listing, listFolder, withoutOrder } from './support/listing.js';
 import { EDIT_KINDS, editSite, plantSite, randomEdits, randomSite, siteIn } from './support/random-site.js';
-import { plant, plantRaw, symlink, temporaryFolder } from './support/tree.js';
+import { memoryFolder, plant, plantRaw, symlink, temporaryFolder } from './support/tree.js';
 
 /** One of each kind; all 53 would take half a minute. */
 const TREES = [
@@ -68,7 +68,7 @@ describe('a site that is described by data', () => {
       args: ['--ignore', 'y.*'],
     });
     expect(status).toBe(0);
-    expect(modesOf(await listFolder(join(folder, 'root')))).toEqual({
+    expect(modesOf(listFolder(join(folder, 'root')))).toEqual({
       'm.json': '0600',
       p: '0750',
       'p/z.fbade9e36a3f.txt': '0600',
@@ -90,7 +90,7 @@ describe('a site that is described by data', () => {
     } finally {
       await django.close();
     }
-    expect(modesOf(await listFolder(folder))).toMatchObject({
+    expect(modesOf(listFolder(folder))).toMatchObject({
       one: '0700',
       'one/x.txt': '0600',
       two: '0755',
@@ -135,32 +135,29 @@ describe('a random site', () => {
 
   test('can be collected, mostly also after edits, unless it has a flaw', async () => {
     const django = startDjango('5.2');
-    const counts = { sound: 0, collected: 0, edited: 0, collectedAfterEdits: 0 };
+    const sound = { before: 0, after: 0, all: 0 };
     try {
       for (let seed = 0; seed < 40; seed++) {
         const site = randomSite(seed);
-        const folder = await temporaryFolder();
-        await plantSite(site, folder);
-        const { status } = await django.collectstatic(siteIn(site, folder));
-        if (site.flaw !== undefined) expect(status, `seed ${seed}, ${site.flaw}`).toBe(1);
-        for (const { edit } of randomEdits(site, seed, 10)) await editSite(folder, edit);
-        if (site.flaw !== undefined || status !== 0) continue;
+        const folder = await memoryFolder();
+        plantSite(site, folder);
+        const before = await django.collectstatic(siteIn(site, folder));
+        for (const { edit } of randomEdits(site, seed, 10)) editSite(folder, edit);
+        if (site.flaw !== undefined) {
+          expect(before.status, `seed ${seed}, ${site.flaw}`).toBe(1);
+          continue;
+        }
         const after = await django.collectstatic(siteIn(site, folder, 'fresh'));
-        counts.edited++;
-        if (after.status === 0) counts.collectedAfterEdits++;
-      }
-      for (let seed = 100; seed < 140; seed++) {
-        const site = randomSite(seed, { flawed: 0 });
-        const folder = await temporaryFolder();
-        await plantSite(site, folder);
-        counts.sound++;
-        if ((await django.collectstatic(siteIn(site, folder))).status === 0) counts.collected++;
+        sound.all++;
+        sound.before += before.status === 0 ? 1 : 0;
+        sound.after += after.status === 0 ? 1 : 0;
       }
     } finally {
       await django.close();
     }
-    expect(counts.collected).toBeGreaterThan(counts.sound * 0.8);
-    expect(counts.collectedAfterEdits).toBeGreaterThan(counts.edited * 0.6);
+    expect(sound.all).toBeGreaterThan(25);
+    expect(sound.before).toBeGreaterThan(sound.all * 0.8);
+    expect(sound.after).toBeGreaterThan(sound.all * 0.6);
   });
 
   test('has edits of every kind', () => {
@@ -169,7 +166,7 @@ describe('a random site', () => {
   });
 
   test('shrinks with the number of its files', () => {
-    expect(Object.keys(randomSite(3, { files: 3, flawed: 0 }).files).length).toBeLessThanOrEqual(3);
+    expect(Object.keys(randomSite(3, { files: 1, flawed: 0 }).files).length).toBeLessThanOrEqual(2);
   });
 });
 
@@ -178,7 +175,7 @@ describe('a listing', () => {
     const folder = await temporaryFolder();
     await plant(folder, { 'd/x': 'x', l: symlink('d/x') });
     await plantRaw(folder, Buffer.from('caf\xe9', 'latin1'));
-    expect(await listFolder(folder)).toEqual({
+    expect(listFolder(folder)).toEqual({
       'caf\udce9': { type: 'file', mode: '0644', size: 0, sha256: expect.stringMatching(/^e3b0c442/) },
       d: { type: 'dir', mode: '0755' },
       'd/x': { type: 'file', mode: '0644', size: 1, sha256: expect.stringMatching(/^2d711642/) },
@@ -192,7 +189,7 @@ describe('a listing', () => {
     for (const each of [one, two]) await mkdir(each);
     await writeFile(join(one, 'a.json'), '{"b": {"x": 1, "é": 2}, "a": [null]}');
     await writeFile(join(two, 'a.json'), '{"a": [null], "b": {"é": 2, "x": 1}}');
-    const [left, right] = [await listFolder(one), await listFolder(two)];
+    const [left, right] = [listFolder(one), listFolder(two)];
     expect(left).not.toEqual(right);
     expect(withoutOrder(left)).toEqual(withoutOrder(right));
   });
@@ -219,14 +216,14 @@ async function runAll(
   storage: Golden['storages'][number],
   version: string,
 ): Promise<Comparable[]> {
-  const laid = await each.lay(await temporaryFolder());
+  const laid = each.lay(await memoryFolder());
   const steps: Comparable[] = [];
   for (let step = 0; step < each.steps; step++) {
-    const args = await laid.apply(step);
+    const args = laid.apply(step);
     const { status, stdout, stderr } = await django.collectstatic(laid.site(storage, args));
-    const listing = laid.scrubListing(await listFolder(laid.root));
+    const listing = laid.scrubListing(listFolder(laid.root));
     const [summary, stderrFirst] = [linesOf(laid, stdout).at(-1) ?? '', linesOf(laid, stderr)[0] ?? ''];
-    const elsewhere = await listElsewhere(laid, Object.keys(each.expected(storage, '5.2')?.[step]?.elsewhere ?? {}));
+    const elsewhere = listElsewhere(laid, Object.keys(each.expected(storage, '5.2')?.[step]?.elsewhere ?? {}));
     steps.push(comparable({ exit: status, summary, stderrFirst, listing, elsewhere }, version));
   }
   return steps;
@@ -244,9 +241,9 @@ function comparable(
   return { exit, summary, stderrFirst, listing: withoutOrder(listing), elsewhere: orderless };
 }
 
-async function listElsewhere(laid: LaidGolden, names: readonly string[]): Promise<Record<string, Listing>> {
+function listElsewhere(laid: LaidGolden, names: readonly string[]): Record<string, Listing> {
   const folders: Record<string, Listing> = {};
-  for (const name of names) folders[name] = await listFolder(join(laid.folder, name));
+  for (const name of names) folders[name] = listFolder(join(laid.folder, name));
   return folders;
 }
 

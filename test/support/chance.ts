@@ -7,8 +7,6 @@ export interface Chance {
   readonly happens: (probability: number) => boolean;
   /** One of them; of an empty list there is none to take, which is an error of the caller. */
   readonly pick: <T>(items: readonly T[]) => T;
-  /** Another source of chance: what is taken from it changes nothing here. */
-  readonly branch: () => Chance;
 }
 
 /** Mulberry32 by Tommy Ettinger: 32 bits of state, good enough to vary tests. */
@@ -25,9 +23,9 @@ export function chanceOf(seed: number): Chance {
     below,
     happens: (probability) => next() < probability * 2 ** 32,
     pick: (items) => {
-      if (items.length === 0) throw new RangeError('nothing to pick from');
-      return items[below(items.length)] as (typeof items)[number];
+      const item = items[below(items.length)];
+      if (item === undefined) throw new RangeError('nothing to pick from');
+      return item;
     },
-    branch: () => chanceOf(next()),
   };
 }

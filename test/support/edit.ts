@@ -2,7 +2,7 @@
  * Changes of files as plain data: what one step of a story does to a folder. Paths are POSIX and relative; bytes that are
  * no UTF-8 are written as in escaped-bytes.ts.
  */
-import { chmod, lutimes, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmodSync, lutimesSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { bytesOf } from './escaped-bytes.js';
 
@@ -26,28 +26,28 @@ export interface Edit {
 }
 
 /** `place` gives the absolute place of a path. */
-export async function applyEdit(edit: Edit, place: (path: string) => string): Promise<void> {
+export function applyEdit(edit: Edit, place: (path: string) => string): void {
   for (const [from, to] of Object.entries(edit.rename ?? {})) {
-    const [old, fresh] = [bytesOf(place(from)), await roomFor(place(to))];
-    await rename(old, fresh);
+    const [old, fresh] = [bytesOf(place(from)), roomFor(place(to))];
+    renameSync(old, fresh);
   }
-  for (const path of edit.delete ?? []) await rm(bytesOf(place(path)), { recursive: true });
-  for (const path of edit.mkdir ?? []) await mkdir(bytesOf(place(path)), { recursive: true });
+  for (const path of edit.delete ?? []) rmSync(bytesOf(place(path)), { recursive: true });
+  for (const path of edit.mkdir ?? []) mkdirSync(bytesOf(place(path)), { recursive: true });
   for (const [path, content] of Object.entries(edit.write ?? {})) {
-    await writeFile(await roomFor(place(path)), contentOf(content));
+    writeFileSync(roomFor(place(path)), contentOf(content));
   }
   for (const [path, target] of Object.entries(edit.symlink ?? {})) {
-    const link = await roomFor(place(path));
-    await rm(link, { force: true });
-    await symlink(bytesOf(target), link);
+    const link = roomFor(place(path));
+    rmSync(link, { force: true });
+    symlinkSync(bytesOf(target), link);
   }
   for (const [path, mode] of Object.entries(edit.chmod ?? {})) {
-    await chmod(bytesOf(place(path)), Number.parseInt(mode, 8));
+    chmodSync(bytesOf(place(path)), Number.parseInt(mode, 8));
   }
   const now = Date.now() / 1000;
   for (const [path, time] of Object.entries(edit.mtime ?? {})) {
     const date = Math.abs(time) < FIRST_DATE_S ? now + time : time;
-    await lutimes(bytesOf(place(path)), date, date);
+    lutimesSync(bytesOf(place(path)), date, date);
   }
 }
 
@@ -55,7 +55,7 @@ export function contentOf(content: Content): Buffer {
   return typeof content === 'string' ? bytesOf(content) : Buffer.from(content.base64, 'base64');
 }
 
-async function roomFor(path: string): Promise<Buffer> {
-  await mkdir(bytesOf(dirname(path)), { recursive: true });
+function roomFor(path: string): Buffer {
+  mkdirSync(bytesOf(dirname(path)), { recursive: true });
   return bytesOf(path);
 }

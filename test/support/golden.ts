@@ -3,8 +3,7 @@
  * plain and the manifest storage. test/fixtures/django/golden has one document for each; test/django-oracle.test.ts
  * proves them with the Django that is installed.
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { cp, mkdir } from 'node:fs/promises';
+import { cpSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { DjangoVersion, Json, Site, Storage } from './django.js';
@@ -95,7 +94,7 @@ export interface Golden {
   /** A content of a listing, by its SHA-256, if it is not one of the sources. */
   readonly content: (sha256: string) => Buffer | undefined;
   /** Puts the tree into the empty `folder`, ready for the first step. */
-  readonly lay: (folder: string) => Promise<LaidGolden>;
+  readonly lay: (folder: string) => LaidGolden;
 }
 
 export interface LaidGolden {
@@ -104,7 +103,7 @@ export interface LaidGolden {
   /** STATIC_ROOT, which the first collectstatic makes. */
   readonly root: string;
   /** Does the edits that come before the run of this step, and gives the arguments of the run. */
-  readonly apply: (step: number) => Promise<readonly string[]>;
+  readonly apply: (step: number) => readonly string[];
   /** For `collectstatic` of django.ts. */
   readonly site: (storage: Storage, args?: readonly string[]) => Site;
   /** Text or a listing with `@WORK@` for the folder, to compare with what is recorded. */
@@ -133,29 +132,29 @@ export function golden(name: string): Golden {
   };
 }
 
-async function lay(document: Document, folder: string): Promise<LaidGolden> {
+function lay(document: Document, folder: string): LaidGolden {
   const [tree, root] = [join(folder, SOURCE), join(folder, ROOT)];
-  await mkdir(tree, { recursive: true });
+  mkdirSync(tree, { recursive: true });
   for (const [path, planted] of Object.entries(document.source)) {
     const isLink = typeof planted === 'object' && 'link' in planted;
     const edit = isLink
       ? { symlink: { [path]: planted.link } }
       : { write: { [path]: planted }, chmod: { [path]: document.modes?.[path] ?? '0644' } };
-    await applyEdit(edit, (each) => join(tree, each));
+    applyEdit(edit, (each) => join(tree, each));
   }
   const { initial } = document.mount;
-  if (initial !== undefined) await cp(join(tree, initial), root, { recursive: true, preserveTimestamps: true });
+  if (initial !== undefined) cpSync(join(tree, initial), root, { recursive: true, preserveTimestamps: true });
   const scrub = (text: string): string => text.replaceAll(folder, WORK);
   return {
     folder,
     root,
-    apply: async (step) => {
+    apply: (step) => {
       const { args = [], symlink = {}, ...edit } = document.steps[step] ?? {};
       const targets = Object.entries(symlink).map(([path, to]) => [
         path,
         to.replace(TREE, tree).replace('@ROOT@', root),
       ]);
-      await applyEdit({ ...edit, symlink: Object.fromEntries(targets) }, (path) =>
+      applyEdit({ ...edit, symlink: Object.fromEntries(targets) }, (path) =>
         path.startsWith(BELOW_ROOT) ? join(root, path.slice(BELOW_ROOT.length)) : join(tree, path),
       );
       return args;

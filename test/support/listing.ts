@@ -3,7 +3,7 @@
  * have the same shape.
  */
 import { createHash } from 'node:crypto';
-import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { placeIn, textOf } from './escaped-bytes.js';
 
 export type Listed =
@@ -24,9 +24,9 @@ export type Listed =
 export type Listing = Readonly<Record<string, Listed>>;
 
 /** Everything below `folder`, links not followed. A missing folder is an empty one. */
-export async function listFolder(folder: string): Promise<Listing> {
+export function listFolder(folder: string): Listing {
   const listing: Record<string, Listed> = {};
-  await listInto(listing, folder, '');
+  listInto(listing, folder, '');
   return listing;
 }
 
@@ -42,26 +42,25 @@ export function mapListing(listing: Listing, change: (listed: Listed, path: stri
   return Object.fromEntries(Object.entries(listing).map(([path, each]) => [path, change(each, path)]));
 }
 
-async function listInto(listing: Record<string, Listed>, folder: string, path: string): Promise<void> {
-  const names = await readdir(placeIn(folder, path), { encoding: 'buffer' }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' && path === '') return [];
-    throw error;
-  });
+function listInto(listing: Record<string, Listed>, folder: string, path: string): void {
+  const place = placeIn(folder, path);
+  if (path === '' && !existsSync(place)) return;
+  const names = readdirSync(place, { encoding: 'buffer' });
   for (const name of names) {
     const below = path === '' ? textOf(name) : `${path}/${textOf(name)}`;
-    const listed = await lookAt(placeIn(folder, below), below);
+    const listed = lookAt(placeIn(folder, below), below);
     listing[below] = listed;
-    if (listed.type === 'dir') await listInto(listing, folder, below);
+    if (listed.type === 'dir') listInto(listing, folder, below);
   }
 }
 
-async function lookAt(place: Buffer, path: string): Promise<Listed> {
-  const stats = await lstat(place);
+function lookAt(place: Buffer, path: string): Listed {
+  const stats = lstatSync(place);
   const mode = (stats.mode & 0o7777).toString(8).padStart(4, '0');
   if (stats.isDirectory()) return { type: 'dir', mode };
-  if (stats.isSymbolicLink()) return { type: 'link', target: textOf(await readlink(place, 'buffer')) };
+  if (stats.isSymbolicLink()) return { type: 'link', target: textOf(readlinkSync(place, 'buffer')) };
   if (!stats.isFile()) return { type: 'other' };
-  const content = await readFile(place);
+  const content = readFileSync(place);
   const canonical = path.endsWith('.json') ? canonicalJson(content) : undefined;
   return {
     type: 'file',

@@ -63,7 +63,7 @@ export interface SiteEdit {
 }
 
 export interface RandomSiteOptions {
-  /** Default: 24. */
+  /** At most; some have a source map besides. Default: 24. */
   readonly files?: number;
   /** How likely the site has a flaw. Default: 0.15. */
   readonly flawed?: number;
@@ -115,7 +115,10 @@ export function randomSite(seed: number, { files: count = 24, flawed = 0.15 }: R
   const chance = chanceOf(seed);
   const sources = SOURCES.slice(0, 1 + chance.below(SOURCES.length));
   const draft: Draft = { chance, sources, staticUrl: chance.pick(STATIC_URLS), files: new Map() };
-  for (let left = count; left > 0; left--) reserve(draft);
+  for (let left = count; left > 0; left--) {
+    const path = reserve(draft);
+    if (path !== undefined && isAdjustable(path) && chance.happens(0.2)) claim(draft, `${path}.map`);
+  }
   for (const path of draft.files.keys()) draft.files.set(path, fileOf(draft, path));
   const flaw = chance.happens(flawed) ? chance.pick(['missing', 'cyclic', 'deep', 'encoding'] as const) : undefined;
   if (flaw !== undefined) spoil(draft, flaw);
@@ -141,17 +144,17 @@ export function randomEdits(
 }
 
 /** Puts the files of the site, and a folder for each source, into `folder`. */
-export async function plantSite(site: RandomSite, folder: string): Promise<void> {
+export function plantSite(site: RandomSite, folder: string): void {
   const files = Object.entries(site.files);
-  await editSite(folder, {
+  editSite(folder, {
     mkdir: site.sources.map((each) => each.folder),
     write: Object.fromEntries(files.map(([path, { content }]) => [path, content])),
     mtime: Object.fromEntries(files.map(([path, { mtime }]) => [path, mtime])),
   });
 }
 
-export async function editSite(folder: string, edit: Edit): Promise<void> {
-  await applyEdit(edit, (path) => join(folder, path));
+export function editSite(folder: string, edit: Edit): void {
+  applyEdit(edit, (path) => join(folder, path));
 }
 
 /** The site in `folder`, for `collectstatic` of django.ts; STATIC_ROOT is the folder `root` beside the sources. */
@@ -240,6 +243,10 @@ function remove(draft: Draft, path: string): Edit {
 /** A path that is free, for a file to come: one time in five of a name that another source has. */
 function reserve(draft: Draft): string | undefined {
   const path = (draft.chance.happens(0.2) ? reserveOverride(draft) : undefined) ?? newPath(draft);
+  return claim(draft, path);
+}
+
+function claim(draft: Draft, path: string): string | undefined {
   if (!isFree(draft, path)) return undefined;
   draft.files.set(path, { content: '', mtime: -YOUNGEST_S, references: [] });
   return path;

@@ -7,7 +7,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { execFileSync } from 'node:child_process';
-import { lstatSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, writeFileSync } from 'node:fs';
 import {
   chmod,
   symlink as link,
@@ -25,6 +25,7 @@ import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 
+const MEMORY = '/dev/shm';
 const NOBODY = 65534;
 const SLASH = 0x2f;
 
@@ -50,8 +51,17 @@ export function fifo(): Special {
 }
 
 /** A new empty folder, readable by everybody, that is removed when the test is over. */
-export async function temporaryFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'pushstatic-test-'));
+export function temporaryFolder(): Promise<string> {
+  return newFolderIn(tmpdir());
+}
+
+/** The same in memory, where the system has room for it: several times as quick with many small files. */
+export function memoryFolder(): Promise<string> {
+  return newFolderIn(existsSync(MEMORY) ? MEMORY : tmpdir());
+}
+
+async function newFolderIn(parent: string): Promise<string> {
+  const folder = await mkdtemp(join(parent, 'pushstatic-test-'));
   await chmod(folder, 0o755);
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   return folder;
