@@ -10,9 +10,10 @@ import { bytesOf, textOf } from './support/escaped-bytes.js';
 import { GOLDEN_NAMES, type Golden, type GoldenStep, golden, type LaidGolden } from './support/golden.js';
 import { type Listing, listFolder, withoutOrder } from './support/listing.js';
 import { EDIT_KINDS, editSite, plantSite, randomEdits, randomSite, siteIn } from './support/random-site.js';
+import { readRewriteVectors, rewrittenBy } from './support/rewrite-vectors.js';
 import { memoryFolder, plant, plantRaw, symlink, temporaryFolder } from './support/tree.js';
 
-/** One of each kind; all 53 would take half a minute. */
+/** One of each kind; all 53 would take twice as long. */
 const TREES = [
   '10-nested-imports',
   '14-chain-up-07',
@@ -123,6 +124,15 @@ describe('the golden trees', () => {
       'url("css/one.3e7156dda527.css")',
     );
     expect(content('6e1686780eb0e726ccdc12d41cec9cee570b4b9f97a5d0b88a80e529993f737f')).toBeUndefined();
+  });
+});
+
+describe('the rewrite vectors', () => {
+  test('have one result of every version for each text', () => {
+    const { vectors } = readRewriteVectors();
+    expect(vectors.length).toBeGreaterThanOrEqual(1000);
+    const results = ALL_DJANGO_VERSIONS.flatMap((version) => vectors.map((each) => rewrittenBy(version, each)));
+    expect(results.filter((each) => 'text' in each).length).toBeGreaterThan(1000);
   });
 });
 

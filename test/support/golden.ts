@@ -14,6 +14,8 @@ import { type Listed, type Listing, mapListing } from './listing.js';
 const FOLDER = fileURLToPath(new URL('../fixtures/django/golden', import.meta.url));
 const SOURCE = 'src';
 const ROOT = 'static_root';
+// A long chain of references in one folder.
+const ORDER_DECIDES = ['12-chain-long'];
 // How a document names places that differ from run to run.
 const [WORK, TREE, BELOW_ROOT] = ['@WORK@', '@TREE@', '@ROOT@/'];
 
@@ -84,6 +86,8 @@ export interface GoldenStep extends Omit<RecordedStep, 'listing' | 'elsewhere'> 
 
 export interface Golden {
   readonly name: string;
+  /** Whether it can be collected hangs on the order in which the disk lists it. */
+  readonly orderDecides: boolean;
   readonly mount: Mount;
   /** The storages that there are results for. */
   readonly storages: readonly Storage[];
@@ -111,6 +115,7 @@ export interface LaidGolden {
   readonly scrubListing: (listing: Listing) => Listing;
 }
 
+/** All of them. What a run that fails leaves behind hangs on the order of the disk, too. */
 export const GOLDEN_NAMES: readonly string[] = readdirSync(FOLDER)
   .map((file) => file.replace(/\.json$/, ''))
   .toSorted();
@@ -119,6 +124,7 @@ export function golden(name: string): Golden {
   const document = JSON.parse(readFileSync(join(FOLDER, `${name}.json`), 'utf8')) as Document;
   return {
     name,
+    orderDecides: ORDER_DECIDES.includes(name),
     mount: document.mount,
     storages: Object.keys(document.results) as Storage[],
     steps: document.steps.length,
