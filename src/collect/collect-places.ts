@@ -67,7 +67,7 @@ export async function collectPlaces(
   const reading = { ...rest, pacer, also: site && ('content-hash' as const) };
   const wanted = await readWinners(listings, { ...reading, step: 'collect', cache: new Map(digests) });
   if (site !== undefined && wanted.problems.length > 0) return undefined;
-  const proposal = site?.propose(places, listings, wanted, known.foreign);
+  const proposal = site?.propose({ places, listings, wanted, foreign: known.foreign });
   const paths = proposal?.paths ?? [];
   if (paths.length > MOST_FILES) return undefined;
   if (mode === 'dry-run') keepMade(proposal?.made ?? [], options);
@@ -80,7 +80,7 @@ export async function collectPlaces(
   const before = { files: ours, made, folders: new Set(known.folders), root };
   const filled = await fill(project, { wanted, present, hashed: proposal }, before, { ...options, pacer });
   if (mode === 'write') {
-    if (proposal !== undefined) site?.accept(proposal, filled.failed);
+    proposal?.accept(filled.failed);
     await saveState(options, () => extendMemory(options.state, additionOf(before, filled)));
   }
   const { files, folders } = filled;

@@ -59,12 +59,13 @@ export function changedOrder(order: SourceOrder, part: Listing, places: Places):
   const wanted: ReadonlySet<string> = new Set(places);
   for (const [folder, each] of order.folders) if (!isAtOrBelow(folder, wanted)) folders.set(folder, each);
   for (const [folder, each] of fresh) if (isAtOrBelow(folder, wanted)) folders.set(folder, each);
-  for (const folder of new Set(places.map(folderOf))) {
+  // Those above a place may be new as well.
+  for (const folder of new Set([...places.map(folderOf), ...fresh.keys()])) {
     if (isAtOrBelow(folder, wanted)) continue;
     const rank = ranksIn(folder, order);
     const [before, now] = [order.folders.get(folder) ?? EMPTY, fresh.get(folder) ?? EMPTY];
     const merge = (kept: readonly string[], added: readonly string[]): string[] =>
-      [...kept.filter((path) => !wanted.has(path)), ...added].sort((a, b) => rank(a) - rank(b));
+      [...new Set([...kept.filter((path) => !wanted.has(path)), ...added])].sort((a, b) => rank(a) - rank(b));
     folders.set(folder, { files: merge(before.files, now.files), folders: merge(before.folders, now.folders) });
   }
   return isSame(order.folders, folders) ? order : { ...order, folders };

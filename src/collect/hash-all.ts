@@ -41,10 +41,9 @@ export async function hashAll(manifest: ManifestProject, input: HashAllInput, pa
   const foreign = (): RelPath[] => present.files.filter((file) => !isOurs(file, memory)).map(({ entry }) => entry.path);
   const hashing = hashSite({ files, traces, root, foreign }, manifest);
   const { processed, warnings } = hashing;
-  const made = [...processed.made.keys()]
-    .filter((path) => folder !== undefined || path !== name)
-    .map((path) => madeFile(path, processed, rules))
-    .filter((each) => each !== undefined);
+  const made = [...processed.made]
+    .filter(([path]) => folder !== undefined || path !== name)
+    .map(([path, each]) => madeFile(path, each, rules));
   const isHere = folder === undefined;
   return {
     made: isHere ? [...made, hashing.manifest] : made,
@@ -63,7 +62,7 @@ async function siteFiles({ listings, wanted, present, memory }: HashAllInput, pa
     const file = byPath.get(path);
     if (file !== undefined) inOrder.push(file);
   }
-  if (wanted.problems.length === 0) return { inOrder, byPath };
+  if (wanted.problems.length === 0) return { inOrder: () => inOrder, byPath };
   for (const copy of present.files) {
     const { path } = copy.entry;
     if (!wanted.isUnknown(path) || byPath.has(path) || memory.made.has(path) || !isOurs(copy, memory)) continue;
@@ -72,7 +71,7 @@ async function siteFiles({ listings, wanted, present, memory }: HashAllInput, pa
     byPath.set(path, file);
     inOrder.push(file);
   }
-  return { inOrder, byPath };
+  return { inOrder: () => inOrder, byPath };
 }
 
 function isOurs({ entry }: Identified, { files }: Pick<Memory, 'files'>): boolean {

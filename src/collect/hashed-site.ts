@@ -4,20 +4,31 @@
  *
  * It is loaded from the disk, and told of every place in which something may have changed since.
  */
+import type { Made } from '../core/manifest/passes.js';
 import type { PostProcessed } from '../core/manifest/post-process.js';
+import { ProcessedSite } from '../core/manifest/processed-site.js';
 import { isFrom } from '../core/manifest/rules.js';
 import type { Traces } from '../core/manifest/trace.js';
 import type { Places } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Digest } from '../core/snapshot.js';
+import { ManifestError, SourceError } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
-import type { MadeFile } from './carry-out.js';
 import type { CollectProject } from './collect.js';
 import { DigestCache } from './digest-cache.js';
 import type { HashedPart } from './fill.js';
 import { changedOrder, foundOrder, type SourceOrder, sourceOrder } from './found-order.js';
 import { recall } from './memory.js';
-import { hashSite, type ManifestProject, madeFile, type SiteFile, type SiteFiles, siteFile } from './post-process.js';
+import {
+  hashSite,
+  type ManifestProject,
+  madeFile,
+  manifestFile,
+  type SiteFile,
+  siteFile,
+  siteOf,
+  warningOf,
+} from './post-process.js';
 import type { RunOptions } from './run-options.js';
 import { type Listing, listSources } from './sources.js';
 import { recallTraces } from './traces.js';
@@ -28,33 +39,55 @@ export interface Proposal extends HashedPart {
   /** Where, beside the places, STATIC_ROOT is to be another one; sorted. */
   readonly paths: readonly RelPath[];
   readonly warnings: readonly string[];
-  /** For `accept`. */
-  readonly next: State;
+  /** Takes it for what is, but for the paths that `failed`. */
+  readonly accept: (failed: readonly RelPath[]) => void;
 }
 
-/** The site at one moment. */
-interface State {
-  readonly files: SiteFiles;
+/** What is collected, and in which order it is found. */
+interface Content {
+  readonly byPath: Map<string, SiteFile>;
   readonly orders: readonly SourceOrder[];
-  readonly traces: Traces;
-  /** What lies in STATIC_ROOT beside plain copies, because of pushstatic. */
-  readonly made: ReadonlyMap<RelPath, Digest>;
 }
+
+/** What was found in some places. */
+interface Found {
+  readonly places: Places;
+  readonly listings: readonly Listing[];
+  readonly wanted: Winners;
+  /** The paths of what others put into STATIC_ROOT. */
+  readonly foreign: Iterable<RelPath>;
+}
+
+/** What is to be in STATIC_ROOT beside plain copies, by path; undefined for what goes. */
+type Wanted = ReadonlyMap<RelPath, Made | undefined>;
 
 export class HashedSite {
-  readonly #project: CollectProject;
+  readonly #root: string;
   readonly #manifest: ManifestProject;
-  #state: State;
+  #content: Content;
+  #traces: Traces;
+  /** Undefined until all of it was processed once, here. */
+  #processed: ProcessedSite | undefined;
+  /** What lies in STATIC_ROOT beside plain copies, because of pushstatic. */
+  readonly #made: Map<RelPath, Digest>;
 
-  private constructor(project: CollectProject, manifest: ManifestProject, state: State) {
-    this.#project = project;
+  private constructor(
+    root: string,
+    manifest: ManifestProject,
+    content: Content,
+    traces: Traces,
+    made: Map<RelPath, Digest>,
+  ) {
+    this.#root = root;
     this.#manifest = manifest;
-    this.#state = state;
+    this.#content = content;
+    this.#traces = traces;
+    this.#made = made;
   }
 
   /** Undefined where it cannot be known as a whole, or there are no hashed names. Rejects as `collect` does. */
   static async load(project: CollectProject, options: RunOptions, pacer: Pacer): Promise<HashedSite | undefined> {
-    const { manifest } = project;
+    const { manifest, root } = project;
     if (manifest === undefined) return undefined;
     const listings = await listSources(project, pacer);
     const cache = await DigestCache.load(options.state, 'sources', pacer);
@@ -65,82 +98,157 @@ export class HashedSite {
     for (const path of memory.made) made.set(path as RelPath, memory.files.get(path) ?? '');
     const orders = listings.map(sourceOrder);
     const byPath = new Map(wanted.files.map((file) => [file.entry.path as string, siteFile(file)]));
-    const files = { byPath, inOrder: ordered(byPath, orders) };
+    const content = { byPath, orders };
     const traces = await recallTraces(options.state, manifest.rules);
-    return new HashedSite(project, manifest, { files, orders, traces, made });
+    const site = new HashedSite(root, manifest, content, traces, made);
+    site.#begin();
+    return site;
+  }
+
+  /** So that the first change need not go over all of it. */
+  #begin(): void {
+    try {
+      this.#processAll(this.#content, []).take();
+    } catch (error) {
+      if (!(error instanceof ManifestError || error instanceof SourceError)) throw error; // the first change will tell
+    }
   }
 
   /** What lies in STATIC_ROOT at `path` because of pushstatic and is no plain copy. */
   madeAt(path: RelPath): Digest | undefined {
-    return this.#state.made.get(path);
+    return this.#made.get(path);
   }
 
-  /**
-   * What becomes of the site with what was found in `places`. `foreign` are the paths of what others put into STATIC_ROOT.
-   * Throws as `hashSite` does, and then nothing has changed.
-   */
-  propose(places: Places, listings: readonly Listing[], wanted: Winners, foreign: Iterable<RelPath>): Proposal {
-    const { root } = this.#project;
+  /** What becomes of the site with what was found. Throws as `hashSite` does, and then nothing has changed. */
+  propose(found: Found): Proposal {
+    const changed = this.#changedContents(found);
+    return (changed && this.#proposeChanged(changed, found)) ?? this.#proposeAll(found);
+  }
+
+  /** The files that have another content, if that is all that is new; undefined if a file came or went, or the order is another. */
+  #changedContents({ places, listings, wanted }: Found): SiteFile[] | undefined {
+    const { byPath, orders } = this.#content;
+    const before = keysIn<string>(byPath, places);
+    const isSameSet =
+      before.length === wanted.files.length && wanted.files.every(({ entry }) => byPath.has(entry.path));
+    if (!isSameSet) return undefined;
+    const hangsOnOrder = !isFrom(this.#manifest.rules.django, '6.0');
+    if (hangsOnOrder && changedOrders(orders, listings, places) !== orders) return undefined;
+    return wanted.files
+      .map(siteFile)
+      .filter((file) => byPath.get(file.path)?.digest !== file.digest || moved(byPath, file));
+  }
+
+  #proposeChanged(changed: readonly SiteFile[], { places, foreign }: Found): Proposal | undefined {
+    const { byPath, orders } = this.#content;
+    const fresh = new Map(changed.map((file) => [file.path as string, file]));
+    const files = {
+      inOrder: () => ordered(byPath, orders),
+      byPath: { get: (path: string) => fresh.get(path) ?? byPath.get(path), has: (path: string) => byPath.has(path) },
+    };
+    const processed = this.#processed;
+    const result = processed?.propose(siteOf({ files, root: this.#root, foreign: () => foreign }), changed);
+    if (processed === undefined || result === undefined) return undefined;
+    const accept = (): void => {
+      processed.accept(result);
+      for (const [path, file] of fresh) byPath.set(path, file);
+    };
+    const inPlaces = new Map(keysIn(processed.made, places).map((path) => [path, processed.made.get(path)]));
+    const wanted = new Map([...inPlaces, ...result.made]);
+    return this.#proposal({ ...result, isReplacing: byPath.has(this.#manifest.name) }, wanted, result.made, accept);
+  }
+
+  #proposeAll({ places, listings, wanted, foreign }: Found): Proposal {
+    const content = this.#changed(places, listings, wanted);
+    const { processed, take } = this.#processAll(content, foreign);
+    const different = new Map<RelPath, Made | undefined>();
+    for (const [path, each] of processed.made) if (this.#made.get(path) !== digestOf(each)) different.set(path, each);
+    for (const path of this.#made.keys()) {
+      if (!processed.made.has(path) && path !== this.#manifest.name) different.set(path, undefined);
+    }
+    const inPlaces = keysIn(processed.made, places).map((path) => [path, processed.made.get(path)] as const);
+    const isReplacing = content.byPath.has(this.#manifest.name);
+    return this.#proposal({ ...processed, isReplacing }, new Map([...inPlaces, ...different]), different, take);
+  }
+
+  #processAll(
+    content: Content,
+    foreign: Iterable<RelPath>,
+  ): { readonly processed: PostProcessed; readonly take: () => void } {
+    const { byPath, orders } = content;
+    const files = { byPath, inOrder: () => ordered(byPath, orders) };
+    const traces = this.#processed?.traces ?? this.#traces;
+    const input = { files, traces, root: this.#root, foreign: () => foreign };
+    const { processed } = hashSite(input, this.#manifest);
+    const take = (): void => {
+      this.#content = content;
+      this.#traces = processed.traces;
+      this.#processed = ProcessedSite.of(siteOf(input), this.#manifest.rules, processed);
+    };
+    return { processed, take };
+  }
+
+  /** `wanted` is what is to lie in the places and where it is `different`. */
+  #proposal(
+    processed: Pick<PostProcessed, 'manifest' | 'removed' | 'left'> & { readonly isReplacing: boolean },
+    wanted: Wanted,
+    different: Wanted,
+    take: () => void,
+  ): Proposal {
     const { rules, name, folder } = this.#manifest;
-    const { files, orders } = this.#change(places, listings, wanted);
-    const input = { files, traces: this.#state.traces, root, foreign: () => foreign };
-    const { processed, manifest, warnings } = hashSite(input, this.#manifest);
     const isHere = folder === undefined;
-    const made = digestsOf(processed);
-    if (isHere) made.set(name, manifest.entry.digest);
-    const paths = differing(this.#state.made, made);
-    const concerned = new Set([...paths, ...keysIn(made, places)]);
-    const fileFor = (path: RelPath): MadeFile | undefined =>
-      isHere && path === name ? manifest : madeFile(path, processed, rules);
+    const manifest = manifestFile(name, processed.manifest.text());
+    const made = [...wanted].flatMap(([path, each]) =>
+      each === undefined || (isHere && path === name) ? [] : [madeFile(path, each, rules)],
+    );
+    const isNew = this.#made.get(name) !== manifest.entry.digest;
     return {
-      paths,
-      made: [...concerned].map(fileFor).filter((file) => file !== undefined),
-      replaced: isHere && files.byPath.has(name) ? new Set([...processed.removed, name]) : processed.removed,
+      paths: [...different.keys(), ...(isHere && isNew ? [name] : [])].sort(),
+      made: isHere ? [...made, manifest] : made,
+      replaced: isHere && processed.isReplacing ? new Set([...processed.removed, name]) : processed.removed,
       elsewhere: isHere ? undefined : manifest,
-      warnings,
-      next: { files, orders, traces: processed.traces, made },
+      warnings: processed.left.map(warningOf),
+      accept: (failed) => {
+        take();
+        for (const [path, each] of different) {
+          if (each === undefined) this.#made.delete(path);
+          else this.#made.set(path, digestOf(each));
+        }
+        if (isHere) this.#made.set(name, manifest.entry.digest);
+        for (const path of failed) this.#made.delete(path);
+      },
     };
   }
 
-  /** It has come to pass, but for what `failed`. */
-  accept({ next }: Proposal, failed: Iterable<RelPath>): void {
-    const made = new Map(next.made);
-    for (const path of failed) made.delete(path);
-    this.#state = { ...next, made };
-  }
-
-  #change(places: Places, part: readonly Listing[], wanted: Winners): Pick<State, 'files' | 'orders'> {
-    const { files, orders } = this.#state;
-    const byPath = new Map(files.byPath);
-    const gone = keysIn<string>(byPath, places);
-    for (const path of gone) byPath.delete(path);
+  #changed(places: Places, part: readonly Listing[], wanted: Winners): Content {
+    const byPath = new Map(this.#content.byPath);
+    for (const path of keysIn<string>(byPath, places)) byPath.delete(path);
     for (const file of wanted.files) byPath.set(file.entry.path, siteFile(file));
-    const isSameSet = gone.length === wanted.files.length && gone.every((path) => byPath.has(path));
-    if (isSameSet && isFrom(this.#manifest.rules.django, '6.0')) {
-      return { files: { byPath, inOrder: replaced(files.inOrder, byPath) }, orders };
-    }
-    const changed = orders.map((order, at) => {
-      const listing = part[at];
-      return listing === undefined ? order : changedOrder(order, listing, places);
-    });
-    const isSameOrder = isSameSet && changed.every((order, at) => order === orders[at]);
-    const inOrder = isSameOrder ? replaced(files.inOrder, byPath) : ordered(byPath, changed);
-    return { files: { byPath, inOrder }, orders: changed };
+    const orders = changedOrders(this.#content.orders, part, places);
+    return { byPath, orders };
   }
 }
 
-function digestsOf({ made }: PostProcessed): Map<RelPath, Digest> {
-  const digests = new Map<RelPath, Digest>();
-  for (const [path, { from, rewritten }] of made) digests.set(path, (rewritten ?? from).digest);
-  return digests;
+function digestOf({ from, rewritten }: Made): Digest {
+  return (rewritten ?? from).digest;
 }
 
-/** The paths at which the two are not the same, sorted. */
-function differing(before: ReadonlyMap<RelPath, Digest>, after: ReadonlyMap<RelPath, Digest>): RelPath[] {
-  const paths: RelPath[] = [];
-  for (const [path, digest] of after) if (before.get(path) !== digest) paths.push(path);
-  for (const path of before.keys()) if (!after.has(path)) paths.push(path);
-  return paths.sort();
+/** Whether the same content lies elsewhere now: another source has won. */
+function moved(byPath: Content['byPath'], { path, file }: SiteFile): boolean {
+  return byPath.get(path)?.file !== file;
+}
+
+/** The same list if nothing is otherwise. */
+function changedOrders(
+  orders: readonly SourceOrder[],
+  part: readonly Listing[],
+  places: Places,
+): readonly SourceOrder[] {
+  const changed = orders.map((order, at) => {
+    const listing = part[at];
+    return listing === undefined ? order : changedOrder(order, listing, places);
+  });
+  return changed.every((order, at) => order === orders[at]) ? orders : changed;
 }
 
 /** The keys that lie at or below one of `places`. */
@@ -157,10 +265,6 @@ function hasAbove(path: string, wanted: ReadonlySet<string>): boolean {
     if (wanted.has(path.slice(0, at))) return true;
   }
   return false;
-}
-
-function replaced(inOrder: readonly SiteFile[], byPath: ReadonlyMap<string, SiteFile>): SiteFile[] {
-  return inOrder.map((file) => byPath.get(file.path) ?? file);
 }
 
 function ordered(byPath: ReadonlyMap<string, SiteFile>, orders: readonly SourceOrder[]): SiteFile[] {

@@ -4,17 +4,12 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { hash } from 'node:crypto';
-import {
-  type Collected,
-  type PostProcessed,
-  postProcess,
-  rewriteAgain,
-  type Site,
-} from '../core/manifest/post-process.js';
+import type { Collected, Made, Site } from '../core/manifest/passes.js';
+import { type PostProcessed, postProcess, rewriteAgain } from '../core/manifest/post-process.js';
 import type { Rules } from '../core/manifest/rules.js';
 import { isManifest } from '../core/manifest/staticfiles-json.js';
 import type { Traces } from '../core/manifest/trace.js';
-import { describeTrouble } from '../core/manifest/trouble.js';
+import { describeTrouble, type Trouble } from '../core/manifest/trouble.js';
 import { comparePaths, type RelPath } from '../core/relpath.js';
 import { FileError, ManifestError, SourceError } from '../errors.js';
 import type { MadeFile } from './carry-out.js';
@@ -43,13 +38,16 @@ export interface SiteFile extends Collected {
 /** All that is collected. */
 export interface SiteFiles {
   /** In the order in which the finders list them; each path once. */
-  readonly inOrder: readonly SiteFile[];
-  readonly byPath: ReadonlyMap<string, SiteFile>;
+  readonly inOrder: () => readonly SiteFile[];
+  readonly byPath: Pick<ReadonlyMap<string, SiteFile>, 'get' | 'has'>;
 }
 
-export interface HashInput {
-  readonly files: SiteFiles;
+export interface HashInput extends SiteInput {
   readonly traces: Traces;
+}
+
+export interface SiteInput {
+  readonly files: SiteFiles;
   /** STATIC_ROOT, and the paths of what others put there. */
   readonly root: string;
   readonly foreign: () => Iterable<RelPath>;
@@ -67,19 +65,22 @@ export function hashSite(input: HashInput, { rules, name }: ManifestProject): Ha
   const processed = postProcess(siteOf(input), rules, input.traces);
   return {
     processed,
-    manifest: manifestFile(name, processed.manifest),
-    warnings: processed.left.map((trouble) => `${trouble.path}: ${describeTrouble(trouble)}; left as it is`),
+    manifest: manifestFile(name, processed.manifest.text()),
+    warnings: processed.left.map(warningOf),
   };
+}
+
+/** A sentence about what was left as it is. */
+export function warningOf(trouble: Trouble): string {
+  return `${trouble.path}: ${describeTrouble(trouble)}; left as it is`;
 }
 
 export function siteFile({ entry, found, hash: contentHash = '' }: Identified): SiteFile {
   return { ...entry, hash: contentHash, file: found.file };
 }
 
-/** What STATIC_ROOT is to hold at `path`, if it is a hashed copy or an adjusted file; undefined if it is neither. */
-export function madeFile(path: RelPath, { made }: PostProcessed, rules: Rules): MadeFile | undefined {
-  const found = made.get(path);
-  if (found === undefined) return undefined;
+/** What STATIC_ROOT is to hold at `path`, as a file that can be put there. */
+export function madeFile(path: RelPath, found: Made, rules: Rules): MadeFile {
   const from = found.from as SiteFile; // as it was given
   const { rewritten } = found;
   const { digest, size } = rewritten ?? from;
@@ -103,11 +104,13 @@ export function requireManifest(place: string): void {
   );
 }
 
-function siteOf({ files: { inOrder, byPath }, root, foreign }: HashInput): Site {
+export function siteOf({ files: { inOrder, byPath }, root, foreign }: SiteInput): Site {
   let others: readonly RelPath[] | undefined;
   const fileAt = (path: RelPath): SiteFile => byPath.get(path) as SiteFile; // whatever is asked for was collected
   return {
-    files: inOrder,
+    get files() {
+      return inOrder();
+    },
     byPath,
     textOf: ({ path }) => orStop(path, () => textOf(fileAt(path))),
     elsewhere: (place) => {
@@ -120,8 +123,8 @@ function siteOf({ files: { inOrder, byPath }, root, foreign }: HashInput): Site 
   };
 }
 
-/** Its time and mode are those it gets when it is written; before that there is nothing to say of them. */
-function manifestFile(path: RelPath, text: string): MadeFile {
+/** The manifest. Its time and mode are those it gets when it is written; before that there is nothing to say of them. */
+export function manifestFile(path: RelPath, text: string): MadeFile {
   const bytes = Buffer.from(text);
   const entry = { path, size: bytes.length, digest: hash('sha256', bytes, 'hex'), mtime: 0, mode: 0o644 };
   return { entry, content: { bytes: () => bytes } };

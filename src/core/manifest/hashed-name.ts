@@ -12,11 +12,18 @@ export type ContentHash = string;
 
 export const CONTENT_HASH_DIGITS = 12;
 
-const PLAIN = /^[\w./~@+,=!()-]+$/; // nothing in such a name means anything in a URL
+const DOT = '.'.charCodeAt(0);
+
+const PLAIN = /^[\w./~@+,=!()-]+$/;
+
+/** Whether nothing in `name` means anything in a URL: as nearly all names are. */
+export function isPlainName(name: string): boolean {
+  return PLAIN.test(name);
+}
 
 /** Undefined where Django raises a ValueError: the name is no URL. */
 export function hashedName(name: string, hash: ContentHash, python: PythonMinor): string | undefined {
-  if (PLAIN.test(name)) return withHash(name, hash);
+  if (isPlainName(name)) return withHash(name, hash);
   const parts = splitUrl(unquote(name), python);
   if (parts === undefined) return undefined;
   const path = withHash(strip(parts.path), hash);
@@ -27,12 +34,16 @@ export function hashedName(name: string, hash: ContentHash, python: PythonMinor)
 
 /** The path that a name leads to in STATIC_ROOT; undefined where the name is no URL. */
 export function pathOfName(name: string, python: PythonMinor): string | undefined {
-  if (PLAIN.test(name)) return name;
+  if (isPlainName(name)) return name;
   const parts = splitUrl(unquote(name), python);
   return parts === undefined ? undefined : strip(parts.path);
 }
 
 function withHash(path: string, hash: ContentHash): string {
+  const dot = path.lastIndexOf('.');
+  const slash = path.lastIndexOf('/');
+  // The usual case, in one go.
+  if (dot > slash + 1 && path.charCodeAt(slash + 1) !== DOT) return `${path.slice(0, dot)}.${hash}${path.slice(dot)}`;
   const [folder, file] = splitPath(path);
   const [stem, extension] = splitExtension(file);
   return joinPath(folder, `${stem}.${hash}${extension}`);

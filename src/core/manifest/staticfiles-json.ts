@@ -5,18 +5,6 @@ import { hash } from 'node:crypto';
 import { CONTENT_HASH_DIGITS } from './hashed-name.js';
 import { type DjangoRelease, isFrom } from './rules.js';
 
-/** The text of a manifest, ASCII alone. `table` is in the order in which the files were processed first. */
-export function manifestText(table: ReadonlyMap<string, string>, django: DjangoRelease): string {
-  const sorted = [...table].sort(([a], [b]) => compareCodePoints(a, b));
-  const ofSorted = sorted.map(([path, name]) => [quote(path), quote(name)] as const);
-  const sum = hash('md5', `[${ofSorted.map(([path, name]) => `[${path}, ${name}]`).join(', ')}]`, 'hex');
-  const ordered = isFrom(django, '6.0')
-    ? ofSorted
-    : Array.from(table, ([path, name]) => [quote(path), quote(name)] as const);
-  const paths = ordered.map(([path, name]) => `${path}: ${name}`).join(', ');
-  return `{"paths": {${paths}}, "version": "1.1", "hash": "${sum.slice(0, CONTENT_HASH_DIGITS)}"}`;
-}
-
 const VERSIONS: readonly unknown[] = ['1.0', '1.1'];
 
 /** Whether Django would read `text` as a manifest: if not, it does not even begin. */
@@ -27,6 +15,58 @@ export function isManifest(text: string): boolean {
   } catch (error) {
     if (error instanceof SyntaxError) return false;
     throw error;
+  }
+}
+
+/** A manifest that can be written again with other values for a few names, without looking at all of them. */
+export class Manifest {
+  /** Sorted by name; names and values as JSON. */
+  readonly #names: readonly string[];
+  readonly #values: readonly string[];
+  /** Where each name stands in them. */
+  readonly #places: ReadonlyMap<string, number>;
+  /** The places in the order of the file. */
+  readonly #order: readonly number[];
+
+  private constructor(
+    names: readonly string[],
+    values: readonly string[],
+    places: ReadonlyMap<string, number>,
+    order: readonly number[],
+  ) {
+    this.#names = names;
+    this.#values = values;
+    this.#places = places;
+    this.#order = order;
+  }
+
+  /** `table` is in the order in which the files were processed first. */
+  static of(table: ReadonlyMap<string, string>, django: DjangoRelease): Manifest {
+    const sorted = sortByCodePoint([...table.keys()]);
+    const places = new Map(sorted.map((name, place) => [name, place]));
+    const order = isFrom(django, '6.0')
+      ? [...sorted.keys()]
+      : Array.from(table.keys(), (name) => places.get(name) ?? 0);
+    const values = sorted.map((name) => quote(table.get(name) ?? ''));
+    return new Manifest(sorted.map(quote), values, places, order);
+  }
+
+  /** With these values; all names are known. */
+  with(changed: ReadonlyMap<string, string>): Manifest {
+    const values = [...this.#values];
+    for (const [name, value] of changed) values[this.#places.get(name) ?? 0] = quote(value);
+    return new Manifest(this.#names, values, this.#places, this.#order);
+  }
+
+  /** ASCII alone. */
+  text(): string {
+    const [names, values] = [this.#names, this.#values];
+    let pairs = '';
+    for (let at = 0; at < names.length; at++) pairs += `${at === 0 ? '' : ', '}[${names[at]}, ${values[at]}]`;
+    const sum = hash('md5', `[${pairs}]`, 'hex').slice(0, CONTENT_HASH_DIGITS);
+    let members = '';
+    for (const at of this.#order) members += `${members === '' ? '' : ', '}${names[at]}: ${values[at]}`;
+    return `{"paths": {${members}}, "version": "1.1", "hash": "${sum}"}`;
   }
 }
 
@@ -51,6 +91,11 @@ function quote(text: string): string {
 }
 
 /** Python's order of texts. It is not that of UTF-16, which has what takes two units before U+E000. */
+function sortByCodePoint(texts: string[]): string[] {
+  const hasPairs = texts.some((text) => /[\ud800-\udfff]/.test(text));
+  return hasPairs ? texts.sort(compareCodePoints) : texts.sort();
+}
+
 function compareCodePoints(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let at = 0; at < length; at++) {

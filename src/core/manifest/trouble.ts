@@ -46,3 +46,41 @@ function shown(text: string): string {
   const line = text.replaceAll(/\s+/g, ' ');
   return line.length > LONGEST_TEXT ? `${line.slice(0, LONGEST_TEXT)}…` : line;
 }
+
+/** Why passes did not settle: a circle if there is one among the files that changed to the last, else a long chain. */
+export function describeUnsettled(
+  paths: readonly string[],
+  references: ReadonlyMap<string, readonly string[]>,
+  maxPasses: number,
+): string {
+  const circle = circleIn(references);
+  if (circle !== undefined) {
+    return `cannot post-process ${paths[0]}: these files refer to one another in a circle: ${circle.join(' -> ')}; break it`;
+  }
+  const files = paths.length > 5 ? `${paths.slice(0, 5).join(', ')} and ${paths.length - 5} more` : paths.join(', ');
+  return (
+    `cannot post-process ${files}: a chain of references is too long for ${maxPasses} passes, and Django stops there; ` +
+    'shorten it, or put what is referred to into deeper folders'
+  );
+}
+
+/** A way that ends where it began, if there is one. */
+function circleIn(references: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const finished = new Set<string>();
+  const visit = (path: string, way: readonly string[]): string[] | undefined => {
+    const met = way.indexOf(path);
+    if (met >= 0) return [...way.slice(met), path];
+    if (finished.has(path)) return undefined;
+    for (const next of references.get(path) ?? []) {
+      const circle = visit(next, [...way, path]);
+      if (circle !== undefined) return circle;
+    }
+    finished.add(path);
+    return undefined;
+  };
+  for (const path of references.keys()) {
+    const circle = visit(path, []);
+    if (circle !== undefined) return circle;
+  }
+  return undefined;
+}

@@ -1,0 +1,121 @@
+/**
+ * ProcessedSite: what a site was made into, kept so that the next change of a content costs what it concerns.
+ *
+ * What a file becomes in a pass hangs on what it asks for. So when contents change, and no file comes or goes, only those
+ * that ask for one of them, directly or through others, are gone through again, and with them those that did not settle in
+ * the first pass. All others have one hashed name from the first pass on, and it is the one they had.
+ */
+import { normalizePath } from '../python-path.js';
+import type { RelPath } from '../relpath.js';
+import { isPlainName, pathOfName } from './hashed-name.js';
+import { type Collected, deepestFirst, type Made, Passes, type Result, type Site } from './passes.js';
+import type { PostProcessed } from './post-process.js';
+import type { Rules } from './rules.js';
+import type { Manifest } from './staticfiles-json.js';
+import type { FileTraces, Traces } from './trace.js';
+
+/** What is another one than before, of the files that were gone through again. */
+export interface Changed extends Result {
+  readonly manifest: Manifest;
+}
+
+export class ProcessedSite {
+  readonly #rules: Rules;
+  readonly #table: Map<RelPath, RelPath>;
+  readonly #made: Map<RelPath, Made>;
+  readonly #traces: Map<RelPath, FileTraces>;
+  /** Who asked for a file: some may not do so any more. */
+  readonly #askers = new Map<string, Set<RelPath>>();
+  /** Where each file stands in the order of a pass. */
+  readonly #positions = new Map<string, number>();
+  readonly #isOdd: boolean;
+  #unsettled: ReadonlySet<RelPath>;
+  #manifest: Manifest;
+
+  private constructor(site: Site, rules: Rules, made: PostProcessed) {
+    this.#rules = rules;
+    this.#table = new Map(made.table);
+    this.#made = new Map(made.made);
+    this.#traces = new Map(made.traces);
+    this.#unsettled = made.unsettled;
+    this.#manifest = made.manifest;
+    this.#isOdd = made.isOdd || made.removed.size > 0 || rules.keepIntermediateFiles;
+    if (this.#isOdd) return;
+    for (const [path, { traces }] of made.traces) for (const { names } of traces) this.#noteAsker(path, names);
+    for (const { from, rewritten } of made.made.values()) this.#noteAsker(from.path, rewritten?.names ?? []);
+    for (const [at, { path }] of deepestFirst(site.files).entries()) this.#positions.set(path, at);
+  }
+
+  static of(site: Site, rules: Rules, made: PostProcessed): ProcessedSite {
+    return new ProcessedSite(site, rules, made);
+  }
+
+  get traces(): Traces {
+    return this.#traces;
+  }
+
+  get made(): ReadonlyMap<RelPath, Made> {
+    return this.#made;
+  }
+
+  /**
+   * What becomes of the site, `site` from now on, when `changed` have other contents: the same that `postProcess` would
+   * make of all of it. Undefined where only that tells. Throws as it does.
+   */
+  propose(site: Site, changed: readonly Collected[]): Changed | undefined {
+    if (this.#isOdd) return undefined;
+    const again = this.#concernedBy(changed);
+    const files = Array.from(again, (path) => site.byPath.get(path)).filter((file) => file !== undefined);
+    files.sort((a, b) => (this.#positions.get(a.path) ?? 0) - (this.#positions.get(b.path) ?? 0));
+    const base = { table: this.#table, made: this.#made, again, positions: this.#positions };
+    const passes = new Passes(site, this.#rules, this.#traces, base);
+    passes.go(files);
+    const result = passes.result();
+    if (result.isOdd || result.removed.size > 0) return undefined;
+    return { ...result, manifest: this.#manifest.with(result.table) };
+  }
+
+  /** It has come to pass. */
+  accept({ table, made, traces, unsettled, manifest }: Changed): void {
+    for (const [path, name] of table) this.#table.set(path, name);
+    for (const [path, each] of made) {
+      if (each === undefined) this.#made.delete(path);
+      else this.#made.set(path, each);
+    }
+    for (const each of made.values()) {
+      if (each !== undefined) this.#noteAsker(each.from.path, each.rewritten?.names ?? []);
+    }
+    for (const [path, each] of traces) {
+      this.#traces.set(path, each);
+      for (const { names } of each.traces) this.#noteAsker(path, names);
+    }
+    this.#unsettled = unsettled;
+    this.#manifest = manifest;
+  }
+
+  #concernedBy(changed: readonly Collected[]): Set<RelPath> {
+    const found = new Set<RelPath>();
+    const open = [...changed.map(({ path }) => path), ...this.#unsettled];
+    for (let path = open.pop(); path !== undefined; path = open.pop()) {
+      if (found.has(path)) continue;
+      found.add(path);
+      for (const asker of this.#askers.get(path) ?? []) open.push(asker);
+    }
+    return found;
+  }
+
+  /** A name with a query or a blank behind it is also a question about the file without. */
+  #noteAsker(path: RelPath, names: readonly string[]): void {
+    for (const name of names) {
+      this.#note(name, path);
+      const plain = isPlainName(name) ? undefined : pathOfName(name, this.#rules.python);
+      if (plain !== undefined) this.#note(normalizePath(plain), path);
+    }
+  }
+
+  #note(asked: string, path: RelPath): void {
+    const known = this.#askers.get(asked);
+    if (known === undefined) this.#askers.set(asked, new Set([path]));
+    else known.add(path);
+  }
+}

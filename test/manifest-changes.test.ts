@@ -1,0 +1,210 @@
+/**
+ * A site with hashed names that changes again and again: what is collected by place must be what a fresh collect makes, and
+ * that what Django makes.
+ */
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Collected, type CollectProject, collect } from '../src/collect/collect.js';
+import { collectPlaces } from '../src/collect/collect-places.js';
+import { HashedSite } from '../src/collect/hashed-site.js';
+import { DJANGO_RELEASES, type DjangoRelease } from '../src/core/manifest/rules.js';
+import { covers, entriesIn, replaceIn } from '../src/core/places.js';
+import type { RelPath } from '../src/core/relpath.js';
+import { touchedPlaces } from '../src/core/touched.js';
+import { ManifestError } from '../src/errors.js';
+import { Pacer } from '../src/fs/pace.js';
+import { StateFolder } from '../src/fs/state.js';
+import { DJANGO_VERSIONS, type Django, startDjango } from './support/django.js';
+import type { Edit } from './support/edit.js';
+import { type Listing, listFolder } from './support/listing.js';
+import { editSite, plantSite, type RandomSite, randomEdits, randomSite, siteIn } from './support/random-site.js';
+import { memoryFolder } from './support/tree.js';
+
+const PYTHON = 11; // what runs the installed versions of Django
+
+const stories = fc.record({
+  seed: fc.nat(),
+  files: fc.integer({ min: 1, max: 30 }),
+  edits: fc.integer({ min: 1, max: 12 }),
+  django: fc.constantFrom(...DJANGO_RELEASES),
+  jsModules: fc.boolean(),
+});
+
+describe('a site that changes', () => {
+  test('is after every change what a fresh collect makes of it', async () => {
+    let byPlace = 0;
+    await fc.assert(
+      fc.asyncProperty(stories, async ({ seed, files, edits, ...rules }) => {
+        const site = randomSite(seed, { files, flawed: 0.1 });
+        const kept = await plantKept(site, rules);
+        for (const { edit } of randomEdits(site, seed, edits)) {
+          editSite(kept.folder, edit);
+          const before = await listFolder(kept.project.root);
+          const outcome = await kept.follow(edit);
+          const fresh = await freshly(kept.project);
+          expect(outcome === 'failed').toBe(fresh === undefined);
+          expect(await listFolder(kept.project.root)).toEqual(fresh ?? before);
+          if (outcome === 'by place') byPlace++;
+        }
+      }),
+      { numRuns: 150 },
+    );
+    expect(byPlace).toBeGreaterThan(300);
+  }, 120_000);
+});
+
+describe.each(DJANGO_VERSIONS)('a site that changes, beside Django %s', (version) => {
+  let django: Django;
+  beforeAll(() => {
+    django = startDjango(version);
+  });
+  afterAll(() => django.close());
+
+  test('is in the end what collectstatic makes of it', async () => {
+    for (let seed = 0; seed < 40; seed++) {
+      const site = randomSite(seed, { files: 20 });
+      const jsModules = seed % 2 === 0;
+      const kept = await plantKept(site, { django: version as DjangoRelease, jsModules });
+      let outcome = '';
+      for (const { edit } of randomEdits(site, seed, 6)) {
+        editSite(kept.folder, edit);
+        outcome = await kept.follow(edit);
+      }
+      // A file in one source and a folder of that name in another: Django makes of it what the times say, or fails.
+      if (kept.hasClash()) continue;
+      const theirs = await byDjango(django, site, kept.folder, jsModules);
+      expect([seed, outcome === 'failed']).toEqual([seed, theirs === undefined]);
+      if (theirs !== undefined) expect(await listFolder(kept.project.root), `seed ${seed}`).toEqual(theirs);
+    }
+  }, 120_000);
+});
+
+interface Kept {
+  readonly folder: string;
+  readonly project: CollectProject;
+  /** Collects what an edit touched, as a daemon does. */
+  follow(edit: Edit): Promise<'by place' | 'as a whole' | 'failed'>;
+  /** Whether a path cannot be all that it is to be. */
+  hasClash(): boolean;
+}
+
+async function plantKept(
+  site: RandomSite,
+  { django, jsModules }: { readonly django: DjangoRelease; readonly jsModules: boolean },
+): Promise<Kept> {
+  const folder = await memoryFolder();
+  plantSite(site, folder);
+  const project = projectOf(site, folder, django, jsModules);
+  const state = new StateFolder(join(folder, 'state'));
+  const options = { state, mode: 'write', force: 'past-guards' } as const;
+  const roots = [...project.sources, { path: project.root, prefix: '' }];
+  let last: Pick<Collected, 'snapshot' | 'ownership' | 'links'> | undefined;
+  let kept: HashedSite | undefined;
+  let problems = new Set<string>();
+  const all = async () => {
+    last = undefined;
+    const collected = await collect(project, options);
+    last = collected;
+    problems = new Set(collected.problems.map(({ path }) => path));
+    kept = await HashedSite.load(project, options, new Pacer());
+    return 'as a whole' as const;
+  };
+  const byPlace = async (touched: readonly string[]) => {
+    const places = last === undefined ? 'all' : touchedPlaces(roots, last.links, touched);
+    if (places === 'all' || last === undefined) return all();
+    const { snapshot, ownership, links } = last;
+    const known = { entries: entriesIn(snapshot.entries, places), ...ownership };
+    last = undefined;
+    const collected = await collectPlaces(project, places, known, { ...options, site: kept });
+    if (collected === undefined) return all();
+    const { places: changed } = collected;
+    problems = new Set([...problems].filter((path) => !covers(changed, path)));
+    for (const { path } of collected.problems) problems.add(path);
+    const foreign = ownership.foreign.filter((path) => !covers(changed, path));
+    last = {
+      snapshot: replaceIn(snapshot, changed, collected.snapshot),
+      ownership: { foreign: [...foreign, ...collected.ownership.foreign], folders: collected.ownership.folders },
+      links: [...links.filter(({ path }) => !covers(changed, path)), ...collected.links],
+    };
+    return 'by place' as const;
+  };
+  const orFailed = async <T>(work: Promise<T>): Promise<T | 'failed'> =>
+    work.catch((error: unknown) => {
+      if (error instanceof ManifestError) return 'failed' as const;
+      throw error;
+    });
+  await orFailed(all());
+  const hasClash = (): boolean => problems.size > 0;
+  return {
+    folder,
+    project,
+    hasClash,
+    follow: (edit) => orFailed(byPlace(placesIn(edit).map((path) => join(folder, path)))),
+  };
+}
+
+async function freshly(project: CollectProject): Promise<Listing | undefined> {
+  const folder = await memoryFolder();
+  const root = join(folder, 'root');
+  try {
+    const state = new StateFolder(join(folder, 'state'));
+    await collect({ ...project, root }, { state, mode: 'write', force: 'past-guards' });
+    return await listFolder(root);
+  } catch (error) {
+    if (error instanceof ManifestError) return undefined;
+    throw error;
+  }
+}
+
+async function byDjango(
+  django: Django,
+  site: RandomSite,
+  folder: string,
+  jsModules: boolean,
+): Promise<Listing | undefined> {
+  const root = join(folder, 'by-django');
+  const storage = jsModules ? ('manifest-js' as const) : ('manifest' as const);
+  const { status } = await django.collectstatic({ ...siteIn(site, folder), root, storage });
+  return status === 0 ? await listFolder(root) : undefined;
+}
+
+function projectOf(site: RandomSite, folder: string, django: DjangoRelease, jsModules: boolean): CollectProject {
+  return {
+    sources: site.sources.map(({ folder: name, prefix }) => ({ path: join(folder, name), prefix, isOptional: true })),
+    ignore: ['CVS', '.*', '*~'],
+    root: join(folder, 'root'),
+    permissions: { file: 0o644, dir: null },
+    manifest: {
+      rules: {
+        django,
+        python: PYTHON,
+        staticUrl: urlOf(site.staticUrl),
+        jsModules,
+        keepIntermediateFiles: false,
+        maxPasses: 5,
+        missing: [],
+      },
+      name: 'staticfiles.json' as RelPath,
+      stale: 'remove',
+    },
+  };
+}
+
+/** As Django's settings give it. */
+function urlOf(staticUrl: string): string {
+  return /^(?:https?:\/\/|\/)/.test(staticUrl) ? staticUrl : `/${staticUrl}`;
+}
+
+function placesIn({
+  rename = {},
+  delete: gone = [],
+  mkdir = [],
+  write = {},
+  symlink = {},
+  chmod = {},
+  mtime = {},
+}: Edit) {
+  const written = [write, symlink, chmod, mtime].flatMap(Object.keys);
+  return [...Object.entries(rename).flat(), ...gone, ...mkdir, ...written];
+}
