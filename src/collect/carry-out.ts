@@ -95,8 +95,8 @@ async function putAll(files: readonly WantedFile[], work: Work): Promise<void> {
     const { path } = file.entry;
     try {
       const entry = await ('found' in file
-        ? root.put({ file: file.found.file }, path)
-        : root.put(file.content, path, file.entry.digest));
+        ? root.put({ file: file.found.file }, file.entry)
+        : root.put(file.content, file.entry, 'exact'));
       // Its stamp is worth nothing yet: the file is younger than a tick of the clock.
       const known = renewed(cache.get(path), { stamp: '', digest: entry.digest, mtime: entry.mtime });
       cache.set(path, known);

@@ -12,7 +12,7 @@ import type { Digest } from '../core/snapshot.js';
 import { FileError } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
 import { isRacy, modeOf, mtimeOf, stampOf } from './stamp.js';
-import { readTrouble } from './trouble.js';
+import { isSystemError, readTrouble } from './trouble.js';
 
 const PIECE_BYTES = 1024 * 1024;
 const TRIES = 3;
@@ -85,6 +85,25 @@ export function readWhole(file: string): Buffer {
   const descriptor = openOrTrouble(file);
   try {
     return orTrouble(() => readFileSync(descriptor));
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/**
+ * The content of a file if it is small, can be read, and has the size and the digest that it had; else undefined. Its bytes
+ * are only good until the next file is read.
+ */
+export function readKnown(file: string, size: number, digest: Digest): Buffer | undefined {
+  if (size >= PIECE_BYTES) return undefined;
+  const descriptor = openOrTrouble(file);
+  try {
+    const length = readSync(descriptor, piece, 0, size + 1, 0);
+    const bytes = piece.subarray(0, length);
+    return length === size && hash('sha256', bytes, 'hex') === digest ? bytes : undefined;
+  } catch (error) {
+    if (isSystemError(error)) return undefined;
+    throw error;
   } finally {
     closeSync(descriptor);
   }

@@ -150,7 +150,7 @@ async function putElsewhere(
   const place = `${folder}/${entry.path}`;
   if (look(place) !== undefined && (await digestFile(place, pacer)).digest === entry.digest) return;
   try {
-    await new StaticRoot(folder, permissions, pacer).put(content, entry.path);
+    await new StaticRoot(folder, permissions, pacer).put(content, entry);
   } catch (error) {
     throw new SourceError(`cannot write the manifest ${place}: ${reasonOf(error)}`, { cause: error });
   }

@@ -1,7 +1,7 @@
 /**
  * What is taken from a file's stat: its stamp, which tells whether it may have changed, its mtime and its mode.
  */
-import type { BigIntStats } from 'node:fs';
+import type { BigIntStats, Stats } from 'node:fs';
 
 const LAST_MTIME = 2 ** 32 - 1; // SFTP version 3 carries 32 bits, unsigned
 const NS_PER_S = 1_000_000_000n;
@@ -35,11 +35,11 @@ export function isRacy(stats: BigIntStats, readAtMs: number): boolean {
 }
 
 /** Whole seconds since 1970, rounded down, within what SFTP can say. */
-export function mtimeOf(stats: BigIntStats): number {
+export function mtimeOf(stats: BigIntStats | Stats): number {
   return Math.min(Math.max(Math.floor(Number(stats.mtimeMs) / 1000), 0), LAST_MTIME);
 }
 
 /** The permission bits. */
-export function modeOf(stats: BigIntStats): number {
+export function modeOf(stats: BigIntStats | Stats): number {
   return Number(stats.mode) & 0o777;
 }

@@ -19,6 +19,7 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
+  type Stats,
   statSync,
   unlinkSync,
 } from 'node:fs';
@@ -29,12 +30,16 @@ import { FileError, SourceError } from '../errors.js';
 import { temporaryFor } from '../fs/atomic-write.js';
 import type { Pacer } from '../fs/pace.js';
 import { writeAllSync } from '../fs/write-all.js';
-import { digestFile } from './digest.js';
+import { digestFile, readKnown } from './digest.js';
 import { modeOf, mtimeOf, stampOf } from './stamp.js';
 import { isSystemError, writeTrouble } from './trouble.js';
 import type { Found } from './walk.js';
 
 const ABANDONED_MS = 3_600_000; // no single write takes an hour
+const SMALL_BYTES = 64 * 1024;
+const MOST_RECENT = 16;
+
+type Filled = Pick<Entry, 'digest' | 'size'>;
 
 /** Modes to give; null leaves it to the umask. */
 export interface Permissions {
@@ -53,6 +58,8 @@ export class StaticRoot {
   /** Places that are folders, or lead to one. */
   readonly #folders = new Set<string>();
   readonly #made = new Set<RelPath>();
+  /** Small contents that were put last. */
+  readonly #recent = new Map<Digest, Buffer>();
 
   /** Makes the folder if it is missing. Throws a SourceError if there is something else. */
   constructor(root: string, permissions: Permissions, pacer: Pacer) {
@@ -69,15 +76,15 @@ export class StaticRoot {
   }
 
   /**
-   * Makes `path` hold `content`: the entry it has then. Rejects with a FileError, and the old file stays, if either cannot
-   * be had, or if the content is not the one of `digest`.
+   * Makes the path of `wanted` hold `content`: the entry it has then. Rejects with a FileError, and the old file stays, if
+   * either cannot be had. `exact`: also if the content is not the one of `wanted` any more.
    */
-  async put(content: Content, path: RelPath, digest?: Digest): Promise<Entry> {
-    const place = `${this.#root}/${path}`;
+  async put(content: Content, wanted: Entry, exact?: 'exact'): Promise<Entry> {
+    const place = `${this.#root}/${wanted.path}`;
     try {
-      this.#makeFoldersFor(path);
-      clearTheWay(place);
-      return await this.#write(content, path, place, digest);
+      const isFresh = this.#makeFoldersFor(wanted.path);
+      if (!isFresh) clearTheWay(place);
+      return await this.#write(content, wanted, place, exact);
     } catch (error) {
       throw writeTrouble(error);
     }
@@ -115,44 +122,70 @@ export class StaticRoot {
     return left;
   }
 
-  async #write(content: Content, path: RelPath, place: string, wanted: Digest | undefined): Promise<Entry> {
+  async #write(content: Content, wanted: Entry, place: string, exact: 'exact' | undefined): Promise<Entry> {
     const temporary = temporaryFor(place);
-    const descriptor = openSync(temporary, 'wx', 0o666);
+    const descriptor = openSync(temporary, 'wx', this.#permissions.file ?? 0o666);
     let isPublished = false;
     try {
-      const { digest, size } =
-        'file' in content ? await this.#fillFrom(content.file, descriptor) : fillWith(content.bytes(), descriptor);
-      if (wanted !== undefined && digest !== wanted) {
+      const { digest, size } = this.#fillAtOnce(content, wanted, descriptor) ?? (await this.#fill(content, descriptor));
+      if (exact !== undefined && digest !== wanted.digest) {
         throw new FileError('CHANGED', 'what it is made from changed meanwhile; the next run takes it up');
       }
-      this.#dress(descriptor);
+      const stats = this.#dressed(descriptor);
       renameSync(temporary, place);
       isPublished = true;
-      const stats = fstatSync(descriptor, { bigint: true });
-      return { path, size, digest, mtime: mtimeOf(stats), mode: modeOf(stats) };
+      return { path: wanted.path, size, digest, mtime: mtimeOf(stats), mode: modeOf(stats) };
     } finally {
       closeSync(descriptor);
       if (!isPublished) rmSync(temporary, { force: true });
     }
   }
 
-  async #fillFrom(file: string, descriptor: number): Promise<{ readonly digest: Digest; readonly size: number }> {
-    const reading = await digestFile(file, this.#pacer, (bytes, at) => writeAllSync(descriptor, bytes, at));
+  /** With what is at hand, or small and as it was: the same content is often wanted under a second name soon. */
+  #fillAtOnce(content: Content, { size, digest }: Entry, descriptor: number): Filled | undefined {
+    let bytes = this.#recent.get(digest);
+    if (bytes === undefined && 'file' in content && size <= SMALL_BYTES) {
+      const read = readKnown(content.file, size, digest);
+      if (read !== undefined) this.#recent.set(digest, (bytes = Buffer.from(read)));
+      const [oldest] = this.#recent.keys();
+      if (this.#recent.size > MOST_RECENT && oldest !== undefined) this.#recent.delete(oldest);
+    }
+    if (bytes === undefined) return undefined;
+    writeAllSync(descriptor, bytes, 0);
+    return { digest, size };
+  }
+
+  async #fill(content: Content, descriptor: number): Promise<Filled> {
+    if ('bytes' in content) {
+      const bytes = content.bytes();
+      writeAllSync(descriptor, bytes, 0);
+      return { digest: hash('sha256', bytes, 'hex'), size: bytes.length };
+    }
+    const reading = await digestFile(content.file, this.#pacer, (bytes, at) => writeAllSync(descriptor, bytes, at));
     ftruncateSync(descriptor, reading.size); // a first reading of a file that shrank was longer
     return reading;
   }
 
-  #dress(descriptor: number): void {
-    if (fstatSync(descriptor).gid !== this.#group) giveToGroup(descriptor, this.#group);
-    if (this.#permissions.file !== null) fchmodSync(descriptor, this.#permissions.file);
+  /** Gives it the group and the mode that it is to have, if it has not got them, and answers with what stat says then. */
+  #dressed(descriptor: number): Stats {
+    const stats = fstatSync(descriptor);
+    const { file: mode } = this.#permissions;
+    const hasGroup = stats.gid === this.#group;
+    const hasMode = mode === null || (stats.mode & 0o7777) === mode;
+    if (!hasGroup) giveToGroup(descriptor, this.#group);
+    if (mode !== null && !(hasGroup && hasMode)) fchmodSync(descriptor, mode); // another group takes special bits away
+    return hasGroup && hasMode ? stats : fstatSync(descriptor);
   }
 
-  #makeFoldersFor(path: RelPath): void {
+  /** Whether the folder is one that was made here, so that nothing can be in the way in it. */
+  #makeFoldersFor(path: RelPath): boolean {
     const parent = parentOf(path);
-    if (parent === undefined || this.#folders.has(`${this.#root}/${parent}`)) return;
+    if (parent === undefined) return false;
+    if (this.#folders.has(`${this.#root}/${parent}`)) return this.#made.has(parent);
     for (const folder of ancestorsOf(path)) {
       if (this.#makeFolder(`${this.#root}/${folder}`)) this.#made.add(folder);
     }
+    return this.#made.has(parent);
   }
 
   /** Makes the folder and those above it: true if it was missing. Each one made gets the mode, the root included. */
@@ -170,11 +203,6 @@ export class StaticRoot {
     this.#folders.add(place);
     return stats === undefined;
   }
-}
-
-function fillWith(bytes: Uint8Array, descriptor: number): { readonly digest: Digest; readonly size: number } {
-  writeAllSync(descriptor, bytes, 0);
-  return { digest: hash('sha256', bytes, 'hex'), size: bytes.length };
 }
 
 /** Throws a FileError unless a file may be renamed to `place`. A folder that holds nothing but empty ones is removed. */

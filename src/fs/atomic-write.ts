@@ -7,7 +7,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { chmod, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 
 const PREFIX = '.pushstatic-';
 const SUFFIX = '.tmp';
@@ -17,9 +16,12 @@ export function isTemporary(name: string): boolean {
   return name.startsWith(PREFIX) && name.endsWith(SUFFIX);
 }
 
+const THIS_THREAD = randomBytes(6).toString('hex'); // no other one has such names
+let made = 0;
+
 /** A name beside `path` for its next content. */
 export function temporaryFor(path: string): string {
-  return join(dirname(path), `${PREFIX}${randomBytes(6).toString('hex')}${SUFFIX}`);
+  return `${path.slice(0, path.lastIndexOf('/') + 1)}${PREFIX}${THIS_THREAD}-${(made++).toString(36)}${SUFFIX}`;
 }
 
 /** Makes `path` hold `content`, with `mode` if one is given (else what the umask leaves of 0666). */
