@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loadConfig } from '../src/config/load.js';
 import type { Config } from '../src/config/schema.js';
-import { requireSupported } from '../src/config/supported.js';
 import { ConfigError } from '../src/errors.js';
 
 let folder: string;
@@ -552,22 +551,5 @@ describe('folders that lie in one another', () => {
     expect(await complaint(load(`${SOURCE}static: { root: link/not/yet }`))).toBe(
       'pushstatic.yaml:2:17: static.root: it lies inside source.dirs[0] (HERE/assets); the two must lie apart',
     );
-  });
-});
-
-describe('what is not there yet', () => {
-  test('loads, and is refused by its name when it is needed', async () => {
-    const config = await load('source: { django: {} }\nstatic: { root: out, storage: manifest }');
-    expect(() => requireSupported(config)).toThrow(
-      new ConfigError(
-        `${folder}/pushstatic.yaml: static.storage: manifest is not there yet; use storage: plain or none\n` +
-          `${folder}/pushstatic.yaml: source.django is not there yet; list the folders under source.dirs`,
-      ),
-    );
-  });
-
-  test('is nothing that a plain configuration needs', async () => {
-    const config = await load(SOUND);
-    expect(() => requireSupported(config)).not.toThrow();
   });
 });

@@ -49,6 +49,7 @@ const LAYERS: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['push/', ['push/', 'core/', 'fs/', 'errors.ts', 'type:targets/target.ts']],
   ['sync.ts', ['core/', 'push/', 'type:fs/state.ts', 'type:targets/target.ts', 'type:errors.ts']],
   ['config/', ['config/', 'core/', 'errors.ts']],
+  ['django/', ['django/', 'type:config/schema.ts', 'config/django-version.ts', 'core/', 'fs/', 'errors.ts']],
   ['demo/', ['demo/', 'errors.ts', 'targets/known-hosts.ts']],
   ['index.ts', ['sync.ts', 'core/', 'errors.ts', 'fs/state.ts', 'type:targets/target.ts']],
   ['cycle/', ['cycle/', 'sync.ts', 'core/', 'config/', 'targets/open.ts', 'errors.ts', 'type:fs/', 'type:collect/']],
@@ -67,6 +68,7 @@ const LAYERS: readonly (readonly [from: string, to: readonly string[]])[] = [
       'push/',
       'collect/',
       'config/',
+      'django/',
       'demo/',
       'fs/',
       'targets/open.ts',
@@ -87,7 +89,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pino: ['cli/'],
   'ssh-config': ['targets/ssh-config.ts', 'config/init.ts'],
   ssh2: ['targets/', 'demo/'],
-  valibot: ['config/'],
+  valibot: ['config/', 'django/answer.ts'],
   yaml: ['config/document.ts', 'cli/commands/config.ts'],
 };
 

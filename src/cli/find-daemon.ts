@@ -1,12 +1,12 @@
 /**
  * findDaemon: the daemon of this configuration, if one runs.
  */
-import { locateConfig } from '../config/load.js';
+import { loadUnasked, locateConfig } from '../config/load.js';
 import { type Client, connectDaemon } from '../control/client.js';
 import { type SocketSettings, socketPathsFor } from '../control/socket-path.js';
 import { ConfigError, ControlError } from '../errors.js';
 import type { CommandInput } from './command-input.js';
-import { openSession } from './session.js';
+import { makeLog } from './log.js';
 
 export function findDaemon(settings: SocketSettings, { process }: CommandInput): Promise<Client | undefined> {
   return connectDaemon(...socketPathsFor(settings, process.env));
@@ -29,15 +29,20 @@ export async function requireDaemon(input: CommandInput): Promise<Client> {
   );
 }
 
-async function settingsOf(
-  input: CommandInput,
-): Promise<{ readonly settings: SocketSettings; readonly fault?: ConfigError }> {
+/** The project is not asked: to speak to a daemon, it need not even be in order. */
+async function settingsOf({
+  output,
+  process,
+}: CommandInput): Promise<{ readonly settings: SocketSettings; readonly fault?: ConfigError }> {
+  const { config: named } = output.flags;
+  const place = { ...(named === undefined ? {} : { file: named }), cwd: process.cwd(), env: process.env };
   try {
-    return { settings: (await openSession(input)).config };
+    const settings = await loadUnasked(place);
+    const log = await makeLog(settings, output);
+    if (log !== undefined) output.logTo(log);
+    return { settings };
   } catch (fault) {
     if (!(fault instanceof ConfigError)) throw fault;
-    const { config: named } = input.output.flags;
-    const file = await locateConfig({ ...(named === undefined ? {} : { file: named }), cwd: input.process.cwd() });
-    return { settings: { file, daemon: { socket: 'auto' } }, fault };
+    return { settings: { file: await locateConfig(place), daemon: { socket: 'auto' } }, fault };
   }
 }

@@ -18,7 +18,7 @@ const REDACT = { paths: DEPTHS.flatMap((depth) => SECRETS.map((key) => depth + k
  * a `service` that no terminal is attached to, and plain lines for everything else.
  */
 export async function makeLog(
-  { log }: Config,
+  { log }: Pick<Config, 'log'>,
   output: Output,
   { service = false }: { readonly service?: boolean } = {},
 ): Promise<Logger | undefined> {

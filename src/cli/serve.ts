@@ -31,7 +31,7 @@ export async function serve(
     config,
     state,
     load: async () => {
-      const fresh = await reloadConfig(config, process);
+      const fresh = await reloadConfig(config, process, signal);
       if (!isDeepStrictEqual(fixedIn(fresh), fixedIn(config))) output.warn(FIXED);
       return fresh;
     },

@@ -2,9 +2,9 @@
  * Session: what every command that works on a project needs: its configuration, its local state, its voice.
  */
 import type { Logger } from 'pino';
+import type { AskProject } from '../config/check.js';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
-import { requireSupported } from '../config/supported.js';
 import type { JobMeans } from '../cycle/jobs.js';
 import { StateFolder, stateFolderFor } from '../fs/state.js';
 import type { CommandInput, Process } from './command-input.js';
@@ -19,24 +19,35 @@ export interface Session {
   readonly face: Face;
 }
 
-export async function openSession(
-  { process, output }: CommandInput,
-  kind: { readonly service?: boolean } = {},
-): Promise<Session> {
-  const { config: file } = output.flags;
-  const config = await loadConfig({ ...(file === undefined ? {} : { file }), cwd: process.cwd(), env: process.env });
-  requireSupported(config);
+export async function openSession(input: CommandInput, kind: { readonly service?: boolean } = {}): Promise<Session> {
+  const { process, output } = input;
+  const config = await readConfig(input);
   const log = await makeLog(config, output, kind);
   if (log !== undefined) output.logTo(log);
+  for (const text of config.asked?.warnings ?? []) output.warn(text);
   const face = makeFace(output, () => performance.now(), log);
   return { config, log, face, state: new StateFolder(stateFolderFor(config.file, process.env)) };
 }
 
-/** The configuration as it lies on the disk now. Rejects with a ConfigError. */
-export async function reloadConfig({ file }: Config, process: Process): Promise<Config> {
-  const config = await loadConfig({ file, cwd: process.cwd(), env: process.env });
-  requireSupported(config);
-  return config;
+/** The configuration that the command is to go by. Rejects with a ConfigError, or with what stands against the project. */
+export async function readConfig({ process, output, signal }: CommandInput): Promise<Config> {
+  const { config: file } = output.flags;
+  const ask = asker({ env: process.env, signal, from: 'cache' });
+  return loadConfig({ ...(file === undefined ? {} : { file }), cwd: process.cwd(), env: process.env, ask });
+}
+
+/** The configuration as it lies on the disk now, and the project as it is now. Rejects as above. */
+export async function reloadConfig({ file }: Config, process: Process, signal: AbortSignal): Promise<Config> {
+  const ask = asker({ env: process.env, signal, from: 'project' });
+  return loadConfig({ file, cwd: process.cwd(), env: process.env, ask });
+}
+
+/** What it takes to ask is only loaded where somebody is to be asked. */
+function asker(options: { env: NodeJS.ProcessEnv; signal: AbortSignal; from: 'cache' | 'project' }): AskProject {
+  return async (source, file) => {
+    const { askProject } = await import('../django/ask.js');
+    return askProject(source, { ...options, state: new StateFolder(stateFolderFor(file, options.env)) });
+  };
 }
 
 /** What the jobs of this session are made with. */

@@ -8,7 +8,17 @@ import { basename, join, relative, resolve } from 'node:path';
 import { CONTROL, faultOf } from '../core/relpath.js';
 import { controlFault, controlPath, identityOf, parseAddress } from './address.js';
 import { type Fault, formatKeyPath, type KeyPath } from './fault.js';
-import type { Config, DaemonConfig, RawConfig, RawTarget, SourceDir, TargetConfig } from './schema.js';
+import { mergeSources, mergeStatic } from './merge.js';
+import type {
+  Asked,
+  Config,
+  DaemonConfig,
+  DjangoSource,
+  RawConfig,
+  RawTarget,
+  SourceDir,
+  TargetConfig,
+} from './schema.js';
 
 /** Where the file lies and what `~` stands for. All absolute. */
 export interface Setting {
@@ -23,17 +33,20 @@ export interface Assembly {
   readonly faults: readonly Fault[];
 }
 
-export function assemble(raw: RawConfig, setting: Setting): Assembly {
+/** `asked` is undefined as long as the project was not asked: then what only it knows is empty, and that is no fault. */
+export function assemble(raw: RawConfig, setting: Setting, asked?: Asked): Assembly {
   const faults: Fault[] = [];
-  const report = (path: KeyPath, text: string): void => void faults.push({ path, on: 'value', text });
+  const report: Report = (path, text) => void faults.push({ path, on: 'value', text });
   const local = localPaths(setting, report);
-  const root = local(raw.static.root, ['static', 'root']);
+  const statics = staticOf(raw, asked, local);
+  const source = sourceOf(raw, asked, statics.storage, local, report);
   const config: Config = {
     file: setting.file,
     folder: setting.folder,
-    site: raw.site ?? `${basename(setting.folder)}:${relative(setting.folder, root) || '.'}`,
-    source: sourceOf(raw, local, report),
-    static: { ...raw.static, root },
+    site: raw.site ?? `${basename(setting.folder)}:${relative(setting.folder, statics.root) || '.'}`,
+    source,
+    static: statics,
+    ...(asked !== undefined && { asked }),
     targets: targetsOf(raw, setting, local, report),
     push: raw.push,
     watch: watchOf(raw.watch, report),
@@ -41,6 +54,7 @@ export function assemble(raw: RawConfig, setting: Setting): Assembly {
     hooks: hooksOf(raw.hooks, report),
     log: raw.log,
   };
+  if (asked !== undefined) faults.push(...faultsOfAsked(raw, config, asked));
   return { config, faults };
 }
 
@@ -57,44 +71,76 @@ function localPaths({ folder, home }: Setting, report: Report): LocalPath {
   };
 }
 
-function sourceOf(raw: RawConfig, local: LocalPath, report: Report): Config['source'] {
-  const { dirs, ignore, django } = raw.source;
-  const needsSource = raw.static.storage === 'plain' || raw.static.storage === 'manifest';
-  if (needsSource && dirs.length === 0 && django === undefined) {
-    report(
-      ['source', 'dirs'],
-      `missing; static.storage: ${raw.static.storage} needs at least one folder to collect from`,
-    );
+function staticOf(raw: RawConfig, asked: Asked | undefined, local: LocalPath): Config['static'] {
+  const { root, manifest } = raw.static;
+  const at = root === undefined ? (asked?.root ?? '') : local(root, ['static', 'root']);
+  const merged = mergeStatic(raw.static, asked);
+  const elsewhere =
+    manifest?.root === undefined ? asked?.manifest.root : local(manifest.root, ['static', 'manifest', 'root']);
+  if (elsewhere === undefined || elsewhere === at) return { ...merged, root: at };
+  return { ...merged, root: at, manifest: { ...merged.manifest, root: elsewhere } };
+}
+
+/** What Django itself says against it, as far as the file does not say otherwise by hand. */
+function faultsOfAsked(raw: RawConfig, { static: { storage, root } }: Config, asked: Asked): Fault[] {
+  const faults: Fault[] = [];
+  const report = (text: string): void => void faults.push({ path: ['source', 'django'], on: 'key', text });
+  if (root === '') report('STATIC_ROOT of the project is not set; set it in its settings, or static.root in this file');
+  if (storage === 'none') return faults;
+  if (raw.static.storage === undefined) for (const text of asked.faults.storage) report(text);
+  if (raw.source.dirs === undefined) for (const text of asked.faults.sources) report(text);
+  return faults;
+}
+
+function sourceOf(
+  raw: RawConfig,
+  asked: Asked | undefined,
+  storage: Config['static']['storage'],
+  local: LocalPath,
+  report: Report,
+): Config['source'] {
+  const { dirs, django } = raw.source;
+  if (storage === 'django' && django === undefined) {
+    report(['static', 'storage'], "it runs the project's own collectstatic, and needs source.django to know how");
   }
-  const found = dirs.map((dir, index) => sourceDirOf(dir, ['source', 'dirs', index], local, report));
-  for (const [index, dir] of found.entries()) {
-    const first = found.findIndex((other) => other.path === dir.path && other.prefix === dir.prefix);
+  const hasNone = dirs === undefined ? django === undefined : dirs.length === 0;
+  if (hasNone && storage !== 'none') {
+    report(['source', 'dirs'], `missing; static.storage: ${storage} needs at least one folder to collect from`);
+  }
+  const found = dirs?.map((dir, index) => sourceDirOf(dir, ['source', 'dirs', index], local, report));
+  for (const [index, dir] of found?.entries() ?? []) {
+    const first = found?.findIndex((other) => other.path === dir.path && other.prefix === dir.prefix) ?? index;
     if (first === index) continue;
     report(['source', 'dirs', index], `the same folder and prefix as source.dirs[${first}]; remove one`);
   }
-  if (django === undefined) return { dirs: found, ignore };
+  const merged = mergeSources(raw.source, found, asked);
+  return django === undefined ? merged : { ...merged, django: djangoSourceOf(django, local) };
+}
+
+function djangoSourceOf(
+  { python, ...written }: NonNullable<RawConfig['source']['django']>,
+  local: LocalPath,
+): DjangoSource {
+  const manage = local(written.manage, ['source', 'django', 'manage']);
+  if (python === undefined) return { ...written, manage };
   // A name without a slash is a command, looked up when it is run.
-  const python = /[/~]/.test(django.python) ? local(django.python, ['source', 'django', 'python']) : django.python;
-  return {
-    dirs: found,
-    ignore,
-    django: { ...django, manage: local(django.manage, ['source', 'django', 'manage']), python },
-  };
+  const isPath = /[/~]/.test(python);
+  return { ...written, manage, python: isPath ? local(python, ['source', 'django', 'python']) : python };
 }
 
 function sourceDirOf(
-  dir: RawConfig['source']['dirs'][number],
+  dir: NonNullable<RawConfig['source']['dirs']>[number],
   at: KeyPath,
   local: LocalPath,
   report: Report,
 ): SourceDir {
   if (typeof dir === 'string') return { path: local(dir, at), prefix: '' };
-  const { prefix } = dir;
+  const { prefix, optional } = dir;
   if (prefix.endsWith('/')) report([...at, 'prefix'], 'a prefix does not end with a slash; Django puts one itself');
   else if (prefix !== '' && faultOf(prefix) !== undefined) {
     report([...at, 'prefix'], `expected a plain relative path like vendor/fonts: ${faultOf(prefix)}`);
   }
-  return { path: local(dir.path, [...at, 'path']), prefix };
+  return { path: local(dir.path, [...at, 'path']), prefix, ...(optional && { isOptional: true }) };
 }
 
 function watchOf(raw: RawConfig['watch'], report: Report): Config['watch'] {

@@ -1,7 +1,7 @@
 /**
  * describe: the effective configuration as `pushstatic config` shows it.
  */
-import type { Config, TargetConfig } from './schema.js';
+import type { Config, MissingRule, SourceDir, TargetConfig } from './schema.js';
 import { formatDuration, formatLimit, formatMode, formatSize } from './units.js';
 
 // Known from the target's key in the file and from its URL.
@@ -15,13 +15,14 @@ export function describeConfig(config: Config): object {
   const { source, push, watch } = config;
   const { shutdownTimeoutMs, ...daemon } = config.daemon;
   const { timeoutMs, ...commands } = config.hooks;
-  const { permissions } = config.static;
+  const { python: _, permissions, manifest, ...statics } = config.static;
   return {
     site: config.site,
-    source: { ...source, dirs: source.dirs.map((dir) => (dir.prefix === '' ? dir.path : dir)) },
+    source: { ...source, dirs: source.dirs.map(describeDir) },
     static: {
-      ...config.static,
+      ...statics,
       permissions: { file: modeOrNull(permissions.file), dir: modeOrNull(permissions.dir) },
+      manifest: { ...manifest, missing: describeMissing(manifest.missing) },
     },
     targets: Object.fromEntries(config.targets.map((target) => [target.name, describeTarget(target)])),
     push: {
@@ -38,6 +39,18 @@ export function describeConfig(config: Config): object {
     hooks: { ...commands, timeout: formatDuration(timeoutMs) },
     log: config.log,
   };
+}
+
+function describeDir({ path, prefix, isOptional }: SourceDir): object | string {
+  if (prefix === '' && isOptional === undefined) return path;
+  return { path, ...(prefix !== '' && { prefix }), ...(isOptional && { optional: true }) };
+}
+
+function describeMissing(rules: readonly MissingRule[]): object | string {
+  const [first] = rules;
+  if (first === undefined) return 'fail';
+  if (rules.length === 1 && first.pattern === '*' && first.then === 'warn') return 'warn';
+  return Object.fromEntries(rules.map(({ pattern, then }) => [pattern, then]));
 }
 
 function describeTarget(target: TargetConfig): object {

@@ -14,7 +14,7 @@ interface Place {
   readonly column: number;
 }
 
-export interface Complaint extends Place {
+export interface Complaint extends Partial<Place> {
   readonly text: string;
 }
 
@@ -23,8 +23,8 @@ export interface ConfigDocument {
   readonly value: unknown;
   /** What is wrong with the text as YAML. */
   readonly complaints: readonly Complaint[];
-  /** Where a fault stands; for a key that is missing, where the mapping is that should hold it. */
-  readonly placeOf: (fault: Pick<Fault, 'path' | 'on'>) => Place;
+  /** Where a fault stands; for a key that is missing, where the mapping is that should hold it; nowhere, for the project's. */
+  readonly placeOf: (fault: Pick<Fault, 'path' | 'on'>) => Place | undefined;
 }
 
 const MAX_ALIASES = 100; // how often an anchor's content may be used, as counted by the YAML library
@@ -55,7 +55,9 @@ export function readDocument(text: string): ConfigDocument {
   }));
   for (const [offset, sentence] of traps(document)) complaints.push({ ...placeAt(offset), text: sentence });
   const value = complaints.length === 0 ? plainData(document, complaints) : undefined;
-  return { value, complaints, placeOf: (fault) => placeAt(offsetOf(document, fault.path, fault.on) ?? 0) };
+  const placeOf: ConfigDocument['placeOf'] = ({ path, on }) =>
+    on === 'project' ? undefined : placeAt(offsetOf(document, path, on) ?? 0);
+  return { value, complaints, placeOf };
 }
 
 /** What the library accepts and plain data cannot hold: where, and the sentence for it. */

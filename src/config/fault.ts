@@ -13,8 +13,8 @@ export type KeyPath = readonly (string | number)[];
 
 export interface Fault {
   readonly path: KeyPath;
-  /** Whether the key is at fault or what stands behind it. */
-  readonly on: 'key' | 'value';
+  /** Whether the key is at fault or what stands behind it; or what the project says, which stands nowhere in the file. */
+  readonly on: 'key' | 'value' | 'project';
   /** What is wrong, as a sentence without the key path in front. */
   readonly text: string;
 }

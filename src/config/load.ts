@@ -9,6 +9,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { ConfigError, codeOf, reasonOf } from '../errors.js';
+import type { AskProject, Checked, UnaskedConfig } from './check.js';
 import type { Complaint } from './document.js';
 import type { Config } from './schema.js';
 
@@ -24,18 +25,37 @@ export interface LoadOptions {
   readonly cwd: string;
   /** HOME is what `~` stands for. */
   readonly env: NodeJS.ProcessEnv;
+  /** For a file with `source.django`. */
+  readonly ask?: AskProject;
 }
 
 /**
  * The checked configuration. Throws a ConfigError with one line for each fault, `file:line:column: key: what is wrong`,
  * in the order of the file; or with one sentence if there is no file that can be read.
  */
-export async function loadConfig({ file: named, cwd, env }: LoadOptions): Promise<Config> {
+export async function loadConfig(options: LoadOptions): Promise<Config> {
+  const checked = await check(options);
+  if (checked.kind === 'config') return checked.config;
+  throw new ConfigError(`cannot use ${checked.config.file}: source.django is there, and nobody to ask the project`);
+}
+
+/** What the file says of the daemon and the log, for whoever needs no more: the project is not asked. Throws likewise. */
+export async function loadUnasked({ ask: _, ...options }: LoadOptions): Promise<UnaskedConfig> {
+  return (await check(options)).config;
+}
+
+async function check({
+  file: named,
+  cwd,
+  env,
+  ask,
+}: LoadOptions): Promise<Extract<Checked, { readonly config: UnaskedConfig }>> {
   const { file, bytes } = await find(named, cwd);
   const text = decode(file, bytes);
   const { checkConfig } = await import('./check.js');
-  const checked = await checkConfig(text, { file, folder: dirname(file), home: resolve(env['HOME'] || homedir()) });
-  if (checked.kind === 'config') return checked.config;
+  const setting = { file, folder: dirname(file), home: resolve(env['HOME'] || homedir()) };
+  const checked = await checkConfig(text, setting, ask);
+  if (checked.kind === 'config' || checked.kind === 'unasked') return checked;
   if (checked.kind === 'empty') {
     throw new ConfigError(`cannot use ${file}: it is empty; "pushstatic init --force" writes a new one`);
   }
@@ -114,7 +134,9 @@ function labelOf(file: string, cwd: string): string {
 function report(label: string, complaints: readonly Complaint[]): string {
   const lines = complaints
     .slice(0, MAX_REPORTED)
-    .map(({ line, column, text }) => `${label}:${line}:${column}: ${text}`);
+    .map(({ line, column, text }) =>
+      line === undefined ? `${label}: ${text}` : `${label}:${line}:${column}: ${text}`,
+    );
   const left = complaints.length - lines.length;
   if (left > 0) lines.push(`${label}: and ${left} more`);
   return lines.join('\n');

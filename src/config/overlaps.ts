@@ -11,24 +11,31 @@ import { CONTROL } from '../core/relpath.js';
 import { ConfigError, codeOf, reasonOf } from '../errors.js';
 import { controlPath } from './address.js';
 import { type Fault, formatKeyPath, type KeyPath } from './fault.js';
-import type { Config } from './schema.js';
+import type { Config, RawConfig } from './schema.js';
 
 // Not there, not to be entered, a file on the way, a loop of links, too long: whoever uses the folder will report it.
 const UNSEEN = new Set(['ENOENT', 'EACCES', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG']);
 
-/** A local folder that the configuration names. */
+/** A local folder that the configuration names, or the project that was asked. */
 interface Region {
-  readonly key: KeyPath;
+  /** undefined: it stands nowhere in the file. */
+  readonly key: KeyPath | undefined;
+  readonly name: string;
   /** Where it really is. */
   readonly path: string;
 }
 
-export async function findOverlaps(config: Config): Promise<Fault[]> {
-  const root = await region(['static', 'root'], config.static.root);
+/** `raw` tells what of `config` stands in the file. */
+export async function findOverlaps(config: Config, raw: RawConfig): Promise<Fault[]> {
+  const root = await (raw.static.root === undefined
+    ? asked('STATIC_ROOT of the project', config.static.root)
+    : region(['static', 'root'], config.static.root));
   if (root.path === '/')
     return [fault(root, 'the root of the file system cannot be STATIC_ROOT; name a folder of its own')];
   const sources = await Promise.all(
-    config.source.dirs.map(({ path }, index) => region(['source', 'dirs', index], path)),
+    config.source.dirs.map(({ path }, index) =>
+      raw.source.dirs === undefined ? asked('a source of the project', path) : region(['source', 'dirs', index], path),
+    ),
   );
   const published = await publishedRegions(config);
   return [
@@ -89,16 +96,23 @@ function contains(folder: string, path: string): boolean {
   return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
 }
 
-function nameOf({ key, path }: Region): string {
-  return `${formatKeyPath(key)} (${path})`;
+function nameOf({ name, path }: Region): string {
+  return `${name} (${path})`;
 }
 
-function fault({ key }: Region, text: string): Fault {
-  return { path: key, on: 'value', text };
+/** A folder without a key is named in the sentence. */
+function fault({ key, name, path }: Region, text: string): Fault {
+  return key === undefined
+    ? { path: [], on: 'project', text: `${name} (${path}): ${text}` }
+    : { path: key, on: 'value', text };
 }
 
 async function region(key: KeyPath, path: string): Promise<Region> {
-  return { key, path: await realPlace(path) };
+  return { key, name: formatKeyPath(key), path: await realPlace(path) };
+}
+
+async function asked(name: string, path: string): Promise<Region> {
+  return { key: undefined, name, path: await realPlace(path) };
 }
 
 /** `path` with links followed in the part of it that can be seen; the rest as it is written. */

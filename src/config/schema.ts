@@ -7,6 +7,7 @@
  */
 import * as v from 'valibot';
 import type { Limit } from '../core/guard.js';
+import { DJANGO_VERSIONS, type DjangoVersion } from './django-version.js';
 import { enumerate, type Fault, faultsOf } from './fault.js';
 import { parseDuration, parseLimit, parseMode, parseSize } from './units.js';
 
@@ -14,12 +15,17 @@ import { parseDuration, parseLimit, parseMode, parseSize } from './units.js';
 export interface SourceDir {
   readonly path: string;
   readonly prefix: string;
+  /** One that is not there is no fault: it holds nothing yet. */
+  readonly isOptional?: true;
 }
 
-/** How to ask the Django project itself. `manage` is absolute; `python` is absolute or a command to look up. */
-interface DjangoSource {
+/** How to ask the Django project itself. */
+export interface DjangoSource {
+  /** Absolute. */
   readonly manage: string;
-  readonly python: string;
+  /** Absolute, or a command to look up; undefined: that of a virtual environment beside `manage`, else python3. */
+  readonly python?: string;
+  /** undefined: what `manage` sets. */
   readonly settings?: string;
 }
 
@@ -68,13 +74,56 @@ export interface TargetConfig {
 }
 
 /** How hashed names are made: the attributes of Django's ManifestFilesMixin. */
-interface ManifestConfig {
+export interface ManifestConfig {
   readonly name: string;
+  /** The absolute folder that the manifest lies in, where that is not STATIC_ROOT. */
+  readonly root?: string;
   readonly jsModules: boolean;
   readonly keepIntermediateFiles: boolean;
   readonly maxPasses: number;
-  readonly missing: 'fail';
-  readonly stale: 'remove';
+  /** What becomes of a reference to a file that is not there: the first pattern that fits the referring file, else `fail`. */
+  readonly missing: readonly MissingRule[];
+  /** Hashed files that belong to nothing any more. */
+  readonly stale: 'keep' | 'remove';
+}
+
+export interface MissingRule {
+  /** In Django's meaning (fnmatch), on the whole path. */
+  readonly pattern: string;
+  readonly then: 'fail' | 'warn';
+}
+
+/** Permission bits; null leaves it to the umask. */
+export interface Permissions {
+  readonly file: number | null;
+  readonly dir: number | null;
+}
+
+/** What the Django project says of itself, judged. All paths are absolute. What the file says by hand comes before it. */
+export interface Asked {
+  /** The whole versions: 5.2.12, 3.12.4. */
+  readonly django: string;
+  readonly python: string;
+  /** The settings module. */
+  readonly settings: string;
+  readonly dirs: readonly SourceDir[];
+  readonly ignore: readonly string[] | undefined;
+  /** undefined: STATIC_ROOT is not set. */
+  readonly root: string | undefined;
+  readonly url: string;
+  readonly storage: 'plain' | 'manifest' | 'django';
+  /** Why it is that one, in a sentence. */
+  readonly why: string;
+  /** Whose rules hold. */
+  readonly rules: DjangoVersion;
+  readonly permissions: Permissions;
+  readonly manifest: Pick<ManifestConfig, 'name' | 'root' | 'jsModules' | 'keepIntermediateFiles' | 'maxPasses'>;
+  /** What stops collectstatic in this project, in sentences of Django's: in its storage, in its sources. */
+  readonly faults: { readonly storage: readonly string[]; readonly sources: readonly string[] };
+  /** For a person. */
+  readonly warnings: readonly string[];
+  /** A change of one of these may change the answer; some are not there yet. */
+  readonly files: readonly string[];
 }
 
 export interface DaemonConfig {
@@ -103,13 +152,18 @@ export interface Config {
   };
   readonly static: {
     readonly root: string;
+    /** Begins with a slash or a scheme. */
     readonly url: string;
     readonly storage: 'plain' | 'manifest' | 'django' | 'none';
-    readonly django?: string;
-    /** Permission bits; null leaves it to the umask. */
-    readonly permissions: { readonly file: number | null; readonly dir: number | null };
+    /** Whose rules hold. */
+    readonly django: DjangoVersion;
+    /** The version of the project's Python, such as 3.12, where it was asked. */
+    readonly python?: string;
+    readonly permissions: Permissions;
     readonly manifest: ManifestConfig;
   };
+  /** Where there is a `source.django`. */
+  readonly asked?: Asked;
   readonly targets: readonly TargetConfig[];
   /** `bandwidth` in bytes per second; undefined for no limit. */
   readonly push: { readonly concurrency: number | 'auto'; readonly bandwidth: number | undefined };
@@ -137,50 +191,63 @@ const YesOrNo = v.boolean('true or false');
 
 const SourceShape = section({
   django: v.exactOptional(
-    section({
-      manage: v.optional(Path, 'manage.py'),
-      python: v.optional(text('the path or name of a Python'), 'python3'),
-      settings: v.exactOptional(matching('a Python module like mysite.settings', /^[^\W\d]\w*(?:\.[^\W\d]\w*)*$/)),
-    }),
-  ),
-  dirs: list(
-    v.union(
-      [Path, section({ path: Path, prefix: v.optional(v.string('a prefix'), '') })],
-      'a path or a mapping with path',
+    v.nullable(
+      section({
+        manage: v.optional(Path, 'manage.py'),
+        python: v.exactOptional(text('the path or name of a Python')),
+        settings: v.exactOptional(matching('a Python module like mysite.settings', /^[^\W\d]\w*(?:\.[^\W\d]\w*)*$/)),
+      }),
+      {},
     ),
-    'a list of folders',
-    [],
   ),
-  ignore: list(Pattern, 'a list of patterns', ['CVS', '.*', '*~']),
+  dirs: blank(
+    v.array(
+      v.union(
+        [
+          Path,
+          section({ path: Path, prefix: v.optional(v.string('a prefix'), ''), optional: v.optional(YesOrNo, false) }),
+        ],
+        'a path or a mapping with path',
+      ),
+      'a list of folders',
+    ),
+  ),
+  ignore: blank(v.array(Pattern, 'a list of patterns')),
 });
 
-const StaticShape = section(
-  {
-    root: Path,
-    url: v.optional(matching('a URL that ends with a slash, like /static/', /^\S*\/$/), '/static/'),
-    storage: v.optional(choice('plain', 'manifest', 'django', 'none'), 'plain'),
-    django: v.exactOptional(matching("a version of Django in quotes like '5.2'", /^\d+\.\d+$/)),
-    permissions: v.nullish(
-      section({
-        file: v.optional(v.nullable(mode("'0644'")), '0644'),
-        dir: v.optional(v.nullable(mode("'0755'")), null),
-      }),
-      {},
-    ),
-    manifest: v.nullish(
-      section({
-        name: v.optional(matching('a file name', /^\w[\w .-]*$/), 'staticfiles.json'),
-        jsModules: v.optional(YesOrNo, false),
-        keepIntermediateFiles: v.optional(YesOrNo, false),
-        maxPasses: v.optional(wholeNumber(1, 100), 5),
-        missing: v.optional(choice('fail'), 'fail'),
-        stale: v.optional(choice('remove'), 'remove'),
-      }),
-      {},
-    ),
-  },
-  'a mapping with root',
-);
+// What is left out here is asked of the project; without one there are defaults. `merge.ts` knows both.
+const StaticKeys = {
+  url: v.exactOptional(matching('a URL like /static/ or https://static.example.com/', /^\S+$/)),
+  storage: v.exactOptional(choice('plain', 'manifest', 'django', 'none')),
+  django: v.exactOptional(v.picklist(DJANGO_VERSIONS, `a version of Django in quotes: ${versions()}`)),
+  permissions: v.nullish(
+    section({
+      file: v.exactOptional(v.nullable(mode("'0644'"))),
+      dir: v.exactOptional(v.nullable(mode("'0755'"))),
+    }),
+    {},
+  ),
+  manifest: v.nullish(
+    section({
+      name: v.exactOptional(matching('a file name', /^\w[\w .-]*$/)),
+      root: v.exactOptional(Path),
+      jsModules: v.exactOptional(YesOrNo),
+      keepIntermediateFiles: v.exactOptional(YesOrNo),
+      maxPasses: v.exactOptional(wholeNumber(1, 100)),
+      missing: v.exactOptional(
+        v.union(
+          [choice('fail', 'warn'), notAList(v.record(Pattern, choice('fail', 'warn')), 'a mapping of patterns')],
+          'fail, warn or a mapping of patterns to one of them',
+        ),
+      ),
+      stale: v.optional(choice('keep', 'remove'), 'remove'),
+    }),
+    {},
+  ),
+};
+
+const StaticShape = section({ root: Path, ...StaticKeys }, 'a mapping with root');
+const StaticShapeOfAsked = v.nullish(section({ root: v.exactOptional(Path), ...StaticKeys }), {});
 
 const TargetShape = section({
   url: text('a URL like sftp://user@host/path or file:///path'),
@@ -215,11 +282,7 @@ const TargetShape = section({
 
 const TargetName = matching('a name of letters, digits, dots, dashes and underscores', /^[A-Za-z0-9][\w.-]*$/);
 
-/** The file as a whole. */
-export const FileShape = section({
-  site: v.exactOptional(text('a name for this project')),
-  source: v.nullish(SourceShape, {}),
-  static: StaticShape,
+const Keys = {
   targets: v.nullish(
     notAList(v.record(TargetName, TargetShape, 'a mapping of names to targets'), 'a mapping of names to targets'),
     {},
@@ -273,10 +336,17 @@ export const FileShape = section({
     }),
     {},
   ),
-});
+};
+
+const before = { site: v.exactOptional(text('a name for this project')), source: v.nullish(SourceShape, {}) };
+const FullShape = section({ ...before, static: StaticShape, ...Keys });
+const ShapeOfAsked = section({ ...before, static: StaticShapeOfAsked, ...Keys });
+
+/** The file as a whole. A project that is asked knows its STATIC_ROOT itself. */
+export const FileShape = v.lazy((input) => (input === undefined || asksProject(input) ? ShapeOfAsked : FullShape));
 
 /** The file's values with defaults filled in and notations read; paths and URLs still as written. */
-export type RawConfig = v.InferOutput<typeof FileShape>;
+export type RawConfig = v.InferOutput<typeof ShapeOfAsked>;
 export type RawTarget = RawConfig['targets'][string];
 
 export type Shape =
@@ -287,6 +357,19 @@ export type Shape =
 export function checkShape(value: unknown): Shape {
   const result = v.safeParse(FileShape, value);
   return result.success ? { kind: 'sound', raw: result.output } : { kind: 'wrong', faults: faultsOf(result.issues) };
+}
+
+function asksProject(input: unknown): boolean {
+  const source = isMapping(input) ? input['source'] : undefined;
+  return isMapping(source) && 'django' in source;
+}
+
+function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+function versions(): string {
+  return enumerate(DJANGO_VERSIONS.map((version) => `'${version}'`));
 }
 
 /** A mapping with these keys and no others. */
@@ -304,6 +387,14 @@ function section<const T extends v.ObjectEntries>(entries: T, noun = 'a mapping'
 function notAList<const T extends v.GenericSchema>(schema: T, noun: string) {
   const guarded = v.lazy((input) => (Array.isArray(input) ? v.custom<never>(() => false, noun) : schema));
   return Object.assign(guarded, { message: noun });
+}
+
+/** What may be left out; a key with nothing behind it is left out as well. */
+function blank<const T extends v.GenericSchema>(schema: T) {
+  return v.pipe(
+    v.nullish(schema),
+    v.transform((value) => value ?? undefined),
+  );
 }
 
 /** A list that may be left out or empty. */

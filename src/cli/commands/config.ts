@@ -2,27 +2,25 @@
  * `pushstatic config`: the effective configuration, or whether it is right, or the schema of the file.
  */
 import { readFile } from 'node:fs/promises';
+import type { Config } from '../../config/schema.js';
 import { EXIT, type ExitStatus } from '../../errors.js';
 import type { CommandInput } from '../command-input.js';
 import { packageFile } from '../package-files.js';
 
 export async function configCommand(
-  { output, process }: CommandInput,
+  input: CommandInput,
   options: { check?: boolean; schema?: boolean },
 ): Promise<ExitStatus> {
+  const { output, process } = input;
   if (options.schema === true) {
     process.stdout.write(await readFile(packageFile('config/pushstatic.schema.json'), 'utf8'));
     return EXIT.done;
   }
-  const { loadConfig } = await import('../../config/load.js');
-  const { config: file } = output.flags;
-  const config = await loadConfig({ ...(file === undefined ? {} : { file }), cwd: process.cwd(), env: process.env });
+  const { readConfig } = await import('../session.js');
+  const config = await readConfig(input);
+  for (const text of config.asked?.warnings ?? []) output.warn(text);
   if (options.check === true) {
-    const [{ secretsOf }, { requireSupported }] = await Promise.all([
-      import('../../config/secrets.js'),
-      import('../../config/supported.js'),
-    ]);
-    requireSupported(config);
+    const { secretsOf } = await import('../../config/secrets.js');
     for (const target of config.targets) await secretsOf(target, process.env);
     output.print(`${config.file} is right`);
     output.document({ ok: true, file: config.file });
@@ -32,7 +30,22 @@ export async function configCommand(
     import('../../config/describe.js'),
     import('yaml'),
   ]);
-  output.print(`# ${config.file}`, yaml.stringify(describeConfig(config)).trimEnd());
+  output.print(
+    `# ${config.file}`,
+    ...askedLines(config).map((line) => `# ${line}`),
+    yaml.stringify(describeConfig(config)).trimEnd(),
+  );
   output.document(describeConfig(config));
   return EXIT.done;
+}
+
+/** What the project was found to be. */
+function askedLines({ asked, static: { storage } }: Config): string[] {
+  if (asked === undefined) return [];
+  return [
+    `asked of the project: Django ${asked.django}, Python ${asked.python}, settings ${asked.settings}`,
+    storage === asked.storage
+      ? `storage ${storage}: ${asked.why}`
+      : `storage ${storage} by hand; else ${asked.storage}`,
+  ];
 }

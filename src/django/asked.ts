@@ -1,0 +1,86 @@
+/**
+ * askedOf: an answer of the project, judged and in the words of the configuration. Pure.
+ */
+import type { Asked, SourceDir } from '../config/schema.js';
+import { faultOf, isWithin } from '../core/relpath.js';
+import type { Answer } from './answer.js';
+import { isDjangos, isKnown, judge, keepsFolder, rulesFor } from './judge.js';
+
+const DEFAULT_PASSES = 5;
+
+export function askedOf(answer: Answer): Asked {
+  const { storage } = answer;
+  const rules = rulesFor(answer.django);
+  const root = rootOf(answer);
+  return {
+    django: answer.django,
+    python: answer.python,
+    settings: answer.settings,
+    dirs: sourcesOf(answer, root),
+    ignore: answer.ignore ?? undefined,
+    root,
+    url: answer.url,
+    ...judge(answer),
+    rules,
+    permissions: storage?.permissions ?? answer.permissions,
+    manifest: {
+      name: storage?.name ?? 'staticfiles.json',
+      ...elsewhere(answer, root),
+      jsModules: storage?.jsModules ?? false,
+      keepIntermediateFiles: storage?.keepIntermediateFiles ?? false,
+      maxPasses: storage?.maxPasses ?? DEFAULT_PASSES,
+    },
+    faults: { storage: faultsOfStorage(answer), sources: faultsOfSources(answer) },
+    warnings: isKnown(answer.django)
+      ? []
+      : [`Django ${answer.django} of the project is newer than what is known here; the rules of ${rules} are followed`],
+    files: answer.files,
+  };
+}
+
+/** A storage may have a location of its own. */
+function rootOf({ storage, root }: Answer): string | undefined {
+  const location = storage !== null && keepsFolder(storage) ? storage.location : null;
+  return location ?? root ?? undefined;
+}
+
+function elsewhere({ storage }: Answer, root: string | undefined): { readonly root?: string } {
+  const location = storage?.manifestStorage?.location;
+  return location === undefined || location === null || location === root ? {} : { root: location };
+}
+
+/** A finder of somebody else may serve what it makes in STATIC_ROOT from there: that is no source. */
+function sourcesOf({ finders }: Answer, root: string | undefined): SourceDir[] {
+  const dirs = new Map<string, SourceDir>();
+  for (const finder of finders) {
+    for (const { path, prefix, isOptional } of finder.dirs) {
+      if (!isDjangos(finder.class) && root !== undefined && isWithin(path, root)) continue;
+      const key = JSON.stringify([path, prefix]);
+      if (!dirs.has(key)) dirs.set(key, { path, prefix, ...(isOptional && { isOptional }) });
+    }
+  }
+  return [...dirs.values()];
+}
+
+function faultsOfStorage({ storage, trouble }: Answer): string[] {
+  if (storage !== null && !keepsFolder(storage)) {
+    return [
+      `its storage ${storage.class} keeps nothing on this machine that could be published; ` +
+        "write static.storage: plain or manifest to collect by Django's rules all the same",
+    ];
+  }
+  return trouble === null ? [] : [`Django cannot make the storage of the project: ${trouble}`];
+}
+
+function faultsOfSources({ command, checks, finders }: Answer): string[] {
+  const odd = finders.flatMap(({ dirs }) => dirs).find(({ prefix }) => prefix !== '' && faultOf(prefix) !== undefined);
+  return [
+    ...checks,
+    ...(command === null
+      ? ['django.contrib.staticfiles is not among INSTALLED_APPS of the project; add it, or list source.dirs']
+      : []),
+    ...(odd === undefined
+      ? []
+      : [`the prefix "${odd.prefix}" in STATICFILES_DIRS is no plain relative path; correct it`]),
+  ];
+}

@@ -1,0 +1,110 @@
+/**
+ * The answer of a project, kept for as long as nothing has changed that it depends on: so that a run need not start Python.
+ *
+ * It is a cache: what is damaged, of another version or in doubt is none. Values of environment variables are secrets, often
+ * enough, and only a digest of them is kept.
+ */
+import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
+import type { DjangoSource } from '../config/schema.js';
+import type { StateFolder } from '../fs/state.js';
+import { type Answer, isAnswer } from './answer.js';
+import { PROBE } from './run-probe.js';
+
+const NAME = 'asked.json';
+const FORMAT = 1;
+
+/** What Python goes by before it runs anything that could be heard to ask. */
+const ALWAYS = ['DJANGO_SETTINGS_MODULE', 'HOME', 'PATH', 'PYTHONHOME', 'PYTHONPATH', 'PYTHONSAFEPATH'];
+/** Where a shell and a service manager note things that are another in every run. */
+const NOISE = new Set(['_', 'SHLVL', 'PWD', 'OLDPWD', 'INVOCATION_ID', 'JOURNAL_STREAM', 'SYSTEMD_EXEC_PID']);
+
+/** Who was asked. */
+export interface Question {
+  readonly source: DjangoSource;
+  /** The Python that was taken. */
+  readonly python: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+interface Kept {
+  readonly format: number;
+  readonly question: string;
+  readonly environment: string;
+  readonly stamps: readonly (readonly [path: string, stamp: string])[];
+  readonly answer: Answer;
+}
+
+/** undefined if there is none, or if it may be another one by now. */
+export async function recall(state: StateFolder, question: Question): Promise<Answer | undefined> {
+  const bytes = await state.read(NAME);
+  const kept = bytes === undefined ? undefined : parse(bytes.toString());
+  if (kept === undefined || kept.question !== identityOf(question)) return undefined;
+  if (kept.environment !== digestOf(question.env, kept.answer.variables)) return undefined;
+  if (!kept.stamps.every(([path, stamp]) => stampOf(path).text === stamp)) return undefined;
+  return kept.answer;
+}
+
+/**
+ * `startedAt`, in milliseconds since 1970, is when Python was started. What changed since then may have been read before
+ * it did: then nothing is kept, and the next run asks again.
+ */
+export async function remember(
+  state: StateFolder,
+  question: Question,
+  answer: Answer,
+  startedAt: number,
+): Promise<void> {
+  const looks = pathsOf(question, answer).map((path) => [path, stampOf(path)] as const);
+  if (looks.some(([, { changedAt }]) => changedAt >= startedAt)) return state.remove(NAME);
+  const kept: Kept = {
+    format: FORMAT,
+    question: identityOf(question),
+    environment: digestOf(question.env, answer.variables),
+    stamps: looks.map(([path, { text }]) => [path, text]),
+    answer,
+  };
+  await state.write(NAME, JSON.stringify(kept));
+}
+
+function parse(text: string): Kept | undefined {
+  try {
+    const kept = JSON.parse(text) as Partial<Kept> | null;
+    const isSound = kept?.format === FORMAT && isStamps(kept.stamps) && isAnswer(kept.answer);
+    return isSound ? (kept as Kept) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isStamps(value: unknown): value is Kept['stamps'] {
+  return Array.isArray(value) && value.every((pair) => Array.isArray(pair) && typeof pair[0] === 'string');
+}
+
+function identityOf({ source, python }: Question): string {
+  return JSON.stringify([source.manage, source.settings ?? null, python]);
+}
+
+/** With the probe itself, which is another one in another version of this program. */
+function pathsOf({ python }: Question, { files, folders }: Answer): string[] {
+  return [...new Set([PROBE, ...(python.startsWith('/') ? [python] : []), ...files, ...folders])];
+}
+
+function digestOf(env: NodeJS.ProcessEnv, variables: readonly string[]): string {
+  const names = variables.includes('*') ? Object.keys(env).filter((name) => !NOISE.has(name)) : variables;
+  const sorted = [...new Set([...names, ...ALWAYS])].filter((name) => name !== '*').toSorted();
+  return createHash('sha256')
+    .update(JSON.stringify(sorted.map((name) => [name, env[name] ?? null])))
+    .digest('hex');
+}
+
+function stampOf(path: string): { readonly text: string; readonly changedAt: number } {
+  try {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats === undefined) return { text: '', changedAt: 0 };
+    const { ino, size, mtimeMs, ctimeMs } = stats;
+    return { text: [ino, size, mtimeMs, ctimeMs].join(':'), changedAt: ctimeMs };
+  } catch {
+    return { text: '', changedAt: 0 }; // what cannot be looked at is not there for Python either
+  }
+}

@@ -1,0 +1,438 @@
+"""
+Run by pushstatic with a Django project's own Python: says, as one line of JSON on file descriptor 3, what collectstatic
+would go by in this project. It runs manage.py up to the point where that hands over to Django, writes nothing, asks no
+database, and leaves stdout and stderr to the project.
+
+    python probe.py MANAGE SETTINGS      MANAGE is absolute; SETTINGS is '' for what manage.py sets
+
+Its words are those of old Pythons on purpose: to a Django that is too old it can still say so.
+"""
+import hashlib
+import importlib
+import inspect
+import io
+import json
+import linecache
+import os
+import runpy
+import sys
+import sysconfig
+import traceback
+
+ANSWER = 3
+OLDEST = (4, 2)
+MOST_LINES = 8  # of a traceback: the error, and where in the project it comes from
+MOST_FRAMES = 2
+LONGEST_LINE = 300
+MOST_MEMBERS = 20  # one is enough to be judged by
+PARSED = ("/proc/", "/sys/", "/dev/")
+PLAIN = (bool, int, str, type(None))
+# What every class has, and what says nothing about how it works.
+ORDINARY = frozenset(["__module__", "__doc__", "__qualname__", "__dict__", "__weakref__", "__firstlineno__",
+                      "__static_attributes__", "__annotations__", "__annotate__", "__annotate_func__"])
+# What Django's storages are, by name: a function of theirs that comes from elsewhere was put there by somebody.
+DJANGO = "django."
+
+state = {"phase": "manage", "is_recording": True}
+variables = set()
+opened = set()
+wanted = set()
+
+
+def main():
+    manage, settings = sys.argv[1:3]
+    keep_to_itself(ANSWER)
+    folder = os.path.dirname(manage)
+    # As it is when manage.py is the program. It is a dry run if something starts that anew.
+    sys.argv = [manage, "collectstatic", "--noinput", "--dry-run"]
+    if sys.path and os.path.realpath(sys.path[0]) == os.path.dirname(os.path.realpath(__file__)):
+        sys.path[0] = folder
+    record()
+    if settings:
+        os.environ["DJANGO_SETTINGS_MODULE"] = settings
+    answer = lambda: say(lambda: collect(manage, settings))
+    sys.meta_path.insert(0, HandOver(answer))
+    try:
+        runpy.run_path(manage, run_name="__main__")
+    except BaseException as error:
+        fail(error, folder)
+    answer()  # it never handed over
+
+
+def say(make):
+    folder = os.path.dirname(sys.argv[0])
+    try:
+        document = make()
+    except BaseException as error:
+        fail(error, folder)
+    finish(document)
+
+
+def finish(document):
+    """The end of this process, whatever threads and exit handlers the project has."""
+    with io.open(ANSWER, "wb") as out:
+        out.write(json.dumps(document).encode("ascii") + b"\n")
+    os._exit(0)
+
+
+def keep_to_itself(descriptor):
+    if hasattr(os, "set_inheritable"):
+        os.set_inheritable(descriptor, False)
+
+
+class HandOver(object):
+    """Puts the answer in the place of whatever manage.py is about to run."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def find_spec(self, name, path, target=None):
+        if name != "django.core.management":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        execute = spec.loader.exec_module
+
+        def exec_module(module):
+            execute(module)
+            module.ManagementUtility.execute = lambda utility: self.answer()
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+# ---- what the answer depends on ----
+
+
+def record():
+    """Notes which variables are read, which files, and which modules were looked for where there is none."""
+    try:
+        os.environ.__class__ = environment_that_tells(type(os.environ))
+    except TypeError:
+        variables.add("*")
+    if hasattr(sys, "addaudithook"):
+        sys.addaudithook(hear)
+    sys.meta_path.append(NothingFound())
+
+
+def environment_that_tells(kind):
+    class Environment(kind):
+        def __getitem__(self, name):
+            variables.add(name)
+            return kind.__getitem__(self, name)
+
+        def __iter__(self):
+            variables.add("*")
+            return kind.__iter__(self)
+
+    return Environment
+
+
+def hear(event, arguments):
+    if event != "open" or not state["is_recording"]:
+        return
+    path, mode, flags = arguments
+    if not isinstance(path, (str, bytes)) or (flags or 0) & (os.O_WRONLY | os.O_RDWR):
+        return
+    path = os.path.abspath(os.fsdecode(path))
+    if not path.endswith(".pyc") and not path.startswith(PARSED):
+        opened.add(path)
+
+
+class NothingFound(object):
+    """Asked last, for modules that nobody has: each may come later, where it was looked for."""
+
+    def find_spec(self, name, path, target=None):
+        if state["is_recording"]:
+            last = name.rpartition(".")[2]
+            for folder in sys.path if path is None else path:
+                if folder.endswith(".zip"):
+                    continue
+                for candidate in (last + ".py", last):
+                    wanted.add(os.path.abspath(os.path.join(folder, candidate)))
+        return None
+
+
+class Libraries(object):
+    """The folders of installed packages and of Python itself: they change by being installed."""
+
+    def __init__(self):
+        paths = sysconfig.get_paths()
+        self.packages = sorted(set(path for path in sys.path if is_for_packages(path)))
+        own = [paths.get("stdlib"), paths.get("platstdlib"), os.path.dirname(os.path.abspath(__file__))]
+        folders = [path for path in self.packages + own if path]
+        self.prefixes = tuple(set(path + os.sep for folder in folders for path in (folder, os.path.realpath(folder))))
+
+    def hold(self, path):
+        return path.startswith(self.prefixes)
+
+
+def is_for_packages(folder):
+    if os.path.basename(folder) in ("site-packages", "dist-packages"):
+        return True
+    try:
+        return any(name.endswith(".dist-info") for name in os.listdir(folder))
+    except OSError:
+        return False
+
+
+def files_behind(manage, settings_module, modules, libraries, trees):
+    """What may change the answer when it changes: files, some of which are not there yet."""
+    top = settings_module.split(".")[0]
+    files = set([manage])
+    for name in modules:
+        path = file_of(name)
+        if path is not None and (name.split(".")[0] == top or not libraries.hold(path)):
+            files.add(path)
+    elsewhere = libraries.prefixes + tuple(tree + os.sep for tree in trees)
+    return sorted(files | set(path for path in opened | wanted if not path.startswith(elsewhere)))
+
+
+def file_of(name):
+    path = getattr(sys.modules.get(name), "__file__", None)
+    return os.path.abspath(path) if isinstance(path, str) and not path.startswith("<") else None
+
+
+def with_parents(names):
+    found = set()
+    for name in names:
+        parts = name.split(".")
+        found.update(".".join(parts[:length]) for length in range(1, len(parts) + 1))
+    return found
+
+
+# ---- what the project says ----
+
+
+def collect(manage, settings_name):
+    state["phase"] = "django"
+    import django
+
+    if django.VERSION[:2] < OLDEST:
+        return {"failure": {"phase": "old", "django": django.get_version(), "lines": []}}
+    state["phase"] = "settings"
+    if settings_name:
+        os.environ["DJANGO_SETTINGS_MODULE"] = settings_name
+    from django.conf import settings
+
+    settings.INSTALLED_APPS
+    modules = set(sys.modules)
+    # Models and whatever else the apps load are no settings: they change all the time and decide nothing here.
+    state.update(phase="apps", is_recording=False)
+    django.setup()
+    state.update(phase="static", is_recording=True)
+    from django.apps import apps
+
+    finders = finders_of()
+    storage, classes, trouble = storage_of()
+    modules.update(type(each).__module__ for each in apps.get_app_configs())
+    modules.update(classes, (each["class"].rpartition(".")[0] for each in finders))
+    libraries = Libraries()
+    trees = [entry["path"] for each in finders for entry in each["dirs"]]
+    root = text_or_none(settings.STATIC_ROOT)
+    settings_module = os.environ.get("DJANGO_SETTINGS_MODULE", "")
+    modules = with_parents(modules)
+    return {
+        "django": django.get_version(),
+        "python": sys.version.split()[0],
+        "settings": settings_module,
+        "command": command_of(),
+        "ignore": ignored(apps),
+        "root": None if root is None else os.path.abspath(root),
+        "url": str(settings.STATIC_URL or ""),
+        "permissions": {"file": settings.FILE_UPLOAD_PERMISSIONS, "dir": settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS},
+        "finders": finders,
+        "storage": storage,
+        "trouble": trouble,
+        "checks": failed_checks(),
+        "files": files_behind(manage, settings_module, modules, libraries, trees + ([root] if root else [])) +
+                 [os.path.abspath(django.__file__)],
+        "folders": libraries.packages,
+        "variables": sorted(variables),
+    }
+
+
+def text_or_none(value):
+    return os.fspath(value) if value else None
+
+
+def dotted(kind):
+    return "%s.%s" % (kind.__module__, kind.__qualname__)
+
+
+def command_of():
+    """The app whose collectstatic it is; None where there is no such command."""
+    from django.core.management import get_commands
+
+    owner = get_commands().get("collectstatic")
+    return owner if owner is None or isinstance(owner, str) else dotted(type(owner))
+
+
+def ignored(apps):
+    try:
+        return [str(pattern) for pattern in apps.get_app_config("staticfiles").ignore_patterns]
+    except LookupError:
+        return None
+
+
+def failed_checks():
+    from django.core import checks
+
+    found = checks.run_checks(tags=[checks.Tags.staticfiles])
+    return [str(each) for each in found if each.level >= checks.ERROR and not each.is_silenced()]
+
+
+def finders_of():
+    from django.contrib.staticfiles.finders import get_finders
+
+    return [{"class": dotted(type(finder)), "dirs": dirs_of(finder)} for finder in get_finders()]
+
+
+def dirs_of(finder):
+    if hasattr(finder, "locations"):
+        return [dir_of(finder.storages[root], True) for _, root in finder.locations]
+    if hasattr(finder, "source_dir"):
+        from django.apps import apps
+
+        # Also where there is none: it may be made later.
+        found = [finder.storage_class(os.path.join(each.path, finder.source_dir)) for each in apps.get_app_configs()]
+        return [dir_of(storage, True) for storage in found]
+    storage = getattr(finder, "storage", None)
+    return [] if storage is None or quietly(storage, "location") is None else [dir_of(storage, False)]
+
+
+def dir_of(storage, is_optional):
+    return {
+        "path": os.path.abspath(storage.location),
+        "prefix": str(getattr(storage, "prefix", None) or ""),
+        "isOptional": is_optional,
+        "storage": dotted(type(unwrapped(storage))),
+    }
+
+
+def storage_of():
+    """What it is, the modules of its classes, and why it cannot be made."""
+    from django.contrib.staticfiles import storage as module
+
+    # The manifest of the last run says nothing about this one, and needs a STATIC_ROOT to be there.
+    module.ManifestFilesMixin.read_manifest, read = (lambda self: None), module.ManifestFilesMixin.read_manifest
+    try:
+        storage = unwrapped(module.staticfiles_storage)
+    except Exception as error:
+        return None, [], last_line(error)
+    finally:
+        module.ManifestFilesMixin.read_manifest = read
+    kind = type(storage)
+    elsewhere = getattr(storage, "manifest_storage", None)
+    described = describe(storage)
+    described.update({
+        "mro": [dotted(each) for each in kind.__mro__],
+        "own": own_members(kind),
+        "name": quietly(storage, "manifest_name"),
+        "keepIntermediateFiles": bool(quietly(storage, "keep_intermediate_files")),
+        "maxPasses": quietly(storage, "max_post_process_passes"),
+        "jsModules": bool(quietly(storage, "support_js_module_import_aggregation")),
+        "patterns": digest_of(quietly(storage, "_patterns")),
+        "manifestStorage": None if elsewhere is None or elsewhere is storage else describe(elsewhere),
+    })
+    return described, [each.__module__ for each in kind.__mro__], None
+
+
+def describe(storage):
+    location = quietly(storage, "location")
+    return {
+        "class": dotted(type(storage)),
+        "location": location if isinstance(location, str) and os.path.isabs(location) else None,
+        "permissions": {"file": mode_of(storage, "file_permissions_mode"),
+                        "dir": mode_of(storage, "directory_permissions_mode")},
+    }
+
+
+def mode_of(storage, name):
+    mode = quietly(storage, name)
+    return mode if isinstance(mode, int) else None
+
+
+def unwrapped(storage):
+    """A lazy object makes what it stands for when it is asked for anything."""
+    from django.utils.functional import LazyObject, empty
+
+    if not isinstance(storage, LazyObject):
+        return storage
+    if storage._wrapped is empty:
+        storage._setup()
+    return storage._wrapped
+
+
+def quietly(thing, name):
+    try:
+        return getattr(thing, name, None)
+    except Exception:
+        return None
+
+
+def own_members(kind):
+    """What other classes than Django's put in, and what was put into Django's."""
+    found = []
+    for each in kind.__mro__:
+        is_foreign = each is not object and not each.__module__.startswith(DJANGO)
+        for name, value in vars(each).items():
+            if name in ORDINARY:
+                continue
+            is_put_in = inspect.isfunction(value) and not is_foreign and each is not object \
+                and not (value.__module__ or "").startswith(DJANGO)
+            if is_foreign or is_put_in:
+                found.append({"class": dotted(each), "name": name, "isPlain": isinstance(value, PLAIN)})
+    return found[:MOST_MEMBERS]
+
+
+def digest_of(patterns):
+    """Of the compiled table: what is looked for in which files, and what is put there instead."""
+    if patterns is None:
+        return None
+    rows = [[glob, [[row[0].pattern, row[0].flags] + [str(part) for part in row[1:]] for row in rows]]
+            for glob, rows in patterns.items()]
+    return hashlib.sha256(json.dumps(rows).encode("ascii")).hexdigest()[:16]
+
+
+# ---- what went wrong ----
+
+
+def fail(error, folder):
+    state["is_recording"] = False
+    cause, is_missing = error, False
+    while cause is not None and not is_missing:
+        is_missing = isinstance(cause, ImportError) and getattr(cause, "name", None) in ("django", "django.core")
+        cause = getattr(cause, "__cause__", None) or getattr(cause, "__context__", None)
+    phase = "missing" if is_missing else state["phase"]
+    finish({"failure": {"phase": phase, "settings": os.environ.get("DJANGO_SETTINGS_MODULE", ""),
+                        "python": sys.version.split()[0], "lines": lines_of(error, folder)}})
+
+
+def lines_of(error, folder):
+    """The error as Python puts it, and below it the last frames that are the project's own."""
+    try:
+        libraries = Libraries()
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__)
+                  if not frame[0].startswith("<") and not libraries.hold(os.path.abspath(frame[0]))]
+        where = [line for frame in frames[-MOST_FRAMES:] for line in frame_lines(frame, folder)]
+    except Exception:
+        where = []
+    what = [line for text in traceback.format_exception_only(type(error), error) for line in text.splitlines()]
+    what = [line for line in what if line.strip()]
+    room = max(1, MOST_LINES - len(where))
+    return [line[:LONGEST_LINE].rstrip() for line in where + what[:room]]
+
+
+def frame_lines(frame, folder):
+    path, number, function = frame[0], frame[1], frame[2]
+    shown = os.path.relpath(path, folder) if path.startswith(folder + os.sep) else path
+    source = linecache.getline(path, number).strip()
+    return ['File "%s", line %d, in %s' % (shown, number, function)] + (["  " + source] if source else [])
+
+
+def last_line(error):
+    return traceback.format_exception_only(type(error), error)[-1].strip()[:LONGEST_LINE]
+
+
+main()
