@@ -64,13 +64,14 @@ describe('a sound file', () => {
         root: join(folder, 'out'),
         url: '/static/',
         storage: 'plain',
+        django: '6.1',
         permissions: { file: 0o644, dir: null },
         manifest: {
           name: 'staticfiles.json',
           jsModules: false,
           keepIntermediateFiles: false,
           maxPasses: 5,
-          missing: 'fail',
+          missing: [],
           stale: 'remove',
         },
       },
@@ -131,22 +132,32 @@ describe('a sound file', () => {
 
   test('keeps what it says', async () => {
     const config = await load(
-      `site: shop\nsource:\n  dirs: [{ path: dist, prefix: vendor/x }]\n  django: { settings: shop.settings, python: .venv/bin/python }\n` +
-        `static: { root: out, storage: manifest, django: '5.2', permissions: { file: null, dir: '2755' } }\n` +
+      `site: shop\nsource:\n  dirs: [{ path: dist, prefix: vendor/x }, { path: later, optional: true }]\n` +
+        `static: { root: out, storage: manifest, django: '5.2', permissions: { file: null, dir: '2755' }, manifest: { root: ., missing: { 'a/*.css': warn, '*': fail }, stale: keep } }\n` +
         `targets: { web: { url: 'file:///srv/x', delete: { max: 0 }, mode: { file: '640' }, control: ../ctl } }\n` +
         `push: { concurrency: 8, bandwidth: 2M }\nwatch: { maxWait: 1m30s }\ndaemon: { socket: run/s, http: false, shutdownTimeout: 0s }\nhooks: { after: 'echo done', timeout: 1m }\nlog: { level: debug }`,
     );
     expect(config).toMatchObject({
       site: 'shop',
       source: {
-        dirs: [{ path: join(folder, 'dist'), prefix: 'vendor/x' }],
-        django: {
-          manage: join(folder, 'manage.py'),
-          python: join(folder, '.venv/bin/python'),
-          settings: 'shop.settings',
+        dirs: [
+          { path: join(folder, 'dist'), prefix: 'vendor/x' },
+          { path: join(folder, 'later'), prefix: '', isOptional: true },
+        ],
+      },
+      static: {
+        storage: 'manifest',
+        django: '5.2',
+        permissions: { file: null, dir: 0o2755 },
+        manifest: {
+          root: folder,
+          missing: [
+            { pattern: 'a/*.css', then: 'warn' },
+            { pattern: '*', then: 'fail' },
+          ],
+          stale: 'keep',
         },
       },
-      static: { storage: 'manifest', django: '5.2', permissions: { file: null, dir: 0o2755 } },
       targets: [
         {
           delete: { enabled: true, max: { kind: 'count', count: 0 } },
@@ -160,6 +171,28 @@ describe('a sound file', () => {
       hooks: { after: 'echo done', timeoutMs: 60_000 },
       log: { level: 'debug' },
     });
+  });
+});
+
+describe('STATIC_URL', () => {
+  test.each([
+    ['static/', '/static/'],
+    ['/static', '/static'],
+    ['/', '/'],
+    ['https://cdn.example.com/s/', 'https://cdn.example.com/s/'],
+    ['//cdn.example.com/s/', '//cdn.example.com/s/'],
+  ])('is read as Django reads it: %s is %s', async (written, url) => {
+    expect(await load(`${SOURCE}static: { root: out, url: ${written} }`)).toMatchObject({ static: { url } });
+  });
+});
+
+describe('a reference to a file that is missing', () => {
+  test.each([
+    ['fail', []],
+    ['warn', [{ pattern: '*', then: 'warn' }]],
+  ] as const)('is for %s by one rule or none', async (missing, rules) => {
+    const config = await load(`${SOURCE}static: { root: out, manifest: { missing: ${missing} } }`);
+    expect(config.static.manifest.missing).toEqual(rules);
   });
 });
 
@@ -240,6 +273,7 @@ describe('text that is no YAML document', () => {
 });
 
 const LEVELS = 'trace, debug, info, warn, error or silent';
+const DJANGOS = "'4.2', '5.0', '5.1', '5.2', '6.0' or '6.1'";
 const TOP = 'site, source, static, targets, push, watch, daemon, hooks or log';
 
 describe('the shape of the file', () => {
@@ -345,11 +379,23 @@ describe('the shape of the file', () => {
     ],
     [
       `${SOURCE}static: { root: out, django: ▸5.2 }`,
-      "static.django: expected a version of Django in quotes like '5.2', found the number 5.2",
+      `static.django: expected a version of Django in quotes: ${DJANGOS}, found the number 5.2`,
     ],
     [
-      `${SOURCE}static: { root: out, url: ▸/static }`,
-      'static.url: expected a URL that ends with a slash, like /static/, found "/static"',
+      `${SOURCE}static: { root: out, django: ▸'3.2' }`,
+      `static.django: expected a version of Django in quotes: ${DJANGOS}, found "3.2"; did you mean "4.2"?`,
+    ],
+    [
+      `${SOURCE}static: { root: out, url: ▸'my files/' }`,
+      'static.url: expected a URL like /static/ or https://static.example.com/, found "my files/"',
+    ],
+    [
+      `${SOURCE}static: { root: out, manifest: { missing: { 'a/*': ▸wrn } } }`,
+      'static.manifest.missing."a/*": expected fail or warn, found "wrn"; did you mean "warn"?',
+    ],
+    [
+      `${SOURCE}static: { root: out, manifest: { missing: ▸[a] } }`,
+      'static.manifest.missing: expected fail, warn or a mapping of patterns to one of them, found a list',
     ],
     [
       `${SOUND}watch: { settle: ▸100 }`,
@@ -458,6 +504,10 @@ describe('keys seen together', () => {
     [
       'source: { dirs: [▸~bob/a] }\nstatic: { root: out }',
       'source.dirs[0]: only ~ and ~/ stand for a home folder; put ./ before a name that begins with ~',
+    ],
+    [
+      `${SOURCE}static: { root: out, storage: ▸django }`,
+      "static.storage: it runs the project's own collectstatic, and needs source.django to know how",
     ],
     [`${SOUND}▸watch: { settle: 3s }`, 'watch.maxWait: it is shorter than watch.settle, so nothing could ever settle'],
     [`${SOUND}watch: { sweep: ▸10ms }`, 'watch.sweep: a sweep reads every folder; expected at least 1s between two'],

@@ -60,16 +60,16 @@ describe('the JSON Schema', () => {
 
 /** What is checked by code alone is left out; a guard is what it guards; a mapping has no other keys. */
 function jsonSchemaOf(shape: v.GenericSchema): object {
-  return toJsonSchema(shape, {
+  const schema = toJsonSchema(shape, {
     typeMode: 'input',
     errorMode: 'ignore',
     overrideSchema: ({ valibotSchema, jsonSchema }) => {
       if (valibotSchema.type === 'object_with_rest') return { ...jsonSchema, additionalProperties: false };
-      if (!isLazy(valibotSchema)) return undefined;
-      const guarded = jsonSchemaOf(valibotSchema.getter(undefined));
-      return Object.fromEntries(Object.entries(guarded).filter(([key]) => key !== '$schema'));
+      return isLazy(valibotSchema) ? jsonSchemaOf(valibotSchema.getter(undefined)) : undefined;
     },
   });
+  // Every guard has a definition as well, and nothing refers to it.
+  return Object.fromEntries(Object.entries(schema).filter(([key]) => !['$schema', '$defs'].includes(key)));
 }
 
 function isLazy(schema: { readonly type: string }): schema is v.LazySchema<v.GenericSchema> {
@@ -81,8 +81,8 @@ describe('the effective configuration', () => {
     ['the defaults', 'source: { dirs: [a] }\nstatic: { root: out }'],
     [
       'everything set',
-      `site: s\nsource: { dirs: [a, { path: b, prefix: p }], ignore: [], django: { python: bin/py } }\n` +
-        `static: { root: out, storage: manifest, permissions: { file: null, dir: '2755' } }\n` +
+      `site: s\nsource: { dirs: [a, { path: b, prefix: p }], ignore: [] }\n` +
+        `static: { root: out, storage: manifest, permissions: { file: null, dir: '2755' }, manifest: { root: ., missing: { 'a/*': warn } } }\n` +
         `targets: { x: { url: 'sftp://u@h:22/~/s', passwordEnv: PW, sshConfig: false, delete: { max: 12.5% } }, y: { url: 'file:///srv/y', mode: { dir: '700' } } }\n` +
         `push: { concurrency: 3, bandwidth: 1500K }\nwatch: { settle: 1s500ms }\ndaemon: { http: false, socket: s, shutdownTimeout: 1m30s, tokenFile: t }\nhooks: { after: "a | b", timeout: 5m }`,
     ],

@@ -33,6 +33,8 @@ export async function serve(
     load: async () => {
       const fresh = await reloadConfig(config, process, signal);
       if (!isDeepStrictEqual(fixedIn(fresh), fixedIn(config))) output.warn(FIXED);
+      const said = config.asked?.warnings ?? [];
+      for (const text of fresh.asked?.warnings ?? []) if (!said.includes(text)) output.warn(text);
       return fresh;
     },
     env: process.env,

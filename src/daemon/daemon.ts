@@ -44,7 +44,9 @@ export class Daemon implements Service {
   #lastId = 0;
   #isPaused = false;
   #configError: string | null = null;
-  #reloading: Promise<void> | undefined;
+  #reloading: Promise<void> = Promise.resolve();
+  /** The one that is asked for and has not begun. */
+  #nextReload: Promise<void> | undefined;
   #hooking: Promise<void> = Promise.resolve();
 
   private constructor(options: DaemonOptions, jobs: readonly TargetJob[], abandoning: AbortController) {
@@ -120,11 +122,16 @@ export class Daemon implements Service {
     this.#changed();
   }
 
-  /** One after another: who asks during a reload wants the file as it is now. */
+  /** One after another: who asks during a reload wants it as it is now. All who wait get the same one. */
   reload(): Promise<void> {
-    const reloading = (this.#reloading ?? Promise.resolve()).catch(() => undefined).then(() => this.#reload());
-    this.#reloading = reloading;
-    return reloading;
+    this.#nextReload ??= this.#reloading
+      .catch(() => undefined)
+      .then(() => {
+        this.#nextReload = undefined;
+        return this.#reload();
+      });
+    this.#reloading = this.#nextReload;
+    return this.#reloading;
   }
 
   stop(): void {
@@ -222,7 +229,7 @@ export class Daemon implements Service {
     this.#stopping.abort();
     const { config, lines } = this.#project;
     const late = setTimeout(() => this.#abandoning.abort(), config.daemon.shutdownTimeoutMs);
-    await this.#reloading?.catch(() => undefined);
+    await this.#reloading.catch(() => undefined);
     await this.#project.stop();
     await Promise.all(lines.map((line) => line.close()));
     await this.#hooking;

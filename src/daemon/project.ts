@@ -4,6 +4,7 @@
  *   watcher, sweep -> pulse -> round: collect -> each target's line -> report
  */
 import type { Config } from '../config/schema.js';
+import { isWithin } from '../core/relpath.js';
 import type { Batch } from '../core/settle.js';
 import { holdsBelow, type Snapshot } from '../core/snapshot.js';
 import { type Ending, errorOf } from '../cycle/report.js';
@@ -29,7 +30,7 @@ export interface ProjectHooks {
   /** `paths`: all that changed on a target, or should have. */
   readonly onCycle: (cycle: Cycle, paths: readonly string[]) => void;
   readonly onWarning: (text: string) => void;
-  /** The configuration file was touched. */
+  /** The configuration file was touched, or one that the project's answer came from. */
   readonly onConfig: () => void;
 }
 
@@ -45,6 +46,8 @@ export class Project {
   readonly #sweeps: Sweeps;
   readonly #removals: Removals;
   readonly #hooks: ProjectHooks;
+  /** The files that the configuration comes from. */
+  readonly #origins: ReadonlySet<string>;
   #watcher: Watcher | undefined;
   /** The round that is due next, begun with what is quiet already. */
   #prepared: Prepared | undefined;
@@ -65,6 +68,7 @@ export class Project {
     this.config = config;
     this.lines = lines;
     this.#hooks = hooks;
+    this.#origins = new Set([config.file, ...(config.asked?.files ?? [])]);
     this.#local = new LocalHalf(config, state, { signal: hooks.signal, onWarning: hooks.onWarning });
     const { settleMs, maxWaitMs, sweepMs } = config.watch;
     this.#pulse = new Pulse(
@@ -202,13 +206,13 @@ export class Project {
   }
 
   async #watch(): Promise<void> {
-    const { file, watch } = this.config;
+    const { watch } = this.config;
     const signal = AbortSignal.any([this.#hooks.signal, this.#ending.signal]);
     const onEvent = (event: WatchEvent): void => this.#hear(event);
     try {
       const watcher = await openWatcher(this.#local.folders, {
         backend: watch.backend,
-        files: [file],
+        files: [...this.#origins],
         signal,
         onEvent,
       });
@@ -230,8 +234,8 @@ export class Project {
         this.#sweeps.soon();
         return this.#hooks.onChange();
       case 'touched': {
-        const places = event.places.filter((place) => place !== this.config.file);
-        if (places.length < event.places.length) this.#hooks.onConfig();
+        if (event.places.some((place) => this.#origins.has(place))) this.#hooks.onConfig();
+        const places = event.places.filter((place) => !this.#origins.has(place) || this.#isInSources(place));
         if (places.length === 0) return;
         this.#wasTold = true;
         this.#removals.heard();
@@ -239,6 +243,11 @@ export class Project {
         if (this.#isPaused) this.#hooks.onChange(); // for as long as that lasts, nothing else tells that something waits
       }
     }
+  }
+
+  /** Settings may lie in a folder of sources, and be collected from there. */
+  #isInSources(place: string): boolean {
+    return this.#local.folders.some((folder) => isWithin(place, folder));
   }
 
   /** What is already quiet is read and staged while the settle time still runs. */
