@@ -118,7 +118,7 @@ def record():
 def environment_that_tells(kind):
     class Environment(kind):
         def __getitem__(self, name):
-            variables.add(name)
+            variables.add(os.fsdecode(name) if isinstance(name, bytes) else str(name))
             return kind.__getitem__(self, name)
 
         def __iter__(self):
@@ -143,14 +143,21 @@ class NothingFound(object):
     """Asked last, for modules that nobody has: each may come later, where it was looked for."""
 
     def find_spec(self, name, path, target=None):
-        if state["is_recording"]:
-            last = name.rpartition(".")[2]
+        last = name.rpartition(".")[2]
+        is_app_config = path is not None and last == "apps"
+        if state["is_recording"] or is_app_config:
+            importer = sys.argv[0] if is_app_config else file_that_imports(sys._getframe(1))
             for folder in sys.path if path is None else path:
-                if folder.endswith(".zip"):
-                    continue
-                for candidate in (last + ".py", last):
-                    wanted.add(os.path.abspath(os.path.join(folder, candidate)))
+                if not folder.endswith(".zip"):
+                    for candidate in (last + ".py", last):
+                        wanted.add((os.path.abspath(os.path.join(folder, candidate)), importer))
         return None
+
+
+def file_that_imports(frame):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith("<"):
+        frame = frame.f_back
+    return os.path.abspath(frame.f_code.co_filename)
 
 
 class Libraries(object):
@@ -184,8 +191,10 @@ def files_behind(manage, settings_module, modules, libraries, trees):
         path = file_of(name)
         if path is not None and (name.split(".")[0] == top or not libraries.hold(path)):
             files.add(path)
+    # What a library does without does not make a difference to the project.
+    missing = set(path for path, importer in wanted if not libraries.hold(importer))
     elsewhere = libraries.prefixes + tuple(tree + os.sep for tree in trees)
-    return sorted(files | set(path for path in opened | wanted if not path.startswith(elsewhere)))
+    return sorted(files | set(path for path in opened | missing if not path.startswith(elsewhere)))
 
 
 def file_of(name):
@@ -225,7 +234,7 @@ def collect(manage, settings_name):
 
     finders = finders_of()
     storage, classes, trouble = storage_of()
-    modules.update(type(each).__module__ for each in apps.get_app_configs())
+    modules.update(name for each in apps.get_app_configs() for name in (type(each).__module__, each.module.__name__))
     modules.update(classes, (each["class"].rpartition(".")[0] for each in finders))
     libraries = Libraries()
     trees = [entry["path"] for each in finders for entry in each["dirs"]]
