@@ -1,0 +1,159 @@
+/** When a project is asked again, and when what it said holds. Each Python that is started leaves a mark. */
+import { appendFile, chmod, readFile, rm, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { Asked } from '../src/config/schema.js';
+import { askProject } from '../src/django/ask.js';
+import { StateFolder } from '../src/fs/state.js';
+import { djangoEnv, djangoProject, settingsWith } from './support/django-project.js';
+import { clockTick, plant, type Tree, temporaryFolder } from './support/tree.js';
+
+const ENVIRONMENT = { SHOP_URL: '/a/', UNRELATED: '1', SHLVL: '1' };
+const SETTINGS = `import os
+STATIC_URL = os.environ.get('SHOP_URL')
+INSTALLED_APPS = ['django.contrib.staticfiles'] + (BASE_DIR / 'apps.txt').read_text().split()
+try:
+    from .local import *
+except ImportError:
+    pass
+`;
+
+interface Scene {
+  readonly folder: string;
+  readonly state: StateFolder;
+  readonly ask: (change?: {
+    env?: Readonly<Record<string, string>>;
+    settings?: string;
+    from?: 'project';
+  }) => Promise<Asked>;
+  /** How often Python was started since this was asked last. */
+  readonly starts: () => Promise<number>;
+}
+
+/** A project that was asked once, with a quiet moment before it. */
+async function askedOnce(tree: Tree = {}): Promise<Scene> {
+  const folder = await djangoProject({
+    'shop/settings.py': settingsWith(SETTINGS),
+    'apps.txt': 'blog',
+    'more/__init__.py': '',
+    python: '#!/bin/sh\necho >> starts.log\nexec python3 "$@"\n',
+    ...tree,
+  });
+  await chmod(join(folder, 'python'), 0o755);
+  await clockTick(folder);
+  const state = new StateFolder(await temporaryFolder());
+  const log = join(folder, 'starts.log');
+  const scene: Scene = {
+    folder,
+    state,
+    ask: ({ env = ENVIRONMENT, settings, from } = {}) => {
+      const source = { manage: join(folder, 'manage.py'), python: join(folder, 'python') };
+      return askProject(
+        { ...source, ...(settings !== undefined && { settings }) },
+        { env: djangoEnv('5.2', env), state, from: from ?? 'cache' },
+      );
+    },
+    starts: async () => {
+      const text = await readFile(log, 'utf8').catch(() => '');
+      await rm(log, { force: true });
+      return text.length;
+    },
+  };
+  await scene.ask();
+  expect(await scene.starts()).toBe(1);
+  return scene;
+}
+
+test('what was said holds as long as nothing changes, and no Python is started', async () => {
+  const { ask, starts } = await askedOnce();
+  const first = await ask();
+  expect(await ask()).toEqual(first);
+  expect(await ask({ env: { ...ENVIRONMENT, UNRELATED: '2', SHLVL: '3' } })).toEqual(first);
+  expect(await starts()).toBe(0);
+});
+
+test.each<[string, (scene: Scene) => Promise<unknown>]>([
+  ['the settings', ({ folder }) => appendFile(join(folder, 'shop/settings.py'), '\n')],
+  ['manage.py', ({ folder }) => appendFile(join(folder, 'manage.py'), '\n')],
+  ['a file that the settings read', ({ folder }) => plant(folder, { 'apps.txt': 'more' })],
+  ['a module that was missing', ({ folder }) => plant(folder, { 'shop/local.py': '' })],
+  ['an app that gets a configuration', ({ folder }) => plant(folder, { 'blog/apps.py': '' })],
+  ['the Python', ({ folder }) => appendFile(join(folder, 'python'), '#\n')],
+  ['only a time', ({ folder }) => utimes(join(folder, 'shop/settings.py'), 1, 1)],
+])('a project is asked again after a change of %s', async (_, change) => {
+  const scene = await askedOnce();
+  await change(scene);
+  await clockTick(scene.folder);
+  await scene.ask();
+  expect(await scene.starts()).toBe(1);
+  await scene.ask();
+  expect(await scene.starts()).toBe(0);
+});
+
+test('the answer is another one after a change of what it depends on', async () => {
+  const { folder, ask } = await askedOnce();
+  await plant(folder, { 'apps.txt': 'blog more', 'shop/local.py': "STATIC_URL = '/local/'\n" });
+  const asked = await ask();
+  expect(asked.url).toBe('/local/');
+  expect(asked.dirs.at(-1)).toMatchObject({ path: join(folder, 'more/static') });
+});
+
+test('a variable that the settings read is part of the question, others are not', async () => {
+  const { ask, starts } = await askedOnce();
+  expect(await ask({ env: { ...ENVIRONMENT, SHOP_URL: '/b/' } })).toMatchObject({ url: '/b/' });
+  expect(await starts()).toBe(1);
+  expect(await ask({ env: { ...ENVIRONMENT, SHOP_URL: '/b/', OTHER: 'x' } })).toMatchObject({ url: '/b/' });
+  expect(await starts()).toBe(0);
+});
+
+test('settings that read all variables depend on all of them', async () => {
+  const { ask, starts } = await askedOnce({ 'shop/settings.py': settingsWith('import os\nALL = dict(os.environ)') });
+  await ask({ env: { ...ENVIRONMENT, SHLVL: '2' } });
+  expect(await starts()).toBe(0);
+  await ask({ env: { ...ENVIRONMENT, OTHER: 'x' } });
+  expect(await starts()).toBe(1);
+});
+
+test('other settings are another question', async () => {
+  const { ask, starts, folder } = await askedOnce();
+  await plant(folder, { 'shop/live.py': settingsWith("STATIC_URL = '/live/'") });
+  expect(await ask({ settings: 'shop.live' })).toMatchObject({ url: '/live/' });
+  expect(await starts()).toBe(1);
+});
+
+test('who wants to hear it from the project itself does', async () => {
+  const { ask, starts } = await askedOnce();
+  await ask({ from: 'project' });
+  expect(await starts()).toBe(1);
+});
+
+test('no value of a variable is kept, only a digest of them all', async () => {
+  const { state } = await askedOnce({ 'shop/settings.py': settingsWith("import os\nKEY = os.environ['SHOP_URL']") });
+  const kept = String(await state.read('asked.json'));
+  expect(kept).toContain('SHOP_URL');
+  expect(kept).not.toContain('"/a/"');
+});
+
+test.each([
+  ['cut off', (text: string) => text.slice(0, -10)],
+  ['empty', () => ''],
+  ['something else', () => '[1]'],
+  ['of another version', (text: string) => text.replace('"format":1', '"format":2')],
+  ['not what an answer is', (text: string) => text.replace('"django":"', '"djanga":"')],
+  ['without stamps', (text: string) => text.replace('"stamps"', '"stomps"')],
+])('a cache that is %s is none', async (_, spoil) => {
+  const { state, ask, starts } = await askedOnce();
+  await state.write('asked.json', spoil(String(await state.read('asked.json'))));
+  await expect(ask()).resolves.toMatchObject({ url: '/a/' });
+  expect(await starts()).toBe(1);
+});
+
+test('what changed while Python ran is asked again the next time', async () => {
+  const { ask, starts, folder } = await askedOnce({
+    'shop/settings.py': settingsWith("(BASE_DIR / 'shop/settings.py').touch()"),
+  });
+  await clockTick(folder);
+  await ask();
+  await ask();
+  expect(await starts()).toBe(2);
+});
