@@ -416,7 +416,7 @@ describe('init', () => {
   it('--yes writes a file that config --check accepts, and never over one that is there without --force', async () => {
     const folder = await temporaryFolder();
     const program = programIn(folder, { HOME: folder, XDG_STATE_HOME: join(folder, '.state') });
-    await plant(folder, { 'manage.py': '', 'static/app.css': 'body {}' });
+    await plant(folder, { 'static/app.css': 'body {}' });
     expect(await program.run('init', '--yes')).toMatchObject({ status: 0, stderr: '' });
     const file = join(folder, 'pushstatic.yaml');
     const written = await readFile(file, 'utf8');

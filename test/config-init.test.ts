@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Facts, lookAround, proposeConfig, questionsFor, readAnswers } from '../src/config/init.js';
-import { loadConfig } from '../src/config/load.js';
+import { loadConfig, loadUnasked } from '../src/config/load.js';
 import type { Config } from '../src/config/schema.js';
 
 let folder: string;
@@ -62,7 +62,7 @@ describe('the first configuration', () => {
   test('loads with what was answered, whatever characters it holds', async () => {
     const odd: Facts = {
       folderName: "it's: #1\n- x",
-      hasManagePy: true,
+      hasManagePy: false,
       sourceDirs: ['a b', '*x', '- y', 'null', '1'],
       hosts: ['h\n# x'],
     };
@@ -88,6 +88,24 @@ describe('the first configuration', () => {
       { name: 'production', address: { user: 'me', host: 'h', path: '/srv/a: b' } },
     ]);
     await expect(load(proposeConfig(odd, 'deadbeef'))).resolves.toMatchObject({ targets: [] });
+  });
+
+  test('has a Django project say by itself what is collected, and asks for the target only', async () => {
+    const project: Facts = { ...bare, hasManagePy: true, sourceDirs: ['static'] };
+    const text = proposeConfig(project, '00c0ffee', readAnswers(project, { targetUrl: 'file:///srv/x' }));
+    const written = text.split('\n').filter((line) => line !== '' && !line.trim().startsWith('#'));
+    expect(written.slice(0, 5)).toEqual([
+      'site: shop-00c0ffee',
+      'source:',
+      '  django: {}',
+      'targets:',
+      '  production:',
+    ]);
+    await writeFile(join(folder, 'pushstatic.yaml'), text);
+    await expect(loadUnasked({ cwd: folder, env: {} })).resolves.toHaveProperty('file');
+    expect(questionsFor(project)).toMatchObject([
+      { key: 'targetUrl', message: expect.stringContaining('static files published') },
+    ]);
   });
 
   test('with its commented target brought in loads too', async () => {

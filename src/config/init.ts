@@ -20,7 +20,7 @@ export interface Facts {
   readonly hosts: readonly string[];
 }
 
-/** What a person decides. */
+/** What a person decides. Where there is a manage.py, all but the target is asked of the project. */
 export interface Answers {
   /** Relative to the folder of the file. */
   readonly sourceDirs: readonly string[];
@@ -45,6 +45,12 @@ const USUAL_SOURCES = ['static', 'assets', 'frontend/dist'];
 const USUAL_ROOT = 'var/static';
 const NOT_APPS = new Set(['node_modules', 'venv', 'env', 'var', 'dist', 'build', 'docs', 'test', 'tests']);
 const TARGET_NAME = 'production';
+const ASK_PROJECT = [
+  "# The project's own settings say what is collected, from where and to where. What is written here as well, under source",
+  '# or static, comes before that.',
+  'source:',
+  '  django: {}',
+];
 
 /** Throws a ConfigError if `folder` (absolute) cannot be listed. */
 export async function lookAround(folder: string, env: NodeJS.ProcessEnv): Promise<Facts> {
@@ -74,6 +80,13 @@ export function defaultAnswers({ sourceDirs }: Facts): Answers {
 export function questionsFor(facts: Facts): readonly Question[] {
   const answers = defaultAnswers(facts);
   const host = facts.hosts[0] ?? 'deploy@static.example.com';
+  const target: Question = {
+    key: 'targetUrl',
+    message: 'Where are they published? Leave it empty to decide later',
+    initial: '',
+    placeholder: `sftp://${host}/srv/static`,
+  };
+  if (facts.hasManagePy) return [{ ...target, message: target.message.replace('they', 'the static files') }];
   return [
     {
       key: 'sourceDirs',
@@ -93,12 +106,7 @@ export function questionsFor(facts: Facts): readonly Question[] {
       initial: answers.staticUrl,
       placeholder: '/static/',
     },
-    {
-      key: 'targetUrl',
-      message: 'Where are they published? Leave it empty to decide later',
-      initial: '',
-      placeholder: `sftp://${host}/srv/static`,
-    },
+    target,
   ];
 }
 
@@ -128,22 +136,26 @@ export function proposeConfig(facts: Facts, id: string, answers: Answers = defau
     '# Who this project is on its servers. Keep it: a target of another site is refused.',
     `site: ${yamlText(`${facts.folderName}-${id}`)}`,
     '',
-    'source:',
-    ...(facts.hasManagePy
-      ? ['  # As in STATICFILES_DIRS, then the static/ folders of the apps. The first folder that has a file wins.']
-      : ['  # The first folder that has a file wins.']),
-    '  dirs:',
-    ...answers.sourceDirs.map((dir) => `    - ${yamlText(dir)}`),
-    "  ignore: [CVS, '.*', '*~'] # what collectstatic ignores",
-    '',
-    'static:',
-    `  root: ${yamlText(answers.staticRoot)} # STATIC_ROOT`,
-    `  url: ${yamlText(answers.staticUrl)} # STATIC_URL`,
-    '  storage: plain # or none, if another tool fills root',
+    ...(facts.hasManagePy ? ASK_PROJECT : byHand(answers)),
     '',
     ...targetLines(facts, answers.targetUrl),
     '',
   ].join('\n');
+}
+
+function byHand({ sourceDirs, staticRoot, staticUrl }: Answers): string[] {
+  return [
+    'source:',
+    '  # The first folder that has a file wins.',
+    '  dirs:',
+    ...sourceDirs.map((dir) => `    - ${yamlText(dir)}`),
+    "  ignore: [CVS, '.*', '*~'] # what collectstatic ignores",
+    '',
+    'static:',
+    `  root: ${yamlText(staticRoot)} # STATIC_ROOT`,
+    `  url: ${yamlText(staticUrl)} # STATIC_URL`,
+    '  storage: plain # manifest for hashed names as well; none, if another tool fills root',
+  ];
 }
 
 function targetLines({ hosts }: Facts, url: string | undefined): string[] {

@@ -2,7 +2,7 @@
  * `pushstatic config`: the effective configuration, or whether it is right, or the schema of the file.
  */
 import { readFile } from 'node:fs/promises';
-import type { Config } from '../../config/schema.js';
+import type { Asked, Config } from '../../config/schema.js';
 import { EXIT, type ExitStatus } from '../../errors.js';
 import type { CommandInput } from '../command-input.js';
 import { packageFile } from '../package-files.js';
@@ -35,11 +35,15 @@ export async function configCommand(
     ...askedLines(config).map((line) => `# ${line}`),
     yaml.stringify(describeConfig(config)).trimEnd(),
   );
-  output.document(describeConfig(config));
+  output.document({ ...describeConfig(config), ...(config.asked !== undefined && { asked: findings(config.asked) }) });
   return EXIT.done;
 }
 
-/** What the project was found to be. */
+/** What the project was found to be, and what its answer depends on; the rest of it stands under its own keys. */
+function findings({ django, python, settings, storage, why, files }: Asked): object {
+  return { django, python, settings, storage, why, files };
+}
+
 function askedLines({ asked, static: { storage } }: Config): string[] {
   if (asked === undefined) return [];
   return [

@@ -1,0 +1,126 @@
+/** The built program in a real Django project that is asked: what a user sees, and what the service does with it. */
+import { appendFile, chmod, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { lastCycle, QUICK, serves, startDaemon } from './support/daemon.js';
+import { djangoPath } from './support/django.js';
+import { djangoTree, settingsWith } from './support/django-project.js';
+import { inFolder, makeProject, type Project } from './support/project.js';
+import { plant, type Tree, temporaryFolder } from './support/tree.js';
+
+// The folders of STATICFILES_DIRS alone: what Django itself brings along is much, and none of this business.
+const FINDERS = "STATICFILES_FINDERS = ['django.contrib.staticfiles.finders.FileSystemFinder']\n";
+const SITE: Tree = { 'assets/app.css': 'body {}', 'vendor/dist/lib.js': 'library' };
+
+interface Scene extends Project {
+  readonly target: string;
+}
+
+async function makeScene(settings = ''): Promise<Scene> {
+  const target = join(await temporaryFolder(), 'static');
+  const project = await makeProject(
+    {
+      targets: { web: inFolder(target) },
+      source: { django: {} },
+      static: {},
+      watch: QUICK,
+      daemon: { http: false },
+    },
+    djangoTree({ 'shop/settings.py': settingsWith(FINDERS + settings), ...SITE }),
+  );
+  return { ...project, target, program: project.program.with({ PYTHONPATH: djangoPath('5.2') }) };
+}
+
+describe('a project that is asked', () => {
+  it('is served as its settings say', async () => {
+    const { program, target } = await makeScene();
+    expect(await program.run('sync')).toMatchObject({ status: 0 });
+    await serves(target, { 'app.css': 'body {}', 'vendor/lib.js': 'library' });
+  });
+
+  it('needs no more than what init writes', async () => {
+    const { program, folder } = await makeScene();
+    expect(await program.run('init', '--yes', '--force')).toMatchObject({ status: 0, stderr: '' });
+    expect(await program.run('config', '--check')).toMatchObject({ status: 0, stderr: '' });
+    expect(await program.run('collect', '--json')).toMatchObject({ status: 0 });
+    expect((await program.run('config', '--json')).json()).toMatchObject({
+      static: { root: join(folder, 'var/static'), url: '/static/', storage: 'plain' },
+      asked: { settings: 'shop.settings', storage: 'plain' },
+    });
+  });
+
+  it('is shown by config, with why it is collected in this way', async () => {
+    const { program, folder } = await makeScene();
+    const { stdout } = await program.run('config');
+    expect(stdout.split('\n').slice(0, 3)).toEqual([
+      `# ${folder}/pushstatic.yaml`,
+      expect.stringMatching(/^# asked of the project: Django 5\.2\.\d+, Python 3\.\S+, settings shop\.settings$/),
+      '# storage plain: its storage is django.contrib.staticfiles.storage.StaticFilesStorage',
+    ]);
+    expect(stdout).toContain(`root: ${folder}/var/static`);
+  });
+
+  it('is asked by the first run, and not by the next ones', async () => {
+    const { program, folder, configure } = await makeScene();
+    await plant(folder, { python: '#!/bin/sh\necho >> starts.log\nexec python3 "$@"\n' });
+    await chmod(join(folder, 'python'), 0o755);
+    await configure({ source: { django: { python: './python' } } });
+    for (const words of [['config'], ['sync'], ['status']])
+      expect(await program.run(...words)).toMatchObject({ status: 0 });
+    expect(await readFile(join(folder, 'starts.log'), 'utf8')).toBe('\n');
+  });
+
+  it('says by its own lines why its settings fail', async () => {
+    const { program } = await makeScene('raise RuntimeError("no SECRET_KEY")');
+    const { status, stderr } = await program.run('sync');
+    expect(status).toBe(2);
+    expect(stderr).toContain('its settings shop.settings cannot be loaded; correct them');
+    expect(stderr).toMatch(
+      /File "shop\/settings\.py", line \d+, in <module>\n.*raise RuntimeError.*\n.*RuntimeError: no SECRET_KEY/,
+    );
+  });
+});
+
+describe('a daemon of a project that is asked', () => {
+  it('takes what a change of the settings makes of it', async () => {
+    const scene = await makeScene();
+    const daemon = await startDaemon(scene);
+    await daemon.inSync();
+    await plant(scene.folder, { 'more/extra.css': 'p {}' });
+    await appendFile(join(scene.folder, 'shop/settings.py'), "STATICFILES_DIRS += [BASE_DIR / 'more']\n");
+    await serves(scene.target, { 'app.css': 'body {}', 'extra.css': 'p {}', 'vendor/lib.js': 'library' });
+  });
+
+  it('goes on as before where the answer is the same', async () => {
+    const scene = await makeScene();
+    const daemon = await startDaemon(scene);
+    const before = await daemon.inSync();
+    await appendFile(join(scene.folder, 'shop/settings.py'), 'DEBUG = True\n');
+    expect(await scene.program.run('reload')).toMatchObject({ status: 0 });
+    const status = await daemon.inSync();
+    expect(lastCycle(status)).toEqual(lastCycle(before));
+    expect(status.watch.sweeps).toBeGreaterThanOrEqual(before.watch.sweeps); // a project made anew counts from nothing
+  });
+
+  it('keeps to what it knew while the settings fail, and says why (F70)', async () => {
+    const scene = await makeScene();
+    const daemon = await startDaemon(scene);
+    await daemon.inSync();
+    const settings = join(scene.folder, 'shop/settings.py');
+    await appendFile(settings, 'oh no\n');
+    const { configError } = await daemon.until((status) => status.configError !== null);
+    expect(configError).toMatch(/shop\/settings\.py", line \d+\n +oh no/);
+    await plant(scene.folder, { 'assets/app.css': 'body { color: red }' });
+    await serves(scene.target, { 'app.css': 'body { color: red }', 'vendor/lib.js': 'library' });
+    expect(await scene.program.run('pause')).toMatchObject({ status: 0 }); // to be told, the project is not needed
+    expect(await scene.program.run('resume')).toMatchObject({ status: 0 });
+
+    await plant(scene.folder, {
+      'shop/settings.py': settingsWith(`${FINDERS}STATICFILES_DIRS = [BASE_DIR / 'assets']`),
+    });
+    await daemon.until((status) => status.configError === null);
+    await serves(scene.target, { 'app.css': 'body { color: red }' });
+    await rm(settings);
+    await daemon.until((status) => status.configError !== null);
+  });
+});
