@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeProgram } from '../src/cli/program.js';
-import { loadConfig } from '../src/config/load.js';
+import { loadUnasked } from '../src/config/load.js';
 import { encodeSegment, encodeSnapshot, FIRST_CHECKSUM } from '../src/core/index-codec.js';
 import { parseRelPath } from '../src/core/relpath.js';
 import { EXIT } from '../src/errors.js';
@@ -104,7 +104,7 @@ describe('an example of a configuration', () => {
 
   test.each(blocksOf('yaml'))('is one that loads', async (text) => {
     await writeFile(join(folder, 'pushstatic.yaml'), text);
-    const config = await loadConfig({ cwd: folder, env: { HOME: folder } });
+    const config = await loadUnasked({ cwd: folder, env: { HOME: folder } });
     expect(config.targets.length).toBeGreaterThan(0);
   });
 });

@@ -13,7 +13,7 @@ import { type Asked, type Config, checkShape, type DjangoSource } from './schema
 export type AskProject = (project: DjangoSource, configFile: string) => Promise<Asked>;
 
 /** What is known of a configuration without asking anybody. */
-export type UnaskedConfig = Pick<Config, 'file' | 'daemon' | 'log'>;
+export type UnaskedConfig = Pick<Config, 'file' | 'targets' | 'daemon' | 'log'>;
 
 export type Checked =
   | { readonly kind: 'config'; readonly config: Config }

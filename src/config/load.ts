@@ -39,8 +39,8 @@ export async function loadConfig(options: LoadOptions): Promise<Config> {
   throw new ConfigError(`cannot use ${checked.config.file}: source.django is there, and nobody to ask the project`);
 }
 
-/** What the file says of the daemon and the log, for whoever needs no more: the project is not asked. Throws likewise. */
-export async function loadUnasked({ ask: _, ...options }: LoadOptions): Promise<UnaskedConfig> {
+/** What the file says by itself, for whoever needs no more: the project is not asked. Throws likewise. */
+export async function loadUnasked(options: Omit<LoadOptions, 'ask'>): Promise<UnaskedConfig> {
   return (await check(options)).config;
 }
 
