@@ -54,7 +54,7 @@ describe('a project that is asked', () => {
     const { stdout } = await program.run('config');
     expect(stdout.split('\n').slice(0, 3)).toEqual([
       `# ${folder}/pushstatic.yaml`,
-      expect.stringMatching(/^# asked of the project: Django 5\.2\.\d+, Python 3\.\S+, settings shop\.settings$/),
+      expect.stringMatching(/^# asked of shop\.settings by python3: Django 5\.2\.\d+, Python 3\.\S+$/),
       '# storage plain: its storage is django.contrib.staticfiles.storage.StaticFilesStorage',
     ]);
     expect(stdout).toContain(`root: ${folder}/var/static`);

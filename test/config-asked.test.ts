@@ -22,6 +22,7 @@ function answer(change: Partial<Asked> = {}): Asked {
   return {
     django: '5.2.12',
     python: '3.12.4',
+    interpreter: 'python3',
     settings: 'shop.settings',
     dirs: [{ path: join(folder, 'blog/static'), prefix: '', isOptional: true }],
     ignore: ['*.scss'],

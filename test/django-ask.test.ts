@@ -67,6 +67,7 @@ describe('a project', () => {
       expect(asked).toEqual({
         django: expect.stringMatching(new RegExp(`^${django}\\.\\d+$`)),
         python: expect.stringMatching(/^3\.\d+\.\d+/),
+        interpreter: 'python3',
         settings: 'shop.settings',
         dirs: [
           { path: join(folder, 'assets'), prefix: '', isOptional: true },
@@ -255,6 +256,7 @@ describe('what a project does on the way', () => {
       'import threading\nimport time\nthreading.Thread(target=lambda: time.sleep(600)).start()',
     ],
     ['asks for input, and gets none', 'try:\n    input()\nexcept EOFError:\n    pass'],
+    ['has much to tell', "STATICFILES_DIRS = [BASE_DIR / str(n) / ('x' * 200) for n in range(4000)]"],
     ['starts a program', "import subprocess\nsubprocess.run(['true'], check=True)"],
   ])('does not confuse anybody: it %s', async (_, settings) => {
     await expect(askWith(settings)).resolves.toMatchObject({ settings: 'shop.settings' });
@@ -441,6 +443,11 @@ describe('what cannot be asked is refused by a sentence that says what to do:', 
       'cannot ask the Django project: python3 was started, but it ended with status 7 and without an answer',
       '  last words',
     ]);
+  });
+
+  test('a Python that dies, and leaves behind what it started', async () => {
+    const { lines } = await refusalWith("import os, subprocess\nsubprocess.Popen(['sleep', '600'])\nos._exit(7)\n");
+    expect(lines[0]).toContain('it ended with status 7 and without an answer');
   });
 
   test('something that answers in its place', async () => {

@@ -183,10 +183,14 @@ describe('what is left to Django', () => {
 describe('what a project says of itself', () => {
   test('is, in the words of the configuration, all of it', () => {
     expect(
-      askedOf({ ...ANSWER, storage: { ...MANIFEST, jsModules: true, permissions: { file: 0o600, dir: 0o2755 } } }),
+      askedOf(
+        { ...ANSWER, storage: { ...MANIFEST, jsModules: true, permissions: { file: 0o600, dir: 0o2755 } } },
+        'python3',
+      ),
     ).toEqual({
       django: '5.2.12',
       python: '3.12.4',
+      interpreter: 'python3',
       settings: 'shop.settings',
       dirs: [
         { path: '/site/assets', prefix: 'v', isOptional: true },
@@ -208,18 +212,20 @@ describe('what a project says of itself', () => {
 
   test('names a folder once, however often it is listed', () => {
     const finders = [{ class: `${FINDERS}.FileSystemFinder`, dirs: [dir('/a'), dir('/b'), dir('/a')] }];
-    expect(askedOf({ ...ANSWER, finders }).dirs.map(({ path }) => path)).toEqual(['/a', '/b']);
+    expect(askedOf({ ...ANSWER, finders }, 'python3').dirs.map(({ path }) => path)).toEqual(['/a', '/b']);
   });
 
   test('puts files where the storage puts them, whatever STATIC_ROOT is', () => {
-    expect(askedOf({ ...ANSWER, storage: { ...PLAIN, location: '/elsewhere' } }).root).toBe('/elsewhere');
-    expect(askedOf({ ...ANSWER, storage: { ...PLAIN, location: null }, root: null }).root).toBeUndefined();
+    expect(askedOf({ ...ANSWER, storage: { ...PLAIN, location: '/elsewhere' } }, 'python3').root).toBe('/elsewhere');
+    expect(askedOf({ ...ANSWER, storage: { ...PLAIN, location: null }, root: null }, 'python3').root).toBeUndefined();
   });
 
   test('names the folder of the manifest only where it is another one', () => {
     const rootOf = (location: string) =>
-      askedOf({ ...ANSWER, storage: { ...MANIFEST, manifestStorage: { class: FOLDER, location, permissions: MODES } } })
-        .manifest.root;
+      askedOf(
+        { ...ANSWER, storage: { ...MANIFEST, manifestStorage: { class: FOLDER, location, permissions: MODES } } },
+        'python3',
+      ).manifest.root;
     expect([rootOf('/site'), rootOf('/site/out')]).toEqual(['/site', undefined]);
   });
 
@@ -229,19 +235,19 @@ describe('what a project says of itself', () => {
     ['6.10', '6.1', 1],
     ['7.0.dev20260101', '6.1', 1],
   ])('follows, for Django %s, the rules of %s', (django, rules, warnings) => {
-    const asked = askedOf({ ...ANSWER, django });
+    const asked = askedOf({ ...ANSWER, django }, 'python3');
     expect([asked.rules, asked.warnings.length]).toEqual([rules, warnings]);
   });
 
   test('says which version is not known yet', () => {
-    expect(askedOf({ ...ANSWER, django: '7.0' }).warnings).toEqual([
+    expect(askedOf({ ...ANSWER, django: '7.0' }, 'python3').warnings).toEqual([
       'Django 7.0 of the project is newer than what is known here; the rules of 6.1 are followed',
     ]);
   });
 
   test('does not take for a source what a foreign finder makes in STATIC_ROOT', () => {
     const finders = [{ class: 'compressor.CompressorFinder', dirs: [dir('/site/out/CACHE'), dir('/site/scss')] }];
-    expect(askedOf({ ...ANSWER, finders }).dirs.map(({ path }) => path)).toEqual(['/site/scss']);
+    expect(askedOf({ ...ANSWER, finders }, 'python3').dirs.map(({ path }) => path)).toEqual(['/site/scss']);
   });
 
   test.each<[string, Partial<Answer>, { storage?: string; sources?: string }]>([
@@ -270,7 +276,7 @@ describe('what a project says of itself', () => {
       { sources: 'the prefix "../x" in STATICFILES_DIRS is no plain relative path; correct it' },
     ],
   ])('has %s for a fault', (_, change, { storage, sources }) => {
-    expect(askedOf({ ...ANSWER, ...change }).faults).toEqual({
+    expect(askedOf({ ...ANSWER, ...change }, 'python3').faults).toEqual({
       storage: storage === undefined ? [] : [storage],
       sources: sources === undefined ? [] : [sources],
     });

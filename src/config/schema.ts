@@ -104,6 +104,8 @@ export interface Asked {
   /** The whole versions: 5.2.12, 3.12.4. */
   readonly django: string;
   readonly python: string;
+  /** The Python that was run: absolute, or a command to look up. */
+  readonly interpreter: string;
   /** The settings module. */
   readonly settings: string;
   readonly dirs: readonly SourceDir[];

@@ -8,13 +8,15 @@ import { isDjangos, isKnown, judge, keepsFolder, rulesFor } from './judge.js';
 
 const DEFAULT_PASSES = 5;
 
-export function askedOf(answer: Answer): Asked {
+/** `interpreter` is the Python that was run. */
+export function askedOf(answer: Answer, interpreter: string): Asked {
   const { storage } = answer;
   const rules = rulesFor(answer.django);
   const root = rootOf(answer);
   return {
     django: answer.django,
     python: answer.python,
+    interpreter,
     settings: answer.settings,
     dirs: sourcesOf(answer, root),
     ignore: answer.ignore ?? undefined,

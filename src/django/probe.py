@@ -33,7 +33,7 @@ ORDINARY = frozenset(["__module__", "__doc__", "__qualname__", "__dict__", "__we
 # What Django's storages are, by name: a function of theirs that comes from elsewhere was put there by somebody.
 DJANGO = "django."
 
-state = {"phase": "manage", "is_recording": True}
+state = {"phase": "manage", "is_recording": True, "folder": ""}
 variables = set()
 opened = set()
 wanted = set()
@@ -41,31 +41,31 @@ wanted = set()
 
 def main():
     manage, settings = sys.argv[1:3]
-    keep_to_itself(ANSWER)
-    folder = os.path.dirname(manage)
+    if hasattr(os, "set_inheritable"):
+        os.set_inheritable(ANSWER, False)
+    state["folder"] = os.path.dirname(manage)
     # As it is when manage.py is the program. It is a dry run if something starts that anew.
     sys.argv = [manage, "collectstatic", "--noinput", "--dry-run"]
     if sys.path and os.path.realpath(sys.path[0]) == os.path.dirname(os.path.realpath(__file__)):
-        sys.path[0] = folder
+        sys.path[0] = os.path.dirname(os.path.realpath(manage))
     record()
     if settings:
         os.environ["DJANGO_SETTINGS_MODULE"] = settings
-    answer = lambda: say(lambda: collect(manage, settings))
+
+    def answer():
+        attempt(lambda: finish(collect(manage, settings)))
+
     sys.meta_path.insert(0, HandOver(answer))
-    try:
-        runpy.run_path(manage, run_name="__main__")
-    except BaseException as error:
-        fail(error, folder)
+    attempt(lambda: runpy.run_path(manage, run_name="__main__"))
     answer()  # it never handed over
 
 
-def say(make):
-    folder = os.path.dirname(sys.argv[0])
+def attempt(work):
     try:
-        document = make()
+        work()
     except BaseException as error:
-        fail(error, folder)
-    finish(document)
+        state["is_recording"] = False
+        finish({"failure": failure_of(error)})
 
 
 def finish(document):
@@ -73,11 +73,6 @@ def finish(document):
     with io.open(ANSWER, "wb") as out:
         out.write(json.dumps(document).encode("ascii") + b"\n")
     os._exit(0)
-
-
-def keep_to_itself(descriptor):
-    if hasattr(os, "set_inheritable"):
-        os.set_inheritable(descriptor, False)
 
 
 class HandOver(object):
@@ -407,24 +402,26 @@ def digest_of(patterns):
 # ---- what went wrong ----
 
 
-def fail(error, folder):
-    state["is_recording"] = False
+def failure_of(error):
     cause, is_missing = error, False
     while cause is not None and not is_missing:
         is_missing = isinstance(cause, ImportError) and getattr(cause, "name", None) in ("django", "django.core")
         cause = getattr(cause, "__cause__", None) or getattr(cause, "__context__", None)
-    phase = "missing" if is_missing else state["phase"]
-    finish({"failure": {"phase": phase, "settings": os.environ.get("DJANGO_SETTINGS_MODULE", ""),
-                        "python": sys.version.split()[0], "lines": lines_of(error, folder)}})
+    return {
+        "phase": "missing" if is_missing else state["phase"],
+        "settings": os.environ.get("DJANGO_SETTINGS_MODULE", ""),
+        "python": sys.version.split()[0],
+        "lines": lines_of(error),
+    }
 
 
-def lines_of(error, folder):
-    """The error as Python puts it, and below it the last frames that are the project's own."""
+def lines_of(error):
+    """The last frames that are the project's own, and below them the error as Python puts it."""
     try:
         libraries = Libraries()
         frames = [frame for frame in traceback.extract_tb(error.__traceback__)
                   if not frame[0].startswith("<") and not libraries.hold(os.path.abspath(frame[0]))]
-        where = [line for frame in frames[-MOST_FRAMES:] for line in frame_lines(frame, folder)]
+        where = [line for frame in frames[-MOST_FRAMES:] for line in frame_lines(frame)]
     except Exception:
         where = []
     what = [line for text in traceback.format_exception_only(type(error), error) for line in text.splitlines()]
@@ -433,8 +430,9 @@ def lines_of(error, folder):
     return [line[:LONGEST_LINE].rstrip() for line in where + what[:room]]
 
 
-def frame_lines(frame, folder):
+def frame_lines(frame):
     path, number, function = frame[0], frame[1], frame[2]
+    folder = state["folder"]
     shown = os.path.relpath(path, folder) if path.startswith(folder + os.sep) else path
     source = linecache.getline(path, number).strip()
     return ['File "%s", line %d, in %s' % (shown, number, function)] + (["  " + source] if source else [])

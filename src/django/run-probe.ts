@@ -5,9 +5,8 @@
  * answer has a descriptor of its own, and its size, its time and what it leaves behind are bounded.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { access, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { DjangoSource } from '../config/schema.js';
 import { ConfigError, codeOf, reasonOf, SourceError } from '../errors.js';
@@ -16,30 +15,16 @@ import { type Answer, type Failure, readAnswer } from './answer.js';
 /** Beside the source as beside the built program. */
 export const PROBE = fileURLToPath(new URL('./probe.py', import.meta.url));
 
+const ANSWER = 3; // the descriptor of the probe's answer
 const LIMIT_MS = 30_000; // large projects take a few seconds to load
 const MAX_ANSWER = 8 * 1024 * 1024; // bytes; a thousand apps need half of one MiB
 const KEPT_STDERR = 2048; // bytes, for what ends without an answer
-const VIRTUAL_ENVS = ['.venv', 'venv'];
 
 export interface ProbeOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Ends it; the signal's reason is thrown then. */
   readonly signal?: AbortSignal;
   readonly limitMs?: number;
-}
-
-/** The Python to run: the one that is named, else that of a virtual environment beside manage.py, else python3. */
-export async function pythonOf({ manage, python }: DjangoSource): Promise<string> {
-  if (python !== undefined) return python;
-  for (const name of VIRTUAL_ENVS) {
-    const candidate = join(dirname(manage), name, 'bin', 'python');
-    const isThere = await access(candidate).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return candidate;
-  }
-  return 'python3';
 }
 
 /** Rejects with a ConfigError for what the user can put right, with a SourceError for what may go better another time. */
@@ -79,36 +64,35 @@ interface Said {
 }
 
 /** Resolves at the end of the answer's line, or when there will be none. */
-function endOf(child: ChildProcess, { signal, limitMs = LIMIT_MS }: ProbeOptions): Promise<Said> {
-  return new Promise((resolve, reject) => {
-    const answer: Buffer[] = [];
-    let [size, stderr] = [0, ''];
-    let status: string | undefined;
-    const settle = (ending: string | undefined): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
-      resolve({ text: Buffer.concat(answer).toString(), ending, stderr });
-    };
-    const timer = setTimeout(() => reject(tooSlow(limitMs)), limitMs);
-    const abort = (): void => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    signal?.addEventListener('abort', abort, { once: true });
-    child.once('error', (error) => {
-      clearTimeout(timer);
-      reject(error);
+async function endOf(child: ChildProcess, { signal, limitMs = LIMIT_MS }: ProbeOptions): Promise<Said> {
+  const answer: Buffer[] = [];
+  let [size, stderr, status] = [0, '', ''];
+  let timer: NodeJS.Timeout | undefined;
+  let abort = (): void => undefined;
+  try {
+    const ending = await new Promise<string | undefined>((resolve, reject) => {
+      timer = setTimeout(() => reject(tooSlow(limitMs)), limitMs);
+      abort = () => reject(signal?.reason);
+      signal?.addEventListener('abort', abort);
+      child.once('error', reject);
+      child.once('exit', (code, by) => {
+        status = by === null ? `with status ${code}` : `by ${by}`;
+        endGroup(child); // what it started holds on to its streams
+      });
+      child.once('close', () => resolve(`it ended ${status} and without an answer`));
+      child.stderr?.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString('latin1')).slice(-KEPT_STDERR)));
+      child.stdio[ANSWER]?.on('data', (chunk: Buffer) => {
+        answer.push(chunk);
+        size += chunk.length;
+        if (chunk.includes('\n')) resolve(undefined);
+        else if (size > MAX_ANSWER) resolve('it said more than it may');
+      });
     });
-    child.once('exit', (code, by) => (status = by === null ? `with status ${code}` : `by ${by}`));
-    child.once('close', () => settle(`it ended ${status ?? 'early'} and without an answer`));
-    child.stderr?.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString('latin1')).slice(-KEPT_STDERR)));
-    (child.stdio[3] as Readable).on('data', (chunk: Buffer) => {
-      answer.push(chunk);
-      size += chunk.length;
-      if (chunk.includes('\n')) settle(undefined);
-      else if (size > MAX_ANSWER) settle('it said more than it may');
-    });
-  });
+    return { text: Buffer.concat(answer).toString(), ending, stderr };
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+  }
 }
 
 interface Run {
@@ -173,11 +157,12 @@ function withLines(sentence: string, lines: readonly string[]): string {
   return [sentence, ...lines.map((line) => `  ${line}`)].join('\n');
 }
 
+/** Where nobody is left, or only who may not be ended, there is nothing to do. */
 function endGroup({ pid }: ChildProcess): void {
   if (pid === undefined) return;
   try {
     process.kill(-pid, 'SIGKILL');
   } catch (error) {
-    if (codeOf(error) !== 'ESRCH') throw error;
+    if (!['ESRCH', 'EPERM'].includes(codeOf(error))) throw error;
   }
 }

@@ -40,14 +40,14 @@ export async function configCommand(
 }
 
 /** What the project was found to be, and what its answer depends on; the rest of it stands under its own keys. */
-function findings({ django, python, settings, storage, why, files }: Asked): object {
-  return { django, python, settings, storage, why, files };
+function findings({ django, python, interpreter, settings, storage, why, files }: Asked): object {
+  return { django, python, interpreter, settings, storage, why, files };
 }
 
 function askedLines({ asked, static: { storage } }: Config): string[] {
   if (asked === undefined) return [];
   return [
-    `asked of the project: Django ${asked.django}, Python ${asked.python}, settings ${asked.settings}`,
+    `asked of ${asked.settings} by ${asked.interpreter}: Django ${asked.django}, Python ${asked.python}`,
     storage === asked.storage
       ? `storage ${storage}: ${asked.why}`
       : `storage ${storage} by hand; else ${asked.storage}`,
