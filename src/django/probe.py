@@ -426,8 +426,12 @@ def lines_of(error):
         where = []
     what = [line for text in traceback.format_exception_only(type(error), error) for line in text.splitlines()]
     what = [line for line in what if line.strip()]
-    room = max(1, MOST_LINES - len(where))
-    return [line[:LONGEST_LINE].rstrip() for line in where + what[:room]]
+    cause = error
+    while getattr(cause, "__cause__", None) is not None:
+        cause = cause.__cause__
+    because = [] if cause is error else ["from " + last_line(cause)]
+    lines = where + what[:MOST_LINES - len(where) - len(because)] + because
+    return [line[:LONGEST_LINE].rstrip() for line in lines]
 
 
 def frame_lines(frame):

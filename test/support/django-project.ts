@@ -2,7 +2,7 @@
  * A Django project of real files, to be asked by pushstatic: manage.py as Django writes it, and settings from text.
  */
 import { realpath } from 'node:fs/promises';
-import { djangoPath } from './django.js';
+import { type DjangoVersion, djangoPath } from './django.js';
 import { plant, type Tree, temporaryFolder } from './tree.js';
 
 export const MANAGE = `import os
@@ -62,6 +62,6 @@ export async function djangoProject(tree: Tree = {}): Promise<string> {
 }
 
 /** The environment of a python3 that has this Django, and `more`. */
-export function djangoEnv(version: '4.2' | '5.2', more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+export function djangoEnv(version: DjangoVersion, more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   return { PATH: process.env['PATH'], HOME: '/nonexistent', ...more, PYTHONPATH: djangoPath(version) };
 }
