@@ -70,6 +70,16 @@ describe('a project that is asked', () => {
     expect(await readFile(join(folder, 'starts.log'), 'utf8')).toBe('\n');
   });
 
+  it('does not get to know the passwords of targets', async () => {
+    const { program, configure, target } = await makeScene(
+      "import os\nSTATIC_URL = os.environ.get('FAR_PASSWORD', 'hidden') + '/'",
+    );
+    const far = { url: 'sftp://deploy@example.com/srv/static', passwordEnv: 'FAR_PASSWORD' };
+    await configure({ targets: { web: inFolder(target), far } });
+    const { json } = await program.with({ FAR_PASSWORD: 'secret' }).run('config', '--json');
+    expect(json()).toMatchObject({ static: { url: '/hidden/' } });
+  });
+
   it('says by its own lines why its settings fail', async () => {
     const { program } = await makeScene('raise RuntimeError("no SECRET_KEY")');
     const { status, stderr } = await program.run('sync');
@@ -122,5 +132,16 @@ describe('a daemon of a project that is asked', () => {
     await serves(scene.target, { 'app.css': 'body { color: red }' });
     await rm(settings);
     await daemon.until((status) => status.configError !== null);
+  });
+
+  it('takes up settings that needed something else, once that is there', async () => {
+    const scene = await makeScene();
+    const daemon = await startDaemon(scene);
+    await daemon.inSync();
+    await appendFile(join(scene.folder, 'shop/settings.py'), "INSTALLED_APPS += ['cart']\nSTATICFILES_DIRS.pop()\n");
+    await daemon.until((status) => status.configError !== null);
+    await plant(scene.folder, { 'cart/__init__.py': '' });
+    await daemon.until((status) => status.configError === null);
+    await serves(scene.target, { 'app.css': 'body {}' });
   });
 });

@@ -158,6 +158,11 @@ describe('what is left to Django', () => {
       'its storage shop.S3 is not made of StaticFilesStorage',
     ],
     [
+      'a manifest in a folder below',
+      { storage: derived(MANIFEST, [member('manifest_name', true)], { name: 'meta/names.json' }) },
+      'its manifest is named meta/names.json',
+    ],
+    [
       'a manifest that is no file',
       { storage: { ...MANIFEST, manifestStorage: { class: 'shop.S3', location: null, permissions: MODES } } },
       'its manifest is kept by shop.S3',

@@ -5,7 +5,9 @@ import type { Logger } from 'pino';
 import type { AskProject } from '../config/check.js';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
+import { envForOthers } from '../config/secrets.js';
 import type { JobMeans } from '../cycle/jobs.js';
+import type { AskOptions } from '../django/ask.js';
 import { StateFolder, stateFolderFor } from '../fs/state.js';
 import type { CommandInput, Process } from './command-input.js';
 import { type Face, makeFace } from './face.js';
@@ -43,10 +45,11 @@ export async function reloadConfig({ file }: Config, process: Process, signal: A
 }
 
 /** What it takes to ask is only loaded where somebody is to be asked. */
-function asker(options: { env: NodeJS.ProcessEnv; signal: AbortSignal; from: 'cache' | 'project' }): AskProject {
-  return async (source, file) => {
+function asker({ env, ...options }: Pick<AskOptions, 'env' | 'signal' | 'from'>): AskProject {
+  return async (source, { file, targets }) => {
     const { askProject } = await import('../django/ask.js');
-    return askProject(source, { ...options, state: new StateFolder(stateFolderFor(file, options.env)) });
+    const state = new StateFolder(stateFolderFor(file, env));
+    return askProject(source, { ...options, state, env: envForOthers(targets, env) });
   };
 }
 

@@ -9,8 +9,8 @@ import { type Fault, formatKeyPath } from './fault.js';
 import { findOverlaps } from './overlaps.js';
 import { type Asked, type Config, checkShape, type DjangoSource } from './schema.js';
 
-/** Asks the project that is named in `configFile`. Rejects with what stands against it. */
-export type AskProject = (project: DjangoSource, configFile: string) => Promise<Asked>;
+/** Asks the project that `config` names. Rejects with what stands against it. */
+export type AskProject = (project: DjangoSource, config: UnaskedConfig) => Promise<Asked>;
 
 /** What is known of a configuration without asking anybody. */
 export type UnaskedConfig = Pick<Config, 'file' | 'targets' | 'daemon' | 'log'>;
@@ -34,7 +34,7 @@ export async function checkConfig(text: string, setting: Setting, ask?: AskProje
   const { django } = config.source;
   if (django !== undefined && faults.length === 0) {
     if (ask === undefined) return { kind: 'unasked', config };
-    ({ config, faults } = assemble(raw, setting, await ask(django, setting.file)));
+    ({ config, faults } = assemble(raw, setting, await ask(django, config)));
   }
   const isKnown = django === undefined || config.static.root !== '';
   const all = isKnown ? [...faults, ...(await findOverlaps(config, raw))] : faults;

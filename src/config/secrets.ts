@@ -35,6 +35,16 @@ export async function daemonToken(daemon: DaemonConfig, env: NodeJS.ProcessEnv):
   );
 }
 
+/**
+ * `env` for programs of others, such as hooks: without the passwords of `targets`, and without the service manager's
+ * socket, where what they have to say would be taken for ours.
+ */
+export function envForOthers(targets: readonly TargetConfig[], env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const secrets = targets.flatMap(({ passwordEnv, passphraseEnv }) => [passwordEnv, passphraseEnv]);
+  const withheld = new Set([...secrets, 'NOTIFY_SOCKET', 'WATCHDOG_PID', 'WATCHDOG_USEC']);
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !withheld.has(name)));
+}
+
 /** `purpose` is what fails without it: "log in to web"; `key` is that of the configuration, without Env and File. */
 async function secret(
   purpose: string,

@@ -47,6 +47,7 @@ export class Daemon implements Service {
   #reloading: Promise<void> = Promise.resolve();
   /** The one that is asked for and has not begun. */
   #nextReload: Promise<void> | undefined;
+  #nextLook: NodeJS.Timeout | undefined;
   #hooking: Promise<void> = Promise.resolve();
 
   private constructor(options: DaemonOptions, jobs: readonly TargetJob[], abandoning: AbortController) {
@@ -140,6 +141,7 @@ export class Daemon implements Service {
 
   async #reload(): Promise<void> {
     const before = this.#project;
+    clearTimeout(this.#nextLook);
     try {
       const config = await this.#options.load();
       this.#configError = null;
@@ -149,14 +151,22 @@ export class Daemon implements Service {
       await Promise.all(before.lines.filter((line) => !lines.includes(line)).map((line) => line.close()));
       this.#project = this.#makeProject(config, lines);
     } catch (error) {
-      this.#configError = reasonOf(error);
-      this.#warn(`the old configuration stays in force: ${this.#configError}`);
+      const reason = reasonOf(error);
+      if (reason !== this.#configError) this.#warn(`the old configuration stays in force: ${reason}`);
+      this.#configError = reason;
+      this.#lookAgain();
       throw error;
     } finally {
       this.#changed();
     }
     if (this.#isPaused) this.#project.pause();
     await this.#project.start();
+  }
+
+  /** What is missing may come where nobody watches: a module that the project's settings ask for, a secret. */
+  #lookAgain(): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#nextLook = setTimeout(() => void this.reload().catch(() => undefined), this.#project.config.watch.sweepMs);
   }
 
   /** Lines of targets that stay as they are go on as they are. */
@@ -230,6 +240,7 @@ export class Daemon implements Service {
     const { config, lines } = this.#project;
     const late = setTimeout(() => this.#abandoning.abort(), config.daemon.shutdownTimeoutMs);
     await this.#reloading.catch(() => undefined);
+    clearTimeout(this.#nextLook);
     await this.#project.stop();
     await Promise.all(lines.map((line) => line.close()));
     await this.#hooking;

@@ -7,6 +7,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../config/schema.js';
+import { envForOthers } from '../config/secrets.js';
 import { formatDuration } from '../config/units.js';
 import { codeOf, reasonOf } from '../errors.js';
 
@@ -42,14 +43,11 @@ export type HookTargets = readonly { readonly name: string; readonly generation:
 
 /**
  * `env` for a hook: what the cycle did in PUSHSTATIC_CONFIG, PUSHSTATIC_TARGETS and PUSHSTATIC_GENERATIONS, the last two in
- * the same order and separated by spaces. Without the passwords of targets, and without the service manager's socket:
- * what the command has to say there would be taken for ours.
+ * the same order and separated by spaces.
  */
 export function hookEnv(config: Config, targets: HookTargets, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const secrets = config.targets.flatMap(({ passwordEnv, passphraseEnv }) => [passwordEnv, passphraseEnv]);
-  const withheld = new Set([...secrets, 'NOTIFY_SOCKET', 'WATCHDOG_PID', 'WATCHDOG_USEC']);
   return {
-    ...Object.fromEntries(Object.entries(env).filter(([name]) => !withheld.has(name))),
+    ...envForOthers(config.targets, env),
     PUSHSTATIC_CONFIG: config.file,
     PUSHSTATIC_TARGETS: targets.map(({ name }) => name).join(' '),
     PUSHSTATIC_GENERATIONS: targets.map(({ generation }) => generation).join(' '),

@@ -4,8 +4,9 @@
 import type { Asked, SourceDir } from '../config/schema.js';
 import { faultOf, isWithin } from '../core/relpath.js';
 import type { Answer } from './answer.js';
-import { isDjangos, isKnown, judge, keepsFolder, rulesFor } from './judge.js';
+import { isDjangos, isKnown, isPlainName, judge, keepsFolder, rulesFor } from './judge.js';
 
+const DEFAULT_NAME = 'staticfiles.json';
 const DEFAULT_PASSES = 5;
 
 /** `interpreter` is the Python that was run. */
@@ -26,7 +27,7 @@ export function askedOf(answer: Answer, interpreter: string): Asked {
     rules,
     permissions: storage?.permissions ?? answer.permissions,
     manifest: {
-      name: storage?.name ?? 'staticfiles.json',
+      name: nameOf(answer),
       ...elsewhere(answer, root),
       jsModules: storage?.jsModules ?? false,
       keepIntermediateFiles: storage?.keepIntermediateFiles ?? false,
@@ -44,6 +45,12 @@ export function askedOf(answer: Answer, interpreter: string): Asked {
 function rootOf({ storage, root }: Answer): string | undefined {
   const location = storage !== null && keepsFolder(storage) ? storage.location : null;
   return location ?? root ?? undefined;
+}
+
+/** What is left to Django because of its name needs none here. */
+function nameOf({ storage }: Answer): string {
+  const name = storage?.name ?? DEFAULT_NAME;
+  return isPlainName(name) ? name : DEFAULT_NAME;
 }
 
 function elsewhere({ storage }: Answer, root: string | undefined): { readonly root?: string } {

@@ -75,6 +75,11 @@ export function keepsFolder(storage: Storage): boolean {
   return storage.mro.includes(FOLDER_STORAGE);
 }
 
+/** Of a manifest: one that needs no folder of its own, and no care. */
+export function isPlainName(name: string): boolean {
+  return /^\w[\w .-]*$/.test(name);
+}
+
 export function isDjangos(finder: string): boolean {
   return FINDERS.includes(finder);
 }
@@ -96,6 +101,7 @@ function doubtOfStorage(storage: Storage, rules: DjangoVersion): string | undefi
   if (other !== undefined) return `its storage ${storage.class} has a ${other.name} of its own, in ${other.class}`;
   if (mro.includes(MANIFEST_MIXIN) && storage.patterns !== PATTERNS[rules][jsModules ? 'jsModules' : 'plain'])
     return `the patterns of its storage ${storage.class} are not those of Django ${rules}`;
+  if (storage.name !== null && !isPlainName(storage.name)) return `its manifest is named ${storage.name}`;
   return manifestStorage === null ? undefined : doubtOfManifest(manifestStorage, storage);
 }
 

@@ -8,7 +8,7 @@ database, and leaves stdout and stderr to the project.
 Its words are those of old Pythons on purpose: to a Django that is too old it can still say so.
 """
 import hashlib
-import importlib
+import importlib.util
 import inspect
 import io
 import json
@@ -29,9 +29,9 @@ PARSED = ("/proc/", "/sys/", "/dev/")
 PLAIN = (bool, int, str, type(None))
 # What every class has, and what says nothing about how it works.
 ORDINARY = frozenset(["__module__", "__doc__", "__qualname__", "__dict__", "__weakref__", "__firstlineno__",
-                      "__static_attributes__", "__annotations__", "__annotate__", "__annotate_func__"])
-# What Django's storages are, by name: a function of theirs that comes from elsewhere was put there by somebody.
-DJANGO = "django."
+                      "__static_attributes__", "__annotations__", "__annotate__", "__annotate_func__",
+                      "__annotations_cache__"])
+DJANGO = "django."  # what the names of Django's own modules begin with
 
 state = {"phase": "manage", "is_recording": True, "folder": ""}
 variables = set()
@@ -244,7 +244,7 @@ def collect(manage, settings_name):
         "ignore": ignored(apps),
         "root": None if root is None else os.path.abspath(root),
         "url": str(settings.STATIC_URL or ""),
-        "permissions": {"file": settings.FILE_UPLOAD_PERMISSIONS, "dir": settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS},
+        "permissions": modes_of(settings, "FILE_UPLOAD_PERMISSIONS", "FILE_UPLOAD_DIRECTORY_PERMISSIONS"),
         "finders": finders,
         "storage": storage,
         "trouble": trouble,
@@ -332,9 +332,9 @@ def storage_of():
     described.update({
         "mro": [dotted(each) for each in kind.__mro__],
         "own": own_members(kind),
-        "name": quietly(storage, "manifest_name"),
+        "name": None if quietly(storage, "manifest_name") is None else str(storage.manifest_name),
         "keepIntermediateFiles": bool(quietly(storage, "keep_intermediate_files")),
-        "maxPasses": quietly(storage, "max_post_process_passes"),
+        "maxPasses": number_or_none(storage, "max_post_process_passes"),
         "jsModules": bool(quietly(storage, "support_js_module_import_aggregation")),
         "patterns": digest_of(quietly(storage, "_patterns")),
         "manifestStorage": None if elsewhere is None or elsewhere is storage else describe(elsewhere),
@@ -347,14 +347,17 @@ def describe(storage):
     return {
         "class": dotted(type(storage)),
         "location": location if isinstance(location, str) and os.path.isabs(location) else None,
-        "permissions": {"file": mode_of(storage, "file_permissions_mode"),
-                        "dir": mode_of(storage, "directory_permissions_mode")},
+        "permissions": modes_of(storage, "file_permissions_mode", "directory_permissions_mode"),
     }
 
 
-def mode_of(storage, name):
-    mode = quietly(storage, name)
-    return mode if isinstance(mode, int) else None
+def modes_of(thing, name_for_files, name_for_dirs):
+    return {"file": number_or_none(thing, name_for_files), "dir": number_or_none(thing, name_for_dirs)}
+
+
+def number_or_none(thing, name):
+    value = quietly(thing, name)
+    return value if isinstance(value, int) else None
 
 
 def unwrapped(storage):

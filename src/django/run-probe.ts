@@ -111,9 +111,9 @@ function answerOf(text: string, ending: string | undefined, { python, manage, st
     );
   }
   if ('answer' in read) return read.answer;
-  throw new ConfigError(
-    withLines(`cannot ask the Django project: ${reasonFor(read.failure, python, manage)}`, read.failure.lines),
-  );
+  const { failure } = read;
+  const sentence = `cannot ask the Django project: ${reasonFor(failure, python, manage)}`;
+  throw new ConfigError(failure.phase === 'missing' ? sentence : withLines(sentence, failure.lines));
 }
 
 function reasonFor({ phase, django, settings, python: version }: Failure, python: string, manage: string): string {
