@@ -62,6 +62,7 @@ describe('the build stage', () => {
       'dist/cli/page/login.html',
       'dist/cli/page/page.css',
       'dist/cli/page/page.html',
+      'dist/cli/probe.py',
       'package.json',
     ]);
   });
