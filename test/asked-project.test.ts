@@ -1,8 +1,9 @@
 /** The built program in a real Django project that is asked: what a user sees, and what the service does with it. */
+import { existsSync } from 'node:fs';
 import { appendFile, chmod, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { lastCycle, QUICK, serves, startDaemon } from './support/daemon.js';
+import { eventually, lastCycle, QUICK, serves, startDaemon } from './support/daemon.js';
 import { djangoPath } from './support/django.js';
 import { djangoTree, settingsWith } from './support/django-project.js';
 import { inFolder, makeProject, type Project } from './support/project.js';
@@ -143,5 +144,19 @@ describe('a daemon of a project that is asked', () => {
     await plant(scene.folder, { 'cart/__init__.py': '' });
     await daemon.until((status) => status.configError === null);
     await serves(scene.target, { 'app.css': 'body {}' });
+  });
+
+  it('ends at once, also while the settings wait for something', async () => {
+    const scene = await makeScene();
+    const daemon = await startDaemon(scene);
+    await daemon.inSync();
+    await appendFile(
+      join(scene.folder, 'shop/settings.py'),
+      "open('waiting', 'w').close()\nimport time\ntime.sleep(600)\n",
+    );
+    await eventually('they are loaded', () => existsSync(join(scene.folder, 'waiting')));
+    const since = performance.now();
+    expect(await daemon.stop()).toMatchObject({ status: 0 });
+    expect(performance.now() - since).toBeLessThan(10_000); // far from the 30 s that settings have
   });
 });

@@ -30,8 +30,8 @@ export async function serve(
   const daemon = await Daemon.make({
     config,
     state,
-    load: async () => {
-      const fresh = await reloadConfig(config, process, signal);
+    load: async (stopping) => {
+      const fresh = await reloadConfig(config, process, stopping);
       if (!isDeepStrictEqual(fixedIn(fresh), fixedIn(config))) output.warn(FIXED);
       const said = config.asked?.warnings ?? [];
       for (const text of fresh.asked?.warnings ?? []) if (!said.includes(text)) output.warn(text);

@@ -22,8 +22,8 @@ const KEPT_PROBLEMS = 20; // of each target in each cycle
 export interface DaemonOptions {
   readonly config: Config;
   readonly state: StateFolder;
-  /** Reads the configuration file again. Rejects with a ConfigError. */
-  readonly load: () => Promise<Config>;
+  /** Reads the configuration file again, and asks the project. Rejects with what stands against it. */
+  readonly load: (signal: AbortSignal) => Promise<Config>;
   readonly env: NodeJS.ProcessEnv;
   readonly version: string;
   readonly pid: number;
@@ -143,7 +143,7 @@ export class Daemon implements Service {
     const before = this.#project;
     clearTimeout(this.#nextLook);
     try {
-      const config = await this.#options.load();
+      const config = await this.#options.load(this.#stopping.signal);
       this.#configError = null;
       if (isDeepStrictEqual(config, before.config)) return;
       const lines = await this.#linesFor(config, before);
@@ -151,6 +151,7 @@ export class Daemon implements Service {
       await Promise.all(before.lines.filter((line) => !lines.includes(line)).map((line) => line.close()));
       this.#project = this.#makeProject(config, lines);
     } catch (error) {
+      if (this.#stopping.signal.aborted) throw error;
       const reason = reasonOf(error);
       if (reason !== this.#configError) this.#warn(`the old configuration stays in force: ${reason}`);
       this.#configError = reason;
@@ -165,7 +166,6 @@ export class Daemon implements Service {
 
   /** What is missing may come where nobody watches: a module that the project's settings ask for, a secret. */
   #lookAgain(): void {
-    if (this.#stopping.signal.aborted) return;
     this.#nextLook = setTimeout(() => void this.reload().catch(() => undefined), this.#project.config.watch.sweepMs);
   }
 

@@ -66,7 +66,8 @@ interface Said {
 /** Resolves at the end of the answer's line, or when there will be none. */
 async function endOf(child: ChildProcess, { signal, limitMs = LIMIT_MS }: ProbeOptions): Promise<Said> {
   const answer: Buffer[] = [];
-  let [size, stderr, status] = [0, '', ''];
+  let [size, status] = [0, ''];
+  let stderr = Buffer.alloc(0);
   let timer: NodeJS.Timeout | undefined;
   let abort = (): void => undefined;
   try {
@@ -80,7 +81,9 @@ async function endOf(child: ChildProcess, { signal, limitMs = LIMIT_MS }: ProbeO
         endGroup(child); // what it started holds on to its streams
       });
       child.once('close', () => resolve(`it ended ${status} and without an answer`));
-      child.stderr?.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString('latin1')).slice(-KEPT_STDERR)));
+      child.stderr?.on('data', (chunk: Buffer) => {
+        stderr = Buffer.concat([stderr, chunk]).subarray(-KEPT_STDERR);
+      });
       child.stdio[ANSWER]?.on('data', (chunk: Buffer) => {
         answer.push(chunk);
         size += chunk.length;
@@ -88,7 +91,7 @@ async function endOf(child: ChildProcess, { signal, limitMs = LIMIT_MS }: ProbeO
         else if (size > MAX_ANSWER) resolve('it said more than it may');
       });
     });
-    return { text: Buffer.concat(answer).toString(), ending, stderr };
+    return { text: Buffer.concat(answer).toString(), ending, stderr: stderr.toString() };
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', abort);
