@@ -1,12 +1,13 @@
 /** When a project is asked again, and when what it said holds. Each Python that is started leaves a mark. */
 import { appendFile, chmod, readFile, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Asked } from '../src/config/schema.js';
 import { askProject } from '../src/django/ask.js';
 import { StateFolder } from '../src/fs/state.js';
 import { djangoEnv, djangoProject, settingsWith } from './support/django-project.js';
-import { clockTick, plant, type Tree, temporaryFolder } from './support/tree.js';
+import { plant, type Tree, temporaryFolder } from './support/tree.js';
 
 const ENVIRONMENT = { SHOP_URL: '/a/', UNRELATED: '1', SHLVL: '1' };
 const SETTINGS = `import os
@@ -40,7 +41,7 @@ async function askedOnce(tree: Tree = {}): Promise<Scene> {
     ...tree,
   });
   await chmod(join(folder, 'python'), 0o755);
-  await clockTick(folder);
+  await nextMillisecond();
   const state = new StateFolder(await temporaryFolder());
   const log = join(folder, 'starts.log');
   const scene: Scene = {
@@ -64,6 +65,11 @@ async function askedOnce(tree: Tree = {}): Promise<Scene> {
   return scene;
 }
 
+/** What was written before is older than what begins now, by a clock of whole milliseconds. */
+async function nextMillisecond(): Promise<void> {
+  for (const start = Date.now(); Date.now() <= start; ) await setImmediate();
+}
+
 test('what was said holds as long as nothing changes, and no Python is started', async () => {
   const { ask, starts } = await askedOnce();
   const first = await ask();
@@ -83,7 +89,7 @@ test.each<[string, (scene: Scene) => Promise<unknown>]>([
 ])('a project is asked again after a change of %s', async (_, change) => {
   const scene = await askedOnce();
   await change(scene);
-  await clockTick(scene.folder);
+  await nextMillisecond();
   await scene.ask();
   expect(await scene.starts()).toBe(1);
   await scene.ask();
@@ -149,10 +155,10 @@ test.each([
 });
 
 test('what changed while Python ran is asked again the next time', async () => {
-  const { ask, starts, folder } = await askedOnce({
+  const { ask, starts } = await askedOnce({
     'shop/settings.py': settingsWith("(BASE_DIR / 'shop/settings.py').touch()"),
   });
-  await clockTick(folder);
+  await nextMillisecond();
   await ask();
   await ask();
   expect(await starts()).toBe(2);
