@@ -537,7 +537,10 @@ describe('a source that changes while it is collected', () => {
     const file = join(site.source('assets'), 'a');
     const pacer = new MeddlingPacer((breath) => breath === 1 && truncateSync(file, 5));
     const root = new StaticRoot(site.root, site.project().permissions, pacer);
-    expect(await root.put({ file }, entry('a', 'a', { size: 3 * 1024 * 1024 }))).toMatchObject({ size: 5, digest: sha256('aaaaa') });
+    expect(await root.put({ file }, entry('a', 'a', { size: 3 * 1024 * 1024 }))).toMatchObject({
+      size: 5,
+      digest: sha256('aaaaa'),
+    });
     expect(await site.tree()).toEqual({ a: 'aaaaa' });
   });
 
@@ -551,7 +554,9 @@ describe('a source that changes while it is collected', () => {
       site.project().permissions,
       new MeddlingPacer(() => appendFileSync(file, 'b')),
     );
-    await expect(root.put({ file }, entry('a', 'a', { size: 3 * 1024 * 1024 }))).rejects.toMatchObject({ code: 'CHANGED' });
+    await expect(root.put({ file }, entry('a', 'a', { size: 3 * 1024 * 1024 }))).rejects.toMatchObject({
+      code: 'CHANGED',
+    });
     expect(await site.tree()).toEqual({ a: 'old' });
   });
 

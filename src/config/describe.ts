@@ -1,7 +1,8 @@
 /**
  * describe: the effective configuration as `pushstatic config` shows it.
  */
-import type { Config, MissingRule, SourceDir, TargetConfig } from './schema.js';
+import type { MissingRule } from '../core/manifest/rules.js';
+import type { Config, SourceDir, TargetConfig } from './schema.js';
 import { formatDuration, formatLimit, formatMode, formatSize } from './units.js';
 
 // Known from the target's key in the file and from its URL.

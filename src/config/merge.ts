@@ -2,8 +2,8 @@
  * merge: what stands in the file comes first, then what the project said when it was asked, then Django's defaults; key by
  * key. Pure.
  */
-import { NEWEST_DJANGO } from './django-version.js';
-import type { Asked, Config, ManifestConfig, MissingRule, RawConfig, SourceDir } from './schema.js';
+import { type MissingRule, NEWEST_DJANGO } from '../core/manifest/rules.js';
+import type { Asked, Config, ManifestConfig, RawConfig, SourceDir } from './schema.js';
 
 const DEFAULT_IGNORE = ['CVS', '.*', '*~'];
 const DEFAULT_FILE_MODE = 0o644;

@@ -7,7 +7,7 @@
  */
 import * as v from 'valibot';
 import type { Limit } from '../core/guard.js';
-import { DJANGO_VERSIONS, type DjangoVersion } from './django-version.js';
+import { DJANGO_RELEASES, type DjangoRelease, type MissingRule } from '../core/manifest/rules.js';
 import { enumerate, type Fault, faultsOf } from './fault.js';
 import { parseDuration, parseLimit, parseMode, parseSize } from './units.js';
 
@@ -87,12 +87,6 @@ export interface ManifestConfig {
   readonly stale: 'keep' | 'remove';
 }
 
-export interface MissingRule {
-  /** In Django's meaning (fnmatch), on the whole path. */
-  readonly pattern: string;
-  readonly then: 'fail' | 'warn';
-}
-
 /** Permission bits; null leaves it to the umask. */
 export interface Permissions {
   readonly file: number | null;
@@ -117,7 +111,7 @@ export interface Asked {
   /** Why it is that one, in a sentence. */
   readonly why: string;
   /** Whose rules hold. */
-  readonly rules: DjangoVersion;
+  readonly rules: DjangoRelease;
   readonly permissions: Permissions;
   readonly manifest: Pick<ManifestConfig, 'name' | 'root' | 'jsModules' | 'keepIntermediateFiles' | 'maxPasses'>;
   /** What stops collectstatic in this project, in sentences of Django's: in its storage, in its sources. */
@@ -158,7 +152,7 @@ export interface Config {
     readonly url: string;
     readonly storage: 'plain' | 'manifest' | 'django' | 'none';
     /** Whose rules hold. */
-    readonly django: DjangoVersion;
+    readonly django: DjangoRelease;
     /** The version of the project's Python, such as 3.12, where it was asked. */
     readonly python?: string;
     readonly permissions: Permissions;
@@ -221,7 +215,7 @@ const SourceShape = section({
 const StaticKeys = {
   url: v.exactOptional(matching('a URL like /static/ or https://static.example.com/', /^\S+$/)),
   storage: v.exactOptional(choice('plain', 'manifest', 'django', 'none')),
-  django: v.exactOptional(v.picklist(DJANGO_VERSIONS, `a version of Django in quotes: ${versions()}`)),
+  django: v.exactOptional(v.picklist(DJANGO_RELEASES, `a version of Django in quotes: ${versions()}`)),
   permissions: v.nullish(
     section({
       file: v.exactOptional(v.nullable(mode("'0644'"))),
@@ -371,7 +365,7 @@ function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 function versions(): string {
-  return enumerate(DJANGO_VERSIONS.map((version) => `'${version}'`));
+  return enumerate(DJANGO_RELEASES.map((version) => `'${version}'`));
 }
 
 /** A mapping with these keys and no others. */

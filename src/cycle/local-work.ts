@@ -4,10 +4,9 @@
 import type { LocalWork } from '../collect/in-thread.js';
 import type { ManifestProject } from '../collect/post-process.js';
 import type { Config } from '../config/schema.js';
-import { DJANGO_RELEASES, type DjangoRelease } from '../core/manifest/rules.js';
 import type { RelPath } from '../core/relpath.js';
 
-const USUAL_PYTHON = 12;
+const USUAL_PYTHON = '3.12'; // the same as any from 3.11 on, but for names that look like URLs
 
 export interface WorkOptions {
   readonly collect: 'collect' | 'scan';
@@ -23,13 +22,13 @@ export function workOf({ static: statics, source }: Config, { collect, mode }: W
   return { kind: 'collect', mode, project: { sources, ignore, root, permissions, manifest } };
 }
 
-function manifestOf({ django, url, manifest }: Config['static']): ManifestProject {
-  const { name, stale, jsModules, keepIntermediateFiles, maxPasses } = manifest;
-  const release = (django ?? DJANGO_RELEASES.at(-1)) as DjangoRelease;
-  const attributes = { jsModules, keepIntermediateFiles, maxPasses, missing: [] };
+function manifestOf({ django, python = USUAL_PYTHON, url, manifest }: Config['static']): ManifestProject {
+  const { name, root, stale, jsModules, keepIntermediateFiles, maxPasses, missing } = manifest;
+  const minor = Number(python.split('.')[1]);
   return {
-    rules: { django: release, python: USUAL_PYTHON, staticUrl: url, ...attributes },
-    name: name as RelPath,
+    rules: { django, python: minor, staticUrl: url, jsModules, keepIntermediateFiles, maxPasses, missing },
+    name: name as RelPath, // checked to be a name
+    folder: root,
     stale,
   };
 }

@@ -2,7 +2,7 @@
  * judge: whether what collectstatic would do in a project is known well enough to do it here, or Django has to do it itself.
  * Pure. What is in doubt is left to Django: that costs time, and nothing else.
  */
-import { DJANGO_VERSIONS, type DjangoVersion, NEWEST_DJANGO } from '../config/django-version.js';
+import { DJANGO_RELEASES, type DjangoRelease, NEWEST_DJANGO } from '../core/manifest/rules.js';
 import type { Answer } from './answer.js';
 
 export interface Verdict {
@@ -35,7 +35,7 @@ const KNOWN_ATTRIBUTES = new Set([
 ]);
 
 /** The digests of the tables that are known, as the probe makes them: without and with the patterns for JavaScript modules. */
-const PATTERNS: Readonly<Record<DjangoVersion, { readonly plain: string; readonly jsModules: string }>> = {
+const PATTERNS: Readonly<Record<DjangoRelease, { readonly plain: string; readonly jsModules: string }>> = {
   '4.2': { plain: '34e8c9ce3671c634', jsModules: 'e53e343fd9f23a89' },
   '5.0': { plain: 'a2ad64fa78aeff51', jsModules: 'ca3cb9ceac794296' },
   '5.1': { plain: 'a2ad64fa78aeff51', jsModules: 'ca3cb9ceac794296' },
@@ -57,7 +57,7 @@ export function judge(answer: Answer): Verdict {
 }
 
 /** The rules that hold in a version like 5.2.12: those of the newest known one, where it is newer. */
-export function rulesFor(version: string): DjangoVersion {
+export function rulesFor(version: string): DjangoRelease {
   return known(version) ?? NEWEST_DJANGO;
 }
 
@@ -65,9 +65,9 @@ export function isKnown(version: string): boolean {
   return known(version) !== undefined;
 }
 
-function known(version: string): DjangoVersion | undefined {
+function known(version: string): DjangoRelease | undefined {
   const minor = /^\d+\.\d+/.exec(version)?.[0];
-  return DJANGO_VERSIONS.find((each) => each === minor);
+  return DJANGO_RELEASES.find((each) => each === minor);
 }
 
 /** Any other storage leaves nothing on this machine that could be published. */
@@ -92,7 +92,7 @@ function doubtOfProject({ command, finders }: Answer): string | undefined {
   return source === undefined ? undefined : `${source.path} is read by ${source.storage}`;
 }
 
-function doubtOfStorage(storage: Storage, rules: DjangoVersion): string | undefined {
+function doubtOfStorage(storage: Storage, rules: DjangoRelease): string | undefined {
   const { mro, own, jsModules, manifestStorage } = storage;
   if (!mro.includes(PLAIN)) return `its storage ${storage.class} is not made of StaticFilesStorage`;
   if (mro.includes(HASHED_MIXIN) && !mro.includes(MANIFEST_MIXIN))

@@ -8,6 +8,8 @@ export const DJANGO_RELEASES = ['4.2', '5.0', '5.1', '5.2', '6.0', '6.1'] as con
 
 export type DjangoRelease = (typeof DJANGO_RELEASES)[number];
 
+export const NEWEST_DJANGO: DjangoRelease = '6.1';
+
 /** Defaults are Django's own: see `ManifestFilesMixin` and `HashedFilesMixin`. */
 export interface Rules {
   readonly django: DjangoRelease;
