@@ -3,7 +3,8 @@
  */
 import module from 'node:module';
 import { setFlagsFromString } from 'node:v8';
-import { type LocalRun, type LocalThread, wholeOf } from '../collect/in-thread.js';
+import { type LocalHooks, type LocalResult, type LocalRun, type LocalThread, wholeOf } from '../collect/in-thread.js';
+import { collectSinceCheckpoint } from '../collect/since-checkpoint.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { workOf } from '../cycle/local-work.js';
 import { type CollectReport, type Ending, statusOf, type TargetReport, targetReport } from '../cycle/report.js';
@@ -50,29 +51,58 @@ export function beginLocal(
   input: CommandInput,
 ): LocalHalf {
   const started = performance.now();
-  const { reread, guards, mode, collect } = options;
+  const { mode, collect } = options;
+  const hooks = localHooks(session, input);
+  const run = thread.run(workOf(session.config, { mode, collect }), settingsOf(session, options), hooks);
+  const local = wholeOf(run).then(
+    (result): Local => ({ snapshot: result.snapshot, report: reportOf(result, started) }),
+  );
+  return { local, contents: run.contents, arrivals: run.arrivals };
+}
+
+/** Collects for whoever wants to know no more than what it did: what has changed since the last time, where that is known. */
+export async function collectAlone(
+  threads: readonly [LocalThread, LocalThread],
+  session: Session,
+  options: Pick<LocalOptions, 'mode' | 'guards'>,
+  input: CommandInput,
+): Promise<CollectReport> {
+  const started = performance.now();
+  const work = workOf(session.config, { mode: options.mode, collect: 'collect' });
   const settings = {
-    statePath: session.state.path,
-    reread,
-    contents: options.contents,
-    force: guards === 'pass' ? ('past-guards' as const) : undefined,
+    ...settingsOf(session, { ...options, reread: undefined, contents: 'drop' }),
+    snapshot: 'drop' as const,
   };
+  const hooks = localHooks(session, input);
+  const isForced = options.guards === 'pass';
+  const quick = isForced ? undefined : await collectSinceCheckpoint(threads, work, settings, hooks);
+  return reportOf(quick ?? (await wholeOf(threads[0].run(work, settings, hooks))), started);
+}
+
+function settingsOf(
+  { state }: Session,
+  { reread, contents, guards }: Pick<LocalOptions, 'reread' | 'contents' | 'guards'>,
+) {
+  const force = guards === 'pass' ? ('past-guards' as const) : undefined;
+  return { statePath: state.path, reread, contents, force };
+}
+
+function localHooks({ face }: Session, { signal, output }: CommandInput): LocalHooks {
   let progressed = false;
-  const run = thread.run(workOf(session.config, { mode, collect }), settings, {
-    signal: input.signal,
+  return {
+    signal,
     onProgress: (progress) => {
       if (!progressed) compileLess();
       progressed = true;
       if (progress.files > MANY_FILES) keepHeapSmall();
-      session.face.collecting(progress);
+      face.collecting(progress);
     },
-    onWarning: (text) => input.output.warn(text),
-  });
-  const local = wholeOf(run).then(({ snapshot, files, copied, hashed, removed, problems }): Local => {
-    const durationMs = Math.round(performance.now() - started);
-    return { snapshot, report: { files, copied, removed, hashed, durationMs, problems } };
-  });
-  return { local, contents: run.contents, arrivals: run.arrivals };
+    onWarning: (text) => output.warn(text),
+  };
+}
+
+function reportOf({ files, copied, removed, hashed, problems }: LocalResult, started: number): CollectReport {
+  return { files, copied, removed, hashed, durationMs: Math.round(performance.now() - started), problems };
 }
 
 /** Runs the cycle of every target at once. One that fails holds up no other. */

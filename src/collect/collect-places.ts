@@ -22,7 +22,7 @@ import {
   readRoot,
 } from './collect.js';
 import { type Before, type Filled, fill } from './fill.js';
-import type { HashedSite } from './hashed-site.js';
+import type { SiteInMind } from './hashed-site.js';
 import { identify } from './identify.js';
 import { type Addition, extendMemory } from './memory.js';
 import { type RunOptions, saveState } from './run-options.js';
@@ -52,7 +52,7 @@ export async function collectPlaces(
   project: CollectProject,
   places: Places,
   known: KnownPlaces,
-  options: CollectOptions & { readonly site?: HashedSite | undefined },
+  options: CollectOptions & { readonly site?: SiteInMind | undefined },
 ): Promise<CollectedPlaces | undefined> {
   const { site, mode } = options;
   if (project.manifest !== undefined && site === undefined) return undefined;
@@ -68,6 +68,7 @@ export async function collectPlaces(
   const wanted = await readWinners(listings, { ...reading, step: 'collect', cache: new Map(digests) });
   if (site !== undefined && wanted.problems.length > 0) return undefined;
   const proposal = site?.propose({ places, listings, wanted, foreign: known.foreign });
+  if (site !== undefined && proposal === undefined) return undefined;
   const paths = proposal?.paths ?? [];
   if (paths.length > MOST_FILES) return undefined;
   if (mode === 'dry-run') keepMade(proposal?.made ?? [], options);
@@ -106,7 +107,7 @@ function additionOf(before: Before, { files, made, folders }: Filled): Addition 
 }
 
 /** Adds to `ours` what was made at `paths`, and answers with those that were. */
-function addMade(ours: Map<RelPath, Digest>, paths: readonly RelPath[], site: HashedSite | undefined): Set<string> {
+function addMade(ours: Map<RelPath, Digest>, paths: readonly RelPath[], site: SiteInMind | undefined): Set<string> {
   const made = new Set<string>();
   if (site === undefined) return made;
   for (const path of new Set([...paths, ...ours.keys()])) {

@@ -12,9 +12,10 @@ import type { Snapshot } from '../core/snapshot.js';
 import type { FollowedLink } from '../core/touched.js';
 import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
+import { CheckpointDraft } from './checkpoint.js';
 import { DigestCache } from './digest-cache.js';
-import { fill, type HashedPart } from './fill.js';
-import { type HashAllInput, hashAll } from './hash-all.js';
+import { fill } from './fill.js';
+import { type HashAllInput, type HashedAll, hashAll } from './hash-all.js';
 import type { IdentifyOptions } from './identify.js';
 import { look } from './look.js';
 import { recall, remember } from './memory.js';
@@ -73,6 +74,8 @@ export interface Ownership {
 export async function collect(project: CollectProject, options: CollectOptions): Promise<Collected> {
   const pacer = new Pacer(options);
   const memory = await recall(options.state);
+  const isKept = project.manifest !== undefined && options.mode === 'write';
+  const draft = isKept ? await CheckpointDraft.begin(project, pacer) : undefined;
   const listings = await listSources(project, pacer);
   const counts = listings.map(countOf);
   if (options.force === undefined) guardSources(counts, memory.sources);
@@ -86,8 +89,9 @@ export async function collect(project: CollectProject, options: CollectOptions):
   const hashed =
     project.manifest &&
     (await hash(project.manifest, project.root, { listings, wanted, present, memory }, { ...options, pacer }));
-  const filled = await fill(project, { wanted, present, hashed }, { ...memory, root }, { ...options, pacer });
-  const { snapshot, files, made, folders } = filled;
+  const onPut = draft && ((path: RelPath) => draft.wrote(path));
+  const filled = await fill(project, { wanted, present, hashed }, { ...memory, root }, { ...options, pacer, onPut });
+  const { snapshot, files, made, folders, problems } = filled;
   sources.retain(
     wanted.files.map(({ entry }) => entry),
     wanted.problems,
@@ -99,6 +103,15 @@ export async function collect(project: CollectProject, options: CollectOptions):
   }
   await saveState(options, () => sources.save(pacer));
   await saveState(options, () => root.save(pacer));
+  const ownership = { foreign: foreignIn(snapshot, files), folders: [...folders] };
+  const links = linksOf(listings);
+  if (draft !== undefined && hashed?.manifest !== undefined && problems.length === 0) {
+    for (const path of [...filled.removed, ...folders, ...memory.folders]) draft.wrote(path);
+    const { processed, manifest } = hashed;
+    await saveState(options, () =>
+      draft.leave(options.state, { listings, wanted, processed }, { ...ownership, links, manifest }),
+    );
+  }
   return {
     snapshot,
     files: filled.count,
@@ -107,8 +120,8 @@ export async function collect(project: CollectProject, options: CollectOptions):
     removed: filled.removed,
     problems: filled.problems,
     shadowed: filled.shadowed,
-    ownership: { foreign: foreignIn(snapshot, files), folders: [...folders] },
-    links: linksOf(listings),
+    ownership,
+    links,
   };
 }
 
@@ -118,12 +131,12 @@ async function hash(
   root: string,
   found: Omit<HashAllInput, 'root' | 'traces'>,
   options: CollectOptions & { readonly pacer: Pacer },
-): Promise<HashedPart> {
+): Promise<HashedAll> {
   const { rules } = manifest;
   const traces = await recallTraces(options.state, rules);
   const hashed = await hashAll(manifest, { ...found, root, traces }, options.pacer);
   for (const warning of hashed.warnings) options.onWarning?.(warning);
-  await saveState(options, () => rememberTraces(options.state, rules, traces, hashed.traces));
+  await saveState(options, () => rememberTraces(options.state, rules, traces, hashed.processed.traces));
   return hashed;
 }
 

@@ -25,6 +25,8 @@ export interface FillOptions extends RunOptions {
   /** A dry run changes nothing but the digest caches. */
   readonly mode: 'write' | 'dry-run';
   readonly pacer: Pacer;
+  /** Is told of each path as soon as it is written. */
+  readonly onPut?: ((path: RelPath) => void) | undefined;
 }
 
 /** What is known of the part from before. */
@@ -104,7 +106,10 @@ export async function fill(
     done = await carryOut(plan, root, {
       cache: before.root,
       pacer,
-      onPut: onEntry,
+      onPut: (entry) => {
+        options.onPut?.(entry.path);
+        onEntry(entry);
+      },
       onAllPut: elsewhere && (() => putElsewhere(elsewhere, target, pacer)),
     });
     folders = root.tidy([...done.removed, ...done.failed], folders, present.temporaries, Date.now());

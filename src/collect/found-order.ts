@@ -132,6 +132,6 @@ function isAtOrBelow(folder: string, places: ReadonlySet<string>): boolean {
 }
 
 /** The folder that holds `path`; '' for the top. */
-function folderOf(path: string): string {
+export function folderOf(path: string): string {
   return path.slice(0, Math.max(path.lastIndexOf('/'), 0));
 }

@@ -2,8 +2,10 @@
  * hashAll: what hashed names add to all that is collected.
  */
 import type { Memory } from '../core/collected-codec.js';
+import type { PostProcessed } from '../core/manifest/post-process.js';
 import type { Traces } from '../core/manifest/trace.js';
 import type { RelPath } from '../core/relpath.js';
+import type { Digest } from '../core/snapshot.js';
 import type { Pacer } from '../fs/pace.js';
 import { digestFile } from './digest.js';
 import type { FillInput, HashedPart } from './fill.js';
@@ -28,7 +30,9 @@ export interface HashAllInput extends Pick<FillInput, 'wanted' | 'present'> {
 }
 
 export interface HashedAll extends HashedPart {
-  readonly traces: Traces;
+  readonly processed: PostProcessed;
+  /** Of the manifest in STATIC_ROOT. */
+  readonly manifest: Digest | undefined;
   readonly warnings: readonly string[];
 }
 
@@ -49,7 +53,8 @@ export async function hashAll(manifest: ManifestProject, input: HashAllInput, pa
     made: isHere ? [...made, hashing.manifest] : made,
     replaced: isHere && files.byPath.has(name) ? new Set([...processed.removed, name]) : processed.removed,
     elsewhere: isHere ? undefined : hashing.manifest,
-    traces: processed.traces,
+    processed,
+    manifest: isHere ? hashing.manifest.entry.digest : undefined,
     warnings,
   };
 }

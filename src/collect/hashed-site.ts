@@ -50,7 +50,7 @@ interface Content {
 }
 
 /** What was found in some places. */
-interface Found {
+export interface Found {
   readonly places: Places;
   readonly listings: readonly Listing[];
   readonly wanted: Winners;
@@ -61,7 +61,15 @@ interface Found {
 /** What is to be in STATIC_ROOT beside plain copies, by path; undefined for what goes. */
 type Wanted = ReadonlyMap<RelPath, Made | undefined>;
 
-export class HashedSite {
+/** A site of which is known what becomes of all of it when some places change. */
+export interface SiteInMind {
+  /** Undefined where all is to be collected. Throws as `hashSite` does, and then nothing has changed. */
+  propose(found: Found): Proposal | undefined;
+  /** What lies in STATIC_ROOT at `path` because of pushstatic and is no plain copy. */
+  madeAt(path: RelPath): Digest | undefined;
+}
+
+export class HashedSite implements SiteInMind {
   readonly #root: string;
   readonly #manifest: ManifestProject;
   #content: Content;
@@ -114,12 +122,10 @@ export class HashedSite {
     }
   }
 
-  /** What lies in STATIC_ROOT at `path` because of pushstatic and is no plain copy. */
   madeAt(path: RelPath): Digest | undefined {
     return this.#made.get(path);
   }
 
-  /** What becomes of the site with what was found. Throws as `hashSite` does, and then nothing has changed. */
   propose(found: Found): Proposal {
     const changed = this.#changedContents(found);
     return (changed && this.#proposeChanged(changed, found)) ?? this.#proposeAll(found);
@@ -147,15 +153,22 @@ export class HashedSite {
       byPath: { get: (path: string) => fresh.get(path) ?? byPath.get(path), has: (path: string) => byPath.has(path) },
     };
     const processed = this.#processed;
-    const result = processed?.propose(siteOf({ files, root: this.#root, foreign: () => foreign }), changed);
-    if (processed === undefined || result === undefined) return undefined;
+    if (processed === undefined) return undefined;
+    const inPlaces = keysIn(processed.made, places);
+    const site = siteOf({ files, root: this.#root, foreign: () => foreign });
+    const result = processed.propose(site, changed);
+    if (result === undefined) return undefined;
     const accept = (): void => {
       processed.accept(result);
       for (const [path, file] of fresh) byPath.set(path, file);
     };
-    const inPlaces = new Map(keysIn(processed.made, places).map((path) => [path, processed.made.get(path)]));
-    const wanted = new Map([...inPlaces, ...result.made]);
-    return this.#proposal({ ...result, isReplacing: byPath.has(this.#manifest.name) }, wanted, result.made, accept);
+    const different = new Map(
+      [...result.made].filter(([path, each]) => this.#made.get(path) !== (each && digestOf(each))),
+    );
+    const kept = inPlaces.map((path) => [path, result.made.get(path) ?? processed.made.get(path)] as const);
+    const wanted = new Map([...kept, ...different]);
+    const isReplacing = byPath.has(this.#manifest.name);
+    return this.#proposal({ ...result, left: result.leftNow, isReplacing }, wanted, different, accept);
   }
 
   #proposeAll({ places, listings, wanted, foreign }: Found): Proposal {
@@ -183,7 +196,7 @@ export class HashedSite {
     const take = (): void => {
       this.#content = content;
       this.#traces = processed.traces;
-      this.#processed = ProcessedSite.of(siteOf(input), this.#manifest.rules, processed);
+      this.#processed = new ProcessedSite(files.inOrder(), this.#manifest.rules, processed);
     };
     return { processed, take };
   }
@@ -252,7 +265,7 @@ function changedOrders(
 }
 
 /** The keys that lie at or below one of `places`. */
-function keysIn<P extends string>(files: ReadonlyMap<P, unknown>, places: readonly P[]): P[] {
+export function keysIn<P extends string>(files: ReadonlyMap<P, unknown>, places: readonly P[]): P[] {
   const wanted: ReadonlySet<string> = new Set(places);
   const found = places.filter((place) => files.has(place));
   if (found.length === places.length) return found; // a path that is a file has nothing below it

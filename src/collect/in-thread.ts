@@ -13,6 +13,7 @@ import type {
   LocalSummary,
   LocalTask,
   LocalWork,
+  LookWork,
   SweepWork,
   ThreadMessage,
   ThreadRequest,
@@ -90,6 +91,14 @@ export class LocalThread {
   sweep(work: SweepWork, hooks: LocalHooks): Promise<Swept> {
     const port = this.#start({ work, settings: NO_SETTINGS });
     return this.#follow(port, hooks, (message) => (message.kind === 'swept' ? { answer: message.swept } : undefined));
+  }
+
+  /** The places that have changed since the checkpoint of a run before, in a share of the tree; undefined without one. */
+  look(work: LookWork, settings: LocalSettings, hooks: LocalHooks): Promise<readonly string[] | undefined> {
+    const port = this.#start({ work, settings });
+    return this.#follow(port, hooks, (message) =>
+      message.kind === 'looked' ? { answer: message.touched } : undefined,
+    );
   }
 
   /** Ends it at once, whatever is under way. */

@@ -36,6 +36,12 @@ export async function recall(state: StateFolder): Promise<Memory> {
   return extended(memory, lines, bytes?.subarray(-SEAL_BYTES).toString('hex') ?? '');
 }
 
+/** What was added to the memory in `state` since it was written, in order. */
+export async function additionsIn(state: StateFolder): Promise<readonly Addition[]> {
+  const [seal, added] = await Promise.all([state.readEnd(NAME, SEAL_BYTES), state.read(ADDITIONS)]);
+  return added === undefined ? [] : validLines(added.toString().split('\n'), seal?.toString('hex') ?? '');
+}
+
 /** The same for the same memory, additions included, and for no other one. */
 export async function memorySeal(state: StateFolder): Promise<string> {
   const [seal, added] = await Promise.all([state.readEnd(NAME, SEAL_BYTES), state.read(ADDITIONS)]);
@@ -86,15 +92,13 @@ interface Line extends Addition {
   readonly after: string;
 }
 
-/** A line that is damaged, such as the last one of a run that was killed, ends it. */
 function extended(memory: Memory, lines: readonly string[], seal: string): Memory {
-  if (parseLine(lines[0] ?? '')?.after !== seal) return memory;
+  const additions = validLines(lines, seal);
+  if (additions.length === 0) return memory;
   const files = new Map(memory.files);
   const made = new Set(memory.made);
   const folders = new Set(memory.folders);
-  for (const text of lines) {
-    const line = parseLine(text);
-    if (line?.after !== seal) break;
+  for (const line of additions) {
     for (const path of line.removed) files.delete(path);
     for (const path of line.removed) made.delete(path);
     for (const [path, digest] of line.put) files.set(path, digest);
@@ -104,6 +108,17 @@ function extended(memory: Memory, lines: readonly string[], seal: string): Memor
     for (const folder of line.foldersGone) folders.delete(folder);
   }
   return { ...memory, files: inOrder(files), made, folders };
+}
+
+/** Those of the memory with this seal. A line that is damaged, such as the last one of a run that was killed, ends it. */
+function validLines(lines: readonly string[], seal: string): Line[] {
+  const valid: Line[] = [];
+  for (const text of lines) {
+    const line = parseLine(text);
+    if (line?.after !== seal) break;
+    valid.push(line);
+  }
+  return valid;
 }
 
 function parseLine(text: string): Line | undefined {

@@ -29,8 +29,9 @@ export function stampOf(stats: BigIntStats): string {
  * Whether a file, read at `readAtMs` (since 1970) or later, was changed so shortly before that another change could
  * still get the same ctime. Git calls such an entry racily clean, and looks again at the content.
  */
-export function isRacy(stats: BigIntStats, readAtMs: number): boolean {
-  const clockMs = stats.ctimeNs % NS_PER_S === 0n ? COARSE_CLOCK_MS : FINE_CLOCK_MS;
+export function isRacy(stats: BigIntStats | Stats, readAtMs: number): boolean {
+  const isWhole = 'ctimeNs' in stats ? stats.ctimeNs % NS_PER_S === 0n : stats.ctimeMs % 1000 === 0;
+  const clockMs = isWhole ? COARSE_CLOCK_MS : FINE_CLOCK_MS;
   return readAtMs - Number(stats.ctimeMs) < clockMs;
 }
 

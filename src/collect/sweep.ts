@@ -6,11 +6,12 @@
  */
 import { type Dirent, lstatSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { type IgnoreRules, ignoreRules } from '../core/fnmatch.js';
+import type { Marks } from '../core/marks-codec.js';
 import type { Pacer } from '../fs/pace.js';
+import { lastingMark, type Marking, markOf, nameIn } from './marks.js';
 import { isSystemError } from './trouble.js';
 
-/** The absolute folders that were met, each with the marks of its entries, sorted. */
-export type Marks = ReadonlyMap<string, Float64Array>;
+export type { Marks } from '../core/marks-codec.js';
 
 export interface Swept {
   readonly marks: Marks;
@@ -20,21 +21,27 @@ export interface Swept {
   readonly tookMs: number;
 }
 
-/** Sweeps `folders`, links followed. `before` are the marks of the last sweep of the same folders. */
+/**
+ * Sweeps `folders`, links followed. `before` are the marks of the last sweep of the same folders. Marks that are to last are
+ * `lasting`: what was changed a moment ago could change again without getting another mark, so it gets one that it never
+ * has again.
+ */
 export async function sweep(
   folders: readonly string[],
   ignore: readonly string[],
   before: Marks | undefined,
   pacer: Pacer,
+  kind?: 'lasting',
 ): Promise<Swept> {
   const started = performance.now();
+  const marking: Marking = kind === undefined ? markOf : lastingMark(Date.now());
   const rules = ignoreRules(ignore);
   const marks = new Map<string, Float64Array>();
   const touched: string[] = [];
   const open = folders.map((place): Folder => ({ place, parent: undefined, identity: identityOf(lookThrough(place)) }));
   for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
     const { place } = folder;
-    const entries = leadsUp(folder) ? [] : list(place, rules);
+    const entries = leadsUp(folder) ? [] : list(place, rules, marking);
     marks.set(place, Float64Array.from(entries, ({ mark }) => mark).sort());
     if (before !== undefined) touched.push(...changesIn(place, entries, before.get(place)));
     for (const { name, identity } of entries) {
@@ -43,6 +50,39 @@ export async function sweep(
     if (pacer.isDue) await pacer.breathe();
   }
   return { marks, touched, tookMs: performance.now() - started };
+}
+
+/** A part of what there is to do: the one with this index, of so many. */
+export interface Share {
+  readonly index: number;
+  readonly of: number;
+}
+
+/** What a sweep marked, and what it left out. */
+export interface MarkedFolders {
+  readonly marks: Marks;
+  readonly ignore: readonly string[];
+}
+
+/**
+ * The places that have another mark than they had, in a share of the folders that were marked. A folder that is new has a
+ * new mark where it lies, so that nothing below it need be looked at.
+ */
+export async function lookAgain(marked: readonly MarkedFolders[], share: Share, pacer: Pacer): Promise<string[]> {
+  const touched: string[] = [];
+  let [seen, all] = [0, 0];
+  for (const { marks } of marked) for (const { length } of marks.values()) all += length;
+  for (const { marks, ignore } of marked) {
+    const rules = ignoreRules(ignore);
+    for (const [place, before] of marks) {
+      const isOurs =
+        all === 0 ? share.index === 0 : Math.min(Math.floor((seen / all) * share.of), share.of - 1) === share.index;
+      seen += before.length;
+      if (isOurs) touched.push(...changesIn(place, list(place, rules, markOf), before));
+      if (pacer.isDue) await pacer.breathe();
+    }
+  }
+  return touched;
 }
 
 /** A folder on the way down. One that several links lead to is met under each of their names, as it is published. */
@@ -70,37 +110,36 @@ interface Marked {
   readonly identity: string | undefined;
 }
 
+const LOOK = { throwIfNoEntry: false } as const;
+
 /** Nothing for a folder that cannot be read. */
-function list(folder: string, ignore: IgnoreRules): Marked[] {
+function list(folder: string, ignore: IgnoreRules, marking: Marking): Marked[] {
   try {
     return readdirSync(folder, { withFileTypes: true })
       .filter(({ name }) => !ignore.ignoresFolder(name))
-      .map((entry) => marked(folder, entry));
+      .map((entry) => marked(folder, entry, marking));
   } catch (error) {
     if (isSystemError(error)) return [];
     throw error;
   }
 }
 
-function marked(folder: string, entry: Dirent): Marked {
+function marked(folder: string, entry: Dirent, marking: Marking): Marked {
   const { name } = entry;
+  if (entry.isFile()) {
+    const stats = lstatSync(`${folder}/${name}`, LOOK);
+    if (stats?.isFile() === true) return { name, identity: undefined, mark: marking(name, stats) };
+  }
   const place = `${folder}/${name}`;
-  const stats = entry.isDirectory() ? undefined : lstatSync(place, { throwIfNoEntry: false });
+  const stats = entry.isDirectory() ? undefined : lstatSync(place, LOOK);
   const behind = stats === undefined || entry.isSymbolicLink() ? lookThrough(place) : undefined;
   const identity = behind?.isDirectory() === true ? identityOf(behind) : undefined;
-  return { name, identity, mark: markOf(name, [...numbersOf(stats), ...numbersOf(behind)]) };
-}
-
-/** What is another number when it has changed. What a folder holds is marked by itself; who may read it is not. */
-function numbersOf(stats: Stats | undefined): number[] {
-  if (stats === undefined) return [];
-  const { size, mtimeMs, ctimeMs, ino, mode, uid, gid } = stats;
-  return stats.isDirectory() ? [ino, mode, uid, gid] : [size, mtimeMs, ctimeMs, ino, mode];
+  return { name, identity, mark: marking(name, stats, behind) };
 }
 
 function lookThrough(place: string): Stats | undefined {
   try {
-    return statSync(place, { throwIfNoEntry: false });
+    return statSync(place, LOOK);
   } catch (error) {
     if (isSystemError(error)) return undefined;
     throw error;
@@ -114,30 +153,4 @@ function changesIn(folder: string, entries: readonly Marked[], before: Float64Ar
   const names = new Set(fresh.map(({ mark }) => nameIn(mark)));
   if ([...gone].some((mark) => !names.has(nameIn(mark)))) return [folder];
   return fresh.map(({ name }) => `${folder}/${name}`);
-}
-
-const STAMP_VALUES = 2 ** 27;
-const NAME_VALUES = 2 ** 26;
-const float = new Float64Array(1);
-const halves = new Uint32Array(float.buffer);
-
-/** 26 bits of a name and 27 of what stat says, in the 53 that a number holds. */
-function markOf(name: string, numbers: readonly number[]): number {
-  let ofName = 0x811c9dc5;
-  for (let i = 0; i < name.length; i++) ofName = mix(ofName, name.charCodeAt(i));
-  let ofStamp = 0x811c9dc5;
-  for (const number of numbers) {
-    float[0] = number;
-    ofStamp = mix(mix(ofStamp, halves[0] ?? 0), halves[1] ?? 0);
-  }
-  return ((ofName >>> 0) % NAME_VALUES) * STAMP_VALUES + ((ofStamp >>> 0) % STAMP_VALUES);
-}
-
-function nameIn(mark: number): number {
-  return Math.floor(mark / STAMP_VALUES);
-}
-
-function mix(hash: number, word: number): number {
-  const mixed = Math.imul(hash ^ word, 0x85ebca6b);
-  return mixed ^ (mixed >>> 15);
 }

@@ -5,27 +5,43 @@
  * happens beside that, and never keeps the connection waiting.
  */
 import { type MessagePort, parentPort } from 'node:worker_threads';
+import type { Trouble } from '../core/manifest/trouble.js';
 import type { Places } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
-import type { FollowedLink } from '../core/touched.js';
+import { type FollowedLink, touchedPlaces } from '../core/touched.js';
 import { type Problem, reasonOf } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import { StateFolder } from '../fs/state.js';
-import { type CollectProject, collect, type Ownership } from './collect.js';
+import { recallMarks, recallSite } from './checkpoint.js';
+import { type CollectOptions, type CollectProject, collect, type Ownership } from './collect.js';
 import { collectPlaces, type KnownPlaces, scanPlaces } from './collect-places.js';
 import { ContentPacker, type Slab } from './contents.js';
 import { HashedSite } from './hashed-site.js';
 import type { Progress } from './identify.js';
+import { warningOf } from './post-process.js';
 import type { RunOptions } from './run-options.js';
 import { scanOnly } from './scan-only.js';
-import { type Marks, type Swept, sweep } from './sweep.js';
+import type { StoredHashedSite } from './stored-site.js';
+import { lookAgain, type Marks, type Share, type Swept, sweep } from './sweep.js';
 
 /** What to do: fill STATIC_ROOT from the sources, or take it as it is; all of it, or some places. Or look what changed. */
 export type LocalWork = { readonly mode: 'write' | 'dry-run' } & (
-  | { readonly kind: 'collect'; readonly project: CollectProject; readonly part?: Part }
+  | { readonly kind: 'collect'; readonly project: CollectProject; readonly part?: Part | Since }
   | { readonly kind: 'scan'; readonly root: string; readonly part?: Part }
 );
+
+/** The absolute places that have changed since the checkpoint that a run before left. */
+export interface Since {
+  readonly touched: readonly string[];
+}
+
+/** What has changed since that checkpoint? A share of it. */
+export interface LookWork {
+  readonly kind: 'look';
+  readonly project: CollectProject;
+  readonly share: Share;
+}
 
 /** Places, and what is known of them. */
 export interface Part {
@@ -46,11 +62,13 @@ export interface LocalSettings extends Pick<RunOptions, 'force' | 'reread'> {
   readonly statePath: string;
   /** Whether what was read is sent along, for those who will send it on. */
   readonly contents: 'keep' | 'drop';
+  /** Whether anybody wants to know what is in STATIC_ROOT. Default: keep. */
+  readonly snapshot?: 'keep' | 'drop';
 }
 
 /** A message to the thread: what to do, and where to tell of it. */
 export interface LocalTask {
-  readonly work: LocalWork | SweepWork;
+  readonly work: LocalWork | SweepWork | LookWork;
   readonly settings: LocalSettings;
   readonly port: MessagePort;
 }
@@ -89,6 +107,8 @@ export type ThreadMessage =
   /** The part cannot be worked on by itself. */
   | { readonly kind: 'declined' }
   | { readonly kind: 'swept'; readonly swept: Swept }
+  /** Undefined: there is no checkpoint. */
+  | { readonly kind: 'looked'; readonly touched: readonly string[] | undefined }
   | { readonly kind: 'failed'; readonly name: string; readonly message: string; readonly stack: string };
 
 const ENTRIES_IN_MESSAGE = 2000; // each message is unpacked in one go, in some milliseconds
@@ -106,7 +126,7 @@ async function work({ work: task, settings, port }: LocalTask): Promise<void> {
     else packer.refill(request.bytes);
   });
   try {
-    const { statePath, contents, ...rest } = settings;
+    const { statePath, contents, snapshot, ...rest } = settings;
     const entries = new EntrySender(packer, say);
     const options: RunOptions = {
       ...rest,
@@ -114,7 +134,7 @@ async function work({ work: task, settings, port }: LocalTask): Promise<void> {
       signal: abort.signal,
       keep: contents === 'keep' ? (digest, bytes) => packer.keep(digest, bytes) : undefined,
       onFound: (files) => entries.expect(files),
-      onEntry: (entry) => entries.add(entry),
+      onEntry: snapshot === 'drop' ? undefined : (entry) => entries.add(entry),
       onProgress: (progress) => say({ kind: 'progress', progress }),
       onWarning: (text) => say({ kind: 'warning', text }),
     };
@@ -129,7 +149,8 @@ async function work({ work: task, settings, port }: LocalTask): Promise<void> {
   }
 }
 
-async function carryOut(task: LocalWork | SweepWork, options: RunOptions): Promise<ThreadMessage> {
+async function carryOut(task: LocalTask['work'], options: RunOptions): Promise<ThreadMessage> {
+  if (task.kind === 'look') return { kind: 'looked', touched: await lookSince(task, options) };
   if (task.kind === 'sweep') {
     return { kind: 'swept', swept: await sweep(task.folders, task.ignore, task.before, new Pacer(options)) };
   }
@@ -156,21 +177,58 @@ async function scan({ root, mode, part }: Extract<LocalWork, { kind: 'scan' }>, 
   return { ...nothing, files: entries.length, unknown: problems, problems };
 }
 
-async function collectAs({ project, mode, part }: Extract<LocalWork, { kind: 'collect' }>, options: RunOptions) {
-  const collected =
-    part === undefined
-      ? { ...(await collect(project, { ...options, mode })), places: undefined }
-      : await collectPlaces(project, part.places, part.known, {
-          ...options,
-          mode,
-          site: await siteOf(project, part, options),
-        });
+async function collectAs(work: Extract<LocalWork, { kind: 'collect' }>, options: RunOptions) {
+  const collected = await collectPart(work, options);
   if (collected === undefined) return undefined;
-  const { places } = collected;
-  const { snapshot, files, copied, hashed, removed, problems, ownership, links } = collected;
+  const { places, snapshot, files, copied, hashed, removed, problems, ownership, links } = collected;
   const counts = { files, copied: copied.length, hashed: hashed.length, removed: removed.length };
-  const due = mode === 'dry-run' ? [...copied, ...hashed, ...removed] : [];
+  const due = work.mode === 'dry-run' ? [...copied, ...hashed, ...removed] : [];
   return { ...counts, due, places, unknown: snapshot.problems, problems, ownership, links };
+}
+
+async function collectPart({ project, mode, part }: Extract<LocalWork, { kind: 'collect' }>, options: RunOptions) {
+  if (part === undefined) return { ...(await collect(project, { ...options, mode })), places: undefined };
+  if ('touched' in part) return collectSince(project, part, { ...options, mode });
+  const site = await siteOf(project, part, options);
+  return collectPlaces(project, part.places, part.known, { ...options, mode, site });
+}
+
+/** What a run before left, loaded while others still look what has changed. */
+let recalled: Promise<StoredHashedSite | undefined> | undefined;
+
+async function lookSince({ project, share }: LookWork, options: RunOptions): Promise<string[] | undefined> {
+  recalled = undefined;
+  const marks = await recallMarks(project, options.state);
+  if (marks === undefined) return undefined;
+  const { sources, root } = marks;
+  const marked = [
+    { marks: sources, ignore: project.ignore },
+    { marks: root, ignore: [] },
+  ];
+  const touched = await lookAgain(marked, share, new Pacer(options));
+  if (share.index === 0) setImmediate(() => void (recalled = recallSite(project, options.state)));
+  return touched;
+}
+
+/** Undefined where all is to be collected. */
+async function collectSince(project: CollectProject, { touched }: Since, options: CollectOptions) {
+  const site = await (recalled ?? recallSite(project, options.state));
+  if (site === undefined) return undefined;
+  const { foreign, links, left } = site.stored;
+  const roots = [...project.sources, { path: project.root, prefix: '' }];
+  const places = touchedPlaces(roots, links, touched);
+  if (places === 'all') return undefined;
+  // Of a plain copy that is as it was put nothing but its content matters here.
+  const entries = places.flatMap((path) => {
+    const digest = site.plainAt(path);
+    return digest === undefined ? [] : [{ path, digest, size: 0, mtime: 0, mode: 0 }];
+  });
+  const known = { entries, foreign, folders: [...site.folders] };
+  const collected = await collectPlaces(project, places, known, { ...options, site });
+  if (collected === undefined) return undefined;
+  const isAsBefore = ({ path }: Trouble): boolean => !collected.places.includes(path);
+  for (const trouble of left.filter(isAsBefore)) options.onWarning?.(warningOf(trouble));
+  return { ...collected, files: site.size };
 }
 
 /** The site that this thread keeps in mind, and what it was loaded for. */

@@ -6,6 +6,7 @@
 import { IndexError } from '../errors.js';
 import { ByteReader, ByteWriter, damaged, unseal } from './bytes.js';
 import { decodeSnapshot, encodeSnapshot } from './index-codec.js';
+import { type Marks, readMarks, writeMarks } from './marks-codec.js';
 import { readPath, writePath } from './path-codec.js';
 import { parseRelPath, type RelPath } from './relpath.js';
 import type { Entry } from './snapshot.js';
@@ -13,7 +14,6 @@ import type { FollowedLink } from './touched.js';
 
 const MAGIC = Buffer.from('PSWM');
 const FORMAT = 1;
-const MARK_BYTES = 8;
 
 export interface Warm {
   /** Says which configuration it holds for. Another one has nothing to do with it. */
@@ -26,9 +26,6 @@ export interface Warm {
   /** What is another one than when the marks were taken. */
   readonly changedSince: readonly RelPath[];
 }
-
-/** Of each absolute folder, a number for each of its entries: see `sweep`. */
-type Marks = ReadonlyMap<string, Float64Array>;
 
 export function encodeWarm({ madeFor, entries, foreign, folders, links, marks, changedSince }: Warm): Buffer {
   const snapshot = encodeSnapshot(entries);
@@ -69,29 +66,6 @@ function read(reader: ByteReader, madeFor: string): Warm | undefined {
   const changedSince = readPaths(reader).map(relPath);
   reader.end();
   return { madeFor, entries, foreign, folders, links, marks, changedSince };
-}
-
-function writeMarks(writer: ByteWriter, marks: Marks): void {
-  writer.number(marks.size);
-  let before = '';
-  for (const [folder, numbers] of marks) {
-    writePath(writer, before, folder);
-    before = folder;
-    writer.number(numbers.length).bytes(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength));
-  }
-}
-
-function readMarks(reader: ByteReader): Map<string, Float64Array> {
-  const marks = new Map<string, Float64Array>();
-  let before = '';
-  for (let left = reader.count(2); left > 0; left--) {
-    const folder = readPath(reader, before);
-    before = folder;
-    // A copy of its own: where it stands in the file is no place for numbers of eight bytes.
-    const numbers = reader.bytes(reader.count(MARK_BYTES) * MARK_BYTES);
-    marks.set(folder, new Float64Array(Uint8Array.from(numbers).buffer));
-  }
-  return marks;
 }
 
 function writePaths(writer: ByteWriter, paths: readonly string[]): void {

@@ -4,7 +4,7 @@
 import { LocalThread } from '../../collect/in-thread.js';
 import { EXIT, type ExitStatus } from '../../errors.js';
 import type { CommandInput } from '../command-input.js';
-import { beginLocal } from '../cycle.js';
+import { collectAlone } from '../cycle.js';
 import { collectLine, problemLines } from '../render.js';
 import { openSession } from '../session.js';
 
@@ -12,19 +12,12 @@ export async function collectCommand(
   input: CommandInput,
   options: { readonly dryRun?: boolean; readonly force?: boolean },
 ): Promise<ExitStatus> {
-  const thread = new LocalThread();
+  const threads = [new LocalThread(), new LocalThread()] as const;
   const session = await openSession(input);
   const isDry = options.dryRun === true;
   const guards = options.force === true ? 'pass' : 'heed';
-  const work = {
-    collect: 'collect',
-    reread: undefined,
-    contents: 'drop',
-    mode: isDry ? 'dry-run' : 'write',
-    guards,
-  } as const;
-  const { local } = beginLocal(thread, session, work, input);
-  const { report } = await local.finally(() => session.face.end());
+  const run = collectAlone(threads, session, { mode: isDry ? 'dry-run' : 'write', guards }, input);
+  const report = await run.finally(() => session.face.end());
   const ok = report.problems.length === 0;
   input.output.document({ ok, collect: report });
   input.output.print(collectLine(report, isDry ? 'only-plan' : 'push'));

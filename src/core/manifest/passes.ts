@@ -70,9 +70,17 @@ export interface Result {
 }
 
 /** What all files became before, when only `again` are gone through once more. */
-export interface Base extends Pick<Result, 'table' | 'made'> {
+export interface Base {
+  readonly table: Lookup<RelPath, RelPath>;
+  readonly made: Lookup<RelPath, Made>;
   readonly again: ReadonlySet<string>;
-  readonly positions: ReadonlyMap<string, number>;
+  /** Where each stands in the order of a pass. */
+  readonly positions: Lookup<string, number>;
+}
+
+/** What of a map is needed here. */
+export interface Lookup<K, V> {
+  readonly get: (key: K) => V | undefined;
 }
 
 export class Passes {
@@ -85,14 +93,14 @@ export class Passes {
   #isOdd = false;
   readonly #site: Site;
   readonly #rules: Rules;
-  readonly #known: Traces;
+  readonly #known: Lookup<RelPath, FileTraces>;
   readonly #base: Base | undefined;
   #folders: ReadonlySet<string> | undefined;
   #pass = 1;
   /** What stops Django in the first pass. All of it is gathered, so that it can be mended in one go. */
   readonly #fatal: Trouble[] = [];
 
-  constructor(site: Site, rules: Rules, known: Traces, base: Base | undefined) {
+  constructor(site: Site, rules: Rules, known: Lookup<RelPath, FileTraces>, base: Base | undefined) {
     this.#site = site;
     this.#rules = rules;
     this.#known = known;

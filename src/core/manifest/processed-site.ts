@@ -13,10 +13,13 @@ import type { PostProcessed } from './post-process.js';
 import type { Rules } from './rules.js';
 import type { Manifest } from './staticfiles-json.js';
 import type { FileTraces, Traces } from './trace.js';
+import type { Trouble } from './trouble.js';
 
 /** What is another one than before, of the files that were gone through again. */
 export interface Changed extends Result {
   readonly manifest: Manifest;
+  /** Of `left`, what these files have. */
+  readonly leftNow: readonly Trouble[];
 }
 
 export class ProcessedSite {
@@ -31,27 +34,39 @@ export class ProcessedSite {
   readonly #isOdd: boolean;
   #unsettled: ReadonlySet<RelPath>;
   #manifest: Manifest;
+  #left: readonly Trouble[];
 
-  private constructor(site: Site, rules: Rules, made: PostProcessed) {
+  /** `files` are all of the site, in the order in which they are found. */
+  constructor(files: readonly Collected[], rules: Rules, made: PostProcessed) {
     this.#rules = rules;
     this.#table = new Map(made.table);
     this.#made = new Map(made.made);
     this.#traces = new Map(made.traces);
     this.#unsettled = made.unsettled;
+    this.#left = made.left;
     this.#manifest = made.manifest;
     this.#isOdd = made.isOdd || made.removed.size > 0 || rules.keepIntermediateFiles;
     if (this.#isOdd) return;
     for (const [path, { traces }] of made.traces) for (const { names } of traces) this.#noteAsker(path, names);
     for (const { from, rewritten } of made.made.values()) this.#noteAsker(from.path, rewritten?.names ?? []);
-    for (const [at, { path }] of deepestFirst(site.files).entries()) this.#positions.set(path, at);
-  }
-
-  static of(site: Site, rules: Rules, made: PostProcessed): ProcessedSite {
-    return new ProcessedSite(site, rules, made);
+    for (const [at, { path }] of deepestFirst(files).entries()) this.#positions.set(path, at);
   }
 
   get traces(): Traces {
     return this.#traces;
+  }
+
+  get unsettled(): ReadonlySet<RelPath> {
+    return this.#unsettled;
+  }
+
+  get isOdd(): boolean {
+    return this.#isOdd;
+  }
+
+  /** References that lead nowhere and were left as they are. */
+  get left(): readonly Trouble[] {
+    return this.#left;
   }
 
   get made(): ReadonlyMap<RelPath, Made> {
@@ -72,11 +87,12 @@ export class ProcessedSite {
     passes.go(files);
     const result = passes.result();
     if (result.isOdd || result.removed.size > 0) return undefined;
-    return { ...result, manifest: this.#manifest.with(result.table) };
+    const left = [...this.#left.filter(({ path }) => !again.has(path)), ...result.left];
+    return { ...result, left, leftNow: result.left, manifest: this.#manifest.with(result.table) };
   }
 
   /** It has come to pass. */
-  accept({ table, made, traces, unsettled, manifest }: Changed): void {
+  accept({ table, made, traces, unsettled, manifest, left }: Changed): void {
     for (const [path, name] of table) this.#table.set(path, name);
     for (const [path, each] of made) {
       if (each === undefined) this.#made.delete(path);
@@ -91,6 +107,7 @@ export class ProcessedSite {
     }
     this.#unsettled = unsettled;
     this.#manifest = manifest;
+    this.#left = left;
   }
 
   #concernedBy(changed: readonly Collected[]): Set<RelPath> {

@@ -58,16 +58,57 @@ export class Manifest {
     return new Manifest(this.#names, values, this.#places, this.#order);
   }
 
-  /** ASCII alone. */
-  text(): string {
+  /** The list that the hash is of. ASCII alone. */
+  pairs(): string {
     const [names, values] = [this.#names, this.#values];
     let pairs = '';
     for (let at = 0; at < names.length; at++) pairs += `${at === 0 ? '' : ', '}[${names[at]}, ${values[at]}]`;
-    const sum = hash('md5', `[${pairs}]`, 'hex').slice(0, CONTENT_HASH_DIGITS);
+    return `[${pairs}]`;
+  }
+
+  /** ASCII alone. */
+  text(): string {
+    const [names, values] = [this.#names, this.#values];
     let members = '';
     for (const at of this.#order) members += `${members === '' ? '' : ', '}${names[at]}: ${values[at]}`;
-    return `{"paths": {${members}}, "version": "1.1", "hash": "${sum}"}`;
+    return `{"paths": {${members}}, "version": "1.1", "hash": "${hashOf(this.pairs())}"}`;
   }
+}
+
+/** A manifest, and the list that its hash is of. */
+export interface ManifestTexts {
+  readonly text: string;
+  readonly pairs: string;
+}
+
+/** With these values, whatever those of the names were; undefined if one of them is not there. */
+export function patchManifest(
+  { text, pairs }: ManifestTexts,
+  changed: ReadonlyMap<string, string>,
+): ManifestTexts | undefined {
+  let patched: ManifestTexts | undefined = { text, pairs };
+  for (const [name, value] of changed) {
+    if (patched === undefined) return undefined;
+    const members = replaceValue(patched.text, `${quote(name)}: `, quote(value));
+    const list = replaceValue(patched.pairs, `[${quote(name)}, `, quote(value));
+    patched = members === undefined || list === undefined ? undefined : { text: members, pairs: list };
+  }
+  const hashed = patched && replaceValue(patched.text, '"version": "1.1", "hash": ', quote(hashOf(patched.pairs)));
+  return patched === undefined || hashed === undefined ? undefined : { text: hashed, pairs: patched.pairs };
+}
+
+/** The JSON text behind `key` is another one. */
+function replaceValue(text: string, key: string, value: string): string | undefined {
+  const at = text.indexOf(key);
+  if (at < 0) return undefined;
+  const from = at + key.length;
+  let to = from + 1;
+  while (text[to] !== '"') to += text[to] === '\\' ? 2 : 1;
+  return text.slice(0, from) + value + text.slice(to + 1);
+}
+
+function hashOf(pairs: string): string {
+  return hash('md5', pairs, 'hex').slice(0, CONTENT_HASH_DIGITS);
 }
 
 const PLAIN = /^[ !#-[\]-~\x7f]*$/;

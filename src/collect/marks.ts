@@ -1,0 +1,119 @@
+/**
+ * Marks: a number for each entry of a folder, another one when the entry has changed. See `sweep`.
+ */
+import { lstatSync, type Stats } from 'node:fs';
+import type { Marks } from '../core/marks-codec.js';
+import { isRacy } from './stamp.js';
+import { isSystemError } from './trouble.js';
+
+const STAMP_VALUES = 2 ** 27;
+const NAME_VALUES = 2 ** 26;
+const SEED = 0x811c9dc5;
+const float = new Float64Array(1);
+const halves = new Uint32Array(float.buffer);
+
+/**
+ * 26 bits of a name and 27 of what stat says, in the 53 that a number holds. `behind` is what a link leads to. What a folder
+ * holds is marked by itself; who may read it is not.
+ */
+export function markOf(name: string, stats: Stats | undefined, behind?: Stats): number {
+  let ofName = SEED;
+  for (let i = 0; i < name.length; i++) ofName = mix(ofName, name.charCodeAt(i));
+  let ofStamp = stats === undefined ? SEED : mixStats(SEED, stats);
+  if (behind !== undefined) ofStamp = mixStats(ofStamp, behind);
+  return ((ofName >>> 0) % NAME_VALUES) * STAMP_VALUES + ((ofStamp >>> 0) % STAMP_VALUES);
+}
+
+export type Marking = typeof markOf;
+
+/** `markOf`, but for what was changed so shortly before `nowMs` that it could change again and keep its stamp. */
+export function lastingMark(nowMs: number): Marking {
+  return (name, stats, behind) => {
+    const isYoung = [stats, behind].some((each) => each?.isFile() === true && isRacy(each, nowMs));
+    return isYoung ? markOf(name, undefined) : markOf(name, stats, behind);
+  };
+}
+
+/** The part of a mark that is the same for the same name. */
+export function nameIn(mark: number): number {
+  return Math.floor(mark / STAMP_VALUES);
+}
+
+/** `marks` without those of the entries at these absolute places, which are not there any more. */
+export function withoutMarks(marks: Marks, places: Iterable<string>): Marks {
+  const left = new Map(marks);
+  for (const place of places) {
+    const at = place.lastIndexOf('/');
+    const name = nameIn(markOf(place.slice(at + 1), undefined));
+    const folder = place.slice(0, at);
+    const before = left.get(folder);
+    if (before !== undefined)
+      left.set(
+        folder,
+        before.filter((mark) => nameIn(mark) !== name),
+      );
+  }
+  return left;
+}
+
+/** Marks of a tree that is being changed here: what was marked before, but for what was changed since. */
+export class ChangingMarks {
+  readonly #before: Marks;
+  /** By folder and name; undefined for what is not there any more. */
+  readonly #changed = new Map<string, Map<string, number | undefined>>();
+
+  constructor(before: Marks) {
+    this.#before = before;
+  }
+
+  /** Marks what lies at the absolute `place`, which has just been made what it is. */
+  note(place: string): void {
+    const at = place.lastIndexOf('/');
+    const [folder, name] = [place.slice(0, at), place.slice(at + 1)];
+    const stats = statsOf(place);
+    const names = this.#changed.get(folder) ?? new Map<string, number | undefined>();
+    this.#changed.set(folder, names);
+    const isFolder = stats?.isDirectory() === true;
+    names.set(name, stats && markOf(name, isFolder ? undefined : stats, isFolder ? stats : undefined));
+    if (stats === undefined) this.#changed.delete(place);
+  }
+
+  /** All that is known now. */
+  all(): Marks {
+    const all = new Map(this.#before);
+    for (const [folder, names] of this.#changed) {
+      const touched = new Set([...names.keys()].map((name) => nameIn(markOf(name, undefined))));
+      const kept = [...(all.get(folder) ?? [])].filter((mark) => !touched.has(nameIn(mark)));
+      const fresh = [...names.values()].filter((mark) => mark !== undefined);
+      all.set(folder, Float64Array.from([...kept, ...fresh]).sort());
+    }
+    return all;
+  }
+}
+
+/** Undefined where nothing is, or can be. */
+function statsOf(place: string): Stats | undefined {
+  try {
+    return lstatSync(place, { throwIfNoEntry: false });
+  } catch (error) {
+    if (isSystemError(error)) return undefined;
+    throw error;
+  }
+}
+
+function mixStats(hash: number, stats: Stats): number {
+  if (stats.isDirectory())
+    return mixNumber(mixNumber(mixNumber(mixNumber(hash, stats.ino), stats.mode), stats.uid), stats.gid);
+  const ofFile = mixNumber(mixNumber(mixNumber(hash, stats.size), stats.mtimeMs), stats.ctimeMs);
+  return mixNumber(mixNumber(ofFile, stats.ino), stats.mode);
+}
+
+function mixNumber(hash: number, value: number): number {
+  float[0] = value;
+  return mix(mix(hash, halves[0] ?? 0), halves[1] ?? 0);
+}
+
+function mix(hash: number, word: number): number {
+  const mixed = Math.imul(hash ^ word, 0x85ebca6b);
+  return mixed ^ (mixed >>> 15);
+}

@@ -1,0 +1,131 @@
+/**
+ * A site with hashed names as it stands in a file, for a run that need only look what has changed: a line with the format
+ * and the MD5 of the rest, a line of JSON, and the list that the hash of the manifest is of.
+ *
+ * What belongs to the files stands in columns, and what was traced as text that is only taken apart where it is asked for:
+ * a hundred thousand small objects would take longer to make than all else takes.
+ */
+import { hash } from 'node:crypto';
+import type { RelPath } from '../relpath.js';
+import type { Digest } from '../snapshot.js';
+import type { FollowedLink } from '../touched.js';
+import { CONTENT_HASH_DIGITS, type ContentHash } from './hashed-name.js';
+import type { ContentFacts, Trace } from './trace.js';
+import type { Trouble } from './trouble.js';
+
+const FORMAT = 'pushstatic-site-1';
+const SUM_DIGITS = 32;
+const DIGEST_DIGITS = 64;
+
+/** The names in a folder of a source, as the system lists them. */
+export interface FolderNames {
+  readonly files: readonly string[];
+  readonly folders: readonly string[];
+}
+
+/** A style sheet or script. */
+export interface StoredAdjustable {
+  readonly path: RelPath;
+  readonly size: number;
+  /** What it became, if that is not what it was. */
+  readonly rewritten: ContentFacts | undefined;
+  readonly traces: readonly Trace[];
+}
+
+export interface StoredFacts {
+  /** What it holds for. Another one has nothing to do with it. */
+  readonly madeFor: string;
+  /** Of each source its folders, by published path ('' for the top). */
+  readonly orders: readonly Readonly<Record<string, FolderNames>>[];
+  readonly unsettled: readonly RelPath[];
+  /** Of the manifest in STATIC_ROOT. */
+  readonly manifest: Digest;
+  readonly left: readonly Trouble[];
+  /** What others put into STATIC_ROOT. */
+  readonly foreign: readonly RelPath[];
+  /** The folders of STATIC_ROOT that pushstatic made. */
+  readonly folders: readonly string[];
+  readonly links: readonly FollowedLink[];
+}
+
+export interface StoredFile {
+  readonly path: RelPath;
+  readonly hash: ContentHash;
+  readonly digest: Digest;
+  /** The position of its source. */
+  readonly source: number;
+}
+
+/** As it is written. `files` in any order, `adjustables` as a pass goes over them. */
+export interface SiteToStore extends StoredFacts {
+  readonly pairs: string;
+  readonly files: readonly StoredFile[];
+  readonly adjustables: readonly StoredAdjustable[];
+}
+
+/** As it is read. */
+export interface StoredSite extends StoredFacts {
+  readonly pairs: string;
+  readonly paths: readonly RelPath[];
+  readonly fileAt: (index: number) => Omit<StoredFile, 'path'>;
+  readonly adjustables: readonly RelPath[];
+  readonly adjustableAt: (index: number) => StoredAdjustable;
+  /** Those that asked for the name, or for one that leads to it. */
+  readonly askersOf: (name: string) => readonly RelPath[];
+}
+
+interface Document extends StoredFacts {
+  readonly paths: readonly RelPath[];
+  readonly hashes: string;
+  readonly digests: string;
+  readonly sources: readonly number[];
+  readonly adjustables: readonly RelPath[];
+  /** Of each, JSON. */
+  readonly adjusted: readonly string[];
+}
+
+/** `namesOf` are all names that a name leads to. */
+export function encodeSite(
+  { files, adjustables, pairs, ...facts }: SiteToStore,
+  namesOf: (name: string) => string[],
+): string {
+  const document: Document = {
+    ...facts,
+    paths: files.map(({ path }) => path),
+    hashes: files.map((file) => file.hash).join(''),
+    digests: files.map(({ digest }) => digest).join(''),
+    sources: files.map(({ source }) => source),
+    adjustables: adjustables.map(({ path }) => path),
+    adjusted: adjustables.map((each) => {
+      const asked = new Set(each.traces.flatMap(({ names }) => names.flatMap(namesOf)));
+      return JSON.stringify({ ...each, asked: [...asked] });
+    }),
+  };
+  const text = `${JSON.stringify(document)}\n${pairs}`;
+  return `${FORMAT} ${hash('md5', text, 'hex')}\n${text}`;
+}
+
+/** Undefined for bytes that are damaged, of another version, or made for something else. */
+export function decodeSite(bytes: Buffer, madeFor: string): StoredSite | undefined {
+  const head = FORMAT.length + 1 + SUM_DIGITS;
+  const rest = bytes.subarray(head + 1);
+  if (bytes.toString('latin1', 0, head) !== `${FORMAT} ${hash('md5', rest, 'hex')}`) return undefined;
+  const end = rest.indexOf('\n');
+  const document = JSON.parse(rest.toString('utf8', 0, end)) as Document; // the sum says that it is what was written
+  if (document.madeFor !== madeFor) return undefined;
+  const { hashes, digests, sources, adjusted, adjustables } = document;
+  return {
+    ...document,
+    pairs: rest.toString('latin1', end + 1),
+    fileAt: (at) => ({
+      hash: hashes.slice(at * CONTENT_HASH_DIGITS, (at + 1) * CONTENT_HASH_DIGITS),
+      digest: digests.slice(at * DIGEST_DIGITS, (at + 1) * DIGEST_DIGITS),
+      source: sources[at] ?? 0,
+    }),
+    adjustableAt: (at) => JSON.parse(adjusted[at] ?? '') as StoredAdjustable,
+    askersOf: (name) => {
+      const quoted = JSON.stringify(name);
+      return adjustables.filter((_, at) => adjusted[at]?.includes(quoted));
+    },
+  };
+}

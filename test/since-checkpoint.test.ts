@@ -1,0 +1,187 @@
+/** A run that only looks what has changed since the one before: it must leave what a run over all of it leaves. */
+import { rm, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type CollectProject, collect } from '../src/collect/collect.js';
+import { LocalThread, wholeOf } from '../src/collect/in-thread.js';
+import { collectSinceCheckpoint } from '../src/collect/since-checkpoint.js';
+import { DJANGO_RELEASES, type DjangoRelease } from '../src/core/manifest/rules.js';
+import type { RelPath } from '../src/core/relpath.js';
+import { ManifestError } from '../src/errors.js';
+import { StateFolder } from '../src/fs/state.js';
+import { type Listing, listFolder } from './support/listing.js';
+import { EDIT_KINDS, type EditKind, editSite, plantSite, randomEdits, randomSite } from './support/random-site.js';
+import { memoryFolder, plant } from './support/tree.js';
+
+const THREAD = new URL('../dist/cli/thread.js', import.meta.url);
+/** What is only a change of contents: most of a story, for all else is collected as a whole. */
+const CONTENTS: readonly EditKind[] = ['edit', 'edit older', 'edit in disguise', 'touch'];
+
+let threads: readonly [LocalThread, LocalThread];
+beforeAll(() => {
+  threads = [new LocalThread(THREAD), new LocalThread(THREAD)];
+});
+afterAll(() => Promise.all(threads.map((thread) => thread.end())));
+
+const stories = fc.record({
+  seed: fc.nat(),
+  files: fc.integer({ min: 1, max: 30 }),
+  kinds: fc.constantFrom(CONTENTS, [...CONTENTS, ...EDIT_KINDS]),
+  django: fc.constantFrom(...DJANGO_RELEASES),
+});
+
+describe('a run that looks what has changed', () => {
+  test('leaves what a run over all of it leaves, after every change', async () => {
+    let quick = 0;
+    await fc.assert(
+      fc.asyncProperty(stories, async ({ seed, files, kinds, django }) => {
+        const site = randomSite(seed, { files, flawed: 0.05 });
+        const folder = await memoryFolder();
+        plantSite(site, folder);
+        const sources = site.sources.map(({ folder: name, prefix }) => ({
+          path: join(folder, name),
+          prefix,
+          isOptional: true,
+        }));
+        const kept = siteIn(folder, { sources, django, staticUrl: site.staticUrl });
+        await kept.run();
+        for (const { edit } of randomEdits(site, seed, 8, kinds)) {
+          editSite(folder, edit);
+          const before = await listFolder(kept.project.root);
+          const how = await kept.run();
+          const fresh = await freshly(kept.project);
+          expect(await listFolder(kept.project.root)).toEqual(fresh ?? before);
+          if (how === 'quick') quick++;
+        }
+      }),
+      { numRuns: 60 },
+    );
+    expect(quick).toBeGreaterThan(100);
+  }, 120_000);
+
+  test('finds what somebody did to STATIC_ROOT', async () => {
+    const folder = await memoryFolder();
+    await plant(folder, { 'assets/x/a.css': 'a{background:url(p.png)}', 'assets/x/p.png': 'p', 'assets/x/q.png': 'q' });
+    const kept = siteIn(folder);
+    await kept.run();
+    const before = await listFolder(kept.project.root);
+    const names = Object.keys(before);
+    const hashed = (start: string): string =>
+      join(kept.project.root, names.find((name) => name.startsWith(start)) ?? '');
+    await writeFile(hashed('x/a.'), 'b{}');
+    await rm(hashed('x/p.'));
+    await writeFile(join(kept.project.root, 'x/q.png'), 'Q');
+    expect(await kept.run()).toBe('quick');
+    expect(await listFolder(kept.project.root)).toEqual(before);
+  });
+
+  test('finds a change of the same size whose time was put back', async () => {
+    const folder = await memoryFolder();
+    await plant(folder, { 'assets/a.css': 'a{}' });
+    await utimes(join(folder, 'assets/a.css'), 1000, 1000);
+    const kept = siteIn(folder);
+    await kept.run();
+    await plant(folder, { 'assets/a.css': 'b{}' });
+    await utimes(join(folder, 'assets/a.css'), 1000, 1000);
+    expect(await kept.run()).toBe('quick');
+    expect(await listFolder(kept.project.root)).toEqual(await freshly(kept.project));
+  });
+
+  test.each([
+    ['a manifest that somebody wrote over', (root: string) => writeFile(join(root, 'staticfiles.json'), '{}')],
+    ['a manifest that is gone', (root: string) => rm(join(root, 'staticfiles.json'))],
+  ])('mends %s', async (_, harm) => {
+    const folder = await memoryFolder();
+    await plant(folder, { 'assets/a.css': 'a{}', 'assets/b.png': 'b' });
+    const kept = siteIn(folder);
+    await kept.run();
+    await harm(kept.project.root);
+    await plant(folder, { 'assets/b.png': 'bb' });
+    await kept.run();
+    expect(await listFolder(kept.project.root)).toEqual(await freshly(kept.project));
+  });
+
+  test.each(['site', 'marks', 'collected', 'collected-since'])(
+    'does without the file %s of its state, or with half of it',
+    async (name) => {
+      const folder = await memoryFolder();
+      await plant(folder, { 'assets/a.css': 'a{background:url(b.png)}', 'assets/b.png': 'b' });
+      const kept = siteIn(folder);
+      await kept.run();
+      await plant(folder, { 'assets/b.png': 'bb' });
+      await kept.run();
+      const half = await kept.state.read(name);
+      await kept.state.write(name, half?.subarray(0, half.length / 2) ?? '');
+      await plant(folder, { 'assets/b.png': 'bbb' });
+      await kept.run();
+      const live = await listFolder(kept.project.root);
+      expect(live).toMatchObject((await freshly(kept.project)) ?? {});
+    },
+  );
+});
+
+interface Kept {
+  readonly project: CollectProject;
+  readonly state: StateFolder;
+  run(): Promise<'quick' | 'whole' | 'failed'>;
+}
+
+function siteIn(
+  folder: string,
+  {
+    sources = [{ path: join(folder, 'assets'), prefix: '' }],
+    django = '5.2' as DjangoRelease,
+    staticUrl = '/static/',
+  } = {},
+): Kept {
+  const project: CollectProject = {
+    sources,
+    ignore: ['CVS', '.*', '*~'],
+    root: join(folder, 'root'),
+    permissions: { file: 0o644, dir: null },
+    manifest: {
+      rules: {
+        django,
+        python: 12,
+        staticUrl,
+        jsModules: false,
+        keepIntermediateFiles: false,
+        maxPasses: 5,
+        missing: [],
+      },
+      name: 'staticfiles.json' as RelPath,
+      stale: 'remove',
+    },
+  };
+  const state = new StateFolder(join(folder, 'state'));
+  const settings = { statePath: state.path, contents: 'drop', snapshot: 'drop', force: undefined } as const;
+  const work = { kind: 'collect', mode: 'write', project } as const;
+  return {
+    project,
+    state,
+    run: async () => {
+      try {
+        if ((await collectSinceCheckpoint(threads, work, settings, {})) !== undefined) return 'quick';
+        await wholeOf(threads[0].run(work, { ...settings, force: 'past-guards' }, {}));
+        return 'whole';
+      } catch (error) {
+        if (error instanceof ManifestError) return 'failed';
+        throw error;
+      }
+    },
+  };
+}
+
+async function freshly(project: CollectProject): Promise<Listing | undefined> {
+  const folder = await memoryFolder();
+  const root = join(folder, 'root');
+  try {
+    const state = new StateFolder(join(folder, 'state'));
+    await collect({ ...project, root }, { state, mode: 'write', force: 'past-guards' });
+    return await listFolder(root);
+  } catch (error) {
+    if (error instanceof ManifestError) return undefined;
+    throw error;
+  }
+}
