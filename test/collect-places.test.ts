@@ -3,9 +3,10 @@ import { mkdir, realpath, rename, rm, symlink, utimes, writeFile } from 'node:fs
 import { basename, dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Collected, type CollectProject, collect } from '../src/collect/collect.js';
+import { type Collected, collect } from '../src/collect/collect.js';
 import { collectPlaces } from '../src/collect/collect-places.js';
 import { recall } from '../src/collect/memory.js';
+import type { CollectProject } from '../src/collect/project.js';
 import { covers, entriesIn, replaceIn } from '../src/core/places.js';
 import { isWithin } from '../src/core/relpath.js';
 import type { Entry, Snapshot } from '../src/core/snapshot.js';

@@ -13,8 +13,9 @@ import {
 import { chmod, lstat, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { type Collected, type CollectOptions, type CollectProject, collect } from '../src/collect/collect.js';
+import { type Collected, type CollectOptions, collect } from '../src/collect/collect.js';
 import { explainSources } from '../src/collect/explain-sources.js';
+import type { CollectProject } from '../src/collect/project.js';
 import { scanOnly } from '../src/collect/scan-only.js';
 import { StaticRoot } from '../src/collect/static-root.js';
 import { ConfigError, SafetyError, SourceError } from '../src/errors.js';

@@ -5,7 +5,8 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type CollectProject, collect } from '../src/collect/collect.js';
+import { collect } from '../src/collect/collect.js';
+import type { CollectProject } from '../src/collect/project.js';
 import type { Source } from '../src/collect/sources.js';
 import type { RelPath } from '../src/core/relpath.js';
 import { StateFolder } from '../src/fs/state.js';

@@ -12,19 +12,12 @@ import type { RelPath } from '../core/relpath.js';
 import type { Digest, Entry, Snapshot } from '../core/snapshot.js';
 import { Pacer } from '../fs/pace.js';
 import type { MadeFile } from './carry-out.js';
-import {
-  type Collected,
-  type CollectOptions,
-  type CollectProject,
-  foreignIn,
-  linksOf,
-  type Ownership,
-  readRoot,
-} from './collect.js';
+import { type Collected, type CollectOptions, foreignIn, linksOf, type Ownership, readRoot } from './collect.js';
 import { type Before, type Filled, fill } from './fill.js';
 import type { SiteInMind } from './hashed-site.js';
 import { identify } from './identify.js';
 import { type Addition, extendMemory } from './memory.js';
+import type { CollectProject } from './project.js';
 import { type RunOptions, saveState } from './run-options.js';
 import { requireFolder } from './scan-only.js';
 import { type Listing, listSources, wayTo } from './sources.js';

@@ -20,18 +20,13 @@ import type { IdentifyOptions } from './identify.js';
 import { look } from './look.js';
 import { recall, remember } from './memory.js';
 import type { ManifestProject } from './post-process.js';
+import type { CollectProject } from './project.js';
 import { type RunOptions, saveState } from './run-options.js';
 import { type ScannedTree, scanTree } from './scan.js';
 import { type Listing, listSources, type SourceProject } from './sources.js';
 import type { Permissions } from './static-root.js';
 import { recallTraces, rememberTraces } from './traces.js';
 import { readWinners } from './winners.js';
-
-export interface CollectProject extends SourceProject {
-  readonly permissions: Permissions;
-  /** Undefined: no hashed names are made. */
-  readonly manifest?: ManifestProject | undefined;
-}
 
 export interface CollectOptions extends RunOptions {
   /** A dry run changes nothing but the digest caches. */

@@ -14,7 +14,6 @@ import type { RelPath } from '../core/relpath.js';
 import type { Digest } from '../core/snapshot.js';
 import { ManifestError, SourceError } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
-import type { CollectProject } from './collect.js';
 import { DigestCache } from './digest-cache.js';
 import type { HashedPart } from './fill.js';
 import { changedOrder, foundOrder, type SourceOrder, sourceOrder } from './found-order.js';
@@ -29,6 +28,7 @@ import {
   siteOf,
   warningOf,
 } from './post-process.js';
+import type { CollectProject } from './project.js';
 import type { RunOptions } from './run-options.js';
 import { type Listing, listSources } from './sources.js';
 import { recallTraces } from './traces.js';

@@ -134,6 +134,7 @@ export class LocalHalf {
     }
     const touched = await this.sweep();
     if (warm === undefined) return this.#beginAnew();
+    this.#prepare();
     if (touched.length > 0) return this.collect(touched);
     const nothing = { snapshot: this.#snapshot, copied: 0, hashed: 0, removed: 0, problems: [] };
     return this.#collection(nothing, 'all', this.#snapshot, started, undefined);
@@ -169,6 +170,7 @@ export class LocalHalf {
       this.#snapshot = result.snapshot;
       this.#epoch++;
       this.#take(result, undefined);
+      this.#prepare();
       return this.#collection(result, 'all', before, started, undefined);
     });
   }
@@ -280,6 +282,11 @@ export class LocalHalf {
   #liveThread(): LocalThread {
     if (this.#thread.hasEnded) this.#thread = new LocalThread(this.#hooks.thread);
     return this.#thread;
+  }
+
+  /** What hangs together by hashed names is loaded before somebody waits for it. */
+  #prepare(): void {
+    if (this.#config.static.storage === 'manifest') void this.foresee([]);
   }
 
   #work(mode: 'write' | 'dry-run'): LocalWork {
