@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
 import { measureAlwaysOn, measureRest, measureService } from './always-on.js';
+import { measureHashedNames } from './hashed-names.js';
 import { startRelay } from './relay.js';
 import { plantMany } from './trees.js';
 import { median } from './trend.js';
@@ -58,6 +59,7 @@ const means = { folder, server, withShell };
 /** For `--only`; any other word is a part of the name of a job of `measureTimes`. */
 const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   'always-on': () => measureAlwaysOn(means),
+  hashed: () => measureHashedNames(folder, ENVIRONMENT, RUNS),
   save: () => measureService(means),
   rest: () => measureRest(means),
 };
@@ -71,7 +73,9 @@ try {
 
 async function measureAll(): Promise<void> {
   await measureTimes();
-  if (flags.only === '') await measureAlwaysOn(means);
+  if (flags.only !== '') return;
+  await measureHashedNames(folder, ENVIRONMENT, RUNS);
+  await measureAlwaysOn(means);
 }
 
 async function measureTimes(): Promise<void> {
