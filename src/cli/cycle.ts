@@ -14,7 +14,7 @@ import { type CycleOptions, syncTarget, type TargetJob } from '../sync.js';
 import type { CommandInput } from './command-input.js';
 import type { Session } from './session.js';
 
-const MANY_FILES = 30_000; // from here on memory is dearer than a tenth of the time
+const MANY_FILES = 20_000; // from here on memory is dearer than a tenth of the time
 const RETRIES = 2; // a person waits for a one-shot run
 
 /** What the local half brings: STATIC_ROOT as it is now. */

@@ -8,7 +8,7 @@ import type { Places } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Candidate } from '../core/resolve.js';
 import { type Counted, guardSources } from '../core/shrink.js';
-import type { Snapshot } from '../core/snapshot.js';
+import type { Digest, Snapshot } from '../core/snapshot.js';
 import type { FollowedLink } from '../core/touched.js';
 import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
@@ -17,6 +17,7 @@ import { DigestCache } from './digest-cache.js';
 import { fill } from './fill.js';
 import { type HashAllInput, type HashedAll, hashAll } from './hash-all.js';
 import type { IdentifyOptions } from './identify.js';
+import { KeptContents } from './kept-contents.js';
 import { look } from './look.js';
 import { recall, remember } from './memory.js';
 import type { ManifestProject } from './post-process.js';
@@ -77,15 +78,30 @@ export async function collect(project: CollectProject, options: CollectOptions):
 
   const sources = await DigestCache.load(options.state, 'sources', pacer);
   const root = await DigestCache.load(options.state, 'root', pacer);
+  const contents = new KeptContents();
   const { onEntry: _, ...reading } = options;
+  const keep = (digest: Digest, bytes: Uint8Array): void => {
+    if (project.manifest !== undefined) contents.keep(digest, bytes);
+    options.keep?.(digest, bytes);
+  };
   const also = project.manifest && ('content-hash' as const);
-  const wanted = await readWinners(listings, { ...reading, pacer, also, step: 'collect', cache: sources });
+  const wanted = await readWinners(listings, { ...reading, keep, pacer, also, step: 'collect', cache: sources });
   const present = await readRoot(project.root, { ...reading, pacer, step: 'scan', cache: root });
   const hashed =
     project.manifest &&
-    (await hash(project.manifest, project.root, { listings, wanted, present, memory }, { ...options, pacer }));
+    (await hash(
+      project.manifest,
+      project.root,
+      { listings, wanted, present, memory, contents },
+      { ...options, pacer },
+    ));
   const onPut = draft && ((path: RelPath) => draft.wrote(path));
-  const filled = await fill(project, { wanted, present, hashed }, { ...memory, root }, { ...options, pacer, onPut });
+  const filled = await fill(
+    project,
+    { wanted, present, hashed },
+    { ...memory, root },
+    { ...options, pacer, contents, onPut },
+  );
   const { snapshot, files, made, folders, problems } = filled;
   sources.retain(
     wanted.files.map(({ entry }) => entry),

@@ -14,6 +14,7 @@ import { type Pacer, sortPaced } from '../fs/pace.js';
 import { carryOut, type Done, foresee, type MadeFile, type WantedFile } from './carry-out.js';
 import { digestFile } from './digest.js';
 import type { Digests, Identified } from './identify.js';
+import type { KeptContents } from './kept-contents.js';
 import { look } from './look.js';
 import type { ManifestProject } from './post-process.js';
 import type { RunOptions } from './run-options.js';
@@ -25,6 +26,8 @@ export interface FillOptions extends RunOptions {
   /** A dry run changes nothing but the digest caches. */
   readonly mode: 'write' | 'dry-run';
   readonly pacer: Pacer;
+  /** Contents that were read before. */
+  readonly contents?: Pick<KeptContents, 'get'> | undefined;
   /** Is told of each path as soon as it is written. */
   readonly onPut?: ((path: RelPath) => void) | undefined;
 }
@@ -102,7 +105,7 @@ export async function fill(
   let done = foresee(plan);
   let { files: ours, made, folders } = before;
   if (options.mode === 'write') {
-    const root = new StaticRoot(target.root, target.permissions, pacer);
+    const root = new StaticRoot(target.root, target.permissions, pacer, options.contents);
     done = await carryOut(plan, root, {
       cache: before.root,
       pacer,

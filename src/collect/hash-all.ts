@@ -11,6 +11,7 @@ import { digestFile } from './digest.js';
 import type { FillInput, HashedPart } from './fill.js';
 import { foundOrder, sourceOrder } from './found-order.js';
 import type { Identified } from './identify.js';
+import type { KeptContents } from './kept-contents.js';
 import {
   hashSite,
   type ManifestProject,
@@ -27,6 +28,7 @@ export interface HashAllInput extends Pick<FillInput, 'wanted' | 'present'> {
   readonly listings: readonly Listing[];
   readonly memory: Pick<Memory, 'files' | 'made'>;
   readonly traces: Traces;
+  readonly contents?: Pick<KeptContents, 'get'> | undefined;
 }
 
 export interface HashedAll extends HashedPart {
@@ -38,16 +40,16 @@ export interface HashedAll extends HashedPart {
 
 /** Rejects as `hashSite` does, and with a ManifestError if something that is no manifest lies where it is to be. */
 export async function hashAll(manifest: ManifestProject, input: HashAllInput, pacer: Pacer): Promise<HashedAll> {
-  const { root, memory, present, traces } = input;
+  const { root, memory, present, traces, contents } = input;
   const { name, folder, rules } = manifest;
   if (folder !== undefined || !memory.files.has(name)) requireManifest(`${folder ?? root}/${name}`);
   const files = await siteFiles(input, pacer);
   const foreign = (): RelPath[] => present.files.filter((file) => !isOurs(file, memory)).map(({ entry }) => entry.path);
-  const hashing = hashSite({ files, traces, root, foreign }, manifest);
+  const hashing = hashSite({ files, traces, root, foreign, contents }, manifest);
   const { processed, warnings } = hashing;
   const made = [...processed.made]
     .filter(([path]) => folder !== undefined || path !== name)
-    .map(([path, each]) => madeFile(path, each, rules));
+    .map(([path, each]) => madeFile(path, each, rules, contents));
   const isHere = folder === undefined;
   return {
     made: isHere ? [...made, hashing.manifest] : made,

@@ -15,6 +15,7 @@ import { FileError, ManifestError, SourceError } from '../errors.js';
 import type { MadeFile } from './carry-out.js';
 import { contentHashOf, readWhole } from './digest.js';
 import type { Identified } from './identify.js';
+import type { KeptContents } from './kept-contents.js';
 import { look } from './look.js';
 
 /** How hashed names are made, where they are. Plain data. */
@@ -48,6 +49,8 @@ export interface HashInput extends SiteInput {
 
 export interface SiteInput {
   readonly files: SiteFiles;
+  /** What was read before. */
+  readonly contents?: Pick<KeptContents, 'get'> | undefined;
   /** STATIC_ROOT, and the paths of what others put there. */
   readonly root: string;
   readonly foreign: () => Iterable<RelPath>;
@@ -80,7 +83,7 @@ export function siteFile({ entry, found, hash: contentHash = '' }: Identified): 
 }
 
 /** What STATIC_ROOT is to hold at `path`, as a file that can be put there. */
-export function madeFile(path: RelPath, found: Made, rules: Rules): MadeFile {
+export function madeFile(path: RelPath, found: Made, rules: Rules, contents?: Pick<KeptContents, 'get'>): MadeFile {
   const from = found.from as SiteFile; // as it was given
   const { rewritten } = found;
   const { digest, size } = rewritten ?? from;
@@ -89,7 +92,7 @@ export function madeFile(path: RelPath, found: Made, rules: Rules): MadeFile {
     content:
       rewritten === undefined
         ? { file: from.file }
-        : { bytes: () => Buffer.from(rewriteAgain(from.path, textOf(from) ?? '', rewritten, rules)) },
+        : { bytes: () => Buffer.from(rewriteAgain(from.path, textOf(from, contents) ?? '', rewritten, rules)) },
   };
 }
 
@@ -104,7 +107,7 @@ export function requireManifest(place: string): void {
   );
 }
 
-export function siteOf({ files: { inOrder, byPath }, root, foreign }: SiteInput): Site {
+export function siteOf({ files: { inOrder, byPath }, contents, root, foreign }: SiteInput): Site {
   let others: readonly RelPath[] | undefined;
   const fileAt = (path: RelPath): SiteFile => byPath.get(path) as SiteFile; // whatever is asked for was collected
   return {
@@ -112,7 +115,7 @@ export function siteOf({ files: { inOrder, byPath }, root, foreign }: SiteInput)
       return inOrder();
     },
     byPath,
-    textOf: ({ path }) => orStop(path, () => textOf(fileAt(path))),
+    textOf: ({ path }) => orStop(path, () => textOf(fileAt(path), contents)),
     elsewhere: (place) => {
       others ??= [...foreign()].toSorted(comparePaths);
       const at = others.findIndex((path) => path === place || path.startsWith(`${place}/`));
@@ -131,9 +134,13 @@ export function manifestFile(path: RelPath, text: string): MadeFile {
 }
 
 /** Undefined if it is not UTF-8. Throws a FileError if it is not what it was when it was hashed. */
-function textOf({ file, hash: known }: SiteFile): string | undefined {
-  const bytes = readWhole(file);
-  if (contentHashOf(bytes) !== known) {
+function textOf(
+  { file, digest, hash: known }: SiteFile,
+  contents: Pick<KeptContents, 'get'> | undefined,
+): string | undefined {
+  const kept = contents?.get(digest);
+  const bytes = kept ?? readWhole(file);
+  if (kept === undefined && contentHashOf(bytes) !== known) {
     throw new FileError('CHANGED', 'it changed while files were collected; the next run takes it up');
   }
   return isUtf8(bytes) ? bytes.toString('utf8') : undefined;

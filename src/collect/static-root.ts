@@ -58,12 +58,20 @@ export class StaticRoot {
   /** Places that are folders, or lead to one. */
   readonly #folders = new Set<string>();
   readonly #made = new Set<RelPath>();
+  /** Contents that were read before. */
+  readonly #contents: Pick<ReadonlyMap<Digest, Buffer>, 'get'>;
   /** Small contents that were put last. */
   readonly #recent = new Map<Digest, Buffer>();
 
-  /** Makes the folder if it is missing. Throws a SourceError if there is something else. */
-  constructor(root: string, permissions: Permissions, pacer: Pacer) {
+  /** Makes the folder if it is missing. `contents` are some that are at hand. Throws a SourceError if there is something else. */
+  constructor(
+    root: string,
+    permissions: Permissions,
+    pacer: Pacer,
+    contents: Pick<ReadonlyMap<Digest, Buffer>, 'get'> = new Map(),
+  ) {
     this.#root = root;
+    this.#contents = contents;
     this.#permissions = permissions;
     this.#pacer = pacer;
     try {
@@ -143,7 +151,7 @@ export class StaticRoot {
 
   /** With what is at hand, or small and as it was: the same content is often wanted under a second name soon. */
   #fillAtOnce(content: Content, { size, digest }: Entry, descriptor: number): Filled | undefined {
-    let bytes = this.#recent.get(digest);
+    let bytes = this.#contents.get(digest) ?? this.#recent.get(digest);
     if (bytes === undefined && 'file' in content && size <= SMALL_BYTES) {
       const read = readKnown(content.file, size, digest);
       if (read !== undefined) this.#recent.set(digest, (bytes = Buffer.from(read)));

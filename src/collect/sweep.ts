@@ -78,11 +78,33 @@ export async function lookAgain(marked: readonly MarkedFolders[], share: Share, 
       const isOurs =
         all === 0 ? share.index === 0 : Math.min(Math.floor((seen / all) * share.of), share.of - 1) === share.index;
       seen += before.length;
-      if (isOurs) touched.push(...changesIn(place, list(place, rules, markOf), before));
+      if (isOurs && !isMarkedAs(place, rules, before)) {
+        touched.push(...changesIn(place, list(place, rules, markOf), before));
+      }
       if (pacer.isDue) await pacer.breathe();
     }
   }
   return touched;
+}
+
+/** Whether all in `folder` has the marks it had: what nearly every folder is asked, in as few steps as that takes. */
+function isMarkedAs(folder: string, ignore: IgnoreRules, before: Float64Array): boolean {
+  try {
+    const names = readdirSync(folder).filter((name) => !ignore.ignoresFolder(name));
+    if (names.length !== before.length) return false;
+    const marks = new Float64Array(names.length);
+    for (const [at, name] of names.entries()) {
+      const stats = lstatSync(`${folder}/${name}`, LOOK);
+      if (stats?.isFile() === true) marks[at] = markOf(name, stats);
+      else if (stats?.isDirectory() === true) marks[at] = markOf(name, undefined, stats);
+      else return false; // a link, or something else: looked at again with all that belongs to it
+    }
+    marks.sort();
+    return marks.every((mark, at) => mark === before[at]);
+  } catch (error) {
+    if (isSystemError(error)) return false;
+    throw error;
+  }
 }
 
 /** A folder on the way down. One that several links lead to is met under each of their names, as it is published. */
