@@ -347,7 +347,10 @@ describe('--json', () => {
       shadowed: [join(folder, 'vendor/dist/lib.js')],
       ignoredBy: null,
       hashedName: null,
+      hashedNameOf: null,
+      hashedNameProblem: null,
       referrers: [],
+      references: [],
       published: [
         {
           name: 'web',

@@ -5,7 +5,7 @@ import { ignoreRules } from '../core/fnmatch.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Candidate } from '../core/resolve.js';
 import { look } from './look.js';
-import type { SourceProject } from './sources.js';
+import type { Source, SourceProject } from './sources.js';
 
 export interface SourcesOf {
   readonly winner: Candidate | undefined;
@@ -20,10 +20,7 @@ export async function explainSources(project: Omit<SourceProject, 'root'>, path:
   const ignore = ignoreRules(project.ignore);
   const having: Candidate[] = [];
   let ignoredBy: string | undefined;
-  for (const [source, { path: folder, prefix }] of project.sources.entries()) {
-    if (prefix !== '' && !path.startsWith(`${prefix}/`)) continue;
-    const rest = prefix === '' ? path : path.slice(prefix.length + 1);
-    const file = `${folder}/${rest}`;
+  for (const { source, file, rest } of placesIn(project.sources, path)) {
     if (!look(file)?.isFile()) continue;
     const pattern = ignore.patternAgainst(rest);
     if (pattern === undefined) having.push({ path, source, file });
@@ -31,4 +28,24 @@ export async function explainSources(project: Omit<SourceProject, 'root'>, path:
   }
   const [winner, ...shadowed] = having;
   return { winner, shadowed, ignoredBy };
+}
+
+/** Where a file for `path` may lie, in order of precedence. */
+export function placesFor(sources: readonly Source[], path: string): string[] {
+  return placesIn(sources, path).map(({ file }) => file);
+}
+
+interface Place {
+  readonly source: number;
+  readonly file: string;
+  /** The path in the source. */
+  readonly rest: string;
+}
+
+function placesIn(sources: readonly Source[], path: string): Place[] {
+  return sources.flatMap(({ path: folder, prefix }, source) => {
+    if (prefix !== '' && !path.startsWith(`${prefix}/`)) return [];
+    const rest = prefix === '' ? path : path.slice(prefix.length + 1);
+    return [{ source, file: `${folder}/${rest}`, rest }];
+  });
 }

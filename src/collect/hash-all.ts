@@ -19,6 +19,7 @@ import {
   requireManifest,
   type SiteFile,
   type SiteFiles,
+  type SiteInput,
   siteFile,
 } from './post-process.js';
 import type { Listing } from './sources.js';
@@ -40,12 +41,11 @@ export interface HashedAll extends HashedPart {
 
 /** Rejects as `hashSite` does, and with a ManifestError if something that is no manifest lies where it is to be. */
 export async function hashAll(manifest: ManifestProject, input: HashAllInput, pacer: Pacer): Promise<HashedAll> {
-  const { root, memory, present, traces, contents } = input;
+  const { root, memory, traces, contents } = input;
   const { name, folder, rules } = manifest;
   if (folder !== undefined || !memory.files.has(name)) requireManifest(`${folder ?? root}/${name}`);
-  const files = await siteFiles(input, pacer);
-  const foreign = (): RelPath[] => present.files.filter((file) => !isOurs(file, memory)).map(({ entry }) => entry.path);
-  const hashing = hashSite({ files, traces, root, foreign, contents }, manifest);
+  const site = await siteIn(input, pacer);
+  const hashing = hashSite({ ...site, traces }, manifest);
   const { processed, warnings } = hashing;
   const made = [...processed.made]
     .filter(([path]) => folder !== undefined || path !== name)
@@ -53,7 +53,7 @@ export async function hashAll(manifest: ManifestProject, input: HashAllInput, pa
   const isHere = folder === undefined;
   return {
     made: isHere ? [...made, hashing.manifest] : made,
-    replaced: isHere && files.byPath.has(name) ? new Set([...processed.removed, name]) : processed.removed,
+    replaced: isHere && site.files.byPath.has(name) ? new Set([...processed.removed, name]) : processed.removed,
     elsewhere: isHere ? undefined : hashing.manifest,
     processed,
     manifest: isHere ? hashing.manifest.entry.digest : undefined,
@@ -61,8 +61,18 @@ export async function hashAll(manifest: ManifestProject, input: HashAllInput, pa
   };
 }
 
+/** The site that was found. */
+export async function siteIn(input: Omit<HashAllInput, 'traces'>, pacer: Pacer): Promise<SiteInput> {
+  const { root, memory, present, contents } = input;
+  const foreign = (): RelPath[] => present.files.filter((file) => !isOurs(file, memory)).map(({ entry }) => entry.path);
+  return { files: await siteFiles(input, pacer), contents, root, foreign };
+}
+
 /** What could not be read stays as it was last collected, and so do the names that lead to it. */
-async function siteFiles({ listings, wanted, present, memory }: HashAllInput, pacer: Pacer): Promise<SiteFiles> {
+async function siteFiles(
+  { listings, wanted, present, memory }: Omit<HashAllInput, 'traces'>,
+  pacer: Pacer,
+): Promise<SiteFiles> {
   const byPath = new Map(wanted.files.map((file) => [file.entry.path as string, siteFile(file)]));
   const inOrder: SiteFile[] = [];
   for (const path of foundOrder(listings.map(sourceOrder))) {

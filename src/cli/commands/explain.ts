@@ -1,123 +1,116 @@
 /**
- * `pushstatic explain PATH`: where a published path comes from, what it shadows, and where it is published.
+ * `pushstatic explain PATH`: where a published path comes from, what it shadows, its hashed name and who refers to it, and
+ * where it is published.
  */
-import { parseRelPath, type RelPath } from '../../core/relpath.js';
-import { cycleOptions, jobsOf } from '../../cycle/jobs.js';
-import { errorOf } from '../../cycle/report.js';
-import { ConfigError, EXIT, type ExitStatus } from '../../errors.js';
-import { IndexStore } from '../../push/index-store.js';
-import type { CycleOptions, TargetJob } from '../../sync.js';
-import type { CommandInput } from '../command-input.js';
-import { jobMeans, openSession, type Session } from '../session.js';
-import { bytes } from '../units.js';
 
-interface Publication {
-  readonly name: string;
-  readonly url: string;
-  readonly state: 'published' | 'absent' | 'uncertain' | 'excluded' | 'unknown';
-  readonly size?: number;
-  readonly digest?: string;
-  readonly mtime?: string;
-  readonly reason?: string;
-}
+import type { ExplainedSite } from '../../collect/explain-site.js';
+import { pathOf } from '../../core/pasted-path.js';
+import type { RelPath } from '../../core/relpath.js';
+import { cycleOptions, jobsOf } from '../../cycle/jobs.js';
+import { workOf } from '../../cycle/local-work.js';
+import { ConfigError, EXIT, type ExitStatus } from '../../errors.js';
+import type { CommandInput } from '../command-input.js';
+import { type Explanation, explanationLines } from '../explanation.js';
+import { type Publication, publicationsOf } from '../publications.js';
+import { jobMeans, openSession, type Session } from '../session.js';
 
 export async function explainCommand(input: CommandInput, written: string): Promise<ExitStatus> {
   const session = await openSession(input);
-  const path = parseRelPath(withoutUrl(written, session.config.static.url));
-  if (path === undefined)
+  const asked = pathOf(written, session.config.static.url);
+  if (asked === undefined)
     throw new ConfigError(`cannot explain "${written}": expected a path below STATIC_ROOT, like css/app.css`);
-  const { source, winner, shadowed, ignoredBy } = await sourcesOf(session, path);
-  const jobs = await jobsOf(session.config.targets, { deletion: 'keep', guards: 'heed' }, jobMeans(session, input));
-  const options = { ...cycleOptions(session.config), signal: input.signal, act: 'only-plan' } as const;
-  const published = await Promise.all(jobs.map((job) => publicationOf(job, path, options)));
-  input.output.document({
+  const names = await namesOf(session, asked, input.signal);
+  const path = names?.path ?? asked;
+  const paths = new Set([path, ...(names?.hashedName === undefined ? [] : [names.hashedName]), asked]);
+  const explanation: Explanation = {
+    asked,
     path,
-    source,
-    winner: winner ?? null,
-    shadowed,
-    ignoredBy: ignoredBy ?? null,
-    hashedName: null,
-    referrers: [],
-    published,
-  });
-  input.output.print(
-    path,
-    source === 'none' ? '  comes from STATIC_ROOT as it is (storage: none)' : `  comes from ${winner ?? 'no source'}`,
-    ...shadowed.map((file) => `  shadows ${file}`),
-    ...(ignoredBy === undefined ? [] : [`  ignored because of source.ignore: ${ignoredBy}`]),
-    ...published.map((each) => `  ${line(each)}`),
-  );
+    ...(await sourcesOf(session, path)),
+    names: names && (await searched(session, names)),
+    published: await publications(session, [...paths], input),
+  };
+  input.output.document(documentOf(explanation));
+  input.output.print(...explanationLines(explanation));
+  const { source, winner, published } = explanation;
   return winner === undefined && source !== 'none' && published.every((each) => each.state !== 'published')
     ? EXIT.failed
     : EXIT.done;
 }
 
+function documentOf({ asked, path, source, winner, shadowed, ignoredBy, names, published }: Explanation): object {
+  const { askedBy = 'path', hashedName, trouble, referrers = [], references = [] } = names ?? {};
+  return {
+    path: asked,
+    source,
+    winner: winner ?? null,
+    shadowed,
+    ignoredBy: ignoredBy ?? null,
+    hashedName: hashedName ?? null,
+    hashedNameOf: askedBy === 'path' ? null : { path, state: askedBy === 'hashed-name' ? 'current' : 'stale' },
+    hashedNameProblem: trouble ?? null,
+    referrers,
+    references: references.map(({ text, target, hashedName: name, line, lookedIn }) => ({
+      reference: text,
+      target,
+      hashedName: name ?? null,
+      line,
+      ...(lookedIn.length > 0 && { lookedIn }),
+    })),
+    published,
+  };
+}
+
 async function sourcesOf(
   session: Session,
   path: RelPath,
-): Promise<{
-  source: 'sources' | 'none';
-  winner: string | undefined;
-  shadowed: readonly string[];
-  ignoredBy: string | undefined;
-}> {
+): Promise<Pick<Explanation, 'source' | 'winner' | 'shadowed' | 'ignoredBy' | 'lookedIn'>> {
   const { static: statics, source } = session.config;
-  if (statics.storage === 'none') return { source: 'none', winner: undefined, shadowed: [], ignoredBy: undefined };
-  const { explainSources } = await import('../../collect/explain-sources.js');
-  const project = { sources: source.dirs, ignore: source.ignore, root: statics.root, permissions: statics.permissions };
-  const found = await explainSources(project, path);
+  if (statics.storage === 'none') {
+    return { source: 'none', winner: undefined, shadowed: [], ignoredBy: undefined, lookedIn: [] };
+  }
+  const { explainSources, placesFor } = await import('../../collect/explain-sources.js');
+  const found = await explainSources({ sources: source.dirs, ignore: source.ignore }, path);
   return {
     source: 'sources',
     winner: found.winner?.file,
     shadowed: found.shadowed.map((each) => each.file),
     ignoredBy: found.ignoredBy,
+    lookedIn: found.winner === undefined ? placesFor(source.dirs, path) : [],
   };
 }
 
-async function publicationOf(job: TargetJob, path: RelPath, options: CycleOptions): Promise<Publication> {
-  const base = { name: job.name, url: `${job.url}/${path}` };
-  if (!job.accepts(path)) return { ...base, state: 'excluded' };
-  try {
-    const target = await job.open();
-    try {
-      const loaded = await new IndexStore(target, { ...options, cache: job.cache }).load();
-      if (loaded.kind !== 'index') return { ...base, state: 'unknown', reason: 'the target has no index to ask' };
-      if (loaded.index.pending.has(path)) return { ...base, state: 'uncertain' };
-      const entry = loaded.index.entries.find((each) => each.path === path);
-      if (entry === undefined) return { ...base, state: 'absent' };
-      return {
-        ...base,
-        state: 'published',
-        size: entry.size,
-        digest: entry.digest,
-        mtime: new Date(entry.mtime * 1000).toISOString(),
-      };
-    } finally {
-      await target.close();
-    }
-  } catch (error) {
-    options.signal?.throwIfAborted();
-    return { ...base, state: 'unknown', reason: errorOf(error).message };
-  }
+/** Undefined where no hashed names are made. */
+async function namesOf(
+  { config, state }: Session,
+  path: RelPath,
+  signal: AbortSignal,
+): Promise<ExplainedSite | undefined> {
+  const work = workOf(config, { collect: 'collect', mode: 'dry-run' });
+  const manifest = work.kind === 'collect' ? work.project.manifest : undefined;
+  if (work.kind !== 'collect' || manifest === undefined) return undefined;
+  const { explainSite } = await import('../../collect/explain-site.js');
+  return explainSite({ ...work.project, manifest }, path, { state, signal });
 }
 
-function line({ name, url, state, size = 0, digest, mtime, reason }: Publication): string {
-  switch (state) {
-    case 'published':
-      return `published on ${name}: ${url} (${bytes(size)}, written ${mtime}, sha256 ${digest})`;
-    case 'absent':
-      return `not published on ${name}`;
-    case 'uncertain':
-      return `uncertain on ${name}: a run was interrupted; the next sync settles it`;
-    case 'excluded':
-      return `not for ${name}: its include and exclude leave it out`;
-    case 'unknown':
-      return `unknown on ${name}: ${reason}`;
-  }
+/** Of a reference that leads nowhere, where was looked for it. */
+async function searched({ config }: Session, names: ExplainedSite): Promise<Explanation['names']> {
+  const { placesFor } = await import('../../collect/explain-sources.js');
+  return {
+    ...names,
+    references: names.references.map((each) => ({
+      ...each,
+      lookedIn: each.isDead ? placesFor(config.source.dirs, each.target) : [],
+    })),
+  };
 }
 
-/** A person may paste the URL path of the page. */
-function withoutUrl(written: string, staticUrl: string): string {
-  const path = written.startsWith(staticUrl) ? written.slice(staticUrl.length) : written;
-  return path.replace(/^\.?\//, '');
+async function publications(
+  session: Session,
+  paths: readonly RelPath[],
+  input: CommandInput,
+): Promise<readonly Publication[]> {
+  const { config } = session;
+  const jobs = await jobsOf(config.targets, { deletion: 'keep', guards: 'heed' }, jobMeans(session, input));
+  const options = { ...cycleOptions(config), signal: input.signal, act: 'only-plan' } as const;
+  return (await Promise.all(jobs.map((job) => publicationsOf(job, paths, options)))).flat();
 }
