@@ -26,7 +26,7 @@ import {
   type SiteFile,
   siteFile,
   siteOf,
-  warningOf,
+  warningsOf,
 } from './post-process.js';
 import type { CollectProject } from './project.js';
 import type { RunOptions } from './run-options.js';
@@ -220,7 +220,7 @@ export class HashedSite implements SiteInMind {
       made: isHere ? [...made, manifest] : made,
       replaced: isHere && processed.isReplacing ? new Set([...processed.removed, name]) : processed.removed,
       elsewhere: isHere ? undefined : manifest,
-      warnings: processed.left.map(warningOf),
+      warnings: warningsOf(processed.left),
       accept: (failed) => {
         take();
         for (const [path, each] of different) {

@@ -18,6 +18,8 @@ import type { Identified } from './identify.js';
 import type { KeptContents } from './kept-contents.js';
 import { look } from './look.js';
 
+const MOST_WARNINGS = 20; // more of them hide the first one, which is the one to read
+
 /** How hashed names are made, where they are. Plain data. */
 export interface ManifestProject {
   readonly rules: Rules;
@@ -69,13 +71,18 @@ export function hashSite(input: HashInput, { rules, name }: ManifestProject): Ha
   return {
     processed,
     manifest: manifestFile(name, processed.manifest.text()),
-    warnings: processed.left.map(warningOf),
+    warnings: warningsOf(processed.left),
   };
 }
 
-/** A sentence about what was left as it is. */
-export function warningOf(trouble: Trouble): string {
-  return `${trouble.path}: ${describeTrouble(trouble)}; left as it is`;
+/** What was left as it is: a sentence about each of the first, and one about how many more. */
+export function warningsOf(left: readonly Trouble[]): string[] {
+  const warnings = left
+    .slice(0, MOST_WARNINGS)
+    .map((trouble) => `${trouble.path}: ${describeTrouble(trouble)}; left as it is`);
+  const more = left.length - warnings.length;
+  if (more > 0) warnings.push(`${more} more references lead nowhere and were left as they are`);
+  return warnings;
 }
 
 export function siteFile({ entry, found, hash: contentHash = '' }: Identified): SiteFile {

@@ -28,7 +28,7 @@ import {
   type SiteFile,
   siteFile,
   siteOf,
-  warningOf,
+  warningsOf,
 } from './post-process.js';
 import type { Listing, Source } from './sources.js';
 import { isSystemError } from './trouble.js';
@@ -210,7 +210,7 @@ export class StoredHashedSite implements SiteInMind {
       made: [...files, manifest],
       replaced: new Set(),
       elsewhere: undefined,
-      warnings: left.map(warningOf),
+      warnings: warningsOf(left),
       accept: () => undefined, // the next run reads what was added to the memory
     };
   }

@@ -19,7 +19,7 @@ import { collectPlaces, type KnownPlaces, scanPlaces } from './collect-places.js
 import { ContentPacker, type Slab } from './contents.js';
 import { HashedSite } from './hashed-site.js';
 import type { Progress } from './identify.js';
-import { warningOf } from './post-process.js';
+import { warningsOf } from './post-process.js';
 import type { CollectProject } from './project.js';
 import type { RunOptions } from './run-options.js';
 import { scanOnly } from './scan-only.js';
@@ -228,7 +228,7 @@ async function collectSince(project: CollectProject, { touched }: Since, options
   const collected = await collectPlaces(project, places, known, { ...options, site });
   if (collected === undefined) return undefined;
   const isAsBefore = ({ path }: Trouble): boolean => !collected.places.includes(path);
-  for (const trouble of left.filter(isAsBefore)) options.onWarning?.(warningOf(trouble));
+  for (const warning of warningsOf(left.filter(isAsBefore))) options.onWarning?.(warning);
   return { ...collected, files: site.size };
 }
 

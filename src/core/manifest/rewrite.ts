@@ -49,6 +49,7 @@ export function rewrite(path: string, text: string, options: RewriteOptions): st
 
 function rewriteKind(path: string, text: string, pattern: Pattern, options: RewriteOptions): string {
   const isIgnored = ignoredIn(text, pattern.ignores);
+  const lineAt = linesOf(text);
   let isLeft = false;
   const rewritten = text.replace(pattern.finds, (...found: Found) => {
     const [whole, at, { url = '', kept = '' }] = [found[0], positionIn(found), groupsOf(found)];
@@ -56,7 +57,7 @@ function rewriteKind(path: string, text: string, pattern: Pattern, options: Rewr
     const converted = convert(path, url, options);
     if (converted.kind === 'url') return pattern.put(converted.url, kept);
     if (converted.kind === 'none') return pattern.leaves === 'itself' ? whole : '';
-    isLeft = options.onDead({ ...converted.dead, text: whole, line: lineAt(text, at) }) === 'leave-kind';
+    isLeft = options.onDead({ ...converted.dead, text: whole, line: lineAt(at) }) === 'leave-kind';
     return whole;
   });
   return isLeft ? text : rewritten;
@@ -133,8 +134,13 @@ function ignoredIn(text: string, ignores: RegExp | undefined): (position: number
   };
 }
 
-function lineAt(text: string, position: number): number {
+/** The line of a position, counted from 1. Asked of positions that only grow. */
+function linesOf(text: string): (position: number) => number {
   let line = 1;
-  for (let at = text.indexOf('\n'); at >= 0 && at < position; at = text.indexOf('\n', at + 1)) line++;
-  return line;
+  let end: number | undefined; // a line may be all of a text of many megabytes: it is looked for when it is asked for
+  return (position) => {
+    end ??= text.indexOf('\n');
+    for (; end >= 0 && end < position; end = text.indexOf('\n', end + 1)) line++;
+    return line;
+  };
 }
