@@ -5,6 +5,7 @@
  * spelt out, for the two languages mean different ones.
  */
 import { BLANK } from '../python-path.js';
+import type { Language } from './ignored.js';
 import { isFrom, type Rules } from './rules.js';
 
 /** One kind of reference. */
@@ -13,8 +14,8 @@ export interface Pattern {
   readonly finds: RegExp;
   /** The text of the reference with another URL. `kept` is what the group of that name holds. */
   readonly put: (url: string, kept: string) => string;
-  /** Finds what a match may not begin in: comments and strings. Undefined: nothing is looked at. */
-  readonly ignores: RegExp | undefined;
+  /** The language whose comments and strings a match may not begin in. Undefined: they are not looked at. */
+  readonly ignores: Language | undefined;
   /** What a match becomes that is left alone. */
   readonly leaves: 'itself' | 'nothing';
 }
@@ -29,9 +30,6 @@ const WORD = '[\\p{L}\\p{N}_]';
 const LINE_BEGINS = '(?<![^\\n])';
 const LINE_ENDS = '(?![^\\n])';
 
-const CSS_IGNORED = /\/\*[^]*?\*\/|\\[^]|'(?:[^'\\\n]|\\[^])*'|"(?:[^"\\\n]|\\[^])*"/g;
-const JS_IGNORED = /\/\*[^]*?\*\/|\/\/[^\n]*|\\[^]|'(?:[^'\\\n]|\\[^])*'|"(?:[^"\\\n]|\\[^])*"|`(?:[^`\\]|\\[^])*`/g;
-
 /** Whether the content of a file of this name is adjusted: its own references are, and its hash is of the result. */
 export function isAdjustable(path: string): boolean {
   return path.endsWith('.css') || path.endsWith('.js');
@@ -45,7 +43,7 @@ export function patternsFor(path: string, rules: Pick<Rules, 'django' | 'jsModul
 }
 
 function cssPatterns({ django }: Pick<Rules, 'django'>): Pattern[] {
-  const ignores = isFrom(django, '6.1') ? CSS_IGNORED : undefined;
+  const ignores = isFrom(django, '6.1') ? 'css' : undefined;
   const [open, close] = isFrom(django, '6.0') ? [`(?<quote>['"]?)`, '\\k<quote>'] : [`['"]?`, `["']?`];
   return [
     {
@@ -74,7 +72,7 @@ function sourceMapOfJs({ django }: Pick<Rules, 'django'>): Pattern[] {
     {
       finds: new RegExp(`${LINE_BEGINS}//# sourceMappingURL=(?<url>[^\\n]*)${LINE_ENDS}`, 'g'),
       put: (url) => `//# sourceMappingURL=${url}`,
-      ignores: isFrom(django, '6.1') ? JS_IGNORED : undefined,
+      ignores: isFrom(django, '6.1') ? 'js' : undefined,
       leaves: isFrom(django, '5.0') ? 'itself' : 'nothing',
     },
   ];
@@ -90,7 +88,7 @@ function modulePatterns({ django }: Pick<Rules, 'django'>): Pattern[] {
   const what = `[${BLANK}{]${span}`;
   const everything = isFrom(django, '5.2') ? `|\\*${WS}[aA]${S}${WS}${WORD}+` : '';
   const bare = isNew ? url : '(?<url>[^\\n]*?)';
-  const rest = { ignores: isNew ? JS_IGNORED : undefined, leaves: 'itself' } as const;
+  const rest = { ignores: isNew ? 'js' : undefined, leaves: 'itself' } as const;
   return [
     {
       finds: new RegExp(`${IMPORT}(?<kept>${what}${everything})${from}`, 'gu'),

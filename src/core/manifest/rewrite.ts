@@ -5,6 +5,7 @@
  * the answers decide the result, together with text, name and rules, and nothing else does, is what traces rely on.
  */
 import { joinPath, normalizePath, splitPath } from '../python-path.js';
+import { ignoredIn } from './ignored.js';
 import { splitUrl, unquote, withoutFragment } from './python-url.js';
 import { type Pattern, patternsFor } from './references.js';
 import { isFrom, type Rules } from './rules.js';
@@ -48,30 +49,26 @@ export function rewrite(path: string, text: string, options: RewriteOptions): st
 }
 
 function rewriteKind(path: string, text: string, pattern: Pattern, options: RewriteOptions): string {
-  const isIgnored = ignoredIn(text, pattern.ignores);
+  const { finds, put, leaves, ignores } = pattern;
+  const isIgnored = ignores === undefined ? () => false : ignoredIn(text, ignores);
   const lineAt = linesOf(text);
-  let isLeft = false;
-  const rewritten = text.replace(pattern.finds, (...found: Found) => {
-    const [whole, at, { url = '', kept = '' }] = [found[0], positionIn(found), groupsOf(found)];
-    if (isLeft || isIgnored(at)) return whole;
+  let rewritten = '';
+  let end = 0;
+  finds.lastIndex = 0;
+  // One match after the other: all of them at once would take many times the memory of the text.
+  for (let found = finds.exec(text); found !== null; found = finds.exec(text)) {
+    const { 0: whole, index: at } = found;
+    if (isIgnored(at)) continue;
+    const { url = '', kept = '' } = found.groups ?? {};
     const converted = convert(path, url, options);
-    if (converted.kind === 'url') return pattern.put(converted.url, kept);
-    if (converted.kind === 'none') return pattern.leaves === 'itself' ? whole : '';
-    isLeft = options.onDead({ ...converted.dead, text: whole, line: lineAt(at) }) === 'leave-kind';
-    return whole;
-  });
-  return isLeft ? text : rewritten;
-}
-
-/** What `replace` calls with: the match, its groups, the position, the text, the named groups. */
-type Found = [whole: string, ...rest: unknown[]];
-
-function positionIn(found: Found): number {
-  return found.at(-3) as number;
-}
-
-function groupsOf(found: Found): Readonly<Record<string, string | undefined>> {
-  return found.at(-1) as Record<string, string | undefined>;
+    if (converted.kind === 'dead') {
+      if (options.onDead({ ...converted.dead, text: whole, line: lineAt(at) }) === 'leave-kind') return text;
+    } else if (converted.kind === 'url' || leaves === 'nothing') {
+      rewritten += text.slice(end, at) + (converted.kind === 'url' ? put(converted.url, kept) : '');
+      end = at + whole.length;
+    }
+  }
+  return end === 0 ? text : rewritten + text.slice(end);
 }
 
 type Converted =
@@ -121,17 +118,6 @@ function nameOf(
 
 function lastOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
-}
-
-/** Whether a position lies strictly inside of a comment or string. Asked of positions that only grow. */
-function ignoredIn(text: string, ignores: RegExp | undefined): (position: number) => boolean {
-  if (ignores === undefined) return () => false;
-  const tokens = text.matchAll(ignores);
-  let token = tokens.next().value;
-  return (position) => {
-    while (token !== undefined && token.index + token[0].length <= position) token = tokens.next().value;
-    return token !== undefined && token.index < position;
-  };
 }
 
 /** The line of a position, counted from 1. Asked of positions that only grow. */
