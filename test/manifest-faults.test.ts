@@ -1,0 +1,433 @@
+/**
+ * Bad input and trouble of sites with hashed names, by their numbers in the list of faults: what comes of them, in which
+ * words they are told, and that Django judges likewise.
+ */
+import { readFileSync, utimesSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CollectProject, collect } from '../src/collect/collect.js';
+import type { DjangoRelease } from '../src/core/manifest/rules.js';
+import { StateFolder } from '../src/fs/state.js';
+import { DJANGO_VERSIONS, type Django, type DjangoVersion, startDjango } from './support/django.js';
+import { path as relPath } from './support/entries.js';
+import { type Listing, listFolder } from './support/listing.js';
+import { plant, type Tree, temporaryFolder } from './support/tree.js';
+
+const PYTHON = 11; // what runs the installed versions of Django
+const VERSIONS = [DJANGO_VERSIONS[0], DJANGO_VERSIONS.at(-1)] as DjangoVersion[];
+
+interface SiteSettings {
+  /** Folders below that of the site, in order of precedence. Default: assets. */
+  readonly dirs?: readonly string[];
+  readonly staticUrl?: string;
+  readonly jsModules?: boolean;
+  readonly keepIntermediateFiles?: boolean;
+}
+
+/** A site that pushstatic collects again and again, and Django into a folder of its own. */
+class Site {
+  readonly folder: string;
+  readonly root: string;
+  readonly #version: DjangoVersion;
+  readonly #django: Django;
+  readonly #state: StateFolder;
+
+  static async make(version: DjangoVersion, django: Django, tree: Tree): Promise<Site> {
+    const folder = await temporaryFolder();
+    await plant(folder, { 'assets/': '', ...tree });
+    return new Site(folder, version, django);
+  }
+
+  private constructor(folder: string, version: DjangoVersion, django: Django) {
+    this.folder = folder;
+    this.root = join(folder, 'static');
+    this.#version = version;
+    this.#django = django;
+    this.#state = new StateFolder(join(folder, 'state'));
+  }
+
+  /** What STATIC_ROOT holds then, or why nothing was collected. */
+  async collect(settings: SiteSettings = {}): Promise<Listing | string> {
+    try {
+      const { problems } = await collect(this.#project(settings), {
+        mode: 'write',
+        state: this.#state,
+        force: 'past-guards',
+      });
+      expect(problems).toEqual([]);
+      return listFolder(this.root);
+    } catch (error) {
+      return (error as Error).message.replaceAll(this.folder, '');
+    }
+  }
+
+  /** What Django makes of it in an empty folder; undefined where it fails. */
+  async byDjango({
+    dirs = ['assets'],
+    staticUrl,
+    jsModules,
+    keepIntermediateFiles,
+  }: SiteSettings = {}): Promise<Listing | undefined> {
+    const root = join(this.folder, 'by-django');
+    await rm(root, { recursive: true, force: true });
+    const { status } = await this.#django.collectstatic({
+      sources: dirs.map((dir) => join(this.folder, dir)),
+      root,
+      storage: jsModules === true ? 'manifest-js' : 'manifest',
+      ...(staticUrl !== undefined && { staticUrl }),
+      ...(keepIntermediateFiles === true && { attributes: { keep_intermediate_files: true } }),
+    });
+    return status === 0 ? listFolder(root) : undefined;
+  }
+
+  /** Both make the same of it, or both fail: the message then. */
+  async asDjango(settings: SiteSettings = {}): Promise<string | undefined> {
+    const [ours, theirs] = [await this.collect(settings), await this.byDjango(settings)];
+    if (typeof ours === 'string') expect(theirs, ours).toBeUndefined();
+    else expect(ours).toEqual(theirs);
+    return typeof ours === 'string' ? ours : undefined;
+  }
+
+  /** The hashed names, by the manifest. */
+  names(): Readonly<Record<string, string>> {
+    const document = JSON.parse(readFileSync(join(this.root, 'staticfiles.json'), 'utf8')) as {
+      readonly paths: Record<string, string>;
+    };
+    return document.paths;
+  }
+
+  #project(settings: SiteSettings): CollectProject {
+    const { dirs = ['assets'], staticUrl = '/static/', jsModules = false, keepIntermediateFiles = false } = settings;
+    return {
+      sources: dirs.map((dir) => ({ path: join(this.folder, dir), prefix: '' })),
+      ignore: ['CVS', '.*', '*~'],
+      root: this.root,
+      permissions: { file: 0o644, dir: null },
+      manifest: {
+        rules: {
+          django: this.#version as DjangoRelease,
+          python: PYTHON,
+          staticUrl,
+          jsModules,
+          keepIntermediateFiles,
+          maxPasses: 5,
+          missing: [],
+        },
+        name: relPath('staticfiles.json'),
+        stale: 'remove',
+      },
+    };
+  }
+}
+
+describe.each(VERSIONS)('beside Django %s', (version) => {
+  let django: Django;
+  beforeAll(() => {
+    django = startDjango(version);
+  });
+  afterAll(() => django.close());
+
+  const siteOf = (tree: Tree): Promise<Site> => Site.make(version, django, tree);
+
+  describe('an override (F52)', () => {
+    const TREE: Tree = {
+      'assets/app.css': 'a { b: url(logo.png) }',
+      'blog/logo.png': 'the logo of the blog',
+      'shop/logo.png': 'the logo of the shop',
+    };
+    const dirs = ['assets', 'blog', 'shop'];
+
+    it('that is older than what it shadows is taken up, and so is its end', async () => {
+      const site = await siteOf(TREE);
+      expect(await site.asDjango({ dirs })).toBeUndefined();
+      const first = site.names();
+      await plant(site.folder, { 'assets/logo.png': 'our own logo' });
+      age(join(site.folder, 'assets/logo.png'));
+      expect(await site.asDjango({ dirs })).toBeUndefined();
+      expect(changed(first, site.names())).toEqual(['app.css', 'logo.png']);
+      await rm(join(site.folder, 'assets/logo.png'));
+      expect(await site.asDjango({ dirs })).toBeUndefined();
+      expect(site.names()).toEqual(first);
+    });
+
+    it('by another order of the apps changes whoever refers to it, and so does an app that is removed', async () => {
+      const site = await siteOf(TREE);
+      expect(await site.asDjango({ dirs })).toBeUndefined();
+      const first = site.names();
+      expect(await site.asDjango({ dirs: ['assets', 'shop', 'blog'] })).toBeUndefined();
+      const second = site.names();
+      expect(changed(first, second)).toEqual(['app.css', 'logo.png']);
+      expect(await site.asDjango({ dirs: ['assets', 'shop'] })).toBeUndefined();
+      expect(site.names()).toEqual(second);
+      expect(await site.asDjango({ dirs: ['assets'] })).toBe(
+        'cannot post-process app.css: line 1 refers to logo.png, which no source has: url(logo.png) (/assets/app.css)',
+      );
+    });
+  });
+
+  describe('references that do not settle (F58)', () => {
+    it('in a circle of style sheets are told as the circle', async () => {
+      const site = await siteOf({
+        'assets/a.css': '@import "b.css";',
+        'assets/b.css': '@import "c.css";',
+        'assets/c.css': '@import "a.css";',
+      });
+      expect(await site.asDjango()).toMatch(
+        /^cannot post-process (.\.css): these files refer to one another in a circle: (.\.css)( -> .\.css){2} -> \2; break it$/,
+      );
+    });
+
+    it('in a circle of scripts are told as the circle', async () => {
+      const site = await siteOf({
+        'assets/a.js': 'import { b } from "./b.js";\n',
+        'assets/b.js': 'import { a } from "./a.js";\n',
+      });
+      expect(await site.asDjango({ jsModules: true })).toMatch(/: (.\.js) -> .\.js -> \1; break it$/);
+      expect(await site.asDjango({ jsModules: false })).toBeUndefined();
+    });
+
+    it('of a file to itself are told as the circle', async () => {
+      const site = await siteOf({ 'assets/a.css': '@import "a.css";' });
+      expect(await site.asDjango()).toContain('in a circle: a.css -> a.css; break it');
+    });
+
+    it('of a chain that is longer than the passes are told as the chain', async () => {
+      const chain = (length: number): Tree =>
+        Object.fromEntries(
+          Array.from({ length }, (_, depth) => [
+            `assets/${'d/'.repeat(depth)}${depth}.css`,
+            depth === 0 ? 'a { }' : `@import "../${depth - 1}.css";`,
+          ]),
+        );
+      expect(await (await siteOf(chain(6))).asDjango()).toBeUndefined();
+      const message = await (await siteOf(chain(7))).asDjango();
+      expect(message).toContain('a chain of references is too long for 5 passes, and Django stops there; shorten it');
+      expect(message).toContain('d/d/d/d/d/d/6.css');
+    });
+  });
+
+  describe('a reference (F59)', () => {
+    const FILES: Tree = {
+      'assets/font.eot': 'font',
+      'assets/font.svg': 'outlines',
+      'assets/css/two words.png': 'image',
+      'assets/css/ü.png': 'image',
+      'assets/css/base.css': 'b { }',
+    };
+
+    it.each([
+      ['with the trick for old browsers', 'url(../font.eot?#iefix)'],
+      ['with a fragment', 'url(../font.svg#part)'],
+      ['with a query', 'url(../font.svg?v=1)'],
+      ['with both', 'url(../font.svg?v=1#part)'],
+      ['with data', 'url(data:image/png;base64,iVBORw0KGgo=)'],
+      ['with a scheme', 'url(https://example.com/gone.png)'],
+      ['without a scheme', 'url(//example.com/gone.png)'],
+      ['below STATIC_URL', 'url(/static/font.eot)'],
+      ['to elsewhere on the host', 'url(/media/gone.png)'],
+      ['with escapes', 'url(two%20words.png)'],
+      ['in quotes, with a blank', 'url("two words.png")'],
+      ['to a name that is not ASCII', 'url(ü.png)'],
+      ['to such a name with escapes', 'url(%C3%BC.png)'],
+      ['that goes round about', 'url(./../css/../font.eot)'],
+      ['of an import', '@import "base.css" screen;'],
+      ['of an import with a query', '@import url(base.css?v=2);'],
+      ['to a fragment alone', 'url(#part)'],
+      ['to nothing', 'url()'],
+    ])('%s becomes what Django makes of it: %s', async (_, reference) => {
+      const site = await siteOf({ ...FILES, 'assets/css/app.css': `/* ${reference} */\na { b: ${reference} }` });
+      expect(await site.asDjango()).toBeUndefined();
+    });
+
+    it.each([
+      ['url(gone.png)', 'refers to css/gone.png, which no source has: url(gone.png)'],
+      ['url("../gone.eot?#iefix")', 'refers to gone.eot, which no source has: url("../gone.eot?#iefix")'],
+      ['url(gone.svg#part)', 'refers to css/gone.svg, which no source has: url(gone.svg#part)'],
+      ['url(gone.svg?v=1)', 'refers to css/gone.svg?v=1, which no source has: url(gone.svg?v=1)'],
+      ['url(/static/gone.png)', 'refers to gone.png, which no source has: url(/static/gone.png)'],
+      ['url(two%20gone.png)', 'refers to css/two gone.png, which no source has: url(two%20gone.png)'],
+      ['@import "gone.css";', 'refers to css/gone.css, which no source has: @import "gone.css"'],
+      ['url(../../gone.png)', 'refers to what lies outside of STATIC_ROOT: url(../../gone.png)'],
+    ])('that leads nowhere is told with its line: %s', async (reference, what) => {
+      const site = await siteOf({ ...FILES, 'assets/css/app.css': `\n\na { b: c }\n${reference}\n` });
+      expect(await site.asDjango()).toBe(`cannot post-process css/app.css: line 4 ${what} (/assets/css/app.css)`);
+    });
+
+    it('in a comment is looked at before Django 6.1, and not from there on', async () => {
+      const site = await siteOf({ 'assets/app.css': '/* a { b: url(gone.png) } */' });
+      const message = await site.asDjango();
+      if (version >= '6.1') expect(message).toBeUndefined();
+      else expect(message).toContain('line 1 refers to gone.png, which no source has');
+    });
+  });
+
+  describe('a text (F60)', () => {
+    it('that is not UTF-8 is told by its name', async () => {
+      const site = await siteOf({ 'assets/app.css': Buffer.from('a { content: "\xe9" }', 'latin1') });
+      expect(await site.asDjango()).toBe(
+        'cannot post-process app.css: it is not UTF-8, as style sheets and scripts must be; save it as UTF-8 (/assets/app.css)',
+      );
+    });
+
+    it.each([
+      ['with a byte order mark', '\ufeffa { b: url(logo.png) }'],
+      ['with the line ends of Windows', 'a {\r\n  b: url(logo.png)\r\n}\r\n/*# sourceMappingURL=app.css.map */\r\n'],
+      ['with the line ends of old Macs', 'a {\r  b: url(logo.png)\r}'],
+      ['that is empty', ''],
+    ])('%s comes out as from Django', async (_, text) => {
+      const site = await siteOf({ 'assets/app.css': text, 'assets/logo.png': 'logo', 'assets/app.css.map': '{}' });
+      expect(await site.asDjango()).toBeUndefined();
+    });
+  });
+
+  describe('a leaf that changes (F61)', () => {
+    const CHAIN: Tree = {
+      'assets/app.css': '@import "css/base.css";',
+      'assets/css/base.css': '@import "deep/icons.css";',
+      'assets/css/deep/icons.css': 'a { b: url(../../img/logo.png) }',
+      'assets/css/other.css': 'c { }',
+      'assets/img/logo.png': 'logo',
+    };
+
+    it('changes the names of all that refer to it, and no others; changed back, they are the old ones', async () => {
+      const site = await siteOf(CHAIN);
+      expect(await site.asDjango()).toBeUndefined();
+      const [first, root] = [site.names(), listFolder(site.root)];
+      await plant(site.folder, { 'assets/img/logo.png': 'another logo' });
+      expect(await site.asDjango()).toBeUndefined();
+      expect(changed(first, site.names())).toEqual(['app.css', 'css/base.css', 'css/deep/icons.css', 'img/logo.png']);
+      await plant(site.folder, { 'assets/img/logo.png': 'logo' });
+      expect(await site.asDjango()).toBeUndefined();
+      expect(listFolder(site.root)).toEqual(root);
+    });
+  });
+
+  describe('a file that is named like a hashed one (F62)', () => {
+    const SCRIPT = 'console.log(1)';
+    const NAME = 'app.5a2ad79e8bb0.js';
+
+    it('is one like any other', async () => {
+      const site = await siteOf({ 'assets/x.0123456789ab.js': SCRIPT, 'assets/y.0123456789ab': 'y' });
+      expect(await site.asDjango()).toBeUndefined();
+      expect(site.names()['x.0123456789ab.js']).toMatch(/^x\.0123456789ab\.[0-9a-f]{12}\.js$/);
+    });
+
+    it.each([
+      ['and holds the same', 'logo'],
+      ['and holds something else', 'something else'],
+    ])('that another one gets, %s, comes out as from Django', async (_, content) => {
+      const site = await siteOf({ 'assets/logo.png': 'logo', 'assets/app.css': 'a { b: url(logo.png) }' });
+      expect(await site.asDjango()).toBeUndefined();
+      const { 'logo.png': name = '', 'app.css': sheet = '' } = site.names();
+      await plant(site.folder, { [`assets/${name}`]: content, [`assets/${sheet}`]: content });
+      expect(await site.asDjango()).toBeUndefined();
+    });
+
+    it(`that is ${NAME} beside app.js comes out as from Django`, async () => {
+      const site = await siteOf({ 'assets/app.js': SCRIPT, [`assets/${NAME}`]: SCRIPT });
+      expect(await site.asDjango()).toBeUndefined();
+    });
+  });
+
+  describe('the manifest and folders (F63)', () => {
+    it.each(['url(img/)', 'url(img)', 'url(.)', 'url(..)', 'url(./)', 'url(/static/)', 'url(/static/css/img)'])(
+      'a reference to a folder comes out as from Django: %s',
+      async (reference) => {
+        const site = await siteOf({ 'assets/css/app.css': `a { b: ${reference} }`, 'assets/css/img/logo.png': 'logo' });
+        expect(await site.asDjango()).toBeUndefined();
+      },
+    );
+
+    it.each([
+      ['of Django 4.1', '{"paths": {"gone.css": "gone.0123456789ab.css"}, "version": "1.0"}'],
+      ['of a newer one', '{"paths": {}, "version": "1.1", "hash": "d41d8cd98f00", "more": 1}'],
+    ])('a manifest %s that lies there is replaced', async (_, text) => {
+      const site = await siteOf({ 'assets/app.css': 'a { }', 'static/staticfiles.json': text });
+      expect(await site.asDjango()).toBeUndefined();
+    });
+
+    it.each(['{"paths": {}, "version": "2.0"}', '{"paths": {}}', 'not JSON', '[]', ''])(
+      'what is no manifest that Django can read stays, and stops it: %s',
+      async (text) => {
+        const site = await siteOf({ 'assets/app.css': 'a { }', 'static/staticfiles.json': text });
+        expect(await site.collect()).toBe(
+          'cannot replace /static/staticfiles.json: it is no manifest that Django can read; move it away, or correct static.manifest.name',
+        );
+        expect(await readFile(join(site.root, 'staticfiles.json'), 'utf8')).toBe(text);
+      },
+    );
+  });
+
+  describe('a source map (F65)', () => {
+    const TEXTS: Tree = {
+      'assets/app.css': 'a { }\n/*# sourceMappingURL=app.css.map */\n',
+      'assets/app.js': 'console.log(1)\n//# sourceMappingURL=app.js.map\n',
+    };
+
+    it('that is there is named by its hashed name', async () => {
+      const site = await siteOf({ ...TEXTS, 'assets/app.css.map': '{}', 'assets/app.js.map': '{}' });
+      expect(await site.asDjango()).toBeUndefined();
+      const names = site.names();
+      expect(await readFile(join(site.root, names['app.js'] ?? ''), 'utf8')).toContain(names['app.js.map']);
+    });
+
+    it('that is missing is told with its line', async () => {
+      const site = await siteOf({ ...TEXTS, 'assets/app.css.map': '{}' });
+      expect(await site.asDjango()).toBe(
+        'cannot post-process app.js: line 2 refers to app.js.map, which no source has: //# sourceMappingURL=app.js.map (/assets/app.js)',
+      );
+    });
+
+    it('as data is left alone', async () => {
+      const map = 'data:application/json;base64,e30=';
+      const site = await siteOf({
+        'assets/app.css': `a { }\n/*# sourceMappingURL=${map} */\n`,
+        'assets/app.js': `console.log(1)\n//# sourceMappingURL=${map}\n`,
+      });
+      expect(await site.asDjango()).toBeUndefined();
+    });
+  });
+
+  it('what passes make on their way stays where that is wanted, and goes where it is not any more (F65)', async () => {
+    const site = await siteOf({
+      'assets/app.css': '@import "d/base.css";',
+      'assets/d/base.css': '@import "../tail.css";',
+      'assets/tail.css': 'a { b: url(logo.png) }',
+      'assets/logo.png': 'logo',
+    });
+    expect(await site.asDjango({ keepIntermediateFiles: true })).toBeUndefined();
+    expect(await site.asDjango({ keepIntermediateFiles: false })).toBeUndefined();
+  });
+
+  it.each(['/static', '/', 'https://cdn.example.com/s/', '//cdn.example.com/s/', '/a/b/'])(
+    'a STATIC_URL of %s is taken as Django takes it',
+    async (staticUrl) => {
+      const site = await siteOf({
+        'assets/css/app.css': [
+          'url(../img/logo.png)',
+          'url(/img/logo.png)',
+          'url(/static/img/logo.png)',
+          'url(/a/b/img/logo.png)',
+          'url(https://cdn.example.com/s/img/logo.png)',
+          'url(//cdn.example.com/s/img/logo.png)',
+        ].join('\n'),
+        'assets/img/logo.png': 'logo',
+        'assets/static/img/logo.png': 'another one',
+        'assets/a/b/img/logo.png': 'a third one',
+      });
+      await site.asDjango({ staticUrl });
+    },
+  );
+});
+
+/** What has another hashed name, sorted. */
+function changed(before: Readonly<Record<string, string>>, now: Readonly<Record<string, string>>): string[] {
+  const all = new Set([...Object.keys(before), ...Object.keys(now)]);
+  return [...all].filter((path) => before[path] !== now[path]).toSorted();
+}
+
+/** Makes a file older than every copy. */
+function age(file: string): void {
+  utimesSync(file, 1e9, 1e9);
+}
