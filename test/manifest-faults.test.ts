@@ -2,18 +2,24 @@
  * Bad input and trouble of sites with hashed names, by their numbers in the list of faults: what comes of them, in which
  * words they are told, and that Django judges likewise.
  */
-import { readFileSync, utimesSync } from 'node:fs';
+import { readdirSync, readFileSync, utimesSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CollectProject, collect } from '../src/collect/collect.js';
 import type { DjangoRelease } from '../src/core/manifest/rules.js';
 import { StateFolder } from '../src/fs/state.js';
+import { eventually, QUICK, startDaemon } from './support/daemon.js';
 import { DJANGO_VERSIONS, type Django, type DjangoVersion, startDjango } from './support/django.js';
 import { path as relPath } from './support/entries.js';
 import { type Listing, listFolder } from './support/listing.js';
+import { differences, inFolder, makeProject, type Project, published } from './support/project.js';
 import { plant, type Tree, temporaryFolder } from './support/tree.js';
 
+const REPORT_MEMORY = fileURLToPath(new URL('bench/report-memory.mjs', import.meta.url));
 const PYTHON = 11; // what runs the installed versions of Django
 const VERSIONS = [DJANGO_VERSIONS[0], DJANGO_VERSIONS.at(-1)] as DjangoVersion[];
 
@@ -421,6 +427,165 @@ describe.each(VERSIONS)('beside Django %s', (version) => {
   );
 });
 
+describe('the program', () => {
+  const NEWEST = VERSIONS.at(-1) as DjangoVersion;
+  let django: Django;
+  beforeAll(() => {
+    django = startDjango(NEWEST);
+  });
+  afterAll(() => django.close());
+
+  interface Scene extends Project {
+    readonly target: string;
+    /** The real collectstatic on the same STATIC_ROOT. */
+    readonly collectstatic: (...args: readonly string[]) => Promise<unknown>;
+  }
+
+  async function makeScene(tree: Tree, manifest: object = {}): Promise<Scene> {
+    const target = join(await temporaryFolder(), 'static');
+    const statics = { root: 'var/static', storage: 'manifest', django: NEWEST, manifest };
+    const project = await makeProject(
+      { targets: { web: inFolder(target) }, static: statics, watch: QUICK, daemon: { http: false } },
+      tree,
+    );
+    const { assets, vendor, root } = project;
+    return {
+      ...project,
+      target,
+      collectstatic: async (...args) => {
+        const sources = [assets, { path: vendor, prefix: 'vendor' }];
+        expect(await django.collectstatic({ sources, root, args })).toMatchObject({ status: 0 });
+      },
+    };
+  }
+
+  /** Style sheets that need several passes, among many other files. */
+  function bigSite(): Tree {
+    const images = Array.from({ length: 300 }, (_, at) => [`assets/img/${at}.png`, `image ${at}`]);
+    const sheets = Array.from({ length: 100 }, (_, at) => [
+      `assets/css/${at}.css`,
+      `${at % 4 === 0 ? '' : `@import "${at - 1}.css";`} a { b: url(../img/${at}.png) }`,
+    ]);
+    return Object.fromEntries([...images, ...sheets]) as Tree;
+  }
+
+  describe('beside a real collectstatic on the same STATIC_ROOT (F45)', () => {
+    it.each([[[]], [['--clear']]])('%j: a daemon takes nothing away, and no other manifest is served', async (args) => {
+      const scene = await makeScene(bigSite());
+      const daemon = await startDaemon(scene);
+      await daemon.inSync();
+      const before = await published(scene.target);
+      const extra = await namesDuring(scene.target, async () => {
+        for (let run = 0; run < 3; run++) await scene.collectstatic(...args);
+        await serves(scene.target, (tree) => isDeepStrictEqual(tree, before));
+        await daemon.inSync();
+      });
+      // What the passes of Django make on their way may be met, as any file that others put there. Nothing refers to it.
+      expect(extra.filter((name) => !/\.[0-9a-f]{12}\.css$/.test(name))).toEqual([]);
+      await settled(scene, before);
+    });
+
+    it('one-shot runs converge with it', async () => {
+      const scene = await makeScene(bigSite());
+      expect(await scene.sync()).toMatchObject({ status: 0 });
+      const before = await published(scene.target);
+      const clearing = scene.collectstatic('--clear');
+      const statuses: number[] = [];
+      for (let run = 0; run < 3; run++) statuses.push((await scene.program.run('sync', '--json')).status);
+      await clearing;
+      for (const status of statuses) expect([0, 1]).toContain(status);
+      await settled(scene, before);
+    });
+
+    /** Another run finds nothing that is not as it was. */
+    async function settled(scene: Scene, before: Tree): Promise<void> {
+      expect(await scene.sync()).toMatchObject({ status: 0 });
+      expect(await published(scene.target)).toEqual(before);
+      expect(differences(scene.root, scene.target)).toBe('');
+    }
+  });
+
+  it('a minified style sheet of 20 MB in one line takes seconds, and bounded memory (F60)', async () => {
+    const rule = '.a{color:red;margin:0}.b:before{content:"\\f101";background:url("img/logo.png")}';
+    const font = `@font-face{src:url("data:font/woff2;base64,${'A'.repeat(10_000_000)}")}`;
+    const scene = await makeScene({
+      'assets/app.css': font + rule.repeat(10_000_000 / rule.length),
+      'assets/img/logo.png': 'logo',
+    });
+    const memory = join(scene.folder, 'memory');
+    const measured = scene.program.with({ NODE_OPTIONS: `--import ${REPORT_MEMORY}`, MEMORY_FILE: memory });
+    const started = performance.now();
+    expect(await measured.run('collect', '--json')).toMatchObject({ status: 0 });
+    expect(performance.now() - started).toBeLessThan(30_000);
+    expect(Number(readFileSync(memory, 'utf8'))).toBeLessThan(600 * 1024); // KiB
+  }, 60_000);
+
+  it('does not send again what comes back, where old hashed files are kept (F61)', async () => {
+    const logo = 'l'.repeat(10_000);
+    const scene = await makeScene(
+      { 'assets/app.css': 'a { b: url(logo.png) }', 'assets/logo.png': logo },
+      { stale: 'keep' },
+    );
+    await scene.sync();
+    await plant(scene.folder, { 'assets/logo.png': 'another logo' });
+    await scene.sync();
+    await plant(scene.folder, { 'assets/logo.png': logo });
+    const { targets } = await scene.sync('--dry-run');
+    expect(targets[0]?.changes?.map(({ path }) => path)).toEqual(['logo.png', 'staticfiles.json']);
+  });
+
+  it('a daemon follows an override that is older, and its end (F52)', async () => {
+    const scene = await makeScene({
+      'assets/app.css': 'a { b: url(vendor/logo.png) }',
+      'vendor/dist/logo.png': 'theirs',
+    });
+    const daemon = await startDaemon(scene);
+    await daemon.inSync();
+    const first = await published(scene.target);
+    const override = join(scene.folder, 'assets/vendor/logo.png');
+    await plant(scene.folder, { 'assets/vendor/.hidden': '' });
+    await plant(scene.folder, { 'assets/vendor/logo.png': 'ours' });
+    age(override);
+    await serves(scene.target, (tree) => tree['vendor/logo.png'] === 'ours' && !isDeepStrictEqual(tree, first));
+    await rm(override);
+    await serves(scene.target, (tree) => isDeepStrictEqual(tree, first));
+  });
+
+  it.each([
+    ['a circle', { 'a.css': '@import "b.css";', 'b.css': '@import "a.css";' }, 'in a circle: a.css -> b.css -> a.css'],
+    ['a missing file', { 'a.css': 'a { b: url(gone.png) }' }, 'line 1 refers to gone.png, which no source has'],
+    ['what is not UTF-8', { 'a.css': Buffer.from([0xe9]) }, 'it is not UTF-8'],
+  ] satisfies [string, Tree, string][])('ends with 1 and changes nothing because of %s', async (_, texts, message) => {
+    const scene = await makeScene({ 'assets/logo.png': 'logo' });
+    await scene.sync();
+    const [root, target] = [listFolder(scene.root), listFolder(scene.target)];
+    await plant(scene.assets, texts);
+    const { status, json, stderr } = await scene.program.run('sync', '--json');
+    expect([status, json()]).toMatchObject([1, { ok: false, error: { code: 'MANIFEST' } }]);
+    expect(stderr).toContain(message);
+    expect([listFolder(scene.root), listFolder(scene.target)]).toEqual([root, target]);
+  });
+
+  it('two projects that share STATIC_ROOT leave the files of one another alone; the manifest is of who ran last', async () => {
+    const [one, two] = [await makeScene({ 'assets/one.css': '1' }), await makeScene({ 'assets/two.css': '2' })];
+    await two.configure({ static: { root: one.root, storage: 'manifest' } });
+    for (const [project, own] of [
+      [one, 'one.css'],
+      [two, 'two.css'],
+      [one, 'one.css'],
+    ] as const) {
+      expect(await project.sync()).toMatchObject({ status: 0 });
+      const manifest = await readFile(join(project.target, 'staticfiles.json'), 'utf8');
+      expect(Object.keys((JSON.parse(manifest) as { paths: object }).paths)).toEqual([own]);
+      expect(differences(one.root, project.target)).toBe('');
+    }
+    expect(Object.keys(await published(one.root)).filter((name) => /^(?:one|two)\.css$/.test(name))).toEqual([
+      'one.css',
+      'two.css',
+    ]);
+  });
+});
+
 /** What has another hashed name, sorted. */
 function changed(before: Readonly<Record<string, string>>, now: Readonly<Record<string, string>>): string[] {
   const all = new Set([...Object.keys(before), ...Object.keys(now)]);
@@ -430,4 +595,32 @@ function changed(before: Readonly<Record<string, string>>, now: Readonly<Record<
 /** Makes a file older than every copy. */
 function age(file: string): void {
   utimesSync(file, 1e9, 1e9);
+}
+
+/** Waits until the published tree is like that. */
+async function serves(target: string, isSo: (tree: Tree) => boolean): Promise<void> {
+  await eventually('it is served', async () => isSo(await published(target).catch(() => ({}))));
+}
+
+/** The names that came to `folder` while `work` went on. Fails if one that was there at first, or the manifest, was ever another. */
+async function namesDuring(folder: string, work: () => Promise<void>): Promise<string[]> {
+  const manifest = join(folder, 'staticfiles.json');
+  const [first, document] = [namesIn(folder), readFileSync(manifest, 'utf8')];
+  const seen = new Set<string>();
+  const over = new AbortController();
+  const watch = async (): Promise<void> => {
+    while (!over.signal.aborted) {
+      const names = new Set(namesIn(folder));
+      expect(first.filter((name) => !names.has(name))).toEqual([]);
+      expect(readFileSync(manifest, 'utf8')).toBe(document);
+      for (const name of names) seen.add(name);
+      await pause(5);
+    }
+  };
+  await Promise.all([watch(), work().finally(() => over.abort())]);
+  return [...seen].filter((name) => !first.includes(name));
+}
+
+function namesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => !name.startsWith('.pushstatic'));
 }
