@@ -477,11 +477,11 @@ describe('the program', () => {
       const before = await published(scene.target);
       const extra = await namesDuring(scene.target, async () => {
         for (let run = 0; run < 3; run++) await scene.collectstatic(...args);
-        await serves(scene.target, (tree) => isDeepStrictEqual(tree, before));
+        await serves(scene.target, (tree) => isDeepStrictEqual(withoutDodged(tree), before));
         await daemon.inSync();
       });
       // What the passes of Django make on their way may be met, as any file that others put there. Nothing refers to it.
-      expect(extra.filter((name) => !/\.[0-9a-f]{12}\.css$/.test(name))).toEqual([]);
+      expect(extra.filter((name) => !/\.[0-9a-f]{12}\.css$/.test(name) && !DODGED.test(name))).toEqual([]);
       await settled(scene, before);
     });
 
@@ -500,7 +500,7 @@ describe('the program', () => {
     /** Another run finds nothing that is not as it was. */
     async function settled(scene: Scene, before: Tree): Promise<void> {
       expect(await scene.sync()).toMatchObject({ status: 0 });
-      expect(await published(scene.target)).toEqual(before);
+      expect(withoutDodged(await published(scene.target))).toEqual(before);
       expect(differences(scene.root, scene.target)).toBe('');
     }
   });
@@ -585,6 +585,13 @@ describe('the program', () => {
     ]);
   });
 });
+
+/** The name that Django gives a copy for which there is a file since a moment ago. It never removes it. */
+const DODGED = /_[A-Za-z0-9]{7}\.[a-z]+$/;
+
+function withoutDodged(tree: Tree): Tree {
+  return Object.fromEntries(Object.entries(tree).filter(([name]) => !DODGED.test(name)));
+}
 
 /** What has another hashed name, sorted. */
 function changed(before: Readonly<Record<string, string>>, now: Readonly<Record<string, string>>): string[] {
