@@ -104,14 +104,19 @@ describe('explain', () => {
       references: [{ target: 'vendor/gone.png', hashedName: null, line: 2, lookedIn: looked }],
     });
     const { stdout } = await program.run('explain', 'css/app.css');
-    expect(stdout).toContain(
-      `  refers to vendor/gone.png (line 2), which no source has; looked for ${looked.join(', ')}\n`,
-    );
+    expect(stdout).toContain(`  refers to vendor/gone.png (line 2), which no source has
+  what is missing was looked for in
+    ${folder}/assets
+    ${folder}/vendor/dist
+`);
     expect(await explain('vendor/gone.png')).toMatchObject({
       status: 1,
       winner: null,
       referrers: [{ path: 'css/app.css', lines: [2] }],
     });
+    expect((await program.run('explain', 'vendor/gone.png')).stdout).toContain(
+      `  comes from no source\n  it was looked for at\n    ${looked.join('\n    ')}\n  css/app.css refers to it (line 2)\n`,
+    );
   });
 
   it('writes nothing', async () => {

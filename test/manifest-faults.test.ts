@@ -10,7 +10,6 @@ import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CollectProject, collect } from '../src/collect/collect.js';
-import type { DjangoRelease } from '../src/core/manifest/rules.js';
 import { StateFolder } from '../src/fs/state.js';
 import { eventually, QUICK, startDaemon } from './support/daemon.js';
 import { DJANGO_VERSIONS, type Django, type DjangoVersion, startDjango } from './support/django.js';
@@ -112,7 +111,7 @@ class Site {
       permissions: { file: 0o644, dir: null },
       manifest: {
         rules: {
-          django: this.#version as DjangoRelease,
+          django: this.#version,
           python: PYTHON,
           staticUrl,
           jsModules,
@@ -461,8 +460,8 @@ describe('the program', () => {
 
   /** Style sheets that need several passes, among many other files. */
   function bigSite(): Tree {
-    const images = Array.from({ length: 300 }, (_, at) => [`assets/img/${at}.png`, `image ${at}`]);
-    const sheets = Array.from({ length: 100 }, (_, at) => [
+    const images = Array.from({ length: 100 }, (_, at) => [`assets/img/${at}.png`, `image ${at}`]);
+    const sheets = Array.from({ length: 60 }, (_, at) => [
       `assets/css/${at}.css`,
       `${at % 4 === 0 ? '' : `@import "${at - 1}.css";`} a { b: url(../img/${at}.png) }`,
     ]);

@@ -17,8 +17,10 @@ export interface Explanation {
   readonly winner: string | undefined;
   readonly shadowed: readonly string[];
   readonly ignoredBy: string | undefined;
-  /** Where nothing was found. */
+  /** Where a file was looked for, and there was none. */
   readonly lookedIn: readonly string[];
+  /** The sources that are there. */
+  readonly searched: readonly string[];
   readonly names: Names | undefined;
   readonly published: readonly Publication[];
 }
@@ -37,11 +39,11 @@ const MOST_LINES = 20; // more of them hide the rest
 const MOST_NUMBERS = 8;
 
 export function explanationLines(explanation: Explanation): string[] {
-  const { asked, path, names, published } = explanation;
+  const { asked, path, names, searched, published } = explanation;
   const [origin, named] = [originLines(explanation), names === undefined ? [] : nameLines(explanation, names)];
   const lines = [
     ...(asked === path ? [...origin, ...named] : [...named, ...origin]),
-    ...(names === undefined ? [] : referenceLines(names)),
+    ...(names === undefined ? [] : referenceLines(names, searched)),
     ...new Set(published.map(publicationLine)),
   ];
   return [printable(asked), ...lines.map((line) => `  ${line}`)];
@@ -50,7 +52,9 @@ export function explanationLines(explanation: Explanation): string[] {
 function originLines({ source, winner, shadowed, ignoredBy, lookedIn }: Explanation): string[] {
   if (source === 'none') return ['comes from STATIC_ROOT as it is (storage: none)'];
   return [
-    winner === undefined ? `comes from no source${lookedInText(lookedIn)}` : `comes from ${printable(winner)}`,
+    ...(winner === undefined
+      ? ['comes from no source', ...placeLines('it was looked for at', lookedIn)]
+      : [`comes from ${printable(winner)}`]),
     ...shadowed.map((file) => `shadows ${printable(file)}`),
     ...(ignoredBy === undefined ? [] : [`ignored because of source.ignore: ${ignoredBy}`]),
   ];
@@ -71,18 +75,19 @@ function nameLines({ path, winner }: Explanation, { askedBy, hashedName, trouble
   return [`has the hashed name ${known}`];
 }
 
-function referenceLines({ references, referrers }: Pick<Names, 'references' | 'referrers'>): string[] {
+function referenceLines({ references, referrers }: Names, searched: readonly string[]): string[] {
   return [
     ...atMost(byTarget(references).map(targetLine), 'it refers to'),
+    ...(references.some(({ isDead }) => isDead) ? placeLines('what is missing was looked for in', searched) : []),
     ...atMost(referrers.map(referrerLine), 'that refer to it'),
   ];
 }
 
 function targetLine(references: readonly SearchedReference[]): string {
-  const [{ target, hashedName, isDead, lookedIn }] = references as [SearchedReference];
+  const [{ target, hashedName, isDead }] = references as [SearchedReference];
   const where = linesText(references.map(({ line }) => line));
   const to = `refers to ${printable(target)} (${where})`;
-  if (isDead) return `${to}, which no source has${lookedInText(lookedIn)}`;
+  if (isDead) return `${to}, which no source has`;
   return hashedName === undefined ? to : `${to}, as ${printable(hashedName)}`;
 }
 
@@ -107,8 +112,9 @@ function linesText(lines: readonly number[]): string {
   return `${numbers.length === 1 ? 'line' : 'lines'} ${shown}${more}`;
 }
 
-function lookedInText(places: readonly string[]): string {
-  return places.length === 0 ? '' : `; looked for ${places.map(printable).join(', ')}`;
+/** A line for each of `places`, below what they are. */
+function placeLines(what: string, places: readonly string[]): string[] {
+  return places.length === 0 ? [] : [what, ...places.map((place) => `  ${printable(place)}`)];
 }
 
 function atMost(lines: readonly string[], what: string): string[] {

@@ -30,9 +30,14 @@ export async function explainSources(project: Omit<SourceProject, 'root'>, path:
   return { winner, shadowed, ignoredBy };
 }
 
-/** Where a file for `path` may lie, in order of precedence. */
+/** Where a file for `path` may lie, in order of precedence. Sources that are not there have no places. */
 export function placesFor(sources: readonly Source[], path: string): string[] {
-  return placesIn(sources, path).map(({ file }) => file);
+  return placesIn(foldersThere(sources), path).map(({ file }) => file);
+}
+
+/** The sources that are there. Apps need not have a folder of static files. */
+export function foldersThere<S extends Source>(sources: readonly S[]): S[] {
+  return sources.filter(({ path }) => look(path) !== undefined);
 }
 
 interface Place {

@@ -63,12 +63,12 @@ function documentOf({ asked, path, source, winner, shadowed, ignoredBy, names, p
 async function sourcesOf(
   session: Session,
   path: RelPath,
-): Promise<Pick<Explanation, 'source' | 'winner' | 'shadowed' | 'ignoredBy' | 'lookedIn'>> {
+): Promise<Pick<Explanation, 'source' | 'winner' | 'shadowed' | 'ignoredBy' | 'lookedIn' | 'searched'>> {
   const { static: statics, source } = session.config;
   if (statics.storage === 'none') {
-    return { source: 'none', winner: undefined, shadowed: [], ignoredBy: undefined, lookedIn: [] };
+    return { source: 'none', winner: undefined, shadowed: [], ignoredBy: undefined, lookedIn: [], searched: [] };
   }
-  const { explainSources, placesFor } = await import('../../collect/explain-sources.js');
+  const { explainSources, foldersThere, placesFor } = await import('../../collect/explain-sources.js');
   const found = await explainSources({ sources: source.dirs, ignore: source.ignore }, path);
   return {
     source: 'sources',
@@ -76,6 +76,7 @@ async function sourcesOf(
     shadowed: found.shadowed.map((each) => each.file),
     ignoredBy: found.ignoredBy,
     lookedIn: found.winner === undefined ? placesFor(source.dirs, path) : [],
+    searched: foldersThere(source.dirs).map((each) => each.path),
   };
 }
 
