@@ -9,7 +9,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CollectProject, collect } from '../src/collect/collect.js';
+import { collect } from '../src/collect/collect.js';
+import type { CollectProject } from '../src/collect/project.js';
 import { StateFolder } from '../src/fs/state.js';
 import { eventually, QUICK, startDaemon } from './support/daemon.js';
 import { DJANGO_VERSIONS, type Django, type DjangoVersion, startDjango } from './support/django.js';
@@ -563,6 +564,27 @@ describe('the program', () => {
     expect([status, json()]).toMatchObject([1, { ok: false, error: { code: 'MANIFEST' } }]);
     expect(stderr).toContain(message);
     expect([listFolder(scene.root), listFolder(scene.target)]).toEqual([root, target]);
+  });
+
+  it('a daemon serves what it served while a site cannot be post-processed, says why, and goes on when it can', async () => {
+    const scene = await makeScene({ 'assets/app.css': 'a { }', 'assets/logo.png': 'logo' });
+    const daemon = await startDaemon(scene);
+    await daemon.inSync();
+    const before = await published(scene.target);
+    await plant(scene.folder, { 'assets/app.css': 'a { b: url(img/late.png) }', 'assets/logo.png': 'another logo' });
+    const { local } = await daemon.until((status) => status.local.state === 'halted');
+    expect(local.error).toMatchObject({
+      code: 'MANIFEST',
+      message: expect.stringContaining('app.css: line 1 refers to img/late.png, which no source has') as string,
+    });
+    expect(await published(scene.target)).toEqual(before);
+    expect(await scene.program.run('healthcheck')).toMatchObject({ status: 1 });
+    await plant(scene.folder, { 'assets/img/late.png': 'late' });
+    await serves(scene.target, (tree) => tree['img/late.png'] === 'late' && tree['logo.png'] === 'another logo');
+    await daemon.inSync();
+    expect(differences(scene.root, scene.target)).toBe('');
+    const { stderr } = await daemon.stop();
+    expect(stderr.split('which no source has')).toHaveLength(2);
   });
 
   it('two projects that share STATIC_ROOT leave the files of one another alone; the manifest is of who ran last', async () => {
