@@ -20,7 +20,7 @@ import { scanOnly } from '../src/collect/scan-only.js';
 import { StaticRoot } from '../src/collect/static-root.js';
 import { ConfigError, SafetyError, SourceError } from '../src/errors.js';
 import { StateFolder } from '../src/fs/state.js';
-import { entry, path } from './support/entries.js';
+import { entry as entryOf, path } from './support/entries.js';
 import { MeddlingPacer } from './support/meddling-pacer.js';
 import { fifo, plant, plantRaw, readTree, symlink, type Tree, temporaryFolder, withoutRoot } from './support/tree.js';
 
@@ -538,7 +538,7 @@ describe('a source that changes while it is collected', () => {
     const file = join(site.source('assets'), 'a');
     const pacer = new MeddlingPacer((breath) => breath === 1 && truncateSync(file, 5));
     const root = new StaticRoot(site.root, site.project().permissions, pacer);
-    expect(await root.put({ file }, entry('a', 'a', { size: 3 * 1024 * 1024 }))).toMatchObject({
+    expect(await root.put({ file }, entryOf('a', 'a', { size: 3 * 1024 * 1024 }))).toMatchObject({
       size: 5,
       digest: sha256('aaaaa'),
     });
@@ -555,7 +555,7 @@ describe('a source that changes while it is collected', () => {
       site.project().permissions,
       new MeddlingPacer(() => appendFileSync(file, 'b')),
     );
-    await expect(root.put({ file }, entry('a', 'a', { size: 3 * 1024 * 1024 }))).rejects.toMatchObject({
+    await expect(root.put({ file }, entryOf('a', 'a', { size: 3 * 1024 * 1024 }))).rejects.toMatchObject({
       code: 'CHANGED',
     });
     expect(await site.tree()).toEqual({ a: 'old' });

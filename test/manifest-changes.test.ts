@@ -41,11 +41,11 @@ describe('a site that changes', () => {
         const kept = await plantKept(site, rules);
         for (const { edit } of randomEdits(site, seed, edits)) {
           editSite(kept.folder, edit);
-          const before = await listFolder(kept.project.root);
+          const before = listFolder(kept.project.root);
           const outcome = await kept.follow(edit);
           const fresh = await freshly(kept.project);
           expect(outcome === 'failed').toBe(fresh === undefined);
-          expect(await listFolder(kept.project.root)).toEqual(fresh ?? before);
+          expect(listFolder(kept.project.root)).toEqual(fresh ?? before);
           if (outcome === 'by place') byPlace++;
         }
       }),
@@ -66,7 +66,7 @@ describe.each(DJANGO_VERSIONS)('a site that changes, beside Django %s', (version
     for (let seed = 0; seed < 40; seed++) {
       const site = randomSite(seed, { files: 20 });
       const jsModules = seed % 2 === 0;
-      const kept = await plantKept(site, { django: version as DjangoRelease, jsModules });
+      const kept = await plantKept(site, { django: version, jsModules });
       let outcome = '';
       for (const { edit } of randomEdits(site, seed, 6)) {
         editSite(kept.folder, edit);
@@ -76,7 +76,7 @@ describe.each(DJANGO_VERSIONS)('a site that changes, beside Django %s', (version
       if (kept.hasClash()) continue;
       const theirs = await byDjango(django, site, kept.folder, jsModules);
       expect([seed, outcome === 'failed']).toEqual([seed, theirs === undefined]);
-      if (theirs !== undefined) expect(await listFolder(kept.project.root), `seed ${seed}`).toEqual(theirs);
+      if (theirs !== undefined) expect(listFolder(kept.project.root), `seed ${seed}`).toEqual(theirs);
     }
   }, 120_000);
 });
@@ -151,7 +151,7 @@ async function freshly(project: CollectProject): Promise<Listing | undefined> {
   try {
     const state = new StateFolder(join(folder, 'state'));
     await collect({ ...project, root }, { state, mode: 'write', force: 'past-guards' });
-    return await listFolder(root);
+    return listFolder(root);
   } catch (error) {
     if (error instanceof ManifestError) return undefined;
     throw error;
@@ -167,7 +167,7 @@ async function byDjango(
   const root = join(folder, 'by-django');
   const storage = jsModules ? ('manifest-js' as const) : ('manifest' as const);
   const { status } = await django.collectstatic({ ...siteIn(site, folder), root, storage });
-  return status === 0 ? await listFolder(root) : undefined;
+  return status === 0 ? listFolder(root) : undefined;
 }
 
 function projectOf(site: RandomSite, folder: string, django: DjangoRelease, jsModules: boolean): CollectProject {

@@ -39,20 +39,20 @@ describe.each(ALL_DJANGO_VERSIONS)('the golden trees by the rules of Django %s',
   test.each(single.map((each) => [each.name, each] as const))('%s comes out as it is recorded', async (_, each) => {
     for (const storage of each.storages) {
       const [recorded] = each.expected(storage, version) ?? [];
-      const laid = await each.lay(await temporaryFolder());
-      const args = await laid.apply(0);
+      const laid = each.lay(await temporaryFolder());
+      const args = laid.apply(0);
       const ours = await collectAs(projectOf(each, laid, storage, version, args), each.mount.umask);
       // In which order a folder is listed decides whether this one settles in time: see what the installed Django does.
       if (each.name === '12-chain-long') continue;
       expect([storage, ours.isWhole], ours.trouble).toEqual([storage, recorded?.exit === 0]);
       if (recorded?.exit !== 0) continue;
-      const listing = laid.scrubListing(await listFolder(rootOf(each, laid)));
+      const listing = laid.scrubListing(listFolder(rootOf(each, laid)));
       const expected =
         each.mount.options?.['location'] === undefined ? recorded.listing : recorded.elsewhere['elsewhere'];
       expect(comparable(listing, version)).toEqual(comparable(expected ?? {}, version));
       const { manifestLocation } = each.mount;
       if (manifestLocation === undefined) continue;
-      const beside = await listFolder(manifestLocation.replace('@TMP@', laid.folder));
+      const beside = listFolder(manifestLocation.replace('@TMP@', laid.folder));
       expect(comparable(beside, version)).toEqual(comparable(recorded.elsewhere['mani'] ?? {}, version));
     }
   });
@@ -73,15 +73,15 @@ describe.each(DJANGO_VERSIONS)('the golden trees beside Django %s', (version) =>
     '%s comes out the same to the byte, after every edit',
     async (_, each) => {
       for (const storage of each.storages) {
-        const laid = await each.lay(await temporaryFolder());
+        const laid = each.lay(await temporaryFolder());
         const root = join(laid.folder, 'ours');
         const state = new StateFolder(await temporaryFolder());
         for (let step = 0; step < each.steps; step++) {
-          const args = await laid.apply(step);
+          const args = laid.apply(step);
           if (args.includes('--dry-run')) continue;
           const project = { ...projectOf(each, laid, storage, version, args), root };
           const ours = await collectAs(project, each.mount.umask, state);
-          const made = await listFolder(root);
+          const made = listFolder(root);
           const theirs = await freshlyByDjango(django, each, laid, storage, args);
           expect([storage, step, ours.isWhole], ours.trouble).toEqual([storage, step, theirs !== undefined]);
           if (theirs !== undefined) expect(made).toEqual(theirs);
@@ -106,7 +106,7 @@ async function freshlyByDjango(
   const root = rootOf(each, laid);
   await rm(root, { recursive: true, force: true });
   const { status } = await django.collectstatic(site);
-  return status === 0 ? await listFolder(root) : undefined;
+  return status === 0 ? listFolder(root) : undefined;
 }
 
 interface Ran {

@@ -156,7 +156,7 @@ describe('the seal', () => {
 test('lines give what the same changes of a map give', async () => {
   const aPut = fc.tuple(anyPath, fc.constantFrom(A, B, C), fc.boolean());
   const anAddition = fc.record({
-    put: fc.uniqueArray(aPut, { maxLength: 4, selector: ([path]) => path }),
+    put: fc.uniqueArray(aPut, { maxLength: 4, selector: ([each]) => each }),
     removed: fc.array(anyPath, { maxLength: 3 }),
     foldersMade: fc.array(anyPath, { maxLength: 2 }),
     foldersGone: fc.array(anyPath, { maxLength: 2 }),
@@ -180,7 +180,10 @@ test('lines give what the same changes of a map give', async () => {
         for (const each of addition.removed) expected.files.delete(each);
         for (const [each, content] of addition.put) expected.files.set(each, content);
         for (const each of addition.removed) expected.made.delete(each);
-        for (const [each, , isMade] of put) isMade ? expected.made.add(each) : expected.made.delete(each);
+        for (const [each, , isMade] of put) {
+          if (isMade) expected.made.add(each);
+          else expected.made.delete(each);
+        }
         for (const each of addition.foldersMade) expected.folders.add(each);
         for (const each of addition.foldersGone) expected.folders.delete(each);
       }

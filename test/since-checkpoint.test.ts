@@ -7,7 +7,7 @@ import { collect } from '../src/collect/collect.js';
 import { LocalThread, wholeOf } from '../src/collect/in-thread.js';
 import type { CollectProject } from '../src/collect/project.js';
 import { collectSinceCheckpoint } from '../src/collect/since-checkpoint.js';
-import { DJANGO_RELEASES, type DjangoRelease } from '../src/core/manifest/rules.js';
+import { DJANGO_RELEASES, NEWEST_DJANGO } from '../src/core/manifest/rules.js';
 import type { RelPath } from '../src/core/relpath.js';
 import { ManifestError } from '../src/errors.js';
 import { StateFolder } from '../src/fs/state.js';
@@ -49,10 +49,10 @@ describe('a run that looks what has changed', () => {
         await kept.run();
         for (const { edit } of randomEdits(site, seed, 8, kinds)) {
           editSite(folder, edit);
-          const before = await listFolder(kept.project.root);
+          const before = listFolder(kept.project.root);
           const how = await kept.run();
           const fresh = await freshly(kept.project);
-          expect(await listFolder(kept.project.root)).toEqual(fresh ?? before);
+          expect(listFolder(kept.project.root)).toEqual(fresh ?? before);
           if (how === 'quick') quick++;
         }
       }),
@@ -66,7 +66,7 @@ describe('a run that looks what has changed', () => {
     await plant(folder, { 'assets/x/a.css': 'a{background:url(p.png)}', 'assets/x/p.png': 'p', 'assets/x/q.png': 'q' });
     const kept = siteIn(folder);
     await kept.run();
-    const before = await listFolder(kept.project.root);
+    const before = listFolder(kept.project.root);
     const names = Object.keys(before);
     const hashed = (start: string): string =>
       join(kept.project.root, names.find((name) => name.startsWith(start)) ?? '');
@@ -74,7 +74,7 @@ describe('a run that looks what has changed', () => {
     await rm(hashed('x/p.'));
     await writeFile(join(kept.project.root, 'x/q.png'), 'Q');
     expect(await kept.run()).toBe('quick');
-    expect(await listFolder(kept.project.root)).toEqual(before);
+    expect(listFolder(kept.project.root)).toEqual(before);
   });
 
   test('finds a change of the same size whose time was put back', async () => {
@@ -86,7 +86,7 @@ describe('a run that looks what has changed', () => {
     await plant(folder, { 'assets/a.css': 'b{}' });
     await utimes(join(folder, 'assets/a.css'), 1000, 1000);
     expect(await kept.run()).toBe('quick');
-    expect(await listFolder(kept.project.root)).toEqual(await freshly(kept.project));
+    expect(listFolder(kept.project.root)).toEqual(await freshly(kept.project));
   });
 
   test.each([
@@ -100,7 +100,7 @@ describe('a run that looks what has changed', () => {
     await harm(kept.project.root);
     await plant(folder, { 'assets/b.png': 'bb' });
     await kept.run();
-    expect(await listFolder(kept.project.root)).toEqual(await freshly(kept.project));
+    expect(listFolder(kept.project.root)).toEqual(await freshly(kept.project));
   });
 
   test.each(['site', 'marks', 'collected', 'collected-since'])(
@@ -116,7 +116,7 @@ describe('a run that looks what has changed', () => {
       await kept.state.write(name, half?.subarray(0, half.length / 2) ?? '');
       await plant(folder, { 'assets/b.png': 'bbb' });
       await kept.run();
-      const live = await listFolder(kept.project.root);
+      const live = listFolder(kept.project.root);
       expect(live).toMatchObject((await freshly(kept.project)) ?? {});
     },
   );
@@ -130,11 +130,7 @@ interface Kept {
 
 function siteIn(
   folder: string,
-  {
-    sources = [{ path: join(folder, 'assets'), prefix: '' }],
-    django = '5.2' as DjangoRelease,
-    staticUrl = '/static/',
-  } = {},
+  { sources = [{ path: join(folder, 'assets'), prefix: '' }], django = NEWEST_DJANGO, staticUrl = '/static/' } = {},
 ): Kept {
   const project: CollectProject = {
     sources,
@@ -180,7 +176,7 @@ async function freshly(project: CollectProject): Promise<Listing | undefined> {
   try {
     const state = new StateFolder(join(folder, 'state'));
     await collect({ ...project, root }, { state, mode: 'write', force: 'past-guards' });
-    return await listFolder(root);
+    return listFolder(root);
   } catch (error) {
     if (error instanceof ManifestError) return undefined;
     throw error;

@@ -24,8 +24,7 @@ import type { ManifestProject } from './post-process.js';
 import type { CollectProject } from './project.js';
 import { type RunOptions, saveState } from './run-options.js';
 import { type ScannedTree, scanTree } from './scan.js';
-import { type Listing, listSources, type SourceProject } from './sources.js';
-import type { Permissions } from './static-root.js';
+import { type Listing, listSources } from './sources.js';
 import { recallTraces, rememberTraces } from './traces.js';
 import { readWinners } from './winners.js';
 

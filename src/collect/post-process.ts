@@ -4,7 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { hash } from 'node:crypto';
-import type { Collected, Made, Site } from '../core/manifest/passes.js';
+import { type Collected, FOLDER, type Made, type Site } from '../core/manifest/passes.js';
 import { type PostProcessed, postProcess, rewriteAgain } from '../core/manifest/post-process.js';
 import type { Rules } from '../core/manifest/rules.js';
 import { isManifest } from '../core/manifest/staticfiles-json.js';
@@ -127,7 +127,7 @@ export function siteOf({ files: { inOrder, byPath }, contents, root, foreign }: 
       others ??= [...foreign()].toSorted(comparePaths);
       const at = others.findIndex((path) => path === place || path.startsWith(`${place}/`));
       if (at < 0) return undefined;
-      return others[at] === place ? orStop(place, () => contentHashOf(readWhole(`${root}/${place}`))) : 'folder';
+      return others[at] === place ? orStop(place, () => contentHashOf(readWhole(`${root}/${place}`))) : FOLDER;
     },
     originOf: (path) => fileAt(path).file,
   };

@@ -68,11 +68,11 @@ export interface MarkedFolders {
  * The places that have another mark than they had, in a share of the folders that were marked. A folder that is new has a
  * new mark where it lies, so that nothing below it need be looked at.
  */
-export async function lookAgain(marked: readonly MarkedFolders[], share: Share, pacer: Pacer): Promise<string[]> {
+export async function lookAgain(trees: readonly MarkedFolders[], share: Share, pacer: Pacer): Promise<string[]> {
   const touched: string[] = [];
   let [seen, all] = [0, 0];
-  for (const { marks } of marked) for (const { length } of marks.values()) all += length;
-  for (const { marks, ignore } of marked) {
+  for (const { marks } of trees) for (const { length } of marks.values()) all += length;
+  for (const { marks, ignore } of trees) {
     const rules = ignoreRules(ignore);
     for (const [place, before] of marks) {
       const isOurs =

@@ -178,12 +178,12 @@ async function scan({ root, mode, part }: Extract<LocalWork, { kind: 'scan' }>, 
   return { ...nothing, files: entries.length, unknown: problems, problems };
 }
 
-async function collectAs(work: Extract<LocalWork, { kind: 'collect' }>, options: RunOptions) {
-  const collected = await collectPart(work, options);
+async function collectAs(task: Extract<LocalWork, { kind: 'collect' }>, options: RunOptions) {
+  const collected = await collectPart(task, options);
   if (collected === undefined) return undefined;
   const { places, snapshot, files, copied, hashed, removed, problems, ownership, links } = collected;
   const counts = { files, copied: copied.length, hashed: hashed.length, removed: removed.length };
-  const due = work.mode === 'dry-run' ? [...copied, ...hashed, ...removed] : [];
+  const due = task.mode === 'dry-run' ? [...copied, ...hashed, ...removed] : [];
   return { ...counts, due, places, unknown: snapshot.problems, problems, ownership, links };
 }
 

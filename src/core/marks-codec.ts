@@ -2,8 +2,7 @@
  * Marks as they stand in a file: of each absolute folder, a number for each of its entries (see `sweep`).
  */
 
-import { IndexError } from '../errors.js';
-import { type ByteReader, ByteWriter, unseal } from './bytes.js';
+import type { ByteReader, ByteWriter } from './bytes.js';
 import { readPath, writePath } from './path-codec.js';
 
 const MARK_BYTES = 8;

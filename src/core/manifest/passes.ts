@@ -22,6 +22,9 @@ export interface Collected extends ContentFacts {
   readonly path: RelPath;
 }
 
+/** A folder lies there. */
+export const FOLDER = Symbol('folder');
+
 /** The site that is processed. */
 export interface Site {
   /** In the order in which the finders list them; each path once. */
@@ -30,7 +33,7 @@ export interface Site {
   /** The text of a style sheet or script; undefined if it is not UTF-8. */
   readonly textOf: (file: Collected) => string | undefined;
   /** What lies at a path of STATIC_ROOT for which there is no file, put there by somebody else. */
-  readonly elsewhere: (place: string) => ContentHash | 'folder' | undefined;
+  readonly elsewhere: (place: string) => ContentHash | typeof FOLDER | undefined;
   /** Where a file comes from, for messages. */
   readonly originOf: (path: RelPath) => string;
 }
@@ -107,7 +110,7 @@ export class Passes {
     this.#base = base;
     for (const path of base?.again ?? []) {
       const name = base?.table.get(path as RelPath);
-      if (name !== undefined) this.#made.set(name as RelPath, undefined);
+      if (name !== undefined) this.#made.set(name, undefined);
     }
   }
 
@@ -254,7 +257,7 @@ export class Passes {
     if (isOutside(place)) return { kind: 'outside' };
     const found = this.#contentAt(place);
     if (found === undefined) return { kind: 'missing' };
-    if (found === 'folder') return { kind: 'hashed', name };
+    if (found === FOLDER) return { kind: 'hashed', name };
     const hashed = hashedName(name, found, this.#rules.python);
     return hashed === undefined ? { kind: 'missing' } : { kind: 'hashed', name: hashed };
   }
@@ -270,14 +273,14 @@ export class Passes {
   }
 
   /** What STATIC_ROOT holds at this moment. */
-  #contentAt(place: string): ContentHash | 'folder' | undefined {
+  #contentAt(place: string): ContentHash | typeof FOLDER | undefined {
     const path = place as RelPath;
     const file = this.#removed.has(path) ? undefined : this.#site.byPath.get(path);
     if (file !== undefined && !this.#made.has(path)) return file.hash;
     const made = this.#madeAt(path);
     this.#isOdd ||= made !== undefined;
     if (made !== undefined) return (made.rewritten ?? made.from).hash;
-    if (this.#isFolder(place)) return 'folder';
+    if (this.#isFolder(place)) return FOLDER;
     const found = this.#site.elsewhere(place);
     this.#isOdd ||= found !== undefined;
     return found;
