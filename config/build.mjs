@@ -45,7 +45,8 @@ chmodSync(join(dist, 'cli', 'main.js'), 0o755);
 // The status page is sent as it is, by code that looks for it beside itself.
 cpSync(join(root, 'src', 'control', 'page'), join(dist, 'cli', 'page'), { recursive: true });
 // So is what the project's own Python is run with.
-cpSync(join(root, 'src', 'django', 'probe.py'), join(dist, 'cli', 'probe.py'));
+for (const name of ['probe.py', 'collectstatic.py'])
+  cpSync(join(root, 'src', 'django', name), join(dist, 'cli', name));
 writeFileSync(join(dist, 'LICENSES'), licencesOf(Object.keys(metafile.inputs)));
 
 /** The licence texts of all packages that the files in `paths` belong to. */

@@ -59,6 +59,7 @@ describe('the build stage', () => {
       'config/pushstatic.schema.json',
       'config/pushstatic.service',
       'dist/LICENSES',
+      'dist/cli/collectstatic.py',
       'dist/cli/page/login.html',
       'dist/cli/page/page.css',
       'dist/cli/page/page.html',

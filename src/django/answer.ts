@@ -1,6 +1,6 @@
 /**
- * Answer: what the probe says of a Django project, checked. The project's own code runs beside the probe, and so what comes
- * from there is input like any other. `probe.py` says how it is found; nothing is judged here.
+ * Answer: what the probe says of a Django project, checked; and Done, what is said after its collectstatic. The project's own
+ * code runs beside them, and so what comes from there is input like any other. Nothing is judged here.
  */
 import * as v from 'valibot';
 
@@ -66,7 +66,9 @@ const AnswerShape = v.object({
 const FailureShape = v.object({
   failure: v.object({
     /** What it was about when it failed. */
-    phase: v.picklist(['manage', 'missing', 'django', 'old', 'settings', 'apps', 'static']),
+    phase: v.picklist(['manage', 'missing', 'django', 'old', 'settings', 'apps', 'static', 'storage', 'collectstatic']),
+    /** The class of the storage that cannot be used. */
+    storage: v.optional(Text),
     /** The version that is too old. */
     django: v.optional(Text),
     settings: v.optional(Text),
@@ -79,15 +81,37 @@ const FailureShape = v.object({
 export type Answer = v.InferOutput<typeof AnswerShape>;
 export type Failure = v.InferOutput<typeof FailureShape>['failure'];
 
-/** undefined: it is neither, so something else than the probe spoke. */
-export function readAnswer(text: string): { readonly answer: Answer } | { readonly failure: Failure } | undefined {
+const DoneShape = v.object({
+  done: v.object({
+    /** The name of the manifest, where the storage has one; in a folder of its own? */
+    manifest: v.nullable(Text),
+    isElsewhere: v.boolean(),
+  }),
+});
+
+/** What the project's own collectstatic was found to have made. */
+export type Done = v.InferOutput<typeof DoneShape>['done'];
+
+/** Of a script of ours; undefined: it is neither, so something else spoke. */
+export type Read<T> = { readonly answer: T } | { readonly failure: Failure } | undefined;
+
+export function readAnswer(text: string): Read<Answer> {
+  return read(text, (value) => (isAnswer(value) ? value : undefined));
+}
+
+export function readDone(text: string): Read<Done> {
+  return read(text, (value) => (v.is(DoneShape, value) ? value.done : undefined));
+}
+
+function read<T>(text: string, take: (value: unknown) => T | undefined): Read<T> {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     return undefined;
   }
-  if (isAnswer(value)) return { answer: value };
+  const answer = take(value);
+  if (answer !== undefined) return { answer };
   return v.is(FailureShape, value) ? value : undefined;
 }
 

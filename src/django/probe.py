@@ -43,17 +43,22 @@ def main():
     manage, settings = sys.argv[1:3]
     if hasattr(os, "set_inheritable"):
         os.set_inheritable(ANSWER, False)
+    record()
+    # It is a dry run if something starts that anew.
+    take_over(manage, settings, ["--dry-run"], lambda: collect(manage, settings))
+
+
+def take_over(manage, settings, words, work):
+    """Runs manage.py as if it were the program, up to where it hands over to Django; then `work` says what to answer."""
     state["folder"] = os.path.dirname(manage)
-    # As it is when manage.py is the program. It is a dry run if something starts that anew.
-    sys.argv = [manage, "collectstatic", "--noinput", "--dry-run"]
+    sys.argv = [manage, "collectstatic", "--noinput"] + words
     if sys.path and os.path.realpath(sys.path[0]) == os.path.dirname(os.path.realpath(__file__)):
         sys.path[0] = os.path.dirname(os.path.realpath(manage))
-    record()
     if settings:
         os.environ["DJANGO_SETTINGS_MODULE"] = settings
 
     def answer():
-        attempt(lambda: finish(collect(manage, settings)))
+        attempt(lambda: finish(work()))
 
     sys.meta_path.insert(0, HandOver(answer))
     attempt(lambda: runpy.run_path(manage, run_name="__main__"))
@@ -433,7 +438,8 @@ def lines_of(error):
     while getattr(cause, "__cause__", None) is not None:
         cause = cause.__cause__
     because = [] if cause is error else ["from " + last_line(cause)]
-    lines = where + what[:MOST_LINES - len(where) - len(because)] + because
+    heard = getattr(error, "pushstatic_heard", [])  # what a command said before it failed
+    lines = heard + where + what[:MOST_LINES - len(where) - len(because)] + because
     return [line[:LONGEST_LINE].rstrip() for line in lines]
 
 
@@ -449,4 +455,5 @@ def last_line(error):
     return traceback.format_exception_only(type(error), error)[-1].strip()[:LONGEST_LINE]
 
 
-main()
+if __name__ == "__main__":
+    main()
