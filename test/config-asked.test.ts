@@ -25,6 +25,7 @@ function answer(change: Partial<Asked> = {}): Asked {
     interpreter: 'python3',
     settings: 'shop.settings',
     dirs: [{ path: join(folder, 'blog/static'), prefix: '', isOptional: true }],
+    knowsSources: true,
     ignore: ['*.scss'],
     root: join(folder, 'out'),
     url: '/s/',

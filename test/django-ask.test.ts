@@ -76,6 +76,7 @@ describe('a project', () => {
           { path: expect.stringMatching(/django\/contrib\/staticfiles\/static$/), prefix: '', isOptional: true },
           { path: join(folder, 'blog/static'), prefix: '', isOptional: true },
         ],
+        knowsSources: true,
         ignore: ['CVS', '.*', '*~'],
         root: join(folder, 'var/static'),
         url: '/static/',

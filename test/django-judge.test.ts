@@ -201,6 +201,7 @@ describe('what a project says of itself', () => {
         { path: '/site/assets', prefix: 'v', isOptional: true },
         { path: '/site/blog/static', prefix: '', isOptional: true },
       ],
+      knowsSources: true,
       ignore: ['CVS', '.*', '*~'],
       root: '/site/out',
       url: '/static/',

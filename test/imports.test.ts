@@ -35,6 +35,8 @@ const LAYERS: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['errors.ts', []],
   ['core/', ['core/', 'errors.ts']],
   ['fs/', ['fs/', 'errors.ts']],
+  ['collect/thread.ts', ['collect/', 'django/run-collectstatic.ts', 'core/', 'fs/', 'errors.ts']],
+  ['collect/in-thread.ts', ['collect/', 'type:django/', 'core/', 'fs/', 'errors.ts']],
   ['collect/', ['collect/', 'core/', 'fs/', 'errors.ts']],
   ['targets/target.ts', ['type:core/relpath.ts']],
   ['targets/open.ts', ['targets/', 'config/address.ts', 'type:config/schema.ts', 'type:config/secrets.ts']],

@@ -12,6 +12,7 @@ import type { ExitStatus } from '../errors.js';
 import { retry } from '../push/retry.js';
 import { type CycleOptions, syncTarget, type TargetJob } from '../sync.js';
 import type { CommandInput } from './command-input.js';
+import { storageLine } from './render.js';
 import type { Session } from './session.js';
 
 const MANY_FILES = 20_000; // from here on memory is dearer than a tenth of the time
@@ -52,8 +53,9 @@ export function beginLocal(
 ): LocalHalf {
   const started = performance.now();
   const { mode, collect } = options;
+  tellStorage(session, options.collect, input);
   const hooks = localHooks(session, input);
-  const run = thread.run(workOf(session.config, { mode, collect }), settingsOf(session, options), hooks);
+  const run = thread.run(workOf(session.config, { mode, collect, env: input.process.env }), settingsOf(session, options), hooks);
   const local = wholeOf(run).then(
     (result): Local => ({ snapshot: result.snapshot, report: reportOf(result, started) }),
   );
@@ -68,7 +70,8 @@ export async function collectAlone(
   input: CommandInput,
 ): Promise<CollectReport> {
   const started = performance.now();
-  const work = workOf(session.config, { mode: options.mode, collect: 'collect' });
+  tellStorage(session, 'collect', input);
+  const work = workOf(session.config, { mode: options.mode, collect: 'collect', env: input.process.env });
   const settings = {
     ...settingsOf(session, { ...options, reread: undefined, contents: 'drop' }),
     snapshot: 'drop' as const,
@@ -77,6 +80,12 @@ export async function collectAlone(
   const isForced = options.guards === 'pass';
   const quick = isForced ? undefined : await collectSinceCheckpoint(threads, work, settings, hooks);
   return reportOf(quick ?? (await wholeOf(threads[0].run(work, settings, hooks))), started);
+}
+
+/** Why it is Django that collects, where it is. */
+function tellStorage({ config }: Session, collect: LocalOptions['collect'], { output }: CommandInput): void {
+  const reason = collect === 'collect' ? storageLine(config) : undefined;
+  if (reason !== undefined) output.note(reason);
 }
 
 function settingsOf(

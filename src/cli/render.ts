@@ -1,7 +1,9 @@
 /**
  * Reports as lines for a person. Pure: nothing here knows a stream.
  */
+import type { Config } from '../config/schema.js';
 import type { Finding } from '../core/audit.js';
+import type { Difference } from '../core/collected-differences.js';
 import type { ChangeReport, CollectReport, TargetReport } from '../cycle/report.js';
 import type { Problem } from '../errors.js';
 import { bytes, count, duration, files } from './units.js';
@@ -61,6 +63,17 @@ export function problemLines(problems: readonly Problem[]): string[] {
     lines.push(`and ${count(causes.length - MOST_PROBLEMS)} more (--json lists them all)`);
   if (heldBack > 0) lines.push(`${files(heldBack)} held back, because what they may refer to could not be published`);
   return lines;
+}
+
+export function differenceLines(differences: readonly Difference[]): string[] {
+  const lines = differences.slice(0, MOST_PROBLEMS).map(({ path, kind }) => `  ${kind}: ${printable(path)}`);
+  const left = differences.length - lines.length;
+  return left > 0 ? [...lines, `  and ${count(left)} more (--json lists them all)`] : lines;
+}
+
+/** Why the project's own collectstatic is run, where that was not asked for. */
+export function storageLine({ asked, static: { storage } }: Pick<Config, 'asked' | 'static'>): string | undefined {
+  return storage === 'django' && asked?.storage === 'django' ? `storage django: ${asked.why}` : undefined;
 }
 
 export function findingLines(findings: readonly Finding[]): string[] {

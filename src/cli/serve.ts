@@ -8,6 +8,7 @@ import { openControl } from '../control/control.js';
 import { socketPathsFor } from '../control/socket-path.js';
 import { Daemon } from '../daemon/daemon.js';
 import type { CommandInput } from './command-input.js';
+import { storageLine } from './render.js';
 import { reloadConfig, type Session } from './session.js';
 import { version } from './version.js';
 
@@ -27,6 +28,13 @@ export async function serve(
   { process, signal, output }: CommandInput,
   { statusPage, onOpen, onReload }: ServeOptions,
 ): Promise<void> {
+  let lastReason: string | undefined;
+  const sayStorage = (now: Config): void => {
+    const reason = storageLine(now);
+    if (reason !== undefined && reason !== lastReason) output.note(reason);
+    lastReason = reason;
+  };
+  sayStorage(config);
   const daemon = await Daemon.make({
     config,
     state,
@@ -35,6 +43,7 @@ export async function serve(
       if (!isDeepStrictEqual(fixedIn(fresh), fixedIn(config))) output.warn(FIXED);
       const said = config.asked?.warnings ?? [];
       for (const text of fresh.asked?.warnings ?? []) if (!said.includes(text)) output.warn(text);
+      sayStorage(fresh);
       return fresh;
     },
     env: process.env,

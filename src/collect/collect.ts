@@ -12,16 +12,17 @@ import type { Digest, Snapshot } from '../core/snapshot.js';
 import type { FollowedLink } from '../core/touched.js';
 import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
+import type { MadeFile } from './carry-out.js';
 import { CheckpointDraft } from './checkpoint.js';
 import { DigestCache } from './digest-cache.js';
-import { fill } from './fill.js';
+import { fill, type HashedPart } from './fill.js';
 import { type HashAllInput, type HashedAll, hashAll } from './hash-all.js';
 import type { IdentifyOptions } from './identify.js';
 import { KeptContents } from './kept-contents.js';
 import { look } from './look.js';
 import { recall, remember } from './memory.js';
 import type { ManifestProject } from './post-process.js';
-import type { CollectProject } from './project.js';
+import type { CollectProject, Staged } from './project.js';
 import { type RunOptions, saveState } from './run-options.js';
 import { type ScannedTree, scanTree } from './scan.js';
 import { type Listing, listSources } from './sources.js';
@@ -72,7 +73,7 @@ export async function collect(project: CollectProject, options: CollectOptions):
   const isKept = project.manifest !== undefined && options.mode === 'write';
   const draft = isKept ? await CheckpointDraft.begin(project, pacer) : undefined;
   const listings = await listSources(project, pacer);
-  const counts = listings.map(countOf);
+  const counts = countsOf(listings, project.staged);
   if (options.force === undefined) guardSources(counts, memory.sources);
 
   const sources = await DigestCache.load(options.state, 'sources', pacer);
@@ -96,8 +97,8 @@ export async function collect(project: CollectProject, options: CollectOptions):
     ));
   const onPut = draft && ((path: RelPath) => draft.wrote(path));
   const filled = await fill(
-    project,
-    { wanted, present, hashed },
+    { ...project, manifest: project.manifest ?? project.staged?.manifest },
+    { wanted, present, hashed: hashed ?? partOf(project.staged) },
     { ...memory, root },
     { ...options, pacer, contents, onPut },
   );
@@ -165,6 +166,18 @@ export async function readRoot(root: string, options: IdentifyOptions, places?: 
   return scanTree(root, options, places);
 }
 
-function countOf({ source, walked }: Listing): Counted {
+/** What is in the way of the files to their place says nothing of a source that is lost. */
+function countsOf(listings: readonly Listing[], staged: Staged | undefined): Counted[] {
+  const counts = listings.map(countOf);
+  if (staged === undefined) return counts;
+  const files = counts.reduce((sum, count) => sum + count.files, 0);
+  return [...staged.counts, { key: 'collectstatic', path: 'what collectstatic makes', files }];
+}
+
+function partOf(staged: Staged | undefined): HashedPart | undefined {
+  return staged?.elsewhere && { made: [], replaced: new Set(), elsewhere: staged.elsewhere };
+}
+
+export function countOf({ source, walked }: Listing): Counted {
   return { key: `${source.prefix}\0${source.path}`, path: source.path, files: walked.files.length };
 }

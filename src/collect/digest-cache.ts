@@ -24,7 +24,7 @@ export class DigestCache {
   }
 
   /** The cache of the tree `name`: empty if there is none in `folder`, or one that is damaged or of another version. */
-  static async load(folder: StateFolder, name: 'sources' | 'root', pacer: Pacer): Promise<DigestCache> {
+  static async load(folder: StateFolder, name: 'origins' | 'sources' | 'root', pacer: Pacer): Promise<DigestCache> {
     const bytes = await folder.read(name);
     return new DigestCache(folder, name, bytes === undefined ? new Map() : await decode(bytes, pacer));
   }

@@ -67,8 +67,11 @@ export interface Filled {
 export interface FillTarget {
   readonly root: string;
   readonly permissions: Permissions;
-  readonly manifest?: ManifestProject | undefined;
+  readonly manifest?: Seal | undefined;
 }
+
+/** The manifest, as far as it matters where and when it is put. */
+export type Seal = Pick<ManifestProject, 'name' | 'folder' | 'stale'>;
 
 /** What was found, of the same part of the tree on both sides. */
 export interface FillInput {
@@ -144,7 +147,7 @@ export async function fill(
 }
 
 /** The path in STATIC_ROOT of the file that names the others. */
-function sealOf(manifest: ManifestProject | undefined): RelPath | undefined {
+function sealOf(manifest: Seal | undefined): RelPath | undefined {
   return manifest?.folder === undefined ? manifest?.name : undefined;
 }
 

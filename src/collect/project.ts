@@ -1,6 +1,9 @@
 /**
  * CollectProject: all that collecting needs to know of a project. Plain data, which goes to threads as it is.
  */
+import type { Counted } from '../core/shrink.js';
+import type { MadeFile } from './carry-out.js';
+import type { Seal } from './fill.js';
 import type { ManifestProject } from './post-process.js';
 import type { SourceProject } from './sources.js';
 import type { Permissions } from './static-root.js';
@@ -9,4 +12,14 @@ export interface CollectProject extends SourceProject {
   readonly permissions: Permissions;
   /** Undefined: no hashed names are made. */
   readonly manifest?: ManifestProject | undefined;
+  /** Where the only source is what somebody else made for STATIC_ROOT. */
+  readonly staged?: Staged | undefined;
+}
+
+export interface Staged {
+  /** What it was made from. */
+  readonly counts: readonly Counted[];
+  readonly manifest: Seal | undefined;
+  /** The manifest, if it does not lie in STATIC_ROOT. */
+  readonly elsewhere: MadeFile | undefined;
 }

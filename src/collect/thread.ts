@@ -10,12 +10,14 @@ import type { Places } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import { type FollowedLink, touchedPlaces } from '../core/touched.js';
+import { type DjangoProject, runCollectstatic } from '../django/run-collectstatic.js';
 import { type Problem, reasonOf } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import { StateFolder } from '../fs/state.js';
 import { recallMarks, recallSite } from './checkpoint.js';
-import { type CollectOptions, collect, type Ownership } from './collect.js';
+import { type Collected, type CollectOptions, collect, type Ownership } from './collect.js';
 import { collectPlaces, type KnownPlaces, scanPlaces } from './collect-places.js';
+import { collectStaged, type MakeStatic, type StagedProject } from './collect-staged.js';
 import { ContentPacker, type Slab } from './contents.js';
 import { HashedSite } from './hashed-site.js';
 import type { Progress } from './identify.js';
@@ -30,6 +32,8 @@ import { lookAgain, type Marks, type Share, type Swept, sweep } from './sweep.js
 export type LocalWork = { readonly mode: 'write' | 'dry-run' } & (
   | { readonly kind: 'collect'; readonly project: CollectProject; readonly part?: Part | Since }
   | { readonly kind: 'scan'; readonly root: string; readonly part?: Part }
+  /** Fill it from what the project's own collectstatic makes: always all of it. */
+  | { readonly kind: 'collectstatic'; readonly project: StagedProject; readonly django: DjangoProject }
 );
 
 /** The absolute places that have changed since the checkpoint that a run before left. */
@@ -155,8 +159,22 @@ async function carryOut(task: LocalTask['work'], options: RunOptions): Promise<T
   if (task.kind === 'sweep') {
     return { kind: 'swept', swept: await sweep(task.folders, task.ignore, task.before, new Pacer(options)) };
   }
-  const summary = task.kind === 'scan' ? await scan(task, options) : await collectAs(task, options);
+  const summary = await summaryOf(task, options);
   return summary === undefined ? { kind: 'declined' } : { kind: 'done', summary };
+}
+
+async function summaryOf(task: LocalWork, options: RunOptions): Promise<LocalSummary | undefined> {
+  switch (task.kind) {
+    case 'scan':
+      return scan(task, options);
+    case 'collect':
+      return collectAs(task, options);
+    case 'collectstatic': {
+      const { project, django, mode } = task;
+      const make: MakeStatic = (folders) => runCollectstatic(django, folders, { signal: options.signal });
+      return summarize(await collectStaged(project, make, { ...options, mode }), mode);
+    }
+  }
 }
 
 async function scan({ root, mode, part }: Extract<LocalWork, { kind: 'scan' }>, options: RunOptions) {
@@ -180,10 +198,13 @@ async function scan({ root, mode, part }: Extract<LocalWork, { kind: 'scan' }>, 
 
 async function collectAs(task: Extract<LocalWork, { kind: 'collect' }>, options: RunOptions) {
   const collected = await collectPart(task, options);
-  if (collected === undefined) return undefined;
-  const { places, snapshot, files, copied, hashed, removed, problems, ownership, links } = collected;
+  return collected && summarize(collected, task.mode, collected.places);
+}
+
+function summarize(collected: Collected, mode: LocalWork['mode'], places?: Places): LocalSummary {
+  const { snapshot, files, copied, hashed, removed, problems, ownership, links } = collected;
   const counts = { files, copied: copied.length, hashed: hashed.length, removed: removed.length };
-  const due = task.mode === 'dry-run' ? [...copied, ...hashed, ...removed] : [];
+  const due = mode === 'dry-run' ? [...copied, ...hashed, ...removed] : [];
   return { ...counts, due, places, unknown: snapshot.problems, problems, ownership, links };
 }
 

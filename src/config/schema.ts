@@ -103,6 +103,8 @@ export interface Asked {
   /** The settings module. */
   readonly settings: string;
   readonly dirs: readonly SourceDir[];
+  /** Whether these are all that collectstatic collects from. */
+  readonly knowsSources: boolean;
   readonly ignore: readonly string[] | undefined;
   /** undefined: STATIC_ROOT is not set. */
   readonly root: string | undefined;

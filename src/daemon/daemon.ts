@@ -145,7 +145,7 @@ export class Daemon implements Service {
     try {
       const config = await this.#options.load(this.#stopping.signal);
       this.#configError = null;
-      if (isDeepStrictEqual(config, before.config)) return;
+      if (isDeepStrictEqual(config, before.config)) return await before.takeUpCode();
       const lines = await this.#linesFor(config, before);
       await before.stop();
       await Promise.all(before.lines.filter((line) => !lines.includes(line)).map((line) => line.close()));
@@ -192,6 +192,7 @@ export class Daemon implements Service {
   #makeProject(config: Config, lines: readonly TargetLine[]): Project {
     return new Project(config, lines, this.#options.state, {
       signal: this.#stopping.signal,
+      env: this.#options.env,
       onChange: () => this.#changed(),
       onCycle: (cycle, paths) => this.#take(cycle, paths),
       onWarning: (text) => this.#warn(text),

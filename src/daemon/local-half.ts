@@ -4,6 +4,7 @@
  * A change is collected by place, in a thread that is kept. All of it is collected in a thread of its own, whose memory goes
  * with it. Runs that write follow one another.
  */
+import { basename } from 'node:path';
 import {
   type LocalHooks,
   type LocalRun,
@@ -15,8 +16,9 @@ import {
 import type { Marks, Swept } from '../collect/sweep.js';
 import type { Config } from '../config/schema.js';
 import { type Change, diff } from '../core/diff.js';
+import { ignoreRules } from '../core/fnmatch.js';
 import { covers, entriesIn, type Places, partOf, replaceIn } from '../core/places.js';
-import type { RelPath } from '../core/relpath.js';
+import { isWithin, type RelPath } from '../core/relpath.js';
 import { type Entry, findEntry, type Snapshot, sameContent } from '../core/snapshot.js';
 import { emptyIndex } from '../core/target-index.js';
 import { type FollowedLink, type Root, touchedPlaces } from '../core/touched.js';
@@ -40,6 +42,8 @@ export interface Collection {
 export interface LocalHalfHooks extends LocalHooks {
   /** The built program of the threads. Default: beside this file. */
   readonly thread?: URL | undefined;
+  /** Of this process. Default: empty. */
+  readonly env?: NodeJS.ProcessEnv | undefined;
 }
 
 export interface CollectAllOptions {
@@ -77,6 +81,8 @@ export class LocalHalf {
   /** How many times all was collected. */
   #epoch = 0;
   #sweepCostMs = 0;
+  /** A look at everything found that collecting would change something, wherever that comes from. */
+  #isDue = false;
   /** The last run that writes failed. */
   #isInDoubt = false;
 
@@ -125,7 +131,8 @@ export class LocalHalf {
    */
   async begin(): Promise<Collection> {
     const started = performance.now();
-    const warm = await takeWarm(this.#config, this.#state);
+    const left = await takeWarm(this.#config, this.#state);
+    const warm = this.#isDjangos ? undefined : left; // what the project's own code makes, only that can say
     if (warm !== undefined) {
       this.#snapshot = { entries: warm.entries, problems: [] };
       this.#take({ ownership: warm, links: warm.links, problems: [] }, undefined);
@@ -164,6 +171,7 @@ export class LocalHalf {
   collectAll({ force, reread }: CollectAllOptions): Promise<Collection> {
     return this.#inTurn(async () => {
       const started = performance.now();
+      this.#isDue = false;
       const [work, settings] = [this.#work('write'), this.#settings({ force, reread, contents: 'drop' })];
       const result = await this.#aside((thread) => wholeOf(thread.run(work, settings, this.#hooks)));
       const before = this.#snapshot;
@@ -177,7 +185,9 @@ export class LocalHalf {
 
   /** Collects what is published from these absolute places. Rejects as `collectAll` does. */
   async collect(touched: readonly string[]): Promise<Collection> {
-    const collected = await this.#inTurn(() => this.#collectPlaces(touched));
+    const collected = await this.#inTurn(() =>
+      this.#isDjangos ? this.#asKnown(touched) : this.#collectPlaces(touched),
+    );
     return collected ?? this.collectAll(GENTLY);
   }
 
@@ -189,9 +199,9 @@ export class LocalHalf {
     touched: readonly string[],
   ): Promise<{ entries: readonly Entry[]; contents: LocalRun['contents'] } | undefined> {
     const places = touchedPlaces(this.#roots, this.#links, touched);
-    if (places === 'all') return undefined;
+    if (places === 'all' || this.#isDjangos) return undefined;
     const { result, contents } = this.#liveThread().run(
-      { ...this.#work('dry-run'), part: this.#part(places) },
+      this.#workOn(places, 'dry-run'),
       this.#settings({ force: false, reread: false, contents: 'keep' }),
       { signal: this.#hooks.signal },
     );
@@ -218,8 +228,9 @@ export class LocalHalf {
       this.#marks = { sources: swept[0].marks, root: swept[1].marks };
       this.#sweepCostMs = swept[0].tookMs + swept[1].tookMs;
       if (before === undefined) return [];
+      if (this.#isDjangos && this.#config.asked?.knowsSources !== true) return await this.#sweepByRunning();
       // The marks would name all that was collected since; a look at everything names what is left to be done.
-      if (changedSince === 'much') return await this.#differing();
+      if (changedSince === 'much') return await this.#inOrder(() => this.#differing());
       return [...swept.flatMap(({ touched }) => touched), ...[...changedSince].map((path) => `${root}/${path}`)];
     } catch (error) {
       this.#noteChanged(changedSince);
@@ -230,6 +241,14 @@ export class LocalHalf {
   async end(): Promise<void> {
     await this.#last;
     await this.#thread.end();
+  }
+
+  /** Where not all that is collected from is known, only what is made of it can tell. */
+  async #sweepByRunning(): Promise<readonly string[]> {
+    const started = performance.now();
+    const differing = await this.#inOrder(() => this.#differing());
+    this.#sweepCostMs += performance.now() - started;
+    return differing;
   }
 
   #sweepIn(folders: readonly string[], ignore: readonly string[], before: Marks | undefined): Promise<Swept> {
@@ -245,9 +264,21 @@ export class LocalHalf {
       () => undefined,
     );
     const { root } = this.#config.static;
-    if (foreseen === undefined || foreseen.problems.length > 0) return [root];
+    this.#isDue = foreseen === undefined || foreseen.problems.length > 0;
+    if (foreseen === undefined || this.#isDue) return [root];
     const changed = differing(this.#snapshot, foreseen.snapshot).map(({ path }) => path);
-    return [...foreseen.due, ...changed].map((path) => `${root}/${path}`);
+    const paths = [...foreseen.due, ...changed];
+    this.#isDue = paths.length > 0;
+    return paths.map((path) => `${root}/${path}`);
+  }
+
+  /** The project's own collectstatic works on all of it, and twice at once it is only slower. */
+  #inOrder<T>(work: () => Promise<T>): Promise<T> {
+    return this.#isDjangos ? this.#inTurn(work) : work();
+  }
+
+  get #isDjangos(): boolean {
+    return this.#config.static.storage === 'django';
   }
 
   /** In a thread of its own, whose memory goes with it. */
@@ -260,12 +291,41 @@ export class LocalHalf {
     }
   }
 
+  /**
+   * Undefined unless all of it is of STATIC_ROOT, and there as it is known: such as our own writing there. What is no static
+   * file by its name, such as what an editor keeps beside one, does not count.
+   */
+  async #asKnown(all: readonly string[]): Promise<Collection | undefined> {
+    const started = performance.now();
+    const { root } = this.#config.static;
+    const touched = all.filter((place) => isWithin(place, root) || !this.#isIgnored(place));
+    if (this.#isDue || this.snapshot === undefined) return undefined;
+    if (!touched.every((place) => isWithin(place, root))) return undefined;
+    const places = touchedPlaces([{ path: root, prefix: '' }], [], touched);
+    const part = places === 'all' ? undefined : this.#part(places);
+    const work = { kind: 'scan', mode: 'dry-run', root, ...(part && { part }) } as const;
+    const settings = this.#settings({ ...GENTLY, contents: 'drop' });
+    const { signal } = this.#hooks;
+    // What goes wrong with it, collecting will tell.
+    const there = await this.#aside((thread) => thread.run(work, settings, { signal }).result).catch(() => undefined);
+    const known = places === 'all' ? this.#snapshot : partOf(this.#snapshot, places);
+    const isThere = there?.problems.length === 0 && differing(known, there.snapshot).length === 0;
+    if (!isThere) return undefined;
+    const nothing = { snapshot: known, copied: 0, hashed: 0, removed: 0, problems: [] };
+    return this.#collection(nothing, places, known, started, undefined);
+  }
+
+  #isIgnored(place: string): boolean {
+    const { knowsSources = false, ignore = [] } = this.#config.asked ?? {};
+    return knowsSources && ignoreRules(ignore).ignoresFolder(basename(place));
+  }
+
   async #collectPlaces(touched: readonly string[]): Promise<Collection | undefined> {
     const started = performance.now();
     const places = touchedPlaces(this.#roots, this.#links, touched);
     if (places === 'all' || this.snapshot === undefined) return undefined;
     const { result: running, contents } = this.#liveThread().run(
-      { ...this.#work('write'), part: this.#part(places) },
+      this.#workOn(places, 'write'),
       this.#settings({ force: false, reread: false, contents: 'keep' }),
       this.#hooks,
     );
@@ -290,7 +350,12 @@ export class LocalHalf {
   }
 
   #work(mode: 'write' | 'dry-run'): LocalWork {
-    return workOf(this.#config, { collect: 'collect', mode });
+    return workOf(this.#config, { collect: 'collect', mode, env: this.#hooks.env ?? {} });
+  }
+
+  #workOn(places: Places, mode: 'write' | 'dry-run'): LocalWork {
+    const work = this.#work(mode);
+    return work.kind === 'collectstatic' ? work : { ...work, part: this.#part(places) };
   }
 
   #settings({ force, reread, contents }: CollectAllOptions & { readonly contents: 'keep' | 'drop' }) {

@@ -26,6 +26,8 @@ const REST_MS = 10_000; // after the start: earlier, a quarter of what it took i
 
 export interface ProjectHooks {
   readonly signal: AbortSignal;
+  /** Of this process. */
+  readonly env: NodeJS.ProcessEnv;
   readonly onChange: () => void;
   /** `paths`: all that changed on a target, or should have. */
   readonly onCycle: (cycle: Cycle, paths: readonly string[]) => void;
@@ -69,7 +71,11 @@ export class Project {
     this.lines = lines;
     this.#hooks = hooks;
     this.#origins = new Set([config.file, ...(config.asked?.files ?? [])]);
-    this.#local = new LocalHalf(config, state, { signal: hooks.signal, onWarning: hooks.onWarning });
+    this.#local = new LocalHalf(config, state, {
+      signal: hooks.signal,
+      env: hooks.env,
+      onWarning: hooks.onWarning,
+    });
     const { settleMs, maxWaitMs, sweepMs } = config.watch;
     this.#pulse = new Pulse(
       this.#local.folders,
@@ -142,6 +148,12 @@ export class Project {
     this.#removals.plan();
     const wasSaid = cause === 'sweep' && before !== undefined && this.#error?.message === before.message;
     return wasSaid ? cycleOf(facts) : this.#tell(facts);
+  }
+
+  /** What the configuration comes from was touched, and it is the same: but code of the project may make other files now. */
+  async takeUpCode(): Promise<void> {
+    if (this.config.static.storage !== 'django') return;
+    await this.askAll({ lines: this.lines, force: false, reread: false }, 'sweep');
   }
 
   pause(): void {

@@ -4,7 +4,7 @@
 import type { Asked, SourceDir } from '../config/schema.js';
 import { faultOf, isWithin } from '../core/relpath.js';
 import type { Answer } from './answer.js';
-import { isDjangos, isKnown, isPlainName, judge, keepsFolder, rulesFor } from './judge.js';
+import { doubtOfProject, isDjangos, isKnown, isPlainName, judge, keepsFolder, rulesFor } from './judge.js';
 
 const DEFAULT_NAME = 'staticfiles.json';
 const DEFAULT_PASSES = 5;
@@ -20,6 +20,7 @@ export function askedOf(answer: Answer, interpreter: string): Asked {
     interpreter,
     settings: answer.settings,
     dirs: sourcesOf(answer, root),
+    knowsSources: doubtOfProject(answer) === undefined,
     ignore: answer.ignore ?? undefined,
     root,
     url: answer.url,

@@ -84,7 +84,8 @@ export function isDjangos(finder: string): boolean {
   return FINDERS.includes(finder);
 }
 
-function doubtOfProject({ command, finders }: Answer): string | undefined {
+/** What stands against knowing all that is collected. */
+export function doubtOfProject({ command, finders }: Answer): string | undefined {
   if (command !== null && command !== STATICFILES) return `the command collectstatic is that of ${command}`;
   const foreign = finders.find((finder) => !isDjangos(finder.class));
   if (foreign !== undefined) return `the finder ${foreign.class} is not one of Django's`;

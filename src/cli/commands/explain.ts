@@ -86,7 +86,7 @@ async function namesOf(
   path: RelPath,
   signal: AbortSignal,
 ): Promise<ExplainedSite | undefined> {
-  const work = workOf(config, { collect: 'collect', mode: 'dry-run' });
+  const work = workOf(config, { collect: 'collect', mode: 'dry-run', env: {} });
   const manifest = work.kind === 'collect' ? work.project.manifest : undefined;
   if (work.kind !== 'collect' || manifest === undefined) return undefined;
   const { explainSite } = await import('../../collect/explain-site.js');
