@@ -55,6 +55,13 @@ export function makeProgram(context: Context): Command {
     .description('sources -> STATIC_ROOT, only what changed')
     .option('-n, --dry-run', 'only say what would be done')
     .option('--force', 'go on where a guard would refuse')
+    .addOption(
+      new Option(
+        '--check',
+        "compare STATIC_ROOT with what the project's own collectstatic makes, and change nothing; exit with 3 if they " +
+          'differ (for a timer or CI)',
+      ).conflicts(['dryRun', 'force']),
+    )
     .action(bind(async () => (await import('./commands/collect.js')).collectCommand));
   program
     .command('sync')

@@ -10,8 +10,9 @@ import { openSession } from '../session.js';
 
 export async function collectCommand(
   input: CommandInput,
-  options: { readonly dryRun?: boolean; readonly force?: boolean },
+  options: { readonly dryRun?: boolean; readonly force?: boolean; readonly check?: boolean },
 ): Promise<ExitStatus> {
+  if (options.check === true) return (await import('../check-run.js')).runCheck(input);
   const threads = [new LocalThread(), new LocalThread()] as const;
   const session = await openSession(input);
   const isDry = options.dryRun === true;
