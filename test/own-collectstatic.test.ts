@@ -372,7 +372,7 @@ class Finder(BaseFinder):
     expect(await half.sweep()).toEqual([]);
     await plant(folder, { 'hidden/b.txt': 'b' });
     const touched = await half.sweep();
-    expect(touched).toEqual([join(root, 'b.txt')]);
+    expect(new Set(touched)).toEqual(new Set([join(root, 'b.txt')]));
     await half.collect(touched);
     expect(await readFile(join(root, 'b.txt'), 'utf8')).toBe('b');
     expect(await half.sweep()).toEqual([]);
@@ -404,6 +404,7 @@ class Command(collectstatic.Command):
 describe('a daemon of a project with a storage of its own', () => {
   it('follows a change, and runs collectstatic once for it', async () => {
     const scene = await makeScene(`${OWN_HASH}open('runs.log', 'a').write('x')\n`);
+    await scene.configure({ watch: { ...QUICK, settle: '300ms', sweep: '600s' } }); // for one batch, also on a busy machine
     const daemon = await startDaemon(scene);
     await daemon.inSync();
     await serves(scene.target, await scene.fresh());

@@ -172,11 +172,14 @@ export class LocalHalf {
     return this.#inTurn(async () => {
       const started = performance.now();
       this.#isDue = false;
+      // What was there before is collected now: no sweep need name it, and have collectstatic run once more.
+      const swept = this.#isDjangos ? await this.#sweepSources(undefined) : undefined;
       const [work, settings] = [this.#work('write'), this.#settings({ force, reread, contents: 'drop' })];
       const result = await this.#aside((thread) => wholeOf(thread.run(work, settings, this.#hooks)));
       const before = this.#snapshot;
       this.#snapshot = result.snapshot;
       this.#epoch++;
+      if (swept !== undefined && this.#marks !== undefined) this.#marks = { ...this.#marks, sources: swept.marks };
       this.#take(result, undefined);
       this.#prepare();
       return this.#collection(result, 'all', before, started, undefined);
@@ -214,17 +217,12 @@ export class LocalHalf {
    * The places that may be another one than is known; none the first time. STATIC_ROOT is looked at beside the sources.
    */
   async sweep(): Promise<readonly string[]> {
-    const { root, storage } = this.#config.static;
-    const ignore = storage === 'none' ? [] : this.#config.source.ignore;
-    const sources = this.folders.filter((folder) => folder !== root);
+    const { root } = this.#config.static;
     const before = this.#marks;
     const changedSince = this.#changedSince;
     this.#changedSince = new Set(); // what is collected from now on may be in the new marks or not
     try {
-      const swept = await Promise.all([
-        this.#sweepIn(sources, ignore, before?.sources),
-        this.#sweepIn([root], [], before?.root),
-      ]);
+      const swept = await Promise.all([this.#sweepSources(before?.sources), this.#sweepIn([root], [], before?.root)]);
       this.#marks = { sources: swept[0].marks, root: swept[1].marks };
       this.#sweepCostMs = swept[0].tookMs + swept[1].tookMs;
       if (before === undefined) return [];
@@ -243,12 +241,19 @@ export class LocalHalf {
     await this.#thread.end();
   }
 
+  #sweepSources(before: Marks | undefined): Promise<Swept> {
+    const { root, storage } = this.#config.static;
+    const ignore = storage === 'none' ? [] : this.#config.source.ignore;
+    const sources = this.folders.filter((folder) => folder !== root);
+    return this.#sweepIn(sources, ignore, before);
+  }
+
   /** Where not all that is collected from is known, only what is made of it can tell. */
   async #sweepByRunning(): Promise<readonly string[]> {
     const started = performance.now();
-    const differing = await this.#inOrder(() => this.#differing());
+    const found = await this.#inOrder(() => this.#differing());
     this.#sweepCostMs += performance.now() - started;
-    return differing;
+    return found;
   }
 
   #sweepIn(folders: readonly string[], ignore: readonly string[], before: Marks | undefined): Promise<Swept> {

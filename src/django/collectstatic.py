@@ -61,7 +61,12 @@ def collect(settings_name, static, manifest):
     probe.state["phase"] = "static"
     from django.contrib.staticfiles import storage as module
 
-    storage = probe.unwrapped(module.staticfiles_storage)
+    # The manifest of the last run says nothing about this one.
+    module.ManifestFilesMixin.read_manifest, read = (lambda self: None), module.ManifestFilesMixin.read_manifest
+    try:
+        storage = probe.unwrapped(module.staticfiles_storage)
+    finally:
+        module.ManifestFilesMixin.read_manifest = read
     try:
         is_elsewhere = redirect_all(storage, [os.path.abspath(os.fspath(root))] if root else [], static, manifest)
     except CannotRedirect as error:
