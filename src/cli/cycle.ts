@@ -55,7 +55,11 @@ export function beginLocal(
   const { mode, collect } = options;
   tellStorage(session, options.collect, input);
   const hooks = localHooks(session, input);
-  const run = thread.run(workOf(session.config, { mode, collect, env: input.process.env }), settingsOf(session, options), hooks);
+  const run = thread.run(
+    workOf(session.config, { mode, collect, env: input.process.env }),
+    settingsOf(session, options),
+    hooks,
+  );
   const local = wholeOf(run).then(
     (result): Local => ({ snapshot: result.snapshot, report: reportOf(result, started) }),
   );

@@ -12,7 +12,6 @@ import type { Digest, Snapshot } from '../core/snapshot.js';
 import type { FollowedLink } from '../core/touched.js';
 import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
-import type { MadeFile } from './carry-out.js';
 import { CheckpointDraft } from './checkpoint.js';
 import { DigestCache } from './digest-cache.js';
 import { fill, type HashedPart } from './fill.js';
