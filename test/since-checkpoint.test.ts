@@ -19,11 +19,11 @@ const THREAD = new URL('../dist/cli/thread.js', import.meta.url);
 /** What is only a change of contents: most of a story, for all else is collected as a whole. */
 const CONTENTS: readonly EditKind[] = ['edit', 'edit older', 'edit in disguise', 'touch'];
 
-let threads: readonly [LocalThread, LocalThread];
+let thread: LocalThread;
 beforeAll(() => {
-  threads = [new LocalThread(THREAD), new LocalThread(THREAD)];
+  thread = new LocalThread(THREAD);
 });
-afterAll(() => Promise.all(threads.map((thread) => thread.end())));
+afterAll(() => thread.end());
 
 const stories = fc.record({
   seed: fc.nat(),
@@ -159,8 +159,8 @@ function siteIn(
     state,
     run: async () => {
       try {
-        if ((await collectSinceCheckpoint(threads, work, settings, {})) !== undefined) return 'quick';
-        await wholeOf(threads[0].run(work, { ...settings, force: 'past-guards' }, {}));
+        if ((await collectSinceCheckpoint(thread, work, settings, {})) !== undefined) return 'quick';
+        await wholeOf(thread.run(work, { ...settings, force: 'past-guards' }, {}));
         return 'whole';
       } catch (error) {
         if (error instanceof ManifestError) return 'failed';

@@ -68,7 +68,7 @@ export function beginLocal(
 
 /** Collects for whoever wants to know no more than what it did: what has changed since the last time, where that is known. */
 export async function collectAlone(
-  threads: readonly [LocalThread, LocalThread],
+  thread: LocalThread,
   session: Session,
   options: Pick<LocalOptions, 'mode' | 'guards'>,
   input: CommandInput,
@@ -82,8 +82,8 @@ export async function collectAlone(
   };
   const hooks = localHooks(session, input);
   const isForced = options.guards === 'pass';
-  const quick = isForced ? undefined : await collectSinceCheckpoint(threads, work, settings, hooks);
-  return reportOf(quick ?? (await wholeOf(threads[0].run(work, settings, hooks))), started);
+  const quick = isForced ? undefined : await collectSinceCheckpoint(thread, work, settings, hooks);
+  return reportOf(quick ?? (await wholeOf(thread.run(work, settings, hooks))), started);
 }
 
 /** Why it is Django that collects, where it is. */

@@ -9,8 +9,10 @@ import { isSystemError } from './trouble.js';
 const STAMP_VALUES = 2 ** 27;
 const NAME_VALUES = 2 ** 26;
 const SEED = 0x811c9dc5;
-const float = new Float64Array(1);
-const halves = new Uint32Array(float.buffer);
+const FACTOR = 0x85ebca6b;
+const NUMBERS = 5;
+const numbers = new Float64Array(NUMBERS);
+const words = new Uint32Array(numbers.buffer);
 
 /**
  * 26 bits of a name and 27 of what stat says, in the 53 that a number holds. `behind` is what a link leads to. What a folder
@@ -18,7 +20,10 @@ const halves = new Uint32Array(float.buffer);
  */
 export function markOf(name: string, stats: Stats | undefined, behind?: Stats): number {
   let ofName = SEED;
-  for (let i = 0; i < name.length; i++) ofName = mix(ofName, name.charCodeAt(i));
+  for (let i = 0; i < name.length; i++) {
+    const mixed = Math.imul(ofName ^ name.charCodeAt(i), FACTOR);
+    ofName = mixed ^ (mixed >>> 15);
+  }
   let ofStamp = stats === undefined ? SEED : mixStats(SEED, stats);
   if (behind !== undefined) ofStamp = mixStats(ofStamp, behind);
   return ((ofName >>> 0) % NAME_VALUES) * STAMP_VALUES + ((ofStamp >>> 0) % STAMP_VALUES);
@@ -101,19 +106,18 @@ function statsOf(place: string): Stats | undefined {
   }
 }
 
+/** In one go: this is done for every file, in runs that do little else. */
 function mixStats(hash: number, stats: Stats): number {
-  if (stats.isDirectory())
-    return mixNumber(mixNumber(mixNumber(mixNumber(hash, stats.ino), stats.mode), stats.uid), stats.gid);
-  const ofFile = mixNumber(mixNumber(mixNumber(hash, stats.size), stats.mtimeMs), stats.ctimeMs);
-  return mixNumber(mixNumber(ofFile, stats.ino), stats.mode);
-}
-
-function mixNumber(hash: number, value: number): number {
-  float[0] = value;
-  return mix(mix(hash, halves[0] ?? 0), halves[1] ?? 0);
-}
-
-function mix(hash: number, word: number): number {
-  const mixed = Math.imul(hash ^ word, 0x85ebca6b);
-  return mixed ^ (mixed >>> 15);
+  const isFolder = stats.isDirectory();
+  numbers[0] = stats.ino;
+  numbers[1] = stats.mode;
+  numbers[2] = isFolder ? stats.uid : stats.size;
+  numbers[3] = isFolder ? stats.gid : stats.mtimeMs;
+  numbers[4] = isFolder ? 0 : stats.ctimeMs;
+  let mixed = hash;
+  for (let i = 0; i < 2 * NUMBERS; i++) {
+    mixed = Math.imul(mixed ^ (words[i] as number), FACTOR);
+    mixed ^= mixed >>> 15;
+  }
+  return mixed;
 }

@@ -52,10 +52,10 @@ export async function sweep(
   return { marks, touched, tookMs: performance.now() - started };
 }
 
-/** A part of what there is to do: the one with this index, of so many. */
+/** A part of what there is to do, between two shares of it: 0 is where it begins, 1 where it ends. */
 export interface Share {
-  readonly index: number;
-  readonly of: number;
+  readonly from: number;
+  readonly to: number;
 }
 
 /** What a sweep marked, and what it left out. */
@@ -75,8 +75,8 @@ export async function lookAgain(trees: readonly MarkedFolders[], share: Share, p
   for (const { marks, ignore } of trees) {
     const rules = ignoreRules(ignore);
     for (const [place, before] of marks) {
-      const isOurs =
-        all === 0 ? share.index === 0 : Math.min(Math.floor((seen / all) * share.of), share.of - 1) === share.index;
+      const at = all === 0 ? 0 : seen / all;
+      const isOurs = share.from <= at && (at < share.to || share.to === 1);
       seen += before.length;
       if (isOurs && !isMarkedAs(place, rules, before)) {
         touched.push(...changesIn(place, list(place, rules, markOf), before));
@@ -90,17 +90,19 @@ export async function lookAgain(trees: readonly MarkedFolders[], share: Share, p
 /** Whether all in `folder` has the marks it had: what nearly every folder is asked, in as few steps as that takes. */
 function isMarkedAs(folder: string, ignore: IgnoreRules, before: Float64Array): boolean {
   try {
-    const names = readdirSync(folder).filter((name) => !ignore.ignoresFolder(name));
-    if (names.length !== before.length) return false;
-    const marks = new Float64Array(names.length);
-    for (const [at, name] of names.entries()) {
+    const marks = new Float64Array(before.length);
+    let at = 0;
+    for (const name of readdirSync(folder)) {
+      if (ignore.ignoresFolder(name)) continue;
+      if (at === marks.length) return false;
       const stats = lstatSync(`${folder}/${name}`, LOOK);
-      if (stats?.isFile() === true) marks[at] = markOf(name, stats);
-      else if (stats?.isDirectory() === true) marks[at] = markOf(name, undefined, stats);
+      if (stats?.isFile() === true) marks[at++] = markOf(name, stats);
+      else if (stats?.isDirectory() === true) marks[at++] = markOf(name, undefined, stats);
       else return false; // a link, or something else: looked at again with all that belongs to it
     }
+    if (at < marks.length) return false;
     marks.sort();
-    return marks.every((mark, at) => mark === before[at]);
+    return marks.every((mark, place) => mark === before[place]);
   } catch (error) {
     if (isSystemError(error)) return false;
     throw error;

@@ -14,19 +14,20 @@ import { type DjangoProject, runCollectstatic } from '../django/run-collectstati
 import { type Problem, reasonOf } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import { StateFolder } from '../fs/state.js';
-import { recallMarks, recallSite } from './checkpoint.js';
+import { recallSite } from './checkpoint.js';
 import { type Collected, type CollectOptions, collect, type Ownership } from './collect.js';
 import { collectPlaces, type KnownPlaces, scanPlaces } from './collect-places.js';
 import { collectStaged, type MakeStatic, type StagedProject } from './collect-staged.js';
 import { ContentPacker, type Slab } from './contents.js';
 import { HashedSite } from './hashed-site.js';
 import type { Progress } from './identify.js';
+import { type LookSince, lookSince } from './look-since.js';
 import { warningsOf } from './post-process.js';
 import type { CollectProject } from './project.js';
 import type { RunOptions } from './run-options.js';
 import { scanOnly } from './scan-only.js';
 import type { StoredHashedSite } from './stored-site.js';
-import { lookAgain, type Marks, type Share, type Swept, sweep } from './sweep.js';
+import { type Marks, type Swept, sweep } from './sweep.js';
 
 /** What to do: fill STATIC_ROOT from the sources, or take it as it is; all of it, or some places. Or look what changed. */
 export type LocalWork = { readonly mode: 'write' | 'dry-run' } & (
@@ -41,11 +42,9 @@ export interface Since {
   readonly touched: readonly string[];
 }
 
-/** What has changed since that checkpoint? A share of it. */
-export interface LookWork {
+/** What has changed since that checkpoint? */
+export interface LookWork extends LookSince {
   readonly kind: 'look';
-  readonly project: CollectProject;
-  readonly share: Share;
 }
 
 /** Places, and what is known of them. */
@@ -155,7 +154,7 @@ async function work({ work: task, settings, port }: LocalTask): Promise<void> {
 }
 
 async function carryOut(task: LocalTask['work'], options: RunOptions): Promise<ThreadMessage> {
-  if (task.kind === 'look') return { kind: 'looked', touched: await lookSince(task, options) };
+  if (task.kind === 'look') return { kind: 'looked', touched: await look(task, options) };
   if (task.kind === 'sweep') {
     return { kind: 'swept', swept: await sweep(task.folders, task.ignore, task.before, new Pacer(options)) };
   }
@@ -218,18 +217,11 @@ async function collectPart({ project, mode, part }: Extract<LocalWork, { kind: '
 /** What a run before left, loaded while others still look what has changed. */
 let recalled: Promise<StoredHashedSite | undefined> | undefined;
 
-async function lookSince({ project, share }: LookWork, options: RunOptions): Promise<string[] | undefined> {
-  recalled = undefined;
-  const marks = await recallMarks(project, options.state);
-  if (marks === undefined) return undefined;
-  const { sources, root } = marks;
-  const marked = [
-    { marks: sources, ignore: project.ignore },
-    { marks: root, ignore: [] },
-  ];
-  const touched = await lookAgain(marked, share, new Pacer(options));
-  if (share.index === 0) setImmediate(() => void (recalled = recallSite(project, options.state)));
-  return touched;
+async function look(work: LookWork, options: RunOptions): Promise<string[] | undefined> {
+  // Whoever asks will want to know what it means.
+  recalled = recallSite(work.project, options.state);
+  await recalled;
+  return lookSince(work, options);
 }
 
 /** Undefined where all is to be collected. */

@@ -13,11 +13,11 @@ export async function collectCommand(
   options: { readonly dryRun?: boolean; readonly force?: boolean; readonly check?: boolean },
 ): Promise<ExitStatus> {
   if (options.check === true) return (await import('../check-run.js')).runCheck(input);
-  const threads = [new LocalThread(), new LocalThread()] as const;
+  const thread = new LocalThread();
   const session = await openSession(input);
   const isDry = options.dryRun === true;
   const guards = options.force === true ? 'pass' : 'heed';
-  const run = collectAlone(threads, session, { mode: isDry ? 'dry-run' : 'write', guards }, input);
+  const run = collectAlone(thread, session, { mode: isDry ? 'dry-run' : 'write', guards }, input);
   const report = await run.finally(() => session.face.end());
   const ok = report.problems.length === 0;
   input.output.document({ ok, collect: report });
