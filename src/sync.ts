@@ -42,6 +42,8 @@ export interface CycleOptions {
   readonly contentOf?: ((digest: Digest) => Uint8Array | undefined) | undefined;
   /** Entries of the snapshot before it is whole, each as it will be in it: their content can be brought over already. */
   readonly arrivals?: AsyncIterable<readonly Entry[]> | undefined;
+  /** The path of the file that names the others, where it is not the usual one. */
+  readonly manifest?: string | undefined;
   readonly act: 'push' | 'only-plan';
   /** `pass`: this cycle may remove whatever it has to. */
   readonly guards?: 'pass' | undefined;
@@ -183,7 +185,7 @@ export class Connection {
     // What is staged in vain is removed: there is no need to wait for the answer.
     const guessing = needsSurvey(known) ? looking : look(target, known, options.site);
     const { index, plan, ...told } = await allOf([
-      decide(target, { looking, current }, wanted, { ...job, ...limitFor(job, options) }),
+      decide(target, { looking, current }, wanted, { ...job, ...limitFor(job, options), manifest: options.manifest }),
       stageAhead(stage, known, guessing, job, options),
     ]).catch(async (error: unknown) => {
       await stage.abandon();
@@ -208,7 +210,7 @@ async function decide(
   target: Target,
   { looking, current }: { readonly looking: Promise<Sighting>; readonly current: Promise<boolean> },
   wanting: Promise<Wanted>,
-  job: TargetJob,
+  job: TargetJob & Pick<CycleOptions, 'manifest'>,
 ) {
   const seen = await looking;
   const isContinued = await current;
@@ -218,7 +220,7 @@ async function decide(
   const index = places === undefined ? await attest(target, seen, wanted) : seen.index;
   const changes = diff(places === undefined ? index : indexPartOf(index, places), wanted);
   const isHolding = removals === 'hold' && job.deletion === 'delete';
-  const plan = makePlan(changes, isHolding ? 'hold' : job.deletion);
+  const plan = makePlan(changes, isHolding ? 'hold' : job.deletion, job.manifest);
   const held = index.entries.length + index.pending.size;
   const left = held + count(plan, 'added') - count(plan, 'removed');
   if (job.limit !== undefined) guard(plan, { held, left }, job.limit);

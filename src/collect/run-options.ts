@@ -26,10 +26,11 @@ export interface RunOptions {
 }
 
 /** Writes to the state folder. That it cannot be written is a warning: everything in it is a cache. */
-export async function saveState({ state, onWarning }: RunOptions, write: () => Promise<void>): Promise<void> {
+export async function saveState({ state, signal, onWarning }: RunOptions, write: () => Promise<void>): Promise<void> {
   try {
     await write();
   } catch (error) {
+    signal?.throwIfAborted();
     onWarning?.(`cannot write to the state folder ${state.path}: ${reasonOf(error)}; the next run will take longer`);
   }
 }

@@ -9,7 +9,7 @@
  *   styles      new style sheets: they refer to leaves
  *   scripts     new scripts and other data: they may refer to all of these
  *   overwrites  names that exist already, in the same order: leaves, styles, scripts (three groups)
- *   entrances   staticfiles.json and HTML: what sends a reader to all the rest
+ *   entrances   the manifest and HTML: what sends a reader to all the rest
  *   removals    the reverse: entrances, scripts, styles, leaves (four groups)
  */
 import type { Change } from './diff.js';
@@ -40,18 +40,21 @@ export interface Plan {
  */
 export type Deletion = 'delete' | 'keep' | 'hold';
 
+const USUAL_MANIFEST = 'staticfiles.json';
+
 const WRITES = ['new leaves', 'new styles', 'new scripts', 'leaves', 'styles', 'scripts', 'entrances'] as const;
 const REMOVALS = ['removed entrances', 'removed scripts', 'removed styles', 'removed leaves'] as const;
 const ORDER = ['clear', ...WRITES, ...REMOVALS] as const;
 
 type GroupName = (typeof ORDER)[number];
 
-export function makePlan(changes: readonly Change[], deletion: Deletion): Plan {
+/** `manifest` is the path of the file that names the others. */
+export function makePlan(changes: readonly Change[], deletion: Deletion, manifest: string = USUAL_MANIFEST): Plan {
   const first = deletion === 'keep' ? new Set<RelPath>() : obstacles(changes);
   const isKept = ({ kind, path }: Change): boolean => kind !== 'removed' || deletion === 'delete' || first.has(path);
   const kept = changes.filter(isKept);
   const groups = new Map<GroupName, Step[]>(ORDER.map((name) => [name, []]));
-  for (const change of kept) groups.get(groupOf(change, first))?.push(stepOf(change));
+  for (const change of kept) groups.get(groupOf(change, first, manifest))?.push(stepOf(change));
   return {
     changes: kept,
     groups: [...groups].filter(([, steps]) => steps.length > 0).map(([name, steps]) => ({ name, steps })),
@@ -94,8 +97,8 @@ function stepOf(change: Change): Step {
   }
 }
 
-function groupOf(change: Change, first: ReadonlySet<RelPath>): GroupName {
-  const rank = referenceRank(change.path);
+function groupOf(change: Change, first: ReadonlySet<RelPath>, manifest: string): GroupName {
+  const rank = change.path === manifest ? 3 : referenceRank(change.path);
   if (change.kind === 'removed') {
     return first.has(change.path) ? 'clear' : (REMOVALS[3 - rank] as GroupName);
   }
@@ -106,7 +109,7 @@ function groupOf(change: Change, first: ReadonlySet<RelPath>): GroupName {
 /** 0 refers to nothing, 1 to leaves, 2 to anything but entrances, 3 to anything. */
 function referenceRank(path: RelPath): 0 | 1 | 2 | 3 {
   const name = nameOf(path).toLowerCase();
-  if (name === 'staticfiles.json' || /\.x?html?$/.test(name)) return 3;
+  if (name === USUAL_MANIFEST || /\.x?html?$/.test(name)) return 3;
   if (/\.(?:js|mjs|cjs|json|webmanifest|xml)$/.test(name)) return 2;
   return name.endsWith('.css') ? 1 : 0;
 }

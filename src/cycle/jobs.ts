@@ -76,6 +76,7 @@ export function cycleOptions(config: Config): Omit<CycleOptions, 'act'> {
   return {
     site: config.site,
     fileOf: (path) => join(config.static.root, path),
+    manifest: config.static.manifest.name,
     concurrency: config.push.concurrency,
     bandwidth: config.push.bandwidth,
     run: `${Date.now().toString(36)}-${randomBytes(4).toString('hex')}`,

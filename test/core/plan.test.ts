@@ -27,6 +27,14 @@ describe('the write order', () => {
     ]);
   });
 
+  it('puts a manifest of another name last as well', () => {
+    const changes = diff(index(), snapshot(entry('a.js'), entry('manifest.json')));
+    expect(Object.entries(groupsOf(makePlan(changes, 'delete', 'manifest.json')))).toEqual([
+      ['new scripts', ['upload a.js']],
+      ['entrances', ['upload manifest.json']],
+    ]);
+  });
+
   it('overwrites names that readers know only after every new file is there', () => {
     const plan = planOf(['app.css', 'img.png'], ['app.css', 'img.png', 'new.js', 'new.png']);
     expect(plan.groups.map((group) => group.name)).toEqual(['new leaves', 'new scripts', 'leaves', 'styles']);
