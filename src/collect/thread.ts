@@ -217,11 +217,11 @@ async function collectPart({ project, mode, part }: Extract<LocalWork, { kind: '
 /** What a run before left, loaded while others still look what has changed. */
 let recalled: Promise<StoredHashedSite | undefined> | undefined;
 
-async function look(work: LookWork, options: RunOptions): Promise<string[] | undefined> {
+async function look(task: LookWork, options: RunOptions): Promise<string[] | undefined> {
   // Whoever asks will want to know what it means.
-  recalled = recallSite(work.project, options.state);
+  recalled = recallSite(task.project, options.state);
   await recalled;
-  return lookSince(work, options);
+  return lookSince(task, options);
 }
 
 /** Undefined where all is to be collected. */
