@@ -11,18 +11,16 @@ import { HashedSite } from '../src/collect/hashed-site.js';
 import type { CollectProject } from '../src/collect/project.js';
 import { DJANGO_RELEASES, type DjangoRelease } from '../src/core/manifest/rules.js';
 import { covers, entriesIn, replaceIn } from '../src/core/places.js';
-import type { RelPath } from '../src/core/relpath.js';
 import { touchedPlaces } from '../src/core/touched.js';
 import { ManifestError } from '../src/errors.js';
 import { Pacer } from '../src/fs/pace.js';
 import { StateFolder } from '../src/fs/state.js';
 import { DJANGO_VERSIONS, type Django, startDjango } from './support/django.js';
 import type { Edit } from './support/edit.js';
+import { collectFreshly, hashedProject } from './support/hashed-project.js';
 import { type Listing, listFolder } from './support/listing.js';
 import { editSite, plantSite, type RandomSite, randomEdits, randomSite, siteIn } from './support/random-site.js';
-import { memoryFolder } from './support/tree.js';
-
-const PYTHON = 11; // what runs the installed versions of Django
+import { memoryFolder, plant } from './support/tree.js';
 
 const stories = fc.record({
   seed: fc.nat(),
@@ -43,7 +41,7 @@ describe('a site that changes', () => {
           editSite(kept.folder, edit);
           const before = listFolder(kept.project.root);
           const outcome = await kept.follow(edit);
-          const fresh = await freshly(kept.project);
+          const fresh = await collectFreshly(kept.project);
           expect(outcome === 'failed').toBe(fresh === undefined);
           expect(listFolder(kept.project.root)).toEqual(fresh ?? before);
           if (outcome === 'by place') byPlace++;
@@ -53,6 +51,21 @@ describe('a site that changes', () => {
     );
     expect(byPlace).toBeGreaterThan(300);
   }, 120_000);
+});
+
+test('old hashed files that are to be kept stay, whatever is collected after them', async () => {
+  const folder = await memoryFolder();
+  await plant(folder, { 'assets/x/a.css': 'a{b:url(p.png)}', 'assets/x/p.png': 'p' });
+  const sources = [{ path: join(folder, 'assets'), prefix: '' }];
+  const kept = await keep(folder, hashedProject(sources, join(folder, 'root'), { stale: 'keep' }));
+  const first = Object.keys(listFolder(kept.project.root));
+  await plant(folder, { 'assets/x/p.png': 'pp' });
+  expect(await kept.follow({ write: { 'assets/x/p.png': '' } })).toBe('by place');
+  // Our own writing is told of as well.
+  expect(await kept.follow({ write: { 'root/x': '' } })).toBe('by place');
+  await plant(folder, { 'assets/x/new.png': 'new' });
+  expect(await kept.follow({ write: { 'assets/x/new.png': '' } })).toBe('by place');
+  expect(Object.keys(listFolder(kept.project.root))).toEqual(expect.arrayContaining(first));
 });
 
 describe.each(DJANGO_VERSIONS)('a site that changes, beside Django %s', (version) => {
@@ -92,11 +105,20 @@ interface Kept {
 
 async function plantKept(
   site: RandomSite,
-  { django, jsModules }: { readonly django: DjangoRelease; readonly jsModules: boolean },
+  rules: { readonly django: DjangoRelease; readonly jsModules: boolean },
 ): Promise<Kept> {
   const folder = await memoryFolder();
   plantSite(site, folder);
-  const project = projectOf(site, folder, django, jsModules);
+  const sources = site.sources.map(({ folder: name, prefix }) => ({
+    path: join(folder, name),
+    prefix,
+    isOptional: true,
+  }));
+  return keep(folder, hashedProject(sources, join(folder, 'root'), { ...rules, staticUrl: urlOf(site.staticUrl) }));
+}
+
+/** Collects, and what changes from then on as a daemon does. */
+async function keep(folder: string, project: CollectProject): Promise<Kept> {
   const state = new StateFolder(join(folder, 'state'));
   const options = { state, mode: 'write', force: 'past-guards' } as const;
   const roots = [...project.sources, { path: project.root, prefix: '' }];
@@ -145,19 +167,6 @@ async function plantKept(
   };
 }
 
-async function freshly(project: CollectProject): Promise<Listing | undefined> {
-  const folder = await memoryFolder();
-  const root = join(folder, 'root');
-  try {
-    const state = new StateFolder(join(folder, 'state'));
-    await collect({ ...project, root }, { state, mode: 'write', force: 'past-guards' });
-    return listFolder(root);
-  } catch (error) {
-    if (error instanceof ManifestError) return undefined;
-    throw error;
-  }
-}
-
 async function byDjango(
   django: Django,
   site: RandomSite,
@@ -168,28 +177,6 @@ async function byDjango(
   const storage = jsModules ? ('manifest-js' as const) : ('manifest' as const);
   const { status } = await django.collectstatic({ ...siteIn(site, folder), root, storage });
   return status === 0 ? listFolder(root) : undefined;
-}
-
-function projectOf(site: RandomSite, folder: string, django: DjangoRelease, jsModules: boolean): CollectProject {
-  return {
-    sources: site.sources.map(({ folder: name, prefix }) => ({ path: join(folder, name), prefix, isOptional: true })),
-    ignore: ['CVS', '.*', '*~'],
-    root: join(folder, 'root'),
-    permissions: { file: 0o644, dir: null },
-    manifest: {
-      rules: {
-        django,
-        python: PYTHON,
-        staticUrl: urlOf(site.staticUrl),
-        jsModules,
-        keepIntermediateFiles: false,
-        maxPasses: 5,
-        missing: [],
-      },
-      name: 'staticfiles.json' as RelPath,
-      stale: 'remove',
-    },
-  };
 }
 
 /** As Django's settings give it. */

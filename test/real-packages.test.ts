@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { collect } from '../src/collect/collect.js';
 import type { CollectProject } from '../src/collect/project.js';
-import type { RelPath } from '../src/core/relpath.js';
 import { StateFolder } from '../src/fs/state.js';
 import { collectstatic, DJANGO_VERSIONS, type DjangoVersion, djangoPath } from './support/django.js';
+import { hashedProject } from './support/hashed-project.js';
 import { listFolder } from './support/listing.js';
 import { memoryFolder } from './support/tree.js';
 
@@ -43,7 +43,7 @@ async function expectSame(folder: string, version: DjangoVersion, sources: Colle
     sources: sources.map(({ path, prefix }) => ({ path, prefix })),
     root: theirs,
   });
-  const made = await collect(projectOf(sources, ours, version), {
+  const made = await collect(hashedProject(sources, ours, { django: version }), {
     state: new StateFolder(join(folder, 'state')),
     mode: 'write',
   });
@@ -51,26 +51,4 @@ async function expectSame(folder: string, version: DjangoVersion, sources: Colle
   expect(made.problems).toEqual([]);
   expect(made.hashed.length).toBeGreaterThan(20);
   expect(listFolder(ours)).toEqual(listFolder(theirs));
-}
-
-function projectOf(sources: CollectProject['sources'], root: string, django: DjangoVersion): CollectProject {
-  return {
-    sources,
-    ignore: ['CVS', '.*', '*~'],
-    root,
-    permissions: { file: 0o644, dir: null },
-    manifest: {
-      rules: {
-        django,
-        python: 11,
-        staticUrl: '/static/',
-        jsModules: false,
-        keepIntermediateFiles: false,
-        maxPasses: 5,
-        missing: [],
-      },
-      name: 'staticfiles.json' as RelPath,
-      stale: 'remove',
-    },
-  };
 }

@@ -3,15 +3,15 @@ import { rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { collect } from '../src/collect/collect.js';
 import { LocalThread, wholeOf } from '../src/collect/in-thread.js';
 import type { CollectProject } from '../src/collect/project.js';
 import { collectSinceCheckpoint } from '../src/collect/since-checkpoint.js';
 import { DJANGO_RELEASES, NEWEST_DJANGO } from '../src/core/manifest/rules.js';
-import type { RelPath } from '../src/core/relpath.js';
 import { ManifestError } from '../src/errors.js';
 import { StateFolder } from '../src/fs/state.js';
-import { type Listing, listFolder } from './support/listing.js';
+import { chanceOf } from './support/chance.js';
+import { collectFreshly, hashedProject } from './support/hashed-project.js';
+import { listFolder } from './support/listing.js';
 import { EDIT_KINDS, type EditKind, editSite, plantSite, randomEdits, randomSite } from './support/random-site.js';
 import { memoryFolder, plant } from './support/tree.js';
 
@@ -47,11 +47,12 @@ describe('a run that looks what has changed', () => {
         }));
         const kept = siteIn(folder, { sources, django, staticUrl: site.staticUrl });
         await kept.run();
+        const chance = chanceOf(seed);
         for (const { edit } of randomEdits(site, seed, 8, kinds)) {
           editSite(folder, edit);
           const before = listFolder(kept.project.root);
-          const how = await kept.run();
-          const fresh = await freshly(kept.project);
+          const how = await (chance.happens(0.2) ? kept.sync() : kept.run());
+          const fresh = await collectFreshly(kept.project);
           expect(listFolder(kept.project.root)).toEqual(fresh ?? before);
           if (how === 'quick') quick++;
         }
@@ -86,7 +87,7 @@ describe('a run that looks what has changed', () => {
     await plant(folder, { 'assets/a.css': 'b{}' });
     await utimes(join(folder, 'assets/a.css'), 1000, 1000);
     expect(await kept.run()).toBe('quick');
-    expect(listFolder(kept.project.root)).toEqual(await freshly(kept.project));
+    expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
   });
 
   test.each([
@@ -100,7 +101,7 @@ describe('a run that looks what has changed', () => {
     await harm(kept.project.root);
     await plant(folder, { 'assets/b.png': 'bb' });
     await kept.run();
-    expect(listFolder(kept.project.root)).toEqual(await freshly(kept.project));
+    expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
   });
 
   test.each(['site', 'marks', 'collected', 'collected-since'])(
@@ -117,68 +118,52 @@ describe('a run that looks what has changed', () => {
       await plant(folder, { 'assets/b.png': 'bbb' });
       await kept.run();
       const live = listFolder(kept.project.root);
-      expect(live).toMatchObject((await freshly(kept.project)) ?? {});
+      expect(live).toMatchObject((await collectFreshly(kept.project)) ?? {});
     },
   );
 });
 
+type How = 'quick' | 'whole' | 'failed';
+
 interface Kept {
   readonly project: CollectProject;
   readonly state: StateFolder;
-  run(): Promise<'quick' | 'whole' | 'failed'>;
+  run(): Promise<How>;
+  /** All of it, as those do that leave no checkpoint. */
+  sync(): Promise<How>;
 }
 
 function siteIn(
   folder: string,
   { sources = [{ path: join(folder, 'assets'), prefix: '' }], django = NEWEST_DJANGO, staticUrl = '/static/' } = {},
 ): Kept {
-  const project: CollectProject = {
-    sources,
-    ignore: ['CVS', '.*', '*~'],
-    root: join(folder, 'root'),
-    permissions: { file: 0o644, dir: null },
-    manifest: {
-      rules: {
-        django,
-        python: 12,
-        staticUrl,
-        jsModules: false,
-        keepIntermediateFiles: false,
-        maxPasses: 5,
-        missing: [],
-      },
-      name: 'staticfiles.json' as RelPath,
-      stale: 'remove',
-    },
-  };
+  const project = hashedProject(sources, join(folder, 'root'), { django, staticUrl });
   const state = new StateFolder(join(folder, 'state'));
-  const settings = { statePath: state.path, contents: 'drop', snapshot: 'drop', force: undefined } as const;
+  const settings = { statePath: state.path, contents: 'drop', snapshot: 'drop' } as const;
+  const alone = { ...settings, checkpoint: 'leave' } as const;
   const work = { kind: 'collect', mode: 'write', project } as const;
   return {
     project,
     state,
-    run: async () => {
-      try {
-        if ((await collectSinceCheckpoint(thread, work, settings, {})) !== undefined) return 'quick';
+    run: () =>
+      tried(async () => {
+        if ((await collectSinceCheckpoint(thread, work, alone, {})) !== undefined) return 'quick';
+        await wholeOf(thread.run(work, { ...alone, force: 'past-guards' }, {}));
+        return 'whole';
+      }),
+    sync: () =>
+      tried(async () => {
         await wholeOf(thread.run(work, { ...settings, force: 'past-guards' }, {}));
         return 'whole';
-      } catch (error) {
-        if (error instanceof ManifestError) return 'failed';
-        throw error;
-      }
-    },
+      }),
   };
 }
 
-async function freshly(project: CollectProject): Promise<Listing | undefined> {
-  const folder = await memoryFolder();
-  const root = join(folder, 'root');
+async function tried(run: () => Promise<How>): Promise<How> {
   try {
-    const state = new StateFolder(join(folder, 'state'));
-    await collect({ ...project, root }, { state, mode: 'write', force: 'past-guards' });
-    return listFolder(root);
+    return await run();
   } catch (error) {
-    if (error instanceof ManifestError) return undefined;
+    if (error instanceof ManifestError) return 'failed';
     throw error;
   }
 }

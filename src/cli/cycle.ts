@@ -79,6 +79,7 @@ export async function collectAlone(
   const settings = {
     ...settingsOf(session, { ...options, reread: undefined, contents: 'drop' }),
     snapshot: 'drop' as const,
+    checkpoint: 'leave' as const,
   };
   const hooks = localHooks(session, input);
   const isForced = options.guards === 'pass';

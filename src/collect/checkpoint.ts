@@ -1,6 +1,6 @@
 /**
- * Checkpoint: what a run that collected all of a site with hashed names leaves in the state folder, so that the next run
- * need only look what has changed since. It is worth nothing once all was collected again: then that run has left its own.
+ * Checkpoint: what a `collect` that collected all of a site with hashed names leaves in the state folder, so that the next
+ * one need only look what has changed since. It is worth nothing once all was collected again, by whatever run.
  *
  * The marks of the sources are taken before they are listed, those of STATIC_ROOT before it is read, and what the run
  * itself writes there is marked when it is written. So whatever changes meanwhile has another mark the next time.

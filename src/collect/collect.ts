@@ -69,8 +69,8 @@ export interface Ownership {
 export async function collect(project: CollectProject, options: CollectOptions): Promise<Collected> {
   const pacer = new Pacer(options);
   const memory = await recall(options.state);
-  const isKept = project.manifest !== undefined && options.mode === 'write';
-  const draft = isKept ? await CheckpointDraft.begin(project, pacer) : undefined;
+  const isLeft = options.checkpoint === 'leave' && project.manifest !== undefined && options.mode === 'write';
+  const draft = isLeft ? await CheckpointDraft.begin(project, pacer) : undefined;
   const listings = await listSources(project, pacer);
   const counts = countsOf(listings, project.staged);
   if (options.force === undefined) guardSources(counts, memory.sources);
@@ -85,6 +85,11 @@ export async function collect(project: CollectProject, options: CollectOptions):
   };
   const also = project.manifest && ('content-hash' as const);
   const wanted = await readWinners(listings, { ...reading, keep, pacer, also, step: 'collect', cache: sources });
+  sources.retain(
+    wanted.files.map(({ entry }) => entry),
+    wanted.problems,
+  );
+  await saveState(options, () => sources.save(pacer)); // first, for what follows may fail until a person has acted
   const present = await readRoot(project.root, { ...reading, pacer, step: 'scan', cache: root });
   const hashed =
     project.manifest &&
@@ -102,16 +107,11 @@ export async function collect(project: CollectProject, options: CollectOptions):
     { ...options, pacer, contents, onPut },
   );
   const { snapshot, files, made, folders, problems } = filled;
-  sources.retain(
-    wanted.files.map(({ entry }) => entry),
-    wanted.problems,
-  );
   root.retain(snapshot.entries, snapshot.problems);
   if (options.mode === 'write') {
     const seen = new Map([...memory.sources, ...counts.map(({ key, files: count }) => [key, count] as const)]);
     await saveState(options, () => remember(options.state, { sources: seen, files, made, folders }, memory));
   }
-  await saveState(options, () => sources.save(pacer));
   await saveState(options, () => root.save(pacer));
   const ownership = { foreign: foreignIn(snapshot, files), folders: [...folders] };
   const links = linksOf(listings);

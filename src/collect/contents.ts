@@ -5,8 +5,8 @@
  * slab from which everything was taken goes back to be filled again.
  */
 import type { Digest } from '../core/snapshot.js';
+import { SMALL_BYTES } from './kept-contents.js';
 
-const SMALL_BYTES = 64 * 1024; // of a larger file the reading is the smaller part of the work
 const SLAB_BYTES = 320 * 1024;
 const MOST_SLABS = 96; // 30 MiB
 const FEW_SLABS = 48; // where there are so many files that memory is dear

@@ -201,14 +201,15 @@ export class HashedSite implements SiteInMind {
     return { processed, take };
   }
 
-  /** `wanted` is what is to lie in the places and where it is `different`. */
+  /** `wanted` is what is to lie in the places and where it is `unlike` what lies there. */
   #proposal(
     processed: Pick<PostProcessed, 'manifest' | 'removed' | 'left'> & { readonly isReplacing: boolean },
     wanted: Wanted,
-    different: Wanted,
+    unlike: Wanted,
     take: () => void,
   ): Proposal {
-    const { rules, name, folder } = this.#manifest;
+    const { rules, name, folder, stale } = this.#manifest;
+    const different = stale === 'keep' ? withoutGone(unlike) : unlike;
     const isHere = folder === undefined;
     const manifest = manifestFile(name, processed.manifest.text());
     const made = [...wanted].flatMap(([path, each]) =>
@@ -244,6 +245,10 @@ export class HashedSite implements SiteInMind {
 
 function digestOf({ from, rewritten }: Made): Digest {
   return (rewritten ?? from).digest;
+}
+
+function withoutGone(wanted: Wanted): Wanted {
+  return new Map([...wanted].filter(([, each]) => each !== undefined));
 }
 
 /** Whether the same content lies elsewhere now: another source has won. */

@@ -4,7 +4,7 @@
  */
 import type { Digest } from '../core/snapshot.js';
 
-const SMALL_BYTES = 64 * 1024; // of a larger file the reading is the smaller part of the work
+export const SMALL_BYTES = 64 * 1024; // of a larger file the reading is the smaller part of the work
 const MOST_BYTES = 32 * 1024 * 1024;
 
 export class KeptContents {

@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly force?: 'past-guards' | undefined;
   /** Read every file, whatever its stamp says. */
   readonly reread?: 'all' | undefined;
+  /** Leave to the next run what it needs to look only what has changed. */
+  readonly checkpoint?: 'leave' | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Is shown each small content that is read. */
   readonly keep?: ((digest: Digest, bytes: Uint8Array) => void) | undefined;

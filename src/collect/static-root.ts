@@ -31,12 +31,12 @@ import { temporaryFor } from '../fs/atomic-write.js';
 import type { Pacer } from '../fs/pace.js';
 import { writeAllSync } from '../fs/write-all.js';
 import { digestFile, readKnown } from './digest.js';
+import { SMALL_BYTES } from './kept-contents.js';
 import { modeOf, mtimeOf, stampOf } from './stamp.js';
 import { isSystemError, writeTrouble } from './trouble.js';
 import type { Found } from './walk.js';
 
 const ABANDONED_MS = 3_600_000; // no single write takes an hour
-const SMALL_BYTES = 64 * 1024;
 const MOST_RECENT = 16;
 
 type Filled = Pick<Entry, 'digest' | 'size'>;

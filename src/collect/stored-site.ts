@@ -191,14 +191,16 @@ export class StoredHashedSite implements SiteInMind {
     manifestText: string,
     places: Places,
   ): Proposal {
-    const { rules, name } = this.#manifest;
+    const { rules, name, stale } = this.#manifest;
+    const goes = stale === 'remove';
     const manifest = manifestFile(name, manifestText);
     const different = new Set<RelPath>();
     for (const [path, each] of made) {
-      if (this.madeAt(path) !== (each && (each.rewritten ?? each.from).digest)) different.add(path);
+      const isLike = this.madeAt(path) === (each && (each.rewritten ?? each.from).digest);
+      if (!isLike && (each !== undefined || goes)) different.add(path);
     }
     for (const [path, digest] of this.#madeSince) {
-      if (digest !== undefined && path !== name && made.get(path) === undefined) different.add(path);
+      if (goes && digest !== undefined && path !== name && made.get(path) === undefined) different.add(path);
     }
     if (this.madeAt(name) !== manifest.entry.digest) different.add(name);
     const files = [...made].flatMap(([path, each]) => {

@@ -62,7 +62,7 @@ export interface SweepWork {
   readonly before: Marks | undefined;
 }
 
-export interface LocalSettings extends Pick<RunOptions, 'force' | 'reread'> {
+export interface LocalSettings extends Pick<RunOptions, 'force' | 'reread' | 'checkpoint'> {
   readonly statePath: string;
   /** Whether what was read is sent along, for those who will send it on. */
   readonly contents: 'keep' | 'drop';
