@@ -2,7 +2,17 @@
  * Changes of files as plain data: what one step of a story does to a folder. Paths are POSIX and relative; bytes that are
  * no UTF-8 are written as in escaped-bytes.ts.
  */
-import { chmodSync, lutimesSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { bytesOf } from './escaped-bytes.js';
 
@@ -10,7 +20,10 @@ const FIRST_DATE_S = 1e6;
 
 export type Content = string | { readonly base64: string };
 
-/** Carried out in the order in which it stands here. What a file or link is put on goes; folders it needs are made. */
+/**
+ * Carried out in the order in which it stands here. What a file or link is put on goes, but for a folder with something in
+ * it; folders it needs are made.
+ */
 export interface Edit {
   /** From where to where. */
   readonly rename?: Readonly<Record<string, string>>;
@@ -57,5 +70,7 @@ export function contentOf(content: Content): Buffer {
 
 function roomFor(path: string): Buffer {
   mkdirSync(bytesOf(dirname(path)), { recursive: true });
-  return bytesOf(path);
+  const place = bytesOf(path);
+  if (lstatSync(place, { throwIfNoEntry: false })?.isDirectory()) rmdirSync(place);
+  return place;
 }
