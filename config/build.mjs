@@ -17,29 +17,40 @@ const dist = join(root, 'dist');
 rmSync(dist, { recursive: true, force: true });
 const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
 execFileSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.json')], { stdio: 'inherit' });
-const { metafile } = await build({
+const common = {
   absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  target: 'node20.19',
+  external: ['ssh2', 'pino', '@parcel/watcher'],
+  metafile: true,
+  logLevel: 'warning',
+};
+const program = await build({
+  ...common,
   entryPoints: {
     index: 'src/index.ts',
     'cli/main': 'src/cli/main.ts',
-    'cli/thread': 'src/collect/thread.ts',
     'cli/watch-thread': 'src/watch/watch-thread.ts',
   },
   // All shared code lies beside the program: that is where it looks for its threads, and two folders up for its package.
   chunkNames: 'cli/[name]-[hash]',
   outdir: dist,
-  bundle: true,
   splitting: true,
   format: 'esm',
-  platform: 'node',
-  target: 'node20.19',
-  external: ['ssh2', 'pino', '@parcel/watcher'],
   // What was written for CommonJS asks for Node's own modules by a function that modules do not have.
   banner: {
     js: "import { createRequire as requireFor } from 'node:module';\nconst require = requireFor(import.meta.url);",
   },
-  metafile: true,
-  logLevel: 'warning',
+});
+// A run waits for its thread, which shares no loaded module with the program: as one CommonJS file it is there a third sooner.
+const thread = await build({
+  ...common,
+  entryPoints: ['src/collect/thread.ts'],
+  outfile: join(dist, 'cli', 'thread.cjs'),
+  format: 'cjs',
+  define: { 'import.meta.url': 'ownUrl' },
+  banner: { js: "const ownUrl = require('node:url').pathToFileURL(__filename).href;" },
 });
 chmodSync(join(dist, 'cli', 'main.js'), 0o755);
 // The status page is sent as it is, by code that looks for it beside itself.
@@ -47,7 +58,7 @@ cpSync(join(root, 'src', 'control', 'page'), join(dist, 'cli', 'page'), { recurs
 // So is what the project's own Python is run with.
 for (const name of ['probe.py', 'collectstatic.py'])
   cpSync(join(root, 'src', 'django', name), join(dist, 'cli', name));
-writeFileSync(join(dist, 'LICENSES'), licencesOf(Object.keys(metafile.inputs)));
+writeFileSync(join(dist, 'LICENSES'), licencesOf([program, thread].flatMap(({ metafile }) => Object.keys(metafile.inputs))));
 
 /** The licence texts of all packages that the files in `paths` belong to. */
 function licencesOf(paths) {

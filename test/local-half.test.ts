@@ -11,7 +11,7 @@ import { SafetyError, SourceError } from '../src/errors.js';
 import { StateFolder } from '../src/fs/state.js';
 import { clockTick, plant, readTree, type Tree, temporaryFolder } from './support/tree.js';
 
-const THREAD = new URL('../dist/cli/thread.js', import.meta.url);
+const THREAD = new URL('../dist/cli/thread.cjs', import.meta.url);
 const EVERYTHING = { force: false, reread: false };
 const TREE: Tree = { 'css/a.css': 'a', 'css/b.css': 'b', 'js/a.js': 'js' };
 

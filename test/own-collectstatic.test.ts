@@ -28,7 +28,7 @@ const ASSETS: Tree = {
   'assets/js/app.js': 'run()',
   'vendor/dist/lib.js': 'library',
 };
-const THREAD = new URL('../dist/cli/thread.js', import.meta.url);
+const THREAD = new URL('../dist/cli/thread.cjs', import.meta.url);
 const IMPORTS = `from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, StaticFilesStorage
 from django.core.files.base import ContentFile
 `;

@@ -15,7 +15,7 @@ import { listFolder } from './support/listing.js';
 import { EDIT_KINDS, type EditKind, editSite, plantSite, randomEdits, randomSite } from './support/random-site.js';
 import { memoryFolder, plant } from './support/tree.js';
 
-const THREAD = new URL('../dist/cli/thread.js', import.meta.url);
+const THREAD = new URL('../dist/cli/thread.cjs', import.meta.url);
 /** What is only a change of contents: most of a story, for all else is collected as a whole. */
 const CONTENTS: readonly EditKind[] = ['edit', 'edit older', 'edit in disguise', 'touch'];
 

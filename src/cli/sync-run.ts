@@ -8,10 +8,11 @@ import { rememberEndings } from '../cycle/last-run.js';
 import { changeReport, type Ending, type SyncReport, type TargetReport } from '../cycle/report.js';
 import { EXIT, type ExitStatus } from '../errors.js';
 import type { CommandInput } from './command-input.js';
-import { beginLocal, runTargets } from './cycle.js';
+import { beginLocal } from './local-run.js';
 import type { Output } from './output.js';
 import { changeLines, collectLine, planLine, problemLines, targetLine } from './render.js';
 import { jobMeans, type Session } from './session.js';
+import { runTargets } from './targets-run.js';
 
 export interface SyncOptions {
   readonly dryRun?: boolean;

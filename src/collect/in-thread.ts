@@ -54,7 +54,7 @@ export class LocalThread {
   #hasEnded = false;
 
   /** `program` is the built program of the thread. */
-  constructor(program = new URL('./thread.js', import.meta.url)) {
+  constructor(program = new URL('./thread.cjs', import.meta.url)) {
     this.#worker = new Worker(program);
     const fail = (error: Error): void => {
       this.#hasEnded = true;
@@ -93,8 +93,8 @@ export class LocalThread {
     return this.#follow(port, hooks, (message) => (message.kind === 'swept' ? { answer: message.swept } : undefined));
   }
 
-  /** The places that have changed since the checkpoint of a run before, in a share of the tree; undefined without one. */
-  look(work: LookWork, settings: LocalSettings, hooks: LocalHooks): Promise<readonly string[] | undefined> {
+  /** The places that have changed since the checkpoint of a run before, as far as the thread got to look at them. */
+  look(work: LookWork, settings: LocalSettings, hooks: LocalHooks): Promise<readonly string[]> {
     const port = this.#start({ work, settings });
     return this.#follow(port, hooks, (message) =>
       message.kind === 'looked' ? { answer: message.touched } : undefined,

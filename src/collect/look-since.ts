@@ -1,27 +1,23 @@
 /**
- * lookSince: what has changed since the checkpoint of a run before, in a share of the tree.
+ * lookSince: what has changed since the checkpoint of a run before. Several threads can share the work.
  */
-import { Pacer } from '../fs/pace.js';
-import { recallMarks } from './checkpoint.js';
+import type { Pacer } from '../fs/pace.js';
 import type { CollectProject } from './project.js';
-import type { RunOptions } from './run-options.js';
-import { lookAgain, type Share } from './sweep.js';
+import type { ProjectMarks } from './stored-marks.js';
+import { lookAgain, type Turn } from './sweep.js';
 
 export interface LookSince {
   readonly project: CollectProject;
-  readonly share: Share;
+  /** Of the checkpoint. */
+  readonly marks: ProjectMarks;
+  readonly turn: Turn;
 }
 
-/** Absolute places; undefined where there is no checkpoint that holds. */
-export async function lookSince(
-  { project, share }: LookSince,
-  options: Pick<RunOptions, 'state' | 'signal'>,
-): Promise<string[] | undefined> {
-  const marks = await recallMarks(project, options.state);
-  if (marks === undefined) return undefined;
+/** Absolute places. */
+export function lookSince({ project, marks, turn }: LookSince, pacer: Pacer): Promise<string[]> {
   const trees = [
     { marks: marks.sources, ignore: project.ignore },
     { marks: marks.root, ignore: [] },
   ];
-  return lookAgain(trees, share, new Pacer(options));
+  return lookAgain(trees, turn, pacer);
 }

@@ -2,14 +2,16 @@
  * collectSinceCheckpoint: what has changed since a run before collected all, in time that hangs on that.
  *
  * Looking at a hundred thousand files takes longer than all else, and is the system's work: the thread that will collect
- * and the one that called share it.
+ * and the one that called share it. The first of them has what is known of the site to load before it takes its part.
  */
+import { Pacer } from '../fs/pace.js';
 import { StateFolder } from '../fs/state.js';
 import type { LocalHooks, LocalResult, LocalSettings, LocalThread, LocalWork } from './in-thread.js';
 import { lookSince } from './look-since.js';
+import { recallMarks } from './stored-marks.js';
+import { firstTurn } from './sweep.js';
 
 const MOST_TOUCHED = 500; // more of them are cheaper to collect as a whole, and that leaves a new checkpoint
-const SHARE_OF_THREAD = 0.35; // it also has what is known of the site to load
 
 /** Undefined where there is no checkpoint that holds, or all is to be collected: nothing was changed then. */
 export async function collectSinceCheckpoint(
@@ -20,16 +22,11 @@ export async function collectSinceCheckpoint(
 ): Promise<LocalResult | undefined> {
   if (work.kind !== 'collect' || work.project.manifest === undefined) return undefined;
   const { project, mode } = work;
-  const state = new StateFolder(settings.statePath);
-  const looks = await Promise.all([
-    thread.look({ kind: 'look', project, share: { from: 0, to: SHARE_OF_THREAD } }, settings, hooks),
-    lookSince({ project, share: { from: SHARE_OF_THREAD, to: 1 } }, { state, signal: hooks.signal }),
-  ]);
-  const touched: string[] = [];
-  for (const look of looks) {
-    if (look === undefined) return undefined;
-    touched.push(...look);
-  }
+  const marks = await recallMarks(project, new StateFolder(settings.statePath));
+  if (marks === undefined) return undefined;
+  const since = { project, marks, turn: firstTurn() };
+  const looks = [thread.look({ kind: 'look', ...since }, settings, hooks), lookSince(since, new Pacer(hooks))];
+  const touched = (await Promise.all(looks)).flat();
   if (touched.length > MOST_TOUCHED) return undefined;
   return thread.run({ kind: 'collect', mode, project, part: { touched } }, settings, hooks).result;
 }

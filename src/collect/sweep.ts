@@ -52,10 +52,11 @@ export async function sweep(
   return { marks, touched, tookMs: performance.now() - started };
 }
 
-/** A part of what there is to do, between two shares of it: 0 is where it begins, 1 where it ends. */
-export interface Share {
-  readonly from: number;
-  readonly to: number;
+/** The number of the folder whose turn it is, shared by all threads that look. */
+export type Turn = Int32Array<SharedArrayBuffer>;
+
+export function firstTurn(): Turn {
+  return new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 }
 
 /** What a sweep marked, and what it left out. */
@@ -65,22 +66,19 @@ export interface MarkedFolders {
 }
 
 /**
- * The places that have another mark than they had, in a share of the folders that were marked. A folder that is new has a
- * new mark where it lies, so that nothing below it need be looked at.
+ * The places that have another mark than they had. A folder that is new has a new mark where it lies, so that nothing
+ * below it need be looked at. Several threads with the same `trees` and `turn` share the folders among them.
  */
-export async function lookAgain(trees: readonly MarkedFolders[], share: Share, pacer: Pacer): Promise<string[]> {
+export async function lookAgain(trees: readonly MarkedFolders[], turn: Turn, pacer: Pacer): Promise<string[]> {
   const touched: string[] = [];
-  let [seen, all] = [0, 0];
-  for (const { marks } of trees) for (const { length } of marks.values()) all += length;
+  let ours = Atomics.add(turn, 0, 1);
+  let number = 0;
   for (const { marks, ignore } of trees) {
     const rules = ignoreRules(ignore);
     for (const [place, before] of marks) {
-      const at = all === 0 ? 0 : seen / all;
-      const isOurs = share.from <= at && (at < share.to || share.to === 1);
-      seen += before.length;
-      if (isOurs && !isMarkedAs(place, rules, before)) {
-        touched.push(...changesIn(place, list(place, rules, markOf), before));
-      }
+      if (number++ !== ours) continue;
+      if (!isMarkedAs(place, rules, before)) touched.push(...changesIn(place, list(place, rules, markOf), before));
+      ours = Atomics.add(turn, 0, 1);
       if (pacer.isDue) await pacer.breathe();
     }
   }

@@ -10,7 +10,7 @@ import type { Places } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import { type FollowedLink, touchedPlaces } from '../core/touched.js';
-import { type DjangoProject, runCollectstatic } from '../django/run-collectstatic.js';
+import type { DjangoProject } from '../django/run-collectstatic.js';
 import { type Problem, reasonOf } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import { StateFolder } from '../fs/state.js';
@@ -111,8 +111,7 @@ export type ThreadMessage =
   /** The part cannot be worked on by itself. */
   | { readonly kind: 'declined' }
   | { readonly kind: 'swept'; readonly swept: Swept }
-  /** Undefined: there is no checkpoint. */
-  | { readonly kind: 'looked'; readonly touched: readonly string[] | undefined }
+  | { readonly kind: 'looked'; readonly touched: readonly string[] }
   | { readonly kind: 'failed'; readonly name: string; readonly message: string; readonly stack: string };
 
 const ENTRIES_IN_MESSAGE = 2000; // each message is unpacked in one go, in some milliseconds
@@ -170,6 +169,7 @@ async function summaryOf(task: LocalWork, options: RunOptions): Promise<LocalSum
       return collectAs(task, options);
     case 'collectstatic': {
       const { project, django, mode } = task;
+      const { runCollectstatic } = await import('../django/run-collectstatic.js');
       const make: MakeStatic = (folders) => runCollectstatic(django, folders, { signal: options.signal });
       return summarize(await collectStaged(project, make, { ...options, mode }), mode);
     }
@@ -217,11 +217,11 @@ async function collectPart({ project, mode, part }: Extract<LocalWork, { kind: '
 /** What a run before left, loaded while others still look what has changed. */
 let recalled: Promise<StoredHashedSite | undefined> | undefined;
 
-async function look(task: LookWork, options: RunOptions): Promise<string[] | undefined> {
+async function look(task: LookWork, options: RunOptions): Promise<string[]> {
   // Whoever asks will want to know what it means.
   recalled = recallSite(task.project, options.state);
   await recalled;
-  return lookSince(task, options);
+  return lookSince(task, new Pacer(options));
 }
 
 /** Undefined where all is to be collected. */

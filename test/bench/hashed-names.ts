@@ -15,7 +15,7 @@ import { content } from './trees.js';
 import { median } from './trend.js';
 
 const CLI = new URL('../../dist/cli/main.js', import.meta.url).pathname;
-const THREAD = new URL('../../dist/cli/thread.js', import.meta.url);
+const THREAD = new URL('../../dist/cli/thread.cjs', import.meta.url);
 const REPORT_MEMORY = new URL('./report-memory.mjs', import.meta.url).href;
 const DJANGO = '5.2';
 const IN_FOLDER = 100;

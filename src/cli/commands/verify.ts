@@ -12,9 +12,10 @@ import { look } from '../../push/survey.js';
 import { admit, type Depth, verify } from '../../push/verify.js';
 import type { CycleOptions, TargetJob } from '../../sync.js';
 import type { CommandInput } from '../command-input.js';
-import { beginLocal, runTargets } from '../cycle.js';
+import { beginLocal } from '../local-run.js';
 import { findingLines, problemLines } from '../render.js';
 import { jobMeans, openSession } from '../session.js';
+import { runTargets } from '../targets-run.js';
 import { files } from '../units.js';
 
 interface Verified {

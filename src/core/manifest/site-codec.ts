@@ -13,7 +13,7 @@ import { CONTENT_HASH_DIGITS, type ContentHash } from './hashed-name.js';
 import type { ContentFacts, Trace } from './trace.js';
 import type { Trouble } from './trouble.js';
 
-const FORMAT = 'pushstatic-site-1';
+const FORMAT = 'pushstatic-site-2';
 const SUM_DIGITS = 32;
 const DIGEST_DIGITS = 64;
 
@@ -82,6 +82,8 @@ interface Document extends StoredFacts {
   readonly adjustables: readonly RelPath[];
   /** Of each, JSON. */
   readonly adjusted: readonly string[];
+  /** A line for each name that was asked for, with the positions of those that asked. */
+  readonly askers: string;
 }
 
 /** `namesOf` are all names that a name leads to. */
@@ -96,10 +98,8 @@ export function encodeSite(
     digests: files.map(({ digest }) => digest).join(''),
     sources: files.map(({ source }) => source),
     adjustables: adjustables.map(({ path }) => path),
-    adjusted: adjustables.map((each) => {
-      const asked = new Set(each.traces.flatMap(({ names }) => names.flatMap(namesOf)));
-      return JSON.stringify({ ...each, asked: [...asked] });
-    }),
+    adjusted: adjustables.map((each) => JSON.stringify(each)),
+    askers: askersIn(adjustables, namesOf),
   };
   const text = `${JSON.stringify(document)}\n${pairs}`;
   return `${FORMAT} ${hash('md5', text, 'hex')}\n${text}`;
@@ -113,7 +113,7 @@ export function decodeSite(bytes: Buffer, madeFor: string): StoredSite | undefin
   const end = rest.indexOf('\n');
   const document = JSON.parse(rest.toString('utf8', 0, end)) as Document; // the sum says that it is what was written
   if (document.madeFor !== madeFor) return undefined;
-  const { hashes, digests, sources, adjusted, adjustables } = document;
+  const { hashes, digests, sources, adjusted, adjustables, askers } = document;
   return {
     ...document,
     pairs: rest.toString('latin1', end + 1),
@@ -124,8 +124,31 @@ export function decodeSite(bytes: Buffer, madeFor: string): StoredSite | undefin
     }),
     adjustableAt: (at) => JSON.parse(adjusted[at] ?? '') as StoredAdjustable,
     askersOf: (name) => {
-      const quoted = JSON.stringify(name);
-      return adjustables.filter((_, at) => adjusted[at]?.includes(quoted));
+      const line = lineHead(name);
+      const at = askers.indexOf(line);
+      if (at < 0) return [];
+      const from = at + line.length;
+      const positions = askers.slice(from, askers.indexOf('\n', from)).split(' ');
+      return positions.map((position) => adjustables[Number(position)] as RelPath);
     },
   };
+}
+
+/** One text, in which a name is found faster than a map of all names is made. */
+function askersIn(adjustables: readonly StoredAdjustable[], namesOf: (name: string) => string[]): string {
+  const askers = new Map<string, number[]>();
+  for (const [position, { traces }] of adjustables.entries()) {
+    const asked = new Set(traces.flatMap(({ names }) => names.flatMap(namesOf)));
+    for (const name of asked) {
+      const before = askers.get(name);
+      if (before === undefined) askers.set(name, [position]);
+      else before.push(position);
+    }
+  }
+  return `${Array.from(askers, ([name, positions]) => `${lineHead(name)}${positions.join(' ')}`).join('')}\n`;
+}
+
+/** No name has a line feed once it is JSON. */
+function lineHead(name: string): string {
+  return `\n${JSON.stringify(name)} `;
 }

@@ -86,25 +86,33 @@ export function patchManifest(
   { text, pairs }: ManifestTexts,
   changed: ReadonlyMap<string, string>,
 ): ManifestTexts | undefined {
-  let patched: ManifestTexts | undefined = { text, pairs };
-  for (const [name, value] of changed) {
-    if (patched === undefined) return undefined;
-    const members = replaceValue(patched.text, `${quote(name)}: `, quote(value));
-    const list = replaceValue(patched.pairs, `[${quote(name)}, `, quote(value));
-    patched = members === undefined || list === undefined ? undefined : { text: members, pairs: list };
-  }
-  const hashed = patched && replaceValue(patched.text, '"version": "1.1", "hash": ', quote(hashOf(patched.pairs)));
-  return patched === undefined || hashed === undefined ? undefined : { text: hashed, pairs: patched.pairs };
+  const entries = [...changed];
+  const list = withValues(
+    pairs,
+    entries.map(([name, value]) => [`[${quote(name)}, `, quote(value)]),
+  );
+  if (list === undefined) return undefined;
+  const members = entries.map(([name, value]): KeyedValue => [`${quote(name)}: `, quote(value)]);
+  const patched = withValues(text, [...members, ['"version": "1.1", "hash": ', quote(hashOf(list))]]);
+  return patched === undefined ? undefined : { text: patched, pairs: list };
 }
 
-/** The JSON text behind `key` is another one. */
-function replaceValue(text: string, key: string, value: string): string | undefined {
-  const at = text.indexOf(key);
-  if (at < 0) return undefined;
-  const from = at + key.length;
-  let to = from + 1;
-  while (text[to] !== '"') to += text[to] === '\\' ? 2 : 1;
-  return text.slice(0, from) + value + text.slice(to + 1);
+type KeyedValue = readonly [key: string, value: string];
+
+/** `text` with another JSON text behind each of these keys: put together once, for it has megabytes. */
+function withValues(text: string, values: readonly KeyedValue[]): string | undefined {
+  const places = values.map(([key, value]) => ({ at: text.indexOf(key), key, value }));
+  let patched = '';
+  let copied = 0;
+  for (const { at, key, value } of places.sort((a, b) => a.at - b.at)) {
+    if (at < 0) return undefined;
+    const from = at + key.length;
+    let to = from + 1;
+    while (text[to] !== '"') to += text[to] === '\\' ? 2 : 1;
+    patched += text.slice(copied, from) + value;
+    copied = to + 1;
+  }
+  return patched + text.slice(copied);
 }
 
 function hashOf(pairs: string): string {

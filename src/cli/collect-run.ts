@@ -1,0 +1,39 @@
+/**
+ * runCollect: the local half alone, for whoever wants to know no more than what it did.
+ */
+import { type LocalThread, wholeOf } from '../collect/in-thread.js';
+import { collectSinceCheckpoint } from '../collect/since-checkpoint.js';
+import { workOf } from '../cycle/local-work.js';
+import type { CollectReport } from '../cycle/report.js';
+import type { CommandInput } from './command-input.js';
+import { type LocalOptions, localHooks, reportOf, settingsOf, tellStorage } from './local-run.js';
+import type { Output } from './output.js';
+import { collectLine, problemLines } from './render.js';
+import type { Session } from './session.js';
+
+/** Collects what has changed since the last time, where that is known. */
+export async function runCollect(
+  thread: LocalThread,
+  session: Session,
+  options: Pick<LocalOptions, 'mode' | 'guards'>,
+  input: CommandInput,
+): Promise<CollectReport> {
+  const started = performance.now();
+  tellStorage(session, 'collect', input);
+  const work = workOf(session.config, { mode: options.mode, collect: 'collect', env: input.process.env });
+  const settings = {
+    ...settingsOf(session, { ...options, reread: undefined, contents: 'drop' }),
+    snapshot: 'drop' as const,
+    checkpoint: 'leave' as const,
+  };
+  const hooks = localHooks(session, input);
+  const isForced = options.guards === 'pass';
+  const quick = isForced ? undefined : await collectSinceCheckpoint(thread, work, settings, hooks);
+  return reportOf(quick ?? (await wholeOf(thread.run(work, settings, hooks))), started);
+}
+
+export function showCollect(report: CollectReport, mode: LocalOptions['mode'], output: Output): void {
+  output.document({ ok: report.problems.length === 0, collect: report });
+  output.print(collectLine(report, mode === 'dry-run' ? 'only-plan' : 'push'));
+  for (const line of problemLines(report.problems)) output.trouble(line);
+}

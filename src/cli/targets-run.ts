@@ -1,0 +1,61 @@
+/**
+ * The targets of a run, each with a cycle of its own.
+ */
+import type { Snapshot } from '../core/snapshot.js';
+import { type Ending, statusOf, type TargetReport, targetReport } from '../cycle/report.js';
+import type { ExitStatus } from '../errors.js';
+import { retry } from '../push/retry.js';
+import { type CycleOptions, syncTarget, type TargetJob } from '../sync.js';
+import type { CommandInput } from './command-input.js';
+import type { Local } from './local-run.js';
+import type { Session } from './session.js';
+
+const RETRIES = 2; // a person waits for a one-shot run
+
+export interface TargetsRun {
+  readonly endings: readonly Ending[];
+  readonly reports: readonly TargetReport[];
+  readonly status: ExitStatus;
+}
+
+/** Runs the cycle of every target at once. One that fails holds up no other. */
+export async function runTargets(
+  { face }: Pick<Session, 'face'>,
+  jobs: readonly TargetJob[],
+  local: Promise<Local>,
+  options: CycleOptions,
+  input: CommandInput,
+): Promise<TargetsRun> {
+  const snapshot = local.then((each) => each.snapshot);
+  // Each target comes to it when it is connected; until then nobody else hears of its failure.
+  snapshot.catch(() => undefined);
+  const endings = await Promise.all(
+    jobs.map((job) => runTarget(job, snapshot, { ...options, onEvent: (event) => face.event(event) }, input)),
+  );
+  face.end();
+  // What stopped the local half stopped every target; it is one error, not one for each.
+  const { report: collected } = await local;
+  const reports = jobs.map((job, i) => targetReport(job.name, endings[i] as Ending, options.act));
+  return { endings, reports, status: statusOf(collected.problems, endings) };
+}
+
+async function runTarget(
+  job: TargetJob,
+  snapshot: Promise<Snapshot>,
+  options: CycleOptions,
+  input: CommandInput,
+): Promise<Ending> {
+  const started = performance.now();
+  try {
+    let attempt = 0;
+    const result = await retry(() => syncTarget(job, snapshot, { ...options, run: `${options.run}-${attempt++}` }), {
+      retries: RETRIES,
+      signal: options.signal,
+      onRetry: (error) => input.output.note(`${job.name}: ${error.message}; trying again`),
+    });
+    return { kind: 'result', result, durationMs: performance.now() - started };
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    return { kind: 'error', error, durationMs: performance.now() - started };
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * The marks of a checkpoint as they stand in the state folder, and what a checkpoint holds for.
+ */
+import { hash } from 'node:crypto';
+import { ByteReader, ByteWriter, unseal } from '../core/bytes.js';
+import { type Marks, readMarks, writeMarks } from '../core/marks-codec.js';
+import { IndexError } from '../errors.js';
+import type { StateFolder } from '../fs/state.js';
+import { withoutMarks } from './marks.js';
+import { additionsIn, memorySeal } from './memory.js';
+import type { CollectProject } from './project.js';
+
+const NAME = 'marks';
+
+/** The marks of the sources, and those of STATIC_ROOT. */
+export interface ProjectMarks {
+  readonly sources: Marks;
+  readonly root: Marks;
+}
+
+/** Rejects as StateFolder does. */
+export async function storeMarks(state: StateFolder, madeFor: string, { sources, root }: ProjectMarks): Promise<void> {
+  const writer = new ByteWriter().text(madeFor);
+  writeMarks(writer, sources);
+  writeMarks(writer, root);
+  await state.write(NAME, writer.finishSealed());
+}
+
+/** Undefined where there are none that hold. */
+export async function recallMarks(project: CollectProject, state: StateFolder): Promise<ProjectMarks | undefined> {
+  const bytes = await state.read(NAME);
+  if (bytes === undefined) return undefined;
+  try {
+    const reader = new ByteReader(unseal(bytes));
+    if (reader.text() !== (await madeForOf(project, state))) return undefined;
+    const [sources, marked] = [readMarks(reader), readMarks(reader)];
+    const gone = (await additionsIn(state)).flatMap(({ removed }) => removed);
+    return {
+      sources,
+      root: withoutMarks(
+        marked,
+        gone.map((path) => `${project.root}/${path}`),
+      ),
+    };
+  } catch (error) {
+    if (error instanceof IndexError) return undefined;
+    throw error;
+  }
+}
+
+/** The project, and the memory without what was added to it since. */
+export async function madeForOf(project: CollectProject, state: StateFolder): Promise<string> {
+  const [seal] = (await memorySeal(state)).split('+');
+  return `${hash('sha256', JSON.stringify(project), 'hex')} ${seal}`;
+}
