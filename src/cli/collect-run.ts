@@ -1,6 +1,8 @@
 /**
  * runCollect: the local half alone, for whoever wants to know no more than what it did.
  */
+import type { Hand } from '../collect/hand.js';
+import type { SharedList } from '../collect/helper.js';
 import { type LocalThread, wholeOf } from '../collect/in-thread.js';
 import { collectSinceCheckpoint } from '../collect/since-checkpoint.js';
 import { workOf } from '../cycle/local-work.js';
@@ -25,12 +27,21 @@ export async function runCollect(
     ...settingsOf(session, { ...options, reread: undefined, contents: 'drop' }),
     snapshot: 'drop' as const,
     checkpoint: 'leave' as const,
+    helper: 'caller' as const,
   };
-  const hooks = localHooks(session, input);
+  const hooks = { ...localHooks(session, input), help };
   const isForced = options.guards === 'pass';
   const quick = isForced ? undefined : await collectSinceCheckpoint(thread, work, settings, hooks);
   return reportOf(quick ?? (await wholeOf(thread.run(work, settings, hooks))), started);
 }
+
+/** This thread has nothing else to do. */
+async function help(list: SharedList): Promise<void> {
+  hand ??= new (await import('../collect/hand.js')).Hand();
+  return hand.help(list);
+}
+
+let hand: Hand | undefined;
 
 export function showCollect(report: CollectReport, mode: LocalOptions['mode'], output: Output): void {
   output.document({ ok: report.problems.length === 0, collect: report });

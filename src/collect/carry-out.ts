@@ -9,9 +9,11 @@ import type { RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import { FileError, type Problem } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
+import { type Helper, PutFacts, type PutList, Sharing } from './helper.js';
 import { type Digests, type Identified, renewed } from './identify.js';
-import type { Content, StaticRoot } from './static-root.js';
+import type { Content, Put, StaticRoot } from './static-root.js';
 import { problemOf } from './trouble.js';
+import { newTurn } from './turn.js';
 
 /** A file that is no plain copy: what it holds must be what its name says. */
 export interface MadeFile {
@@ -25,7 +27,7 @@ export type Plan = CollectPlan<WantedFile, Identified>;
 
 /** What was achieved of a plan. */
 export interface Done {
-  /** What lies there now, in the order of the plan. */
+  /** What lies there now. */
   readonly put: ReadonlyMap<RelPath, Entry>;
   readonly removed: readonly RelPath[];
   /** What could not be put. */
@@ -33,11 +35,15 @@ export interface Done {
   readonly problems: readonly Problem[];
 }
 
+const MANY_FILES = 200; // a helper takes as long to be told of them as to write a few
+
 export interface CarryOutOptions {
   /** The one of STATIC_ROOT. */
   readonly cache: Digests;
   readonly pacer: Pacer;
-  readonly onPut: (entry: Entry) => void;
+  /** Takes part where there is much to copy. */
+  readonly helper?: Helper | undefined;
+  readonly onPut: (put: Put) => void;
   /** Called when all files of the plan are there, and before anything goes that is named no more. */
   readonly onAllPut?: (() => Promise<void>) | undefined;
 }
@@ -90,25 +96,85 @@ async function removeAll(files: readonly Identified[], { root, cache, pacer, rem
 }
 
 async function putAll(files: readonly WantedFile[], work: Work): Promise<void> {
-  const { root, cache, pacer, onPut, put, failed, problems } = work;
-  for (const file of files) {
-    const { path } = file.entry;
-    try {
-      const entry = await ('found' in file
-        ? root.put({ file: file.found.file }, file.entry)
-        : root.put(file.content, file.entry, 'exact'));
-      // Its stamp is worth nothing yet: the file is younger than a tick of the clock.
-      const known = renewed(cache.get(path), { stamp: '', digest: entry.digest, mtime: entry.mtime });
-      cache.set(path, known);
-      const lasting = { ...entry, mtime: known.mtime };
-      put.set(path, lasting);
-      onPut(lasting);
-    } catch (error) {
-      failed.push(path);
-      problems.push(problemOf(path, 'collect', error));
+  const copies = work.helper === undefined ? [] : files.filter(isCopy);
+  const sharing = copies.length < MANY_FILES ? undefined : sharePuts(copies, work);
+  try {
+    for (const file of sharing === undefined ? files : files.filter((each) => !isCopy(each))) {
+      await settle(file, work, () => putHere(file, work));
+      if (work.pacer.isDue) await work.pacer.breathe();
     }
-    if (pacer.isDue) await pacer.breathe();
+    if (sharing === undefined) return;
+    for (const file of copies) {
+      const byHelper = await sharing.next();
+      await settle(file, work, async () => byHelper ?? putHere(file, work));
+      if (work.pacer.isDue) await work.pacer.breathe();
+    }
+  } finally {
+    await sharing?.end();
   }
+}
+
+function putHere(file: WantedFile, { root }: Work): Promise<Put> {
+  return 'found' in file
+    ? root.put({ file: file.found.file }, file.entry)
+    : root.put(file.content, file.entry, 'exact');
+}
+
+/** Notes what comes of putting `file`. */
+async function settle(file: WantedFile, work: Work, putIt: () => Promise<Put>): Promise<void> {
+  const { cache, onPut, put, failed, problems } = work;
+  const { path } = file.entry;
+  try {
+    const { entry, mark } = await putIt();
+    // Its stamp is worth nothing yet: the file is younger than a tick of the clock.
+    const known = renewed(cache.get(path), { stamp: '', digest: entry.digest, mtime: entry.mtime });
+    cache.set(path, known);
+    const { size, digest, mode } = entry;
+    const lasting = { path, size, digest, mtime: known.mtime, mode };
+    put.set(path, lasting);
+    onPut({ entry: lasting, mark });
+  } catch (error) {
+    failed.push(path);
+    problems.push(problemOf(path, 'collect', error));
+  }
+}
+
+type Copy = Identified | (MadeFile & { readonly content: { readonly file: string } });
+
+function isCopy(file: WantedFile): file is Copy {
+  return 'found' in file || 'file' in file.content;
+}
+
+interface SharedPuts {
+  /** The next file as it lies there, if the helper has put it. */
+  readonly next: () => Promise<Put | undefined>;
+  readonly end: () => Promise<void>;
+}
+
+function sharePuts(copies: readonly Copy[], { helper, root }: Work): SharedPuts | undefined {
+  if (helper === undefined) return undefined;
+  const memory = PutFacts.memoryFor(copies.length);
+  const list: PutList = {
+    kind: 'put',
+    ...root.settings,
+    fresh: root.makeFolders(copies.map(({ entry }) => entry.path)),
+    sources: copies.map((file) => ('found' in file ? file.found.file : file.content.file)),
+    paths: copies.map(({ entry }) => entry.path),
+    sizes: copies.map(({ entry }) => entry.size),
+    digests: copies.map(({ entry }) => entry.digest),
+    turn: newTurn(),
+    facts: memory,
+  };
+  const sharing = new Sharing(helper, list, copies.length);
+  const facts = new PutFacts(memory);
+  let at = -1;
+  return {
+    next: async () => {
+      at++;
+      return (await sharing.isOurs()) ? undefined : facts.get(at, (copies[at] as Copy).entry);
+    },
+    end: () => sharing.end(),
+  };
 }
 
 function holdBack({ entry: { path } }: WantedFile, { failed, problems }: Work): void {

@@ -2,21 +2,21 @@
  * Checkpoint: what a `collect` that collected all of a site with hashed names leaves in the state folder, so that the next
  * one need only look what has changed since. It is worth nothing once all was collected again, by whatever run.
  *
- * The marks of the sources are taken before they are listed, those of STATIC_ROOT before it is read, and what the run
- * itself writes there is marked when it is written. So whatever changes meanwhile has another mark the next time.
+ * The marks of the sources are those of what stat said when they were listed, those of STATIC_ROOT are taken before it is
+ * read, and what the run itself writes there is marked when it is written. So whatever changes meanwhile has another mark the next time.
  */
-import type { PostProcessed } from '../core/manifest/post-process.js';
-import { decodeSite, encodeSite } from '../core/manifest/site-codec.js';
+import { decodeSite, encodeProcessed, encodeSite, type StoredBeside } from '../core/manifest/site-codec.js';
 import type { Marks } from '../core/marks-codec.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Pacer } from '../fs/pace.js';
 import type { StateFolder } from '../fs/state.js';
-import { ChangingMarks } from './marks.js';
+import type { HashedAll } from './hash-all.js';
+import { ChangingMarks, MarkTaker } from './marks.js';
 import { additionsIn } from './memory.js';
 import type { CollectProject } from './project.js';
-import type { Listing } from './sources.js';
+import type { Put } from './static-root.js';
 import { madeForOf, storeMarks } from './stored-marks.js';
-import { type Beside, namesBehind, StoredHashedSite, siteToStore } from './stored-site.js';
+import { namesBehind, StoredHashedSite, siteToStore } from './stored-site.js';
 import { sweep } from './sweep.js';
 import type { Winners } from './winners.js';
 
@@ -25,43 +25,45 @@ const SITE = 'site';
 /** A checkpoint in the making. */
 export class CheckpointDraft {
   readonly #project: CollectProject;
-  readonly #sources: Marks;
+  /** Takes the marks of the sources when they are listed. */
+  readonly marks = new MarkTaker();
   readonly #root: ChangingMarks;
+  #processed: string | undefined;
 
-  private constructor(project: CollectProject, sources: Marks, root: Marks) {
+  private constructor(project: CollectProject, root: Marks) {
     this.#project = project;
-    this.#sources = sources;
     this.#root = new ChangingMarks(root);
   }
 
   /** To be called before anything is listed. */
   static async begin(project: CollectProject, pacer: Pacer): Promise<CheckpointDraft> {
-    const folders = project.sources.map(({ path }) => path);
-    const sources = await sweep(folders, project.ignore, undefined, pacer, 'lasting');
-    const root = await sweep([project.root], [], undefined, pacer, 'lasting');
-    return new CheckpointDraft(project, sources.marks, root.marks);
+    const { marks } = await sweep([project.root], [], undefined, pacer, 'lasting');
+    return new CheckpointDraft(project, marks);
   }
 
-  /** This path of STATIC_ROOT, a file or a folder, has just been written, or removed. */
-  wrote(path: RelPath | string): void {
-    this.#root.note(`${this.#project.root}/${path}`);
+  /** This file of STATIC_ROOT has just been written. */
+  wrote({ entry: { path }, mark }: Put): void {
+    this.#root.note(`${this.#project.root}/${path}`, mark);
+  }
+
+  /** This folder of STATIC_ROOT, or this file that is gone, is not what it was. */
+  changed(path: RelPath | string): void {
+    this.#root.lookAt(`${this.#project.root}/${path}`);
+  }
+
+  /** Takes down what is known of the site once it is processed: the greater part. */
+  describe(wanted: Winners, hashed: HashedAll): void {
+    const rules = this.#project.manifest?.rules;
+    const site = rules && siteToStore(wanted, hashed);
+    this.#processed = site && rules && encodeProcessed(site, (name) => namesBehind(name, rules));
   }
 
   /** To be called when the memory is written. Rejects as StateFolder does. */
-  async leave(
-    state: StateFolder,
-    found: { readonly listings: readonly Listing[]; readonly wanted: Winners; readonly processed: PostProcessed },
-    beside: Omit<Beside, 'madeFor'>,
-  ): Promise<void> {
+  async leave(state: StateFolder, beside: Omit<StoredBeside, 'madeFor'>): Promise<void> {
+    if (this.#processed === undefined) return;
     const madeFor = await madeForOf(this.#project, state);
-    const site = siteToStore(found.listings, found.wanted, found.processed, { ...beside, madeFor });
-    const rules = this.#project.manifest?.rules;
-    if (site === undefined || rules === undefined) return;
-    await storeMarks(state, madeFor, { sources: this.#sources, root: this.#root.all() });
-    await state.write(
-      SITE,
-      encodeSite(site, (name) => namesBehind(name, rules)),
-    );
+    await storeMarks(state, madeFor, { sources: this.marks.all(), root: this.#root.all() });
+    await state.write(SITE, encodeSite(this.#processed, { ...beside, madeFor }));
   }
 }
 

@@ -51,7 +51,7 @@ export async function collectPlaces(
   if (project.manifest !== undefined && site === undefined) return undefined;
   if (known.entries.length > MOST_FILES || places.some((place) => isBarred(project, place))) return undefined;
   const pacer = new Pacer(options);
-  const listings = await listSources(project, pacer, places);
+  const listings = await listSources(project, pacer, { places });
   const ours = oursOf(known);
   if (isMuch(listings, ours, (path) => site?.madeAt(path) !== undefined)) return undefined;
 

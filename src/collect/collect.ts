@@ -25,6 +25,7 @@ import type { CollectProject, Staged } from './project.js';
 import { type RunOptions, saveState } from './run-options.js';
 import { type ScannedTree, scanTree } from './scan.js';
 import { type Listing, listSources } from './sources.js';
+import type { Put } from './static-root.js';
 import { recallTraces, rememberTraces } from './traces.js';
 import { readWinners } from './winners.js';
 
@@ -71,7 +72,7 @@ export async function collect(project: CollectProject, options: CollectOptions):
   const memory = await recall(options.state);
   const isLeft = options.checkpoint === 'leave' && project.manifest !== undefined && options.mode === 'write';
   const draft = isLeft ? await CheckpointDraft.begin(project, pacer) : undefined;
-  const listings = await listSources(project, pacer);
+  const listings = await listSources(project, pacer, { marks: draft?.marks });
   const counts = countsOf(listings, project.staged);
   if (options.force === undefined) guardSources(counts, memory.sources);
 
@@ -99,7 +100,8 @@ export async function collect(project: CollectProject, options: CollectOptions):
       { listings, wanted, present, memory, contents },
       { ...options, pacer },
     ));
-  const onPut = draft && ((path: RelPath) => draft.wrote(path));
+  if (hashed !== undefined) draft?.describe(wanted, hashed);
+  const onPut = draft && ((put: Put) => draft.wrote(put));
   const filled = await fill(
     { ...project, manifest: project.manifest ?? project.staged?.manifest },
     { wanted, present, hashed: hashed ?? partOf(project.staged) },
@@ -116,11 +118,9 @@ export async function collect(project: CollectProject, options: CollectOptions):
   const ownership = { foreign: foreignIn(snapshot, files), folders: [...folders] };
   const links = linksOf(listings);
   if (draft !== undefined && hashed?.manifest !== undefined && problems.length === 0) {
-    for (const path of [...filled.removed, ...folders, ...memory.folders]) draft.wrote(path);
-    const { processed, manifest } = hashed;
-    await saveState(options, () =>
-      draft.leave(options.state, { listings, wanted, processed }, { ...ownership, links, manifest }),
-    );
+    for (const path of [...filled.removed, ...folders, ...memory.folders]) draft.changed(path);
+    const { manifest } = hashed;
+    await saveState(options, () => draft.leave(options.state, { ...ownership, links, manifest }));
   }
   return {
     snapshot,

@@ -6,7 +6,7 @@
  * for ever cannot hold up the run.
  */
 import { createHash, hash } from 'node:crypto';
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, type Stats } from 'node:fs';
 import { CONTENT_HASH_DIGITS, type ContentHash } from '../core/manifest/hashed-name.js';
 import type { Digest } from '../core/snapshot.js';
 import { FileError } from '../errors.js';
@@ -70,7 +70,7 @@ export function digestAtOnce(
   const descriptor = openOrTrouble(file);
   try {
     const length = orTrouble(() => readSync(descriptor, piece, 0, size, 0));
-    const after = orTrouble(() => fstatSync(descriptor, { bigint: true }));
+    const after = orTrouble(() => fstatSync(descriptor));
     if (length !== size || stampOf(after) !== stamp) return undefined;
     const bytes = piece.subarray(0, length);
     const sums = { digest: hash('sha256', bytes, 'hex'), hash: also && contentHashOf(bytes) };
@@ -119,10 +119,10 @@ async function readOnce(file: string, pacer: Pacer, sink: Sink, also: Also): Pro
   const readAtMs = Date.now();
   const descriptor = openOrTrouble(file);
   try {
-    const before = orTrouble(() => fstatSync(descriptor, { bigint: true }));
+    const before = orTrouble(() => fstatSync(descriptor));
     if (!before.isFile()) throw new FileError('NOT_A_FILE', 'it is no file any more');
-    const sums = await digestOpen(descriptor, Number(before.size), pacer, sink, also);
-    const after = orTrouble(() => fstatSync(descriptor, { bigint: true }));
+    const sums = await digestOpen(descriptor, before.size, pacer, sink, also);
+    const after = orTrouble(() => fstatSync(descriptor));
     if (sums === undefined || stampOf(after) !== stampOf(before)) return undefined;
     return readingOf(after, sums, readAtMs);
   } finally {
@@ -156,9 +156,9 @@ async function digestOpen(
 
 type Sums = Pick<Reading, 'digest' | 'hash'>;
 
-function readingOf(stats: BigIntStats, { digest, hash: contentHash }: Sums, readAtMs: number): Reading {
+function readingOf(stats: Stats, { digest, hash: contentHash }: Sums, readAtMs: number): Reading {
   const stamp = isRacy(stats, readAtMs) ? '' : stampOf(stats);
-  return { digest, hash: contentHash, size: Number(stats.size), mtime: mtimeOf(stats), mode: modeOf(stats), stamp };
+  return { digest, hash: contentHash, size: stats.size, mtime: mtimeOf(stats), mode: modeOf(stats), stamp };
 }
 
 function openOrTrouble(file: string): number {

@@ -10,6 +10,7 @@ import { ConfigError, ManifestError, SourceError } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import { readRoot } from './collect.js';
 import { DigestCache } from './digest-cache.js';
+import { sourceOrder } from './found-order.js';
 import { siteIn } from './hash-all.js';
 import { recall } from './memory.js';
 import { hashSite, type ManifestProject, type SiteInput, siteOf } from './post-process.js';
@@ -53,7 +54,7 @@ async function findSite(project: CollectProject, options: Pick<RunOptions, 'stat
   const wanted = await readWinners(listings, { step: 'collect', also: 'content-hash', cache: sources, pacer });
   const copies = await DigestCache.load(state, 'root', pacer);
   const present = await readRoot(root, { step: 'scan', cache: copies, pacer });
-  return siteIn({ root, listings, wanted, present, memory }, pacer);
+  return siteIn({ root, orders: listings.map(sourceOrder), wanted, present, memory }, pacer);
 }
 
 interface Processed {

@@ -19,7 +19,7 @@ import { look } from './look.js';
 import type { ManifestProject } from './post-process.js';
 import type { RunOptions } from './run-options.js';
 import type { ScannedTree } from './scan.js';
-import { type Permissions, StaticRoot } from './static-root.js';
+import { type Permissions, type Put, StaticRoot } from './static-root.js';
 import type { Winners } from './winners.js';
 
 export interface FillOptions extends RunOptions {
@@ -28,8 +28,8 @@ export interface FillOptions extends RunOptions {
   readonly pacer: Pacer;
   /** Contents that were read before. */
   readonly contents?: Pick<KeptContents, 'get'> | undefined;
-  /** Is told of each path as soon as it is written. */
-  readonly onPut?: ((path: RelPath) => void) | undefined;
+  /** Is told of each file as soon as it is written. */
+  readonly onPut?: ((put: Put) => void) | undefined;
 }
 
 /** What is known of the part from before. */
@@ -112,9 +112,10 @@ export async function fill(
     done = await carryOut(plan, root, {
       cache: before.root,
       pacer,
-      onPut: (entry) => {
-        options.onPut?.(entry.path);
-        onEntry(entry);
+      helper: options.helper,
+      onPut: (put) => {
+        options.onPut?.(put);
+        onEntry(put.entry);
       },
       onAllPut: elsewhere && (() => putElsewhere(elsewhere, target, pacer)),
     });

@@ -9,9 +9,8 @@ import type { Digest } from '../core/snapshot.js';
 import type { Pacer } from '../fs/pace.js';
 import { digestFile } from './digest.js';
 import type { FillInput, HashedPart } from './fill.js';
-import { foundOrder, sourceOrder } from './found-order.js';
+import { foundOrder, type SourceOrder, sourceOrder } from './found-order.js';
 import type { Identified } from './identify.js';
-import type { KeptContents } from './kept-contents.js';
 import {
   hashSite,
   type ManifestProject,
@@ -29,7 +28,7 @@ export interface HashAllInput extends Pick<FillInput, 'wanted' | 'present'> {
   readonly listings: readonly Listing[];
   readonly memory: Pick<Memory, 'files' | 'made'>;
   readonly traces: Traces;
-  readonly contents?: Pick<KeptContents, 'get'> | undefined;
+  readonly contents?: SiteInput['contents'];
 }
 
 export interface HashedAll extends HashedPart {
@@ -37,6 +36,9 @@ export interface HashedAll extends HashedPart {
   /** Of the manifest in STATIC_ROOT. */
   readonly manifest: Digest | undefined;
   readonly warnings: readonly string[];
+  /** All that was processed, as each source lists it, and in the order in which they are found. */
+  readonly orders: readonly SourceOrder[];
+  readonly files: readonly SiteFile[];
 }
 
 /** Rejects as `hashSite` does, and with a ManifestError if something that is no manifest lies where it is to be. */
@@ -44,7 +46,8 @@ export async function hashAll(manifest: ManifestProject, input: HashAllInput, pa
   const { root, memory, traces, contents } = input;
   const { name, folder, rules } = manifest;
   if (folder !== undefined || !memory.files.has(name)) requireManifest(`${folder ?? root}/${name}`);
-  const site = await siteIn(input, pacer);
+  const orders = input.listings.map(sourceOrder);
+  const site = await siteIn({ ...input, orders }, pacer);
   const hashing = hashSite({ ...site, traces }, manifest);
   const { processed, warnings } = hashing;
   const made = [...processed.made]
@@ -58,24 +61,27 @@ export async function hashAll(manifest: ManifestProject, input: HashAllInput, pa
     processed,
     manifest: isHere ? hashing.manifest.entry.digest : undefined,
     warnings,
+    orders,
+    files: site.files.inOrder(),
   };
 }
 
+export interface SiteFound extends Omit<HashAllInput, 'traces' | 'listings'> {
+  readonly orders: readonly SourceOrder[];
+}
+
 /** The site that was found. */
-export async function siteIn(input: Omit<HashAllInput, 'traces'>, pacer: Pacer): Promise<SiteInput> {
+export async function siteIn(input: SiteFound, pacer: Pacer): Promise<SiteInput> {
   const { root, memory, present, contents } = input;
   const foreign = (): RelPath[] => present.files.filter((file) => !isOurs(file, memory)).map(({ entry }) => entry.path);
   return { files: await siteFiles(input, pacer), contents, root, foreign };
 }
 
 /** What could not be read stays as it was last collected, and so do the names that lead to it. */
-async function siteFiles(
-  { listings, wanted, present, memory }: Omit<HashAllInput, 'traces'>,
-  pacer: Pacer,
-): Promise<SiteFiles> {
+async function siteFiles({ orders, wanted, present, memory }: SiteFound, pacer: Pacer): Promise<SiteFiles> {
   const byPath = new Map(wanted.files.map((file) => [file.entry.path as string, siteFile(file)]));
   const inOrder: SiteFile[] = [];
-  for (const path of foundOrder(listings.map(sourceOrder))) {
+  for (const path of foundOrder(orders)) {
     const file = byPath.get(path);
     if (file !== undefined) inOrder.push(file);
   }

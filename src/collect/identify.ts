@@ -6,8 +6,10 @@ import type { ContentHash } from '../core/manifest/hashed-name.js';
 import type { Digest, Entry } from '../core/snapshot.js';
 import type { Problem, ProblemStep } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
-import { type Also, digestAtOnce, digestFile } from './digest.js';
+import { type Also, digestAtOnce, digestFile, type Reading } from './digest.js';
+import { type Helper, ReadFacts, type ReadList, Sharing } from './helper.js';
 import { problemOf } from './trouble.js';
+import { newTurn } from './turn.js';
 import type { Found } from './walk.js';
 
 /** How far it is: files and their bytes, whether they had to be read or not. */
@@ -31,6 +33,8 @@ export interface IdentifyOptions {
   /** Read every file, whatever its stamp says. */
   readonly reread?: 'all' | undefined;
   readonly also?: Also;
+  /** Takes part where there is much to read. What it reads is not shown to `keep`. */
+  readonly helper?: Helper | undefined;
   /** Is shown each small content that was read, and must copy what it wants to keep. */
   readonly keep?: ((digest: Digest, bytes: Uint8Array) => void) | undefined;
   /** Is told how many files there are, before the first of them is read. */
@@ -57,27 +61,77 @@ export interface Identification {
 export async function identify(found: readonly Found[], options: IdentifyOptions): Promise<Identification> {
   const { step, cache, pacer, reread, also, onFound, onEntry, onProgress } = options;
   onFound?.(found.length);
+  const knownOf = (file: Found): CachedDigest | undefined => {
+    const known = cache.get(file.path);
+    const isKnown = known?.stamp === file.stamp && reread === undefined && (also === undefined || known.hash);
+    return isKnown ? known : undefined;
+  };
+  const shared = shareReading(found, knownOf, options);
   const files: Identified[] = [];
   const problems: Problem[] = [];
   let bytes = 0;
-  for (const file of found) {
-    const known = cache.get(file.path);
-    try {
-      const isKnown = known?.stamp === file.stamp && reread === undefined && (also === undefined || known.hash);
-      const identified = isKnown ? identifiedAs(file, file, known) : await read(file, options);
-      files.push(identified);
-      onEntry?.(identified.entry);
-    } catch (error) {
-      problems.push(problemOf(file.path, step, error));
+  try {
+    for (const file of found) {
+      const known = knownOf(file);
+      try {
+        const identified =
+          known === undefined
+            ? await read(file, options, shared && (await shared.next()))
+            : identifiedAs(file, file, known);
+        files.push(identified);
+        onEntry?.(identified.entry);
+      } catch (error) {
+        problems.push(problemOf(file.path, step, error));
+      }
+      bytes += file.size;
+      if (pacer.isDue) {
+        onProgress?.({ files: files.length, bytes });
+        await pacer.breathe();
+      }
     }
-    bytes += file.size;
-    if (pacer.isDue) {
-      onProgress?.({ files: files.length, bytes });
-      await pacer.breathe();
-    }
+  } finally {
+    await shared?.end();
   }
   onProgress?.({ files: files.length, bytes });
   return { files, problems };
+}
+
+const MANY_FILES = 500; // a helper takes as long to be told of them as to read a dozen
+
+interface SharedReading {
+  /** Of the next file that is not known, if the helper has read it. */
+  readonly next: () => Promise<Reading | undefined>;
+  readonly end: () => Promise<void>;
+}
+
+/** Undefined where nobody helps. */
+function shareReading(
+  found: readonly Found[],
+  knownOf: (file: Found) => CachedDigest | undefined,
+  { helper, also }: IdentifyOptions,
+): SharedReading | undefined {
+  const unread = helper === undefined ? [] : found.filter((file) => knownOf(file) === undefined);
+  if (helper === undefined || unread.length < MANY_FILES) return undefined;
+  const memory = ReadFacts.memoryFor(unread.length);
+  const list: ReadList = {
+    kind: 'read',
+    files: unread.map(({ file }) => file),
+    sizes: unread.map(({ size }) => size),
+    stamps: unread.map(({ stamp }) => stamp),
+    also,
+    turn: newTurn(),
+    facts: memory,
+  };
+  const sharing = new Sharing(helper, list, unread.length);
+  const facts = new ReadFacts(memory);
+  let at = -1;
+  return {
+    next: async () => {
+      at++;
+      return (await sharing.isOurs()) ? undefined : facts.get(at, unread[at] as Found, also);
+    },
+    end: () => sharing.end(),
+  };
 }
 
 /** What is to be remembered after `known`. The published mtime stays as long as the content does. */
@@ -85,11 +139,15 @@ export function renewed(known: CachedDigest | undefined, { stamp, digest, mtime,
   return { stamp, digest, mtime: known?.digest === digest ? known.mtime : mtime, hash };
 }
 
-async function read(found: Found, { cache, pacer, keep, also }: IdentifyOptions): Promise<Identified> {
+async function read(
+  found: Found,
+  { cache, pacer, keep, also }: IdentifyOptions,
+  byHelper: Reading | undefined,
+): Promise<Identified> {
   const { path, file, size, stamp } = found;
-  const atOnce = digestAtOnce(file, size, stamp, also);
+  const atOnce = byHelper === undefined ? digestAtOnce(file, size, stamp, also) : undefined;
   if (atOnce !== undefined) keep?.(atOnce.digest, atOnce.bytes);
-  const reading = atOnce ?? (await digestFile(file, pacer, undefined, also));
+  const reading = byHelper ?? atOnce ?? (await digestFile(file, pacer, undefined, also));
   const fresh = renewed(cache.get(path), reading);
   cache.set(path, fresh);
   return identifiedAs(found, reading, fresh);

@@ -3,9 +3,10 @@
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { Snapshot } from '../core/snapshot.js';
-import { ConfigError, ManifestError, type Problem, SafetyError, SourceError } from '../errors.js';
+import { ConfigError, ManifestError, type Problem, reasonOf, SafetyError, SourceError } from '../errors.js';
 import { Arrivals } from './arrivals.js';
 import { Contents } from './contents.js';
+import type { Helper, SharedList } from './helper.js';
 import type { Progress } from './identify.js';
 import type { Swept } from './sweep.js';
 import type {
@@ -25,6 +26,8 @@ export interface LocalHooks {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly onWarning?: ((text: string) => void) | undefined;
+  /** Takes part in a run whose settings say so. */
+  readonly help?: Helper['help'] | undefined;
 }
 
 export interface LocalResult extends Omit<LocalSummary, 'unknown'> {
@@ -115,7 +118,7 @@ export class LocalThread {
   /** Until `take` has the answer, or the thread says why there is none. */
   async #follow<T>(
     port: MessagePort,
-    { signal, onProgress, onWarning }: LocalHooks,
+    { signal, onProgress, onWarning, help }: LocalHooks,
     take: (message: ThreadMessage) => { readonly answer: T } | undefined,
   ): Promise<T> {
     const stop = (): void => port.postMessage({ kind: 'abort' } satisfies ThreadRequest);
@@ -128,6 +131,7 @@ export class LocalThread {
         if (message.kind === 'progress') return onProgress?.(message.progress);
         if (message.kind === 'warning') return onWarning?.(message.text);
         if (message.kind === 'failed') return reject(revive(message));
+        if (message.kind === 'help') return void helpWith(message.list, help).then((reply) => port.postMessage(reply));
         const taken = take(message);
         if (taken) resolve(taken.answer);
       });
@@ -141,6 +145,15 @@ export class LocalThread {
       this.#failures.delete(fail);
       if (this.#failures.size === 0) this.#worker.unref();
     }
+  }
+}
+
+async function helpWith(list: SharedList, help: Helper['help'] | undefined): Promise<ThreadRequest> {
+  try {
+    await help?.(list);
+    return { kind: 'helped', trouble: undefined };
+  } catch (error) {
+    return { kind: 'helped', trouble: reasonOf(error) };
   }
 }
 

@@ -4,7 +4,8 @@
 import type { Pacer } from '../fs/pace.js';
 import type { CollectProject } from './project.js';
 import type { ProjectMarks } from './stored-marks.js';
-import { lookAgain, type Turn } from './sweep.js';
+import { lookAgain } from './sweep.js';
+import type { Turn } from './turn.js';
 
 export interface LookSince {
   readonly project: CollectProject;

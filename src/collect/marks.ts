@@ -1,7 +1,7 @@
 /**
  * Marks: a number for each entry of a folder, another one when the entry has changed. See `sweep`.
  */
-import { lstatSync, type Stats } from 'node:fs';
+import { lstatSync, type Stats, statSync } from 'node:fs';
 import type { Marks } from '../core/marks-codec.js';
 import { isRacy } from './stamp.js';
 import { isSystemError } from './trouble.js';
@@ -61,6 +61,35 @@ export function withoutMarks(marks: Marks, places: Iterable<string>): Marks {
   return left;
 }
 
+/** Takes the marks of a tree while it is walked through, before anything in it is read: marks that are to last. */
+export class MarkTaker {
+  readonly #marking = lastingMark(Date.now());
+  readonly #marks = new Map<string, number[]>();
+
+  /** What lies in the absolute `folder` is marked from now on; what was marked there before is forgotten. */
+  enter(folder: string): void {
+    this.#marks.set(folder, []);
+  }
+
+  /** A file, as stat told of it. */
+  markFile(folder: string, name: string, stats: Stats): void {
+    this.#marks.get(folder)?.push(this.#marking(name, stats));
+  }
+
+  /** Whatever lies there. */
+  mark(folder: string, name: string): void {
+    const place = `${folder}/${name}`;
+    const stats = statsOf(place);
+    const isFolder = stats?.isDirectory() === true;
+    const behind = isFolder ? stats : stats === undefined || stats.isSymbolicLink() ? lookThrough(place) : undefined;
+    this.#marks.get(folder)?.push(this.#marking(name, isFolder ? undefined : stats, behind));
+  }
+
+  all(): Marks {
+    return new Map(Array.from(this.#marks, ([folder, marks]) => [folder, Float64Array.from(marks).sort()]));
+  }
+}
+
 /** Marks of a tree that is being changed here: what was marked before, but for what was changed since. */
 export class ChangingMarks {
   readonly #before: Marks;
@@ -71,15 +100,21 @@ export class ChangingMarks {
     this.#before = before;
   }
 
-  /** Marks what lies at the absolute `place`, which has just been made what it is. */
-  note(place: string): void {
+  /** What lies at the absolute `place` has this mark; undefined: nothing does. */
+  note(place: string, mark: number | undefined): void {
     const at = place.lastIndexOf('/');
     const [folder, name] = [place.slice(0, at), place.slice(at + 1)];
+    const names = this.#changed.get(folder);
+    if (names === undefined) this.#changed.set(folder, new Map([[name, mark]]));
+    else names.set(name, mark);
+  }
+
+  /** Marks what lies at the absolute `place` now. */
+  lookAt(place: string): void {
     const stats = statsOf(place);
-    const names = this.#changed.get(folder) ?? new Map<string, number | undefined>();
-    this.#changed.set(folder, names);
     const isFolder = stats?.isDirectory() === true;
-    names.set(name, stats && markOf(name, isFolder ? undefined : stats, isFolder ? stats : undefined));
+    const name = place.slice(place.lastIndexOf('/') + 1);
+    this.note(place, stats && markOf(name, isFolder ? undefined : stats, isFolder ? stats : undefined));
     if (stats === undefined) this.#changed.delete(place);
   }
 
@@ -100,6 +135,16 @@ export class ChangingMarks {
 function statsOf(place: string): Stats | undefined {
   try {
     return lstatSync(place, { throwIfNoEntry: false });
+  } catch (error) {
+    if (isSystemError(error)) return undefined;
+    throw error;
+  }
+}
+
+/** What a link leads to; undefined where that is nothing, or cannot be told. */
+export function lookThrough(place: string): Stats | undefined {
+  try {
+    return statSync(place, { throwIfNoEntry: false });
   } catch (error) {
     if (isSystemError(error)) return undefined;
     throw error;

@@ -4,6 +4,7 @@
 import type { Digest, Entry } from '../core/snapshot.js';
 import { reasonOf } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
+import type { Helper } from './helper.js';
 import type { Progress } from './identify.js';
 
 export interface RunOptions {
@@ -15,6 +16,8 @@ export interface RunOptions {
   /** Leave to the next run what it needs to look only what has changed. */
   readonly checkpoint?: 'leave' | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Takes part where there is much to read or to write; `keep` is not shown what it reads. */
+  readonly helper?: Helper | undefined;
   /** Is shown each small content that is read. */
   readonly keep?: ((digest: Digest, bytes: Uint8Array) => void) | undefined;
   /** Is told how many files there are, of the sources first, before the first of them is read. */

@@ -9,7 +9,7 @@ import { StateFolder } from '../fs/state.js';
 import type { LocalHooks, LocalResult, LocalSettings, LocalThread, LocalWork } from './in-thread.js';
 import { lookSince } from './look-since.js';
 import { recallMarks } from './stored-marks.js';
-import { firstTurn } from './sweep.js';
+import { newTurn } from './turn.js';
 
 const MOST_TOUCHED = 500; // more of them are cheaper to collect as a whole, and that leaves a new checkpoint
 
@@ -24,7 +24,7 @@ export async function collectSinceCheckpoint(
   const { project, mode } = work;
   const marks = await recallMarks(project, new StateFolder(settings.statePath));
   if (marks === undefined) return undefined;
-  const since = { project, marks, turn: firstTurn() };
+  const since = { project, marks, turn: newTurn() };
   const looks = [thread.look({ kind: 'look', ...since }, settings, hooks), lookSince(since, new Pacer(hooks))];
   const touched = (await Promise.all(looks)).flat();
   if (touched.length > MOST_TOUCHED) return undefined;

@@ -9,6 +9,7 @@ import { CONTROL, isWithin, parseRelPath, type RelPath } from '../core/relpath.j
 import { ConfigError, SourceError } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
 import { look } from './look.js';
+import type { MarkTaker } from './marks.js';
 import { type Walked, type WalkOptions, type Way, walk, walkWays } from './walk.js';
 
 /** A folder to collect from, absolute, and what goes in front of its files' paths ('' for nothing). */
@@ -33,16 +34,21 @@ export interface Listing {
 }
 
 /**
- * Lists every source, or what it has in `places`. Rejects with a SourceError for one that is missing or cannot be read,
+ * Lists every source, or what it has in `places`; `marks` are taken of what is listed. Rejects with a SourceError for one that is missing or cannot be read,
  * and with a ConfigError for one that cannot be collected from in this project.
  */
-export async function listSources(project: SourceProject, pacer: Pacer, places?: Places): Promise<Listing[]> {
+export async function listSources(
+  project: SourceProject,
+  pacer: Pacer,
+  { places, marks }: { readonly places?: Places; readonly marks?: MarkTaker | undefined } = {},
+): Promise<Listing[]> {
   const ignore = ignoreRules(project.ignore);
   const checked = project.sources.map((source) => check(source, project.root, ignore));
   const listings: Listing[] = [];
   for (const [index, source] of project.sources.entries()) {
     const found = checked[index];
-    const options = { step: 'collect', prefix: found?.prefix, source: index, ignore, pacer } as const;
+    const options = { step: 'collect', prefix: found?.prefix, source: index, ignore, pacer, marks } as const;
+    marks?.enter(source.path); // also where nothing is yet
     const walked = found === undefined ? NOTHING : await walkIn(source, places, options);
     listings.push({ source, walked });
   }

@@ -24,7 +24,7 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
+import { ancestorsOf, nameOf, parentOf, type RelPath } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
 import { FileError, SourceError } from '../errors.js';
 import { temporaryFor } from '../fs/atomic-write.js';
@@ -32,6 +32,7 @@ import type { Pacer } from '../fs/pace.js';
 import { writeAllSync } from '../fs/write-all.js';
 import { digestFile, readKnown } from './digest.js';
 import { SMALL_BYTES } from './kept-contents.js';
+import { markOf } from './marks.js';
 import { modeOf, mtimeOf, stampOf } from './stamp.js';
 import { isSystemError, writeTrouble } from './trouble.js';
 import type { Found } from './walk.js';
@@ -50,6 +51,13 @@ export interface Permissions {
 /** What a file is to hold: what another file does, or bytes that are made when it is written. */
 export type Content = { readonly file: string } | { readonly bytes: () => Uint8Array };
 
+/** A file as it lies there once it is written. */
+export interface Put {
+  readonly entry: Entry;
+  /** Of the file under its name: see `markOf`. */
+  readonly mark: number;
+}
+
 export class StaticRoot {
   readonly #root: string;
   readonly #permissions: Permissions;
@@ -58,22 +66,29 @@ export class StaticRoot {
   /** Places that are folders, or lead to one. */
   readonly #folders = new Set<string>();
   readonly #made = new Set<RelPath>();
+  /** Folders in which a new file has the group and the mode that it is to have. */
+  readonly #fitting = new Set<string>();
   /** Contents that were read before. */
   readonly #contents: Pick<ReadonlyMap<Digest, Buffer>, 'get'>;
   /** Small contents that were put last. */
   readonly #recent = new Map<Digest, Buffer>();
 
-  /** Makes the folder if it is missing. `contents` are some that are at hand. Throws a SourceError if there is something else. */
+  /**
+   * Makes the folder if it is missing. `contents` are some that are at hand; `fresh` are folders that were made in this run.
+   * Throws a SourceError if there is something else.
+   */
   constructor(
     root: string,
     permissions: Permissions,
     pacer: Pacer,
     contents: Pick<ReadonlyMap<Digest, Buffer>, 'get'> = new Map(),
+    fresh: readonly string[] = [],
   ) {
     this.#root = root;
     this.#contents = contents;
     this.#permissions = permissions;
     this.#pacer = pacer;
+    for (const folder of fresh as readonly RelPath[]) this.#noteMade(folder);
     try {
       this.#makeFolder(root);
       this.#group = statSync(root).gid;
@@ -84,10 +99,10 @@ export class StaticRoot {
   }
 
   /**
-   * Makes the path of `wanted` hold `content`: the entry it has then. Rejects with a FileError, and the old file stays, if
-   * either cannot be had. `exact`: also if the content is not the one of `wanted` any more.
+   * Makes the path of `wanted` hold `content`. Rejects with a FileError, and the old file stays, if either cannot be had.
+   * `exact`: also if the content is not the one of `wanted` any more.
    */
-  async put(content: Content, wanted: Entry, exact?: 'exact'): Promise<Entry> {
+  async put(content: Content, wanted: Entry, exact?: 'exact'): Promise<Put> {
     const place = `${this.#root}/${wanted.path}`;
     try {
       const isFresh = this.#makeFoldersFor(wanted.path);
@@ -98,10 +113,27 @@ export class StaticRoot {
     }
   }
 
+  /** What another one of the same folder is made with. */
+  get settings(): { readonly root: string; readonly permissions: Permissions } {
+    return { root: this.#root, permissions: this.#permissions };
+  }
+
+  /** Makes the folders for files at `paths`, as far as that can be done. Answers with all that were made in this run. */
+  makeFolders(paths: Iterable<RelPath>): RelPath[] {
+    for (const path of paths) {
+      try {
+        this.#makeFoldersFor(path);
+      } catch (error) {
+        writeTrouble(error); // whoever puts the file will tell of it
+      }
+    }
+    return [...this.#made];
+  }
+
   /** Removes the file if it is still the one that was found: true if it is gone. Throws a FileError if it cannot be. */
   remove({ file, stamp }: Found): boolean {
     try {
-      const stats = lstatSync(file, { bigint: true, throwIfNoEntry: false });
+      const stats = lstatSync(file, { throwIfNoEntry: false });
       if (stats === undefined) return true;
       if (stampOf(stats) !== stamp) return false;
       unlinkSync(file);
@@ -130,7 +162,8 @@ export class StaticRoot {
     return left;
   }
 
-  async #write(content: Content, wanted: Entry, place: string, exact: 'exact' | undefined): Promise<Entry> {
+  async #write(content: Content, wanted: Entry, place: string, exact: 'exact' | undefined): Promise<Put> {
+    const folder = dirname(place);
     const temporary = temporaryFor(place);
     const descriptor = openSync(temporary, 'wx', this.#permissions.file ?? 0o666);
     let isPublished = false;
@@ -139,10 +172,14 @@ export class StaticRoot {
       if (exact !== undefined && digest !== wanted.digest) {
         throw new FileError('CHANGED', 'what it is made from changed meanwhile; the next run takes it up');
       }
-      const stats = this.#dressed(descriptor);
+      if (!this.#fitting.has(folder) && this.#dress(descriptor).hadAll) this.#fitting.add(folder);
       renameSync(temporary, place);
       isPublished = true;
-      return { path: wanted.path, size, digest, mtime: mtimeOf(stats), mode: modeOf(stats) };
+      const { stats } = this.#dress(descriptor);
+      return {
+        entry: { path: wanted.path, size, digest, mtime: mtimeOf(stats), mode: modeOf(stats) },
+        mark: markOf(nameOf(wanted.path), stats),
+      };
     } finally {
       closeSync(descriptor);
       if (!isPublished) rmSync(temporary, { force: true });
@@ -174,15 +211,16 @@ export class StaticRoot {
     return reading;
   }
 
-  /** Gives it the group and the mode that it is to have, if it has not got them, and answers with what stat says then. */
-  #dressed(descriptor: number): Stats {
+  /** Gives it the group and the mode that it is to have, unless it had all, and answers with what stat says then. */
+  #dress(descriptor: number): { readonly stats: Stats; readonly hadAll: boolean } {
     const stats = fstatSync(descriptor);
     const { file: mode } = this.#permissions;
     const hasGroup = stats.gid === this.#group;
     const hasMode = mode === null || (stats.mode & 0o7777) === mode;
+    if (hasGroup && hasMode) return { stats, hadAll: true };
     if (!hasGroup) giveToGroup(descriptor, this.#group);
-    if (mode !== null && !(hasGroup && hasMode)) fchmodSync(descriptor, mode); // another group takes special bits away
-    return hasGroup && hasMode ? stats : fstatSync(descriptor);
+    if (mode !== null) fchmodSync(descriptor, mode); // another group takes special bits away
+    return { stats: fstatSync(descriptor), hadAll: false };
   }
 
   /** Whether the folder is one that was made here, so that nothing can be in the way in it. */
@@ -191,9 +229,14 @@ export class StaticRoot {
     if (parent === undefined) return false;
     if (this.#folders.has(`${this.#root}/${parent}`)) return this.#made.has(parent);
     for (const folder of ancestorsOf(path)) {
-      if (this.#makeFolder(`${this.#root}/${folder}`)) this.#made.add(folder);
+      if (this.#makeFolder(`${this.#root}/${folder}`)) this.#noteMade(folder);
     }
     return this.#made.has(parent);
+  }
+
+  #noteMade(folder: RelPath): void {
+    this.#made.add(folder);
+    this.#folders.add(`${this.#root}/${folder}`);
   }
 
   /** Makes the folder and those above it: true if it was missing. Each one made gets the mode, the root included. */

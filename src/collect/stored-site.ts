@@ -6,7 +6,6 @@ import { hash } from 'node:crypto';
 import { opendirSync } from 'node:fs';
 import { hashedName, isPlainName, pathOfName } from '../core/manifest/hashed-name.js';
 import { type Collected, deepestFirst, type Made, Passes } from '../core/manifest/passes.js';
-import type { PostProcessed } from '../core/manifest/post-process.js';
 import { isAdjustable } from '../core/manifest/references.js';
 import { isFrom, type Rules } from '../core/manifest/rules.js';
 import type { FolderNames, SiteToStore, StoredAdjustable, StoredSite } from '../core/manifest/site-codec.js';
@@ -17,7 +16,8 @@ import { normalizePath } from '../core/python-path.js';
 import { nameOf, type RelPath } from '../core/relpath.js';
 import type { Digest } from '../core/snapshot.js';
 import { readWhole } from './digest.js';
-import { folderOf, foundOrder, type SourceOrder, sourceOrder } from './found-order.js';
+import { folderOf, type SourceOrder } from './found-order.js';
+import type { HashedAll } from './hash-all.js';
 import { type Found, keysIn, type Proposal, type SiteInMind } from './hashed-site.js';
 import { look } from './look.js';
 import type { Addition } from './memory.js';
@@ -34,33 +34,23 @@ import type { Listing, Source } from './sources.js';
 import { isSystemError } from './trouble.js';
 import type { Winners } from './winners.js';
 
-/** What there is to store of a site beside what becomes of its files. */
-export type Beside = Pick<SiteToStore, 'madeFor' | 'manifest' | 'foreign' | 'folders' | 'links'>;
-
 /** Undefined where only going over all of the site tells what becomes of a change, or some of it is unknown. */
 export function siteToStore(
-  listings: readonly Listing[],
-  { files, problems, conflicts }: Winners,
-  { made, traces, unsettled, left, isOdd, removed, manifest }: PostProcessed,
-  beside: Beside,
+  { problems, conflicts, files: winners }: Winners,
+  { files, orders, processed }: Pick<HashedAll, 'files' | 'orders' | 'processed'>,
 ): SiteToStore | undefined {
+  const { made, traces, unsettled, left, isOdd, removed, manifest } = processed;
   if (isOdd || removed.size > 0 || problems.length > 0 || conflicts.length > 0) return undefined;
   const rewritten = new Map<string, ContentFacts>();
   for (const each of made.values())
     if (each.rewritten !== undefined) rewritten.set(each.from.path, factsOf(each.rewritten));
-  const byPath = new Map(files.map((file) => [file.entry.path as string, siteFile(file)]));
-  const orders = listings.map(sourceOrder);
-  const inOrder = Array.from(foundOrder(orders), (path) => byPath.get(path)).filter((file) => file !== undefined);
-  const adjustables = (deepestFirst(inOrder) as SiteFile[]).filter(({ path }) => isAdjustable(path));
+  const adjustables = deepestFirst(files.filter(({ path }) => isAdjustable(path)));
   return {
-    ...beside,
     orders: orders.map(namesIn),
-    files: files.map(({ entry: { path, digest }, hash: contentHash = '', found: { source } }) => ({
-      path,
-      hash: contentHash,
-      digest,
-      source,
-    })),
+    paths: winners.map(({ entry }) => entry.path),
+    hashes: winners.map(({ hash: contentHash = '' }) => contentHash),
+    digests: winners.map(({ entry }) => entry.digest),
+    sources: winners.map(({ found }) => found.source),
     adjustables: adjustables.map(({ path, size }) => ({
       path,
       size,

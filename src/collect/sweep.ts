@@ -4,12 +4,13 @@
  * It is for what no event told of. Of each folder it remembers a number per entry, eight bytes: one that is
  * new tells which name has changed, and one that is missing that something of the folder is gone.
  */
-import { type Dirent, lstatSync, readdirSync, type Stats, statSync } from 'node:fs';
+import { type Dirent, lstatSync, readdirSync, type Stats } from 'node:fs';
 import { type IgnoreRules, ignoreRules } from '../core/fnmatch.js';
 import type { Marks } from '../core/marks-codec.js';
 import type { Pacer } from '../fs/pace.js';
-import { lastingMark, type Marking, markOf, nameIn } from './marks.js';
+import { lastingMark, lookThrough, type Marking, markOf, nameIn } from './marks.js';
 import { isSystemError } from './trouble.js';
+import { type Turn, take } from './turn.js';
 
 export type { Marks } from '../core/marks-codec.js';
 
@@ -52,13 +53,6 @@ export async function sweep(
   return { marks, touched, tookMs: performance.now() - started };
 }
 
-/** The number of the folder whose turn it is, shared by all threads that look. */
-export type Turn = Int32Array<SharedArrayBuffer>;
-
-export function firstTurn(): Turn {
-  return new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-}
-
 /** What a sweep marked, and what it left out. */
 export interface MarkedFolders {
   readonly marks: Marks;
@@ -71,14 +65,14 @@ export interface MarkedFolders {
  */
 export async function lookAgain(trees: readonly MarkedFolders[], turn: Turn, pacer: Pacer): Promise<string[]> {
   const touched: string[] = [];
-  let ours = Atomics.add(turn, 0, 1);
+  let ours = take(turn);
   let number = 0;
   for (const { marks, ignore } of trees) {
     const rules = ignoreRules(ignore);
     for (const [place, before] of marks) {
       if (number++ !== ours) continue;
       if (!isMarkedAs(place, rules, before)) touched.push(...changesIn(place, list(place, rules, markOf), before));
-      ours = Atomics.add(turn, 0, 1);
+      ours = take(turn);
       if (pacer.isDue) await pacer.breathe();
     }
   }
@@ -157,15 +151,6 @@ function marked(folder: string, entry: Dirent, marking: Marking): Marked {
   const behind = stats === undefined || entry.isSymbolicLink() ? lookThrough(place) : undefined;
   const identity = behind?.isDirectory() === true ? identityOf(behind) : undefined;
   return { name, identity, mark: marking(name, stats, behind) };
-}
-
-function lookThrough(place: string): Stats | undefined {
-  try {
-    return statSync(place, LOOK);
-  } catch (error) {
-    if (isSystemError(error)) return undefined;
-    throw error;
-  }
 }
 
 /** The places in `folder` that are different. The name of one that is gone is not known any more: then it is the folder. */

@@ -20,6 +20,7 @@ import { collectPlaces, type KnownPlaces, scanPlaces } from './collect-places.js
 import { collectStaged, type MakeStatic, type StagedProject } from './collect-staged.js';
 import { ContentPacker, type Slab } from './contents.js';
 import { HashedSite } from './hashed-site.js';
+import type { SharedList } from './helper.js';
 import type { Progress } from './identify.js';
 import { type LookSince, lookSince } from './look-since.js';
 import { warningsOf } from './post-process.js';
@@ -68,6 +69,8 @@ export interface LocalSettings extends Pick<RunOptions, 'force' | 'reread' | 'ch
   readonly contents: 'keep' | 'drop';
   /** Whether anybody wants to know what is in STATIC_ROOT. Default: keep. */
   readonly snapshot?: 'keep' | 'drop';
+  /** Whether who asks for the work takes part in it where there is much to do. */
+  readonly helper?: 'caller' | undefined;
 }
 
 /** A message to the thread: what to do, and where to tell of it. */
@@ -81,7 +84,9 @@ export interface LocalTask {
 export type ThreadRequest =
   | { readonly kind: 'abort' }
   /** What was in this slab is of no more use. */
-  | { readonly kind: 'freed'; readonly bytes: ArrayBuffer };
+  | { readonly kind: 'freed'; readonly bytes: ArrayBuffer }
+  /** The part in a shared list is done; `trouble` is what nobody foresaw. */
+  | { readonly kind: 'helped'; readonly trouble: string | undefined };
 
 /** What is done, but for the entries, which went ahead. */
 export interface LocalSummary {
@@ -111,12 +116,17 @@ export type ThreadMessage =
   /** The part cannot be worked on by itself. */
   | { readonly kind: 'declined' }
   | { readonly kind: 'swept'; readonly swept: Swept }
+  /** Who asked for the work is to take part in it. */
+  | { readonly kind: 'help'; readonly list: SharedList }
   | { readonly kind: 'looked'; readonly touched: readonly string[] }
   | { readonly kind: 'failed'; readonly name: string; readonly message: string; readonly stack: string };
 
 const ENTRIES_IN_MESSAGE = 2000; // each message is unpacked in one go, in some milliseconds
 const WAITING_BYTES = 256 * 1024; // contents that others could send already
 const MANY_FILES = 60_000; // from here on a second heap at work beside this one takes more memory than we promise
+
+// Thousands of small contents: from a large pool they cost no allocation of their own outside the heap.
+Buffer.poolSize = 1024 * 1024;
 
 parentPort?.on('message', (task: LocalTask) => void work(task));
 
@@ -126,15 +136,23 @@ async function work({ work: task, settings, port }: LocalTask): Promise<void> {
   const packer = new ContentPacker((slab) => port.postMessage({ kind: 'contents', slab }, [slab.bytes]));
   port.on('message', (request: ThreadRequest) => {
     if (request.kind === 'abort') abort.abort();
+    else if (request.kind === 'helped') helped(request.trouble);
     else packer.refill(request.bytes);
   });
+  let helped: (trouble: string | undefined) => void = () => undefined;
+  const help = (list: SharedList): Promise<void> =>
+    new Promise((resolve, reject) => {
+      helped = (trouble) => (trouble === undefined ? resolve() : reject(new Error(trouble)));
+      say({ kind: 'help', list });
+    });
   try {
-    const { statePath, contents, snapshot, ...rest } = settings;
+    const { statePath, contents, snapshot, helper, ...rest } = settings;
     const entries = new EntrySender(packer, say);
     const options: RunOptions = {
       ...rest,
       state: new StateFolder(statePath),
       signal: abort.signal,
+      helper: helper && { help },
       keep: contents === 'keep' ? (digest, bytes) => packer.keep(digest, bytes) : undefined,
       onFound: (files) => entries.expect(files),
       onEntry: snapshot === 'drop' ? undefined : (entry) => entries.add(entry),

@@ -6,7 +6,7 @@
  * vanish while they are looked at. Nothing is opened but folders, so a FIFO cannot hold up the walk. Everything runs
  * synchronously in the slices of a pacer: one promise per file would take longer than the file.
  */
-import { type BigIntStats, type Dirent, lstatSync, opendirSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { type Dirent, lstatSync, opendirSync, readdirSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { IgnoreRules } from '../core/fnmatch.js';
 import { CONTROL, faultOf, parseRelPath, type RelPath } from '../core/relpath.js';
@@ -15,6 +15,7 @@ import type { FollowedLink } from '../core/touched.js';
 import { type Problem, type ProblemCode, type ProblemStep, SourceError } from '../errors.js';
 import { isTemporary } from '../fs/atomic-write.js';
 import { Pacer, sortPaced } from '../fs/pace.js';
+import type { MarkTaker } from './marks.js';
 import { modeOf, mtimeOf, stampOf } from './stamp.js';
 import { isSystemError, reasonOfSystem } from './trouble.js';
 
@@ -56,6 +57,8 @@ export interface WalkOptions {
   readonly source?: number;
   readonly ignore?: IgnoreRules;
   readonly pacer?: Pacer;
+  /** Is shown everything that is not ignored by its name. */
+  readonly marks?: MarkTaker | undefined;
 }
 
 /** Walks `root`, which is absolute. Rejects with a SourceError when `root` itself cannot be read. */
@@ -114,6 +117,7 @@ class Walker implements Walked {
   readonly #source: number;
   readonly #ignore: IgnoreRules | undefined;
   readonly #pacer: Pacer;
+  readonly #marks: MarkTaker | undefined;
   /** How much of a path the ignore patterns do not see. */
   readonly #hidden: number;
   /** What the folder that is being read holds. */
@@ -121,7 +125,8 @@ class Walker implements Walked {
   #levelFolders: Subfolder[] = [];
   #rank = 0;
 
-  constructor({ step, prefix, source = 0, ignore, pacer = new Pacer() }: WalkOptions) {
+  constructor({ step, prefix, source = 0, ignore, pacer = new Pacer(), marks }: WalkOptions) {
+    this.#marks = marks;
     this.#step = step;
     this.#source = source;
     this.#ignore = ignore;
@@ -174,6 +179,7 @@ class Walker implements Walked {
   }
 
   async #read(folder: Folder): Promise<Level> {
+    this.#marks?.enter(folder.place);
     this.#levelFiles = [];
     this.#levelFolders = [];
     this.#rank = 0;
@@ -229,24 +235,27 @@ class Walker implements Walked {
     if (this.#ignore?.ignoresFolder(name)) return; // what leaves out a folder of this name leaves out a file as well
     this.#rank++;
     const place = `${folder.place}/${name}`;
+    if (!entry.isFile() || isTemporary(name)) this.#marks?.mark(folder.place, name);
     if (isTemporary(name)) return void this.temporaries.push(place);
     if (folder.parent === undefined && name === CONTROL) return;
     const text = pathIn(folder, name);
     const path = parseRelPath(text);
     if (path === undefined) return this.#report(text, 'BAD_NAME', `${faultOf(text)}; rename it`);
-    if (entry.isFile()) this.#takeFile(path, name, place);
+    if (entry.isFile()) this.#takeFile(path, name, folder.place);
     else if (entry.isDirectory()) this.#enter({ path, place, parent: folder, key: `${path}/` });
     else if (entry.isSymbolicLink()) this.#takeLink({ path, place, parent: folder, key: `${path}/` }, name);
     else this.#refuse(path, name, 'NOT_A_FILE', 'it is no file but a FIFO, a socket or a device');
   }
 
-  #takeFile(path: RelPath, name: string, place: string): void {
-    if (this.#ignoresFile(path, name)) return;
+  #takeFile(path: RelPath, name: string, folder: string): void {
+    if (this.#ignoresFile(path, name)) return this.#marks?.mark(folder, name);
+    const place = `${folder}/${name}`;
     try {
-      const stats = lstatSync(place, { bigint: true });
-      if (stats.isFile()) this.#levelFiles.push(this.#foundAt(path, place, stats, false));
-      // Something else has taken the name since it was listed.
-      else this.#report(path, 'CHANGED', 'it was replaced while the folder was read');
+      const stats = lstatSync(place);
+      if (stats.isFile()) {
+        this.#marks?.markFile(folder, name, stats);
+        this.#levelFiles.push(this.#foundAt(path, place, stats, false));
+      } else this.#report(path, 'CHANGED', 'it was replaced while the folder was read'); // something else has its name
     } catch (error) {
       if (!isSystemError(error)) throw error;
       if (!isGone(error)) this.#report(path, 'UNREADABLE', `it cannot be read: ${reasonOfSystem(error)}`);
@@ -257,7 +266,7 @@ class Walker implements Walked {
     const { path, place } = link;
     try {
       this.links.push({ path, leadsTo: resolve(dirname(place), readlinkSync(place)) });
-      const stats = statSync(place, { bigint: true });
+      const stats = statSync(place);
       if (stats.isDirectory()) {
         if (!leadsUp(link, stats)) this.#enter(link);
         else this.#report(path, 'LINK_LOOP', 'it is a link to a folder that it lies in');
@@ -280,12 +289,12 @@ class Walker implements Walked {
     this.folders.set(folder.path, this.#rank);
   }
 
-  #foundAt(path: RelPath, file: string, stats: BigIntStats, isLink: boolean): Found {
+  #foundAt(path: RelPath, file: string, stats: Stats, isLink: boolean): Found {
     return {
       path,
       source: this.#source,
       file,
-      size: Number(stats.size),
+      size: stats.size,
       mtime: mtimeOf(stats),
       mode: modeOf(stats),
       stamp: stampOf(stats),
@@ -322,9 +331,9 @@ function pathIn(folder: Folder, name: string): string {
 }
 
 /** Whether `target`, which `link` leads to, is a folder that the link lies in. */
-function leadsUp(link: Folder, target: BigIntStats): boolean {
+function leadsUp(link: Folder, target: Stats): boolean {
   for (let above = link.parent; above !== undefined; above = above.parent) {
-    const stats = statSync(above.place, { bigint: true, throwIfNoEntry: false });
+    const stats = statSync(above.place, { throwIfNoEntry: false });
     if (stats?.ino === target.ino && stats.dev === target.dev) return true;
   }
   return false;

@@ -10,6 +10,7 @@ import { ManifestError } from '../../errors.js';
 import { fnmatch } from '../fnmatch.js';
 import { normalizePath } from '../python-path.js';
 import { faultOf, parseRelPath, type RelPath } from '../relpath.js';
+import type { Digest } from '../snapshot.js';
 import { CONTENT_HASH_DIGITS, type ContentHash, hashedName, isPlainName, pathOfName } from './hashed-name.js';
 import { isAdjustable } from './references.js';
 import { type Answer, type DeadReference, rewrite } from './rewrite.js';
@@ -32,6 +33,8 @@ export interface Site {
   readonly byPath: Pick<ReadonlyMap<string, Collected>, 'get' | 'has'>;
   /** The text of a style sheet or script; undefined if it is not UTF-8. */
   readonly textOf: (file: Collected) => string | undefined;
+  /** Is shown what a file became, each time that this had to be made. */
+  readonly onRewritten?: ((digest: Digest, bytes: Uint8Array) => void) | undefined;
   /** What lies at a path of STATIC_ROOT for which there is no file, put there by somebody else. */
   readonly elsewhere: (place: string) => ContentHash | typeof FOLDER | undefined;
   /** Where a file comes from, for messages. */
@@ -216,11 +219,18 @@ export class Passes {
       return heeded;
     };
     const result = rewrite(path, text, { rules: this.#rules, lookUp, onDead });
-    const facts = result === text ? file : factsOf(result);
+    const facts = result === text ? file : this.#factsOf(Buffer.from(result));
     const [names, answers] = [[...asked.keys()], [...asked.values()]];
     if (hasDead) return { ...facts, names, answers, text: result };
     this.#keep(file, { names, seal: sealOf(answers), result: result === text ? undefined : facts });
     return { ...facts, names, answers, text: undefined };
+  }
+
+  #factsOf(bytes: Buffer): ContentFacts {
+    const contentHash = hash('md5', bytes, 'hex').slice(0, CONTENT_HASH_DIGITS);
+    const digest = hash('sha256', bytes, 'hex');
+    this.#site.onRewritten?.(digest, bytes);
+    return { hash: contentHash, digest, size: bytes.length };
   }
 
   #keep({ path, digest }: Collected, trace: Trace): void {
@@ -362,10 +372,4 @@ function foldersOf(files: Iterable<Collected>): Set<string> {
     }
   }
   return folders;
-}
-
-function factsOf(text: string): ContentFacts {
-  const bytes = Buffer.from(text);
-  const contentHash = hash('md5', bytes, 'hex').slice(0, CONTENT_HASH_DIGITS);
-  return { hash: contentHash, digest: hash('sha256', bytes, 'hex'), size: bytes.length };
 }

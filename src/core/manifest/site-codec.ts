@@ -1,6 +1,7 @@
 /**
  * A site with hashed names as it stands in a file, for a run that need only look what has changed: a line with the format
- * and the MD5 of the rest, a line of JSON, and the list that the hash of the manifest is of.
+ * and the MD5 of the rest, two lines of JSON, the first of them about STATIC_ROOT, and the list that the hash of the
+ * manifest is of.
  *
  * What belongs to the files stands in columns, and what was traced as text that is only taken apart where it is asked for:
  * a hundred thousand small objects would take longer to make than all else takes.
@@ -32,15 +33,20 @@ export interface StoredAdjustable {
   readonly traces: readonly Trace[];
 }
 
-export interface StoredFacts {
-  /** What it holds for. Another one has nothing to do with it. */
-  readonly madeFor: string;
+/** What is known of a site once its files are processed. */
+interface ProcessedFacts {
   /** Of each source its folders, by published path ('' for the top). */
   readonly orders: readonly Readonly<Record<string, FolderNames>>[];
   readonly unsettled: readonly RelPath[];
+  readonly left: readonly Trouble[];
+}
+
+/** What is known once STATIC_ROOT holds them. */
+export interface StoredBeside {
+  /** What it holds for. Another one has nothing to do with it. */
+  readonly madeFor: string;
   /** Of the manifest in STATIC_ROOT. */
   readonly manifest: Digest;
-  readonly left: readonly Trouble[];
   /** What others put into STATIC_ROOT. */
   readonly foreign: readonly RelPath[];
   /** The folders of STATIC_ROOT that pushstatic made. */
@@ -49,32 +55,34 @@ export interface StoredFacts {
 }
 
 export interface StoredFile {
-  readonly path: RelPath;
   readonly hash: ContentHash;
   readonly digest: Digest;
   /** The position of its source. */
   readonly source: number;
 }
 
-/** As it is written. `files` in any order, `adjustables` as a pass goes over them. */
-export interface SiteToStore extends StoredFacts {
+/** As it is written: the files in columns, in any order, `adjustables` as a pass goes over them. */
+export interface SiteToStore extends ProcessedFacts {
   readonly pairs: string;
-  readonly files: readonly StoredFile[];
+  readonly paths: readonly RelPath[];
+  readonly hashes: readonly ContentHash[];
+  readonly digests: readonly Digest[];
+  readonly sources: readonly number[];
   readonly adjustables: readonly StoredAdjustable[];
 }
 
 /** As it is read. */
-export interface StoredSite extends StoredFacts {
+export interface StoredSite extends ProcessedFacts, StoredBeside {
   readonly pairs: string;
   readonly paths: readonly RelPath[];
-  readonly fileAt: (index: number) => Omit<StoredFile, 'path'>;
+  readonly fileAt: (index: number) => StoredFile;
   readonly adjustables: readonly RelPath[];
   readonly adjustableAt: (index: number) => StoredAdjustable;
   /** Those that asked for the name, or for one that leads to it. */
   readonly askersOf: (name: string) => readonly RelPath[];
 }
 
-interface Document extends StoredFacts {
+interface Document extends ProcessedFacts {
   readonly paths: readonly RelPath[];
   readonly hashes: string;
   readonly digests: string;
@@ -86,22 +94,24 @@ interface Document extends StoredFacts {
   readonly askers: string;
 }
 
-/** `namesOf` are all names that a name leads to. */
-export function encodeSite(
-  { files, adjustables, pairs, ...facts }: SiteToStore,
+/** The part that is known first, for `encodeSite`. `namesOf` are all names that a name leads to. */
+export function encodeProcessed(
+  { hashes, digests, adjustables, pairs, ...facts }: SiteToStore,
   namesOf: (name: string) => string[],
 ): string {
   const document: Document = {
     ...facts,
-    paths: files.map(({ path }) => path),
-    hashes: files.map((file) => file.hash).join(''),
-    digests: files.map(({ digest }) => digest).join(''),
-    sources: files.map(({ source }) => source),
+    hashes: hashes.join(''),
+    digests: digests.join(''),
     adjustables: adjustables.map(({ path }) => path),
     adjusted: adjustables.map((each) => JSON.stringify(each)),
     askers: askersIn(adjustables, namesOf),
   };
-  const text = `${JSON.stringify(document)}\n${pairs}`;
+  return `${JSON.stringify(document)}\n${pairs}`;
+}
+
+export function encodeSite(processed: string, beside: StoredBeside): string {
+  const text = `${JSON.stringify(beside)}\n${processed}`;
   return `${FORMAT} ${hash('md5', text, 'hex')}\n${text}`;
 }
 
@@ -110,12 +120,15 @@ export function decodeSite(bytes: Buffer, madeFor: string): StoredSite | undefin
   const head = FORMAT.length + 1 + SUM_DIGITS;
   const rest = bytes.subarray(head + 1);
   if (bytes.toString('latin1', 0, head) !== `${FORMAT} ${hash('md5', rest, 'hex')}`) return undefined;
-  const end = rest.indexOf('\n');
-  const document = JSON.parse(rest.toString('utf8', 0, end)) as Document; // the sum says that it is what was written
-  if (document.madeFor !== madeFor) return undefined;
+  const middle = rest.indexOf('\n');
+  const end = rest.indexOf('\n', middle + 1);
+  const beside = JSON.parse(rest.toString('utf8', 0, middle)) as StoredBeside; // the sum says that it is what was written
+  if (beside.madeFor !== madeFor) return undefined;
+  const document = JSON.parse(rest.toString('utf8', middle + 1, end)) as Document;
   const { hashes, digests, sources, adjusted, adjustables, askers } = document;
   return {
     ...document,
+    ...beside,
     pairs: rest.toString('latin1', end + 1),
     fileAt: (at) => ({
       hash: hashes.slice(at * CONTENT_HASH_DIGITS, (at + 1) * CONTENT_HASH_DIGITS),
