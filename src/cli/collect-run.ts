@@ -1,8 +1,7 @@
 /**
  * runCollect: the local half alone, for whoever wants to know no more than what it did.
  */
-import type { Hand } from '../collect/hand.js';
-import type { SharedList } from '../collect/helper.js';
+import type { Helper } from '../collect/helper.js';
 import { type LocalThread, wholeOf } from '../collect/in-thread.js';
 import { collectSinceCheckpoint } from '../collect/since-checkpoint.js';
 import { workOf } from '../cycle/local-work.js';
@@ -29,19 +28,18 @@ export async function runCollect(
     checkpoint: 'leave' as const,
     helper: 'caller' as const,
   };
-  const hooks = { ...localHooks(session, input), help };
+  const hooks = localHooks(session, input);
   const isForced = options.guards === 'pass';
   const quick = isForced ? undefined : await collectSinceCheckpoint(thread, work, settings, hooks);
-  return reportOf(quick ?? (await wholeOf(thread.run(work, settings, hooks))), started);
+  const result = quick ?? (await wholeOf(thread.run(work, settings, { ...hooks, ...helper() })));
+  return reportOf(result, started);
 }
 
-/** This thread has nothing else to do. */
-async function help(list: SharedList): Promise<void> {
-  hand ??= new (await import('../collect/hand.js')).Hand();
-  return hand.help(list);
+/** This thread has nothing else to do. What it takes is loaded while the other one lists files. */
+function helper(): Helper {
+  const hand = import('../collect/hand.js').then(({ Hand }) => new Hand());
+  return { help: async (list) => (await hand).help(list) };
 }
-
-let hand: Hand | undefined;
 
 export function showCollect(report: CollectReport, mode: LocalOptions['mode'], output: Output): void {
   output.document({ ok: report.problems.length === 0, collect: report });

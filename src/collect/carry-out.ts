@@ -43,6 +43,8 @@ export interface CarryOutOptions {
   readonly pacer: Pacer;
   /** Takes part where there is much to copy. */
   readonly helper?: Helper | undefined;
+  /** Work that can be done while the helper copies. */
+  readonly meanwhile?: (() => Promise<void>) | undefined;
   readonly onPut: (put: Put) => void;
   /** Called when all files of the plan are there, and before anything goes that is named no more. */
   readonly onAllPut?: (() => Promise<void>) | undefined;
@@ -51,7 +53,7 @@ export interface CarryOutOptions {
 export async function carryOut(plan: Plan, root: StaticRoot, options: CarryOutOptions): Promise<Done> {
   const work: Work = { root, ...options, put: new Map(), removed: [], failed: [], problems: [] };
   await removeAll(plan.clear, work);
-  await putAll(plan.copy, work);
+  await putAll(plan.copy, work, options.meanwhile);
   const names = plan.seal !== undefined || options.onAllPut !== undefined;
   if (names && work.failed.length > 0) {
     if (plan.seal !== undefined) holdBack(plan.seal, work);
@@ -95,10 +97,15 @@ async function removeAll(files: readonly Identified[], { root, cache, pacer, rem
   }
 }
 
-async function putAll(files: readonly WantedFile[], work: Work): Promise<void> {
+async function putAll(
+  files: readonly WantedFile[],
+  work: Work,
+  meanwhile: () => Promise<void> = async () => undefined,
+): Promise<void> {
   const copies = work.helper === undefined ? [] : files.filter(isCopy);
   const sharing = copies.length < MANY_FILES ? undefined : sharePuts(copies, work);
   try {
+    await meanwhile();
     for (const file of sharing === undefined ? files : files.filter((each) => !isCopy(each))) {
       await settle(file, work, () => putHere(file, work));
       if (work.pacer.isDue) await work.pacer.breathe();

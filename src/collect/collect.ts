@@ -90,23 +90,34 @@ export async function collect(project: CollectProject, options: CollectOptions):
     wanted.files.map(({ entry }) => entry),
     wanted.problems,
   );
-  await saveState(options, () => sources.save(pacer)); // first, for what follows may fail until a person has acted
-  const present = await readRoot(project.root, { ...reading, pacer, step: 'scan', cache: root });
-  const hashed =
-    project.manifest &&
-    (await hash(
-      project.manifest,
-      project.root,
-      { listings, wanted, present, memory, contents },
-      { ...options, pacer },
-    ));
-  if (hashed !== undefined) draft?.describe(wanted, hashed);
+  const saveSources = (): Promise<void> => saveState(options, () => sources.save(pacer));
+  let present: ScannedTree;
+  let hashed: HashedAll | undefined;
+  try {
+    present = await readRoot(project.root, { ...reading, pacer, step: 'scan', cache: root });
+    hashed =
+      project.manifest &&
+      (await hash(
+        { root: project.root, manifest: project.manifest },
+        { listings, wanted, present, memory, contents },
+        options,
+        pacer,
+      ));
+  } catch (error) {
+    await saveSources(); // the next run fails as well, until a person has acted: it need not read all of it for that
+    throw error;
+  }
+  const meanwhile = async (): Promise<void> => {
+    await saveSources();
+    if (hashed !== undefined) draft?.describe(wanted, hashed);
+  };
+  if (options.mode === 'dry-run') await meanwhile();
   const onPut = draft && ((put: Put) => draft.wrote(put));
   const filled = await fill(
     { ...project, manifest: project.manifest ?? project.staged?.manifest },
     { wanted, present, hashed: hashed ?? partOf(project.staged) },
     { ...memory, root },
-    { ...options, pacer, contents, onPut },
+    { ...options, pacer, contents, meanwhile, onPut },
   );
   const { snapshot, files, made, folders, problems } = filled;
   root.retain(snapshot.entries, snapshot.problems);
@@ -137,14 +148,14 @@ export async function collect(project: CollectProject, options: CollectOptions):
 
 /** What hashed names add. The traces are kept: they hold whatever becomes of the rest. */
 async function hash(
-  manifest: ManifestProject,
-  root: string,
+  { root, manifest }: Pick<CollectProject, 'root'> & { readonly manifest: ManifestProject },
   found: Omit<HashAllInput, 'root' | 'traces'>,
-  options: CollectOptions & { readonly pacer: Pacer },
+  options: CollectOptions,
+  pacer: Pacer,
 ): Promise<HashedAll> {
   const { rules } = manifest;
   const traces = await recallTraces(options.state, rules);
-  const hashed = await hashAll(manifest, { ...found, root, traces }, options.pacer);
+  const hashed = await hashAll(manifest, { ...found, root, traces }, pacer);
   for (const warning of hashed.warnings) options.onWarning?.(warning);
   await saveState(options, () => rememberTraces(options.state, rules, traces, hashed.processed.traces));
   return hashed;

@@ -28,6 +28,8 @@ export interface FillOptions extends RunOptions {
   readonly pacer: Pacer;
   /** Contents that were read before. */
   readonly contents?: Pick<KeptContents, 'get'> | undefined;
+  /** Work that can be done while a helper copies. Done in any case, unless it is a dry run. */
+  readonly meanwhile?: (() => Promise<void>) | undefined;
   /** Is told of each file as soon as it is written. */
   readonly onPut?: ((put: Put) => void) | undefined;
 }
@@ -113,6 +115,7 @@ export async function fill(
       cache: before.root,
       pacer,
       helper: options.helper,
+      meanwhile: options.meanwhile,
       onPut: (put) => {
         options.onPut?.(put);
         onEntry(put.entry);

@@ -12,10 +12,14 @@ export function strip(text: string): string {
   return text.replaceAll(BLANK_ENDS, '');
 }
 
+/** An empty component, one dot, or two. */
+const NEEDS_NORMALIZING = /(?:^|\/)\.{0,2}(?:\/|$)/;
+
 /** `posixpath.normpath`: `./a//b/../c/` is `a/c`, nothing is `.`, and what climbs above the beginning stays. */
 export function normalizePath(path: string): string {
+  if (!NEEDS_NORMALIZING.test(path)) return path;
   const kept: string[] = [];
-  const root = /^\/\/(?!\/)/.test(path) ? '//' : path.startsWith('/') ? '/' : '';
+  const root = !path.startsWith('/') ? '' : /^\/\/(?!\/)/.test(path) ? '//' : '/';
   for (const component of path.split('/')) {
     if (component === '' || component === '.') continue;
     if (component !== '..') kept.push(component);

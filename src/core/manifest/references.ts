@@ -35,11 +35,27 @@ export function isAdjustable(path: string): boolean {
   return path.endsWith('.css') || path.endsWith('.js');
 }
 
+type PatternRules = Pick<Rules, 'django' | 'jsModules'>;
+
+interface Patterns {
+  readonly css: readonly Pattern[];
+  readonly js: readonly Pattern[];
+}
+
+/** They are compiled once for the rules of a run, not for each of its files. */
+const compiled = new WeakMap<PatternRules, Patterns>();
+
 /** What is looked for in the file `path`, in order: each pattern sees what the one before has made of the text. */
-export function patternsFor(path: string, rules: Pick<Rules, 'django' | 'jsModules'>): readonly Pattern[] {
-  if (path.endsWith('.css')) return cssPatterns(rules);
-  if (!path.endsWith('.js')) return [];
-  return rules.jsModules ? [...sourceMapOfJs(rules), ...modulePatterns(rules)] : sourceMapOfJs(rules);
+export function patternsFor(path: string, rules: PatternRules): readonly Pattern[] {
+  if (!isAdjustable(path)) return [];
+  let patterns = compiled.get(rules);
+  if (patterns === undefined) compiled.set(rules, (patterns = patternsOf(rules)));
+  return path.endsWith('.css') ? patterns.css : patterns.js;
+}
+
+function patternsOf(rules: PatternRules): Patterns {
+  const modules = rules.jsModules ? modulePatterns(rules) : [];
+  return { css: cssPatterns(rules), js: [...sourceMapOfJs(rules), ...modules] };
 }
 
 function cssPatterns({ django }: Pick<Rules, 'django'>): Pattern[] {

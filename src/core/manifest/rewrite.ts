@@ -5,6 +5,7 @@
  * the answers decide the result, together with text, name and rules, and nothing else does, is what traces rely on.
  */
 import { joinPath, normalizePath, splitPath } from '../python-path.js';
+import { isPlainName } from './hashed-name.js';
 import { ignoredIn } from './ignored.js';
 import { splitUrl, unquote, withoutFragment } from './python-url.js';
 import { type Pattern, patternsFor } from './references.js';
@@ -102,6 +103,12 @@ function nameOf(
   lookUp: LookUp,
   { python }: Rules,
 ): string | { readonly kind: 'missing' | 'outside' | 'malformed' } {
+  if (isPlainName(target) && !target.endsWith('/') && !target.startsWith('//')) {
+    // The usual case: nothing in it means anything in a URL.
+    const answer = lookUp(normalizePath(target));
+    if (answer.kind !== 'hashed') return answer;
+    if (isPlainName(answer.name)) return componentOf(answer.name);
+  }
   const bare = withoutFragment(target, python);
   const parts = bare && splitUrl(bare.url, python);
   if (bare === undefined || parts === undefined) return { kind: 'malformed' };
@@ -109,11 +116,15 @@ function nameOf(
     ? { kind: 'hashed', name: target } // a folder: it is not hashed
     : lookUp(normalizePath(bare.url).replaceAll('\\', '/'));
   if (answer.kind !== 'hashed') return answer;
-  const last = lastOf(answer.name.replaceAll('\\', '/'));
-  const component = last === '.' || last === '..' ? '' : last;
+  const component = componentOf(answer.name.replaceAll('\\', '/'));
   const query = target.includes('?#') ? '?' : '';
   const fragment = bare.fragment === '' ? '' : `#${unquote(bare.fragment)}`;
   return lastOf(component + query + fragment);
+}
+
+function componentOf(name: string): string {
+  const last = lastOf(name);
+  return last === '.' || last === '..' ? '' : last;
 }
 
 function lastOf(path: string): string {
