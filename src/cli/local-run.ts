@@ -11,8 +11,6 @@ import type { CommandInput } from './command-input.js';
 import { storageLine } from './render.js';
 import type { Session } from './session.js';
 
-const MANY_FILES = 20_000; // from here on memory is dearer than a tenth of the time
-
 /** What the local half brings: STATIC_ROOT as it is now. */
 export interface Local {
   readonly snapshot: Snapshot;
@@ -76,7 +74,6 @@ export function localHooks({ face }: Session, { signal, output }: CommandInput):
     onProgress: (progress) => {
       if (!progressed) compileLess();
       progressed = true;
-      if (progress.files > MANY_FILES) keepHeapSmall();
       face.collecting(progress);
     },
     onWarning: (text) => output.warn(text),
@@ -94,9 +91,4 @@ export function reportOf({ files, copied, removed, hashed, problems }: LocalResu
  */
 function compileLess(): void {
   if (!('enableCompileCache' in module)) setFlagsFromString('--no-turbo-inlining');
-}
-
-/** Big trees leave garbage that lived a little too long. Left alone, the heaps double before they are looked at. */
-function keepHeapSmall(): void {
-  setFlagsFromString('--heap-growing-percent=20');
 }

@@ -9,11 +9,10 @@ import type { RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import { FileError, type Problem } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
-import { type Helper, PutFacts, type PutList, Sharing } from './helper.js';
+import { type Helper, PutFacts, type PutList, Together } from './helper.js';
 import { type Digests, type Identified, renewed } from './identify.js';
 import type { Content, Put, StaticRoot } from './static-root.js';
 import { problemOf } from './trouble.js';
-import { newTurn } from './turn.js';
 
 /** A file that is no plain copy: what it holds must be what its name says. */
 export interface MadeFile {
@@ -103,21 +102,21 @@ async function putAll(
   meanwhile: () => Promise<void> = async () => undefined,
 ): Promise<void> {
   const copies = work.helper === undefined ? [] : files.filter(isCopy);
-  const sharing = copies.length < MANY_FILES ? undefined : sharePuts(copies, work);
+  const together = putTogether(copies, work);
   try {
     await meanwhile();
-    for (const file of sharing === undefined ? files : files.filter((each) => !isCopy(each))) {
+    for (const file of together === undefined ? files : files.filter((each) => !isCopy(each))) {
       await settle(file, work, () => putHere(file, work));
       if (work.pacer.isDue) await work.pacer.breathe();
     }
-    if (sharing === undefined) return;
+    if (together === undefined) return;
     for (const file of copies) {
-      const byHelper = await sharing.next();
+      const byHelper = await together.next();
       await settle(file, work, async () => byHelper ?? putHere(file, work));
       if (work.pacer.isDue) await work.pacer.breathe();
     }
   } finally {
-    await sharing?.end();
+    await together?.end();
   }
 }
 
@@ -152,36 +151,26 @@ function isCopy(file: WantedFile): file is Copy {
   return 'found' in file || 'file' in file.content;
 }
 
-interface SharedPuts {
-  /** The next file as it lies there, if the helper has put it. */
-  readonly next: () => Promise<Put | undefined>;
-  readonly end: () => Promise<void>;
-}
-
-function sharePuts(copies: readonly Copy[], { helper, root }: Work): SharedPuts | undefined {
-  if (helper === undefined) return undefined;
-  const memory = PutFacts.memoryFor(copies.length);
-  const list: PutList = {
-    kind: 'put',
-    ...root.settings,
-    fresh: root.makeFolders(copies.map(({ entry }) => entry.path)),
-    sources: copies.map((file) => ('found' in file ? file.found.file : file.content.file)),
-    paths: copies.map(({ entry }) => entry.path),
-    sizes: copies.map(({ entry }) => entry.size),
-    digests: copies.map(({ entry }) => entry.digest),
-    turn: newTurn(),
-    facts: memory,
-  };
-  const sharing = new Sharing(helper, list, copies.length);
-  const facts = new PutFacts(memory);
-  let at = -1;
-  return {
-    next: async () => {
-      at++;
-      return (await sharing.isOurs()) ? undefined : facts.get(at, (copies[at] as Copy).entry);
-    },
-    end: () => sharing.end(),
-  };
+/** Undefined where nobody helps. */
+function putTogether(copies: readonly Copy[], { helper, root }: Work): Together<Copy, Put> | undefined {
+  if (helper === undefined || copies.length < MANY_FILES) return undefined;
+  return new Together(helper, copies, (files, turn) => {
+    const memory = PutFacts.memoryFor(files.length);
+    const facts = new PutFacts(memory);
+    const paths = files.map(({ entry }) => entry.path);
+    const list: PutList = {
+      kind: 'put',
+      ...root.settings,
+      fresh: root.makeFolders(paths),
+      sources: files.map((file) => ('found' in file ? file.found.file : file.content.file)),
+      paths,
+      sizes: files.map(({ entry }) => entry.size),
+      digests: files.map(({ entry }) => entry.digest),
+      turn,
+      facts: memory,
+    };
+    return { list, madeOf: (at) => facts.get(at, (files[at] as Copy).entry) };
+  });
 }
 
 function holdBack({ entry: { path } }: WantedFile, { failed, problems }: Work): void {

@@ -5,7 +5,14 @@
  * The marks of the sources are those of what stat said when they were listed, those of STATIC_ROOT are taken before it is
  * read, and what the run itself writes there is marked when it is written. So whatever changes meanwhile has another mark the next time.
  */
-import { decodeSite, encodeProcessed, encodeSite, type StoredBeside } from '../core/manifest/site-codec.js';
+import {
+  decodeBeside,
+  decodeSite,
+  encodeBeside,
+  encodeSite,
+  type StoredBeside,
+  sumOf,
+} from '../core/manifest/site-codec.js';
 import type { Marks } from '../core/marks-codec.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Pacer } from '../fs/pace.js';
@@ -21,6 +28,7 @@ import { sweep } from './sweep.js';
 import type { Winners } from './winners.js';
 
 const SITE = 'site';
+const BESIDE = 'checkpoint';
 
 /** A checkpoint in the making. */
 export class CheckpointDraft {
@@ -28,7 +36,8 @@ export class CheckpointDraft {
   /** Takes the marks of the sources when they are listed. */
   readonly marks = new MarkTaker();
   readonly #root: ChangingMarks;
-  #processed: string | undefined;
+  /** The sum of what was left of the site. */
+  #site: string | undefined;
 
   private constructor(project: CollectProject, root: Marks) {
     this.#project = project;
@@ -51,27 +60,32 @@ export class CheckpointDraft {
     this.#root.lookAt(`${this.#project.root}/${path}`);
   }
 
-  /** Takes down what is known of the site once it is processed: the greater part. */
-  describe(wanted: Winners, hashed: HashedAll): void {
+  /** Leaves what became of the files: the greater part, and worth nothing before `leave`. Rejects as StateFolder does. */
+  async describe(state: StateFolder, wanted: Winners, hashed: HashedAll): Promise<void> {
     const rules = this.#project.manifest?.rules;
     const site = rules && siteToStore(wanted, hashed);
-    this.#processed = site && rules && encodeProcessed(site, (name) => namesBehind(name, rules));
+    if (site === undefined || rules === undefined) return;
+    const bytes = encodeSite(site, (name) => namesBehind(name, rules));
+    await state.write(SITE, bytes);
+    this.#site = sumOf(bytes);
   }
 
   /** To be called when the memory is written. Rejects as StateFolder does. */
-  async leave(state: StateFolder, beside: Omit<StoredBeside, 'madeFor'>): Promise<void> {
-    if (this.#processed === undefined) return;
+  async leave(state: StateFolder, beside: Omit<StoredBeside, 'madeFor' | 'site'>): Promise<void> {
+    if (this.#site === undefined) return;
     const madeFor = await madeForOf(this.#project, state);
     await storeMarks(state, madeFor, { sources: this.marks.all(), root: this.#root.all() });
-    await state.write(SITE, encodeSite(this.#processed, { ...beside, madeFor }));
+    await state.write(BESIDE, encodeBeside({ ...beside, madeFor, site: this.#site }));
   }
 }
 
 /** Undefined where there is none that holds. */
 export async function recallSite(project: CollectProject, state: StateFolder): Promise<StoredHashedSite | undefined> {
   const { root, sources, manifest } = project;
-  const bytes = await state.read(SITE);
-  const stored = bytes && decodeSite(bytes, await madeForOf(project, state));
+  const [besideBytes, bytes] = await Promise.all([state.read(BESIDE), state.read(SITE)]);
+  const beside = besideBytes && decodeBeside(besideBytes);
+  if (beside === undefined || beside.madeFor !== (await madeForOf(project, state))) return undefined;
+  const stored = bytes && decodeSite(bytes, beside);
   if (stored === undefined || manifest === undefined) return undefined;
   return new StoredHashedSite(root, sources, manifest, stored, await additionsIn(state));
 }

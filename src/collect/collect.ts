@@ -109,7 +109,7 @@ export async function collect(project: CollectProject, options: CollectOptions):
   }
   const meanwhile = async (): Promise<void> => {
     await saveSources();
-    if (hashed !== undefined) draft?.describe(wanted, hashed);
+    if (hashed !== undefined) await saveState(options, async () => draft?.describe(options.state, wanted, hashed));
   };
   if (options.mode === 'dry-run') await meanwhile();
   const onPut = draft && ((put: Put) => draft.wrote(put));

@@ -11,7 +11,7 @@ import { CONTENT_HASH_DIGITS, type ContentHash } from '../core/manifest/hashed-n
 import type { Digest } from '../core/snapshot.js';
 import { FileError } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
-import { isRacy, modeOf, mtimeOf, stampOf } from './stamp.js';
+import { isRacy, modeOf, mtimeOf, sizeOf, stampOf } from './stamp.js';
 import { isSystemError, readTrouble } from './trouble.js';
 
 const PIECE_BYTES = 1024 * 1024;
@@ -158,7 +158,7 @@ type Sums = Pick<Reading, 'digest' | 'hash'>;
 
 function readingOf(stats: Stats, { digest, hash: contentHash }: Sums, readAtMs: number): Reading {
   const stamp = isRacy(stats, readAtMs) ? '' : stampOf(stats);
-  return { digest, hash: contentHash, size: stats.size, mtime: mtimeOf(stats), mode: modeOf(stats), stamp };
+  return { digest, hash: contentHash, size: sizeOf(stats), mtime: mtimeOf(stats), mode: modeOf(stats), stamp };
 }
 
 function openOrTrouble(file: string): number {

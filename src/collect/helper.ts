@@ -7,8 +7,9 @@
 import { CONTENT_HASH_DIGITS } from '../core/manifest/hashed-name.js';
 import type { Entry } from '../core/snapshot.js';
 import type { Also, Reading } from './digest.js';
+import { compact } from './stamp.js';
 import type { Permissions, Put } from './static-root.js';
-import { close, type Turn, take } from './turn.js';
+import { close, newTurn, type Turn, take } from './turn.js';
 
 export interface Helper {
   /** Takes part until all of the list is taken. */
@@ -44,15 +45,69 @@ export interface PutList {
   readonly facts: SharedArrayBuffer;
 }
 
+/** A list, and what the helper made of the item at a place in it; undefined for one that it left. */
+export interface Share<R> {
+  readonly list: SharedList;
+  readonly madeOf: (at: number) => R | undefined;
+}
+
+const AT_ONCE = 8192; // items; all that the helper is told of has to be in memory twice
+
+/** Goes through items together with a helper, some thousands at a time. */
+export class Together<T, R> {
+  readonly #helper: Helper;
+  readonly #items: readonly T[];
+  readonly #share: (items: readonly T[], turn: Turn) => Share<R>;
+  #at = 0;
+  #current: Sharing<R> | undefined;
+  /** The helper begins with it while its part of the current one is taken over. */
+  #upcoming: Sharing<R> | undefined;
+
+  constructor(helper: Helper, items: readonly T[], share: (items: readonly T[], turn: Turn) => Share<R>) {
+    this.#helper = helper;
+    this.#items = items;
+    this.#share = share;
+  }
+
+  /** What the helper has made of the next item; undefined for one that is to be done here. */
+  async next(): Promise<R | undefined> {
+    const at = this.#at % AT_ONCE;
+    if (at === 0) {
+      await this.#current?.end();
+      this.#current = this.#upcoming ?? this.#begin(this.#at);
+      this.#upcoming = undefined;
+    }
+    const current = this.#current as Sharing<R>;
+    const isOurs = await current.isOurs();
+    const next = this.#at - at + AT_ONCE;
+    if (!isOurs && next < this.#items.length) this.#upcoming ??= this.#begin(next);
+    this.#at++;
+    return isOurs ? undefined : current.madeOf(at);
+  }
+
+  /** Waits until the helper does nothing more, and lets it begin nothing new. */
+  async end(): Promise<void> {
+    for (const sharing of [this.#current, this.#upcoming]) await sharing?.end();
+  }
+
+  #begin(from: number): Sharing<R> {
+    const items = this.#items.slice(from, from + AT_ONCE);
+    const turn = newTurn();
+    return new Sharing(this.#helper, this.#share(items, turn), turn, items.length);
+  }
+}
+
 /** The part of the first thread in a list that is shared. */
-export class Sharing {
+class Sharing<R> {
+  readonly madeOf: (at: number) => R | undefined;
   readonly #turn: Turn;
   readonly #length: number;
   readonly #helped: Promise<void>;
   #haveMet = false;
 
-  constructor(helper: Helper, list: SharedList, length: number) {
-    this.#turn = list.turn;
+  constructor(helper: Helper, { list, madeOf }: Share<R>, turn: Turn, length: number) {
+    this.madeOf = madeOf;
+    this.#turn = turn;
     this.#length = length;
     this.#helped = helper.help(list);
     this.#helped.catch(() => undefined); // whoever waits for it hears of it
@@ -66,7 +121,6 @@ export class Sharing {
     return false;
   }
 
-  /** Waits until the other thread does nothing more, and lets it begin nothing new. */
   async end(): Promise<void> {
     close(this.#turn, this.#length);
     await this.#helped;
@@ -134,6 +188,8 @@ export class PutFacts {
   /** Undefined for one that was left. */
   get(at: number, { path, size, digest }: Entry): Put | undefined {
     const [isThere, mtime = 0, mode = 0, mark = 0] = this.#numbers.subarray(at * PUT_NUMBERS, (at + 1) * PUT_NUMBERS);
-    return isThere === 1 ? { entry: { path, size, digest, mtime, mode }, mark } : undefined;
+    return isThere === 1
+      ? { entry: { path, size, digest, mtime: compact(mtime), mode: compact(mode) }, mark }
+      : undefined;
   }
 }

@@ -7,9 +7,8 @@ import type { Digest, Entry } from '../core/snapshot.js';
 import type { Problem, ProblemStep } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
 import { type Also, digestAtOnce, digestFile, type Reading } from './digest.js';
-import { type Helper, ReadFacts, type ReadList, Sharing } from './helper.js';
+import { type Helper, ReadFacts, type ReadList, Together } from './helper.js';
 import { problemOf } from './trouble.js';
-import { newTurn } from './turn.js';
 import type { Found } from './walk.js';
 
 /** How far it is: files and their bytes, whether they had to be read or not. */
@@ -66,7 +65,7 @@ export async function identify(found: readonly Found[], options: IdentifyOptions
     const isKnown = known?.stamp === file.stamp && reread === undefined && (also === undefined || known.hash);
     return isKnown ? known : undefined;
   };
-  const shared = shareReading(found, knownOf, options);
+  const together = readTogether(found, knownOf, options);
   const files: Identified[] = [];
   const problems: Problem[] = [];
   let bytes = 0;
@@ -76,7 +75,7 @@ export async function identify(found: readonly Found[], options: IdentifyOptions
       try {
         const identified =
           known === undefined
-            ? await read(file, options, shared && (await shared.next()))
+            ? await read(file, options, together && (await together.next()))
             : identifiedAs(file, file, known);
         files.push(identified);
         onEntry?.(identified.entry);
@@ -90,7 +89,7 @@ export async function identify(found: readonly Found[], options: IdentifyOptions
       }
     }
   } finally {
-    await shared?.end();
+    await together?.end();
   }
   onProgress?.({ files: files.length, bytes });
   return { files, problems };
@@ -98,40 +97,28 @@ export async function identify(found: readonly Found[], options: IdentifyOptions
 
 const MANY_FILES = 500; // a helper takes as long to be told of them as to read a dozen
 
-interface SharedReading {
-  /** Of the next file that is not known, if the helper has read it. */
-  readonly next: () => Promise<Reading | undefined>;
-  readonly end: () => Promise<void>;
-}
-
 /** Undefined where nobody helps. */
-function shareReading(
+function readTogether(
   found: readonly Found[],
   knownOf: (file: Found) => CachedDigest | undefined,
   { helper, also }: IdentifyOptions,
-): SharedReading | undefined {
+): Together<Found, Reading> | undefined {
   const unread = helper === undefined ? [] : found.filter((file) => knownOf(file) === undefined);
   if (helper === undefined || unread.length < MANY_FILES) return undefined;
-  const memory = ReadFacts.memoryFor(unread.length);
-  const list: ReadList = {
-    kind: 'read',
-    files: unread.map(({ file }) => file),
-    sizes: unread.map(({ size }) => size),
-    stamps: unread.map(({ stamp }) => stamp),
-    also,
-    turn: newTurn(),
-    facts: memory,
-  };
-  const sharing = new Sharing(helper, list, unread.length);
-  const facts = new ReadFacts(memory);
-  let at = -1;
-  return {
-    next: async () => {
-      at++;
-      return (await sharing.isOurs()) ? undefined : facts.get(at, unread[at] as Found, also);
-    },
-    end: () => sharing.end(),
-  };
+  return new Together(helper, unread, (files, turn) => {
+    const memory = ReadFacts.memoryFor(files.length);
+    const facts = new ReadFacts(memory);
+    const list: ReadList = {
+      kind: 'read',
+      files: files.map(({ file }) => file),
+      sizes: files.map(({ size }) => size),
+      stamps: files.map(({ stamp }) => stamp),
+      also,
+      turn,
+      facts: memory,
+    };
+    return { list, madeOf: (at) => facts.get(at, files[at] as Found, also) };
+  });
 }
 
 /** What is to be remembered after `known`. The published mtime stays as long as the content does. */

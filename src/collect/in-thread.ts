@@ -58,7 +58,7 @@ export class LocalThread {
 
   /** `program` is the built program of the thread. */
   constructor(program = new URL('./thread.cjs', import.meta.url)) {
-    this.#worker = new Worker(program);
+    this.#worker = new Worker(program, { resourceLimits: { maxYoungGenerationSizeMb: Number(process.env.YG ?? 48) } });
     const fail = (error: Error): void => {
       this.#hasEnded = true;
       for (const each of this.#failures) each(error);

@@ -93,8 +93,8 @@ export class MarkTaker {
 /** Marks of a tree that is being changed here: what was marked before, but for what was changed since. */
 export class ChangingMarks {
   readonly #before: Marks;
-  /** By folder and name; undefined for what is not there any more. */
-  readonly #changed = new Map<string, Map<string, number | undefined>>();
+  /** By folder, in order; of what is not there any more, what its name says as a negative number. */
+  readonly #changed = new Map<string, number[]>();
 
   constructor(before: Marks) {
     this.#before = before;
@@ -103,10 +103,11 @@ export class ChangingMarks {
   /** What lies at the absolute `place` has this mark; undefined: nothing does. */
   note(place: string, mark: number | undefined): void {
     const at = place.lastIndexOf('/');
-    const [folder, name] = [place.slice(0, at), place.slice(at + 1)];
-    const names = this.#changed.get(folder);
-    if (names === undefined) this.#changed.set(folder, new Map([[name, mark]]));
-    else names.set(name, mark);
+    const folder = place.slice(0, at);
+    const noted = mark ?? -1 - nameIn(markOf(place.slice(at + 1), undefined));
+    const marks = this.#changed.get(folder);
+    if (marks === undefined) this.#changed.set(folder, [noted]);
+    else marks.push(noted);
   }
 
   /** Marks what lies at the absolute `place` now. */
@@ -121,11 +122,11 @@ export class ChangingMarks {
   /** All that is known now. */
   all(): Marks {
     const all = new Map(this.#before);
-    for (const [folder, names] of this.#changed) {
-      const touched = new Set([...names.keys()].map((name) => nameIn(markOf(name, undefined))));
-      const kept = [...(all.get(folder) ?? [])].filter((mark) => !touched.has(nameIn(mark)));
-      const fresh = [...names.values()].filter((mark) => mark !== undefined);
-      all.set(folder, Float64Array.from([...kept, ...fresh]).sort());
+    for (const [folder, noted] of this.#changed) {
+      const names = new Set(noted.map((mark) => (mark < 0 ? -1 - mark : nameIn(mark))));
+      const kept = (all.get(folder) ?? new Float64Array()).filter((mark) => !names.has(nameIn(mark)));
+      // A place that was looked at twice is there once; two names that are alike here are two.
+      all.set(folder, Float64Array.from(new Set([...kept, ...noted.filter((mark) => mark >= 0)])).sort());
     }
     return all;
   }

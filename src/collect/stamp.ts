@@ -37,10 +37,24 @@ export function isRacy({ ctimeMs }: Stats, readAtMs: number): boolean {
 
 /** Whole seconds since 1970, rounded down, within what SFTP can say. */
 export function mtimeOf({ mtimeMs }: Stats): number {
-  return Math.min(Math.max(Math.floor(mtimeMs / 1000), 0), LAST_MTIME);
+  return compact(Math.min(Math.max(Math.floor(mtimeMs / 1000), 0), LAST_MTIME));
+}
+
+/** Bytes. */
+export function sizeOf({ size }: Stats): number {
+  return compact(size);
 }
 
 /** The permission bits. */
 export function modeOf({ mode }: Stats): number {
   return mode & 0o777;
+}
+
+/**
+ * The same whole number, not as a floating-point one, which takes memory of its own for each of hundreds of thousands: what
+ * stat says comes as such.
+ */
+export function compact(value: number): number {
+  const small = value | 0;
+  return small === value ? small : value;
 }

@@ -16,7 +16,7 @@ import { type Problem, type ProblemCode, type ProblemStep, SourceError } from '.
 import { isTemporary } from '../fs/atomic-write.js';
 import { Pacer, sortPaced } from '../fs/pace.js';
 import type { MarkTaker } from './marks.js';
-import { modeOf, mtimeOf, stampOf } from './stamp.js';
+import { modeOf, mtimeOf, sizeOf, stampOf } from './stamp.js';
 import { isSystemError, reasonOfSystem } from './trouble.js';
 
 const ENTRIES_AT_ONCE = 512; // read from a folder in one go, in well under a millisecond
@@ -294,7 +294,7 @@ class Walker implements Walked {
       path,
       source: this.#source,
       file,
-      size: stats.size,
+      size: sizeOf(stats),
       mtime: mtimeOf(stats),
       mode: modeOf(stats),
       stamp: stampOf(stats),

@@ -1,7 +1,7 @@
 /**
- * A site with hashed names as it stands in a file, for a run that need only look what has changed: a line with the format
- * and the MD5 of the rest, two lines of JSON, the first of them about STATIC_ROOT, and the list that the hash of the
- * manifest is of.
+ * A site with hashed names as it stands in the state folder, for a run that need only look what has changed: what became of
+ * its files, and beside it what that made of STATIC_ROOT. Each begins with a line that holds the format and the MD5 of the
+ * rest; the second names the MD5 of the first.
  *
  * What belongs to the files stands in columns, and what was traced as text that is only taken apart where it is asked for:
  * a hundred thousand small objects would take longer to make than all else takes.
@@ -14,8 +14,9 @@ import { CONTENT_HASH_DIGITS, type ContentHash } from './hashed-name.js';
 import type { ContentFacts, Trace } from './trace.js';
 import type { Trouble } from './trouble.js';
 
-const FORMAT = 'pushstatic-site-2';
+const FORMAT = 'pushstatic-site-3';
 const SUM_DIGITS = 32;
+const HEAD_BYTES = FORMAT.length + 1 + SUM_DIGITS + 1;
 const DIGEST_DIGITS = 64;
 
 /** The names in a folder of a source, as the system lists them. */
@@ -45,6 +46,8 @@ interface ProcessedFacts {
 export interface StoredBeside {
   /** What it holds for. Another one has nothing to do with it. */
   readonly madeFor: string;
+  /** The sum of what became of the files. */
+  readonly site: string;
   /** Of the manifest in STATIC_ROOT. */
   readonly manifest: Digest;
   /** What others put into STATIC_ROOT. */
@@ -94,11 +97,11 @@ interface Document extends ProcessedFacts {
   readonly askers: string;
 }
 
-/** The part that is known first, for `encodeSite`. `namesOf` are all names that a name leads to. */
-export function encodeProcessed(
+/** `namesOf` are all names that a name leads to. */
+export function encodeSite(
   { hashes, digests, adjustables, pairs, ...facts }: SiteToStore,
   namesOf: (name: string) => string[],
-): string {
+): Buffer {
   const document: Document = {
     ...facts,
     hashes: hashes.join(''),
@@ -107,24 +110,25 @@ export function encodeProcessed(
     adjusted: adjustables.map((each) => JSON.stringify(each)),
     askers: askersIn(adjustables, namesOf),
   };
-  return `${JSON.stringify(document)}\n${pairs}`;
+  return withSum(`${JSON.stringify(document)}\n${pairs}`);
 }
 
-export function encodeSite(processed: string, beside: StoredBeside): string {
-  const text = `${JSON.stringify(beside)}\n${processed}`;
-  return `${FORMAT} ${hash('md5', text, 'hex')}\n${text}`;
+export function encodeBeside(beside: StoredBeside): Buffer {
+  return withSum(JSON.stringify(beside));
 }
 
-/** Undefined for bytes that are damaged, of another version, or made for something else. */
-export function decodeSite(bytes: Buffer, madeFor: string): StoredSite | undefined {
-  const head = FORMAT.length + 1 + SUM_DIGITS;
-  const rest = bytes.subarray(head + 1);
-  if (bytes.toString('latin1', 0, head) !== `${FORMAT} ${hash('md5', rest, 'hex')}`) return undefined;
-  const middle = rest.indexOf('\n');
-  const end = rest.indexOf('\n', middle + 1);
-  const beside = JSON.parse(rest.toString('utf8', 0, middle)) as StoredBeside; // the sum says that it is what was written
-  if (beside.madeFor !== madeFor) return undefined;
-  const document = JSON.parse(rest.toString('utf8', middle + 1, end)) as Document;
+/** Undefined for bytes that are damaged, or of another version. */
+export function decodeBeside(bytes: Buffer): StoredBeside | undefined {
+  if (!isWhole(bytes)) return undefined;
+  return JSON.parse(bytes.toString('utf8', HEAD_BYTES)) as StoredBeside; // the sum says that it is what was written
+}
+
+/** Undefined for bytes that are damaged, of another version, or not those that `beside` names. */
+export function decodeSite(bytes: Buffer, beside: StoredBeside): StoredSite | undefined {
+  if (sumOf(bytes) !== beside.site || !isWhole(bytes)) return undefined;
+  const rest = bytes.subarray(HEAD_BYTES);
+  const end = rest.indexOf('\n');
+  const document = JSON.parse(rest.toString('utf8', 0, end)) as Document;
   const { hashes, digests, sources, adjusted, adjustables, askers } = document;
   return {
     ...document,
@@ -145,6 +149,22 @@ export function decodeSite(bytes: Buffer, madeFor: string): StoredSite | undefin
       return positions.map((position) => adjustables[Number(position)] as RelPath);
     },
   };
+}
+
+function withSum(text: string): Buffer {
+  const bytes = Buffer.alloc(HEAD_BYTES + Buffer.byteLength(text));
+  bytes.write(text, HEAD_BYTES);
+  bytes.write(`${FORMAT} ${hash('md5', bytes.subarray(HEAD_BYTES), 'hex')}\n`);
+  return bytes;
+}
+
+function isWhole(bytes: Buffer): boolean {
+  return bytes.toString('latin1', 0, HEAD_BYTES) === `${FORMAT} ${hash('md5', bytes.subarray(HEAD_BYTES), 'hex')}\n`;
+}
+
+/** What stands in the first line of something whole. */
+export function sumOf(bytes: Buffer): string {
+  return bytes.toString('latin1', HEAD_BYTES - 1 - SUM_DIGITS, HEAD_BYTES - 1);
 }
 
 /** One text, in which a name is found faster than a map of all names is made. */
