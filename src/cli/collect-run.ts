@@ -1,7 +1,6 @@
 /**
  * runCollect: the local half alone, for whoever wants to know no more than what it did.
  */
-import type { Helper } from '../collect/helper.js';
 import { type LocalThread, wholeOf } from '../collect/in-thread.js';
 import { collectSinceCheckpoint } from '../collect/since-checkpoint.js';
 import { workOf } from '../cycle/local-work.js';
@@ -26,19 +25,12 @@ export async function runCollect(
     ...settingsOf(session, { ...options, reread: undefined, contents: 'drop' }),
     snapshot: 'drop' as const,
     checkpoint: 'leave' as const,
-    helper: 'caller' as const,
   };
   const hooks = localHooks(session, input);
   const isForced = options.guards === 'pass';
   const quick = isForced ? undefined : await collectSinceCheckpoint(thread, work, settings, hooks);
-  const result = quick ?? (await wholeOf(thread.run(work, settings, { ...hooks, ...helper() })));
-  return reportOf(result, started);
-}
-
-/** This thread has nothing else to do. What it takes is loaded while the other one lists files. */
-function helper(): Helper {
-  const hand = import('../collect/hand.js').then(({ Hand }) => new Hand());
-  return { help: async (list) => (await hand).help(list) };
+  const run = () => wholeOf(thread.run(work, { ...settings, helper: 'thread' }, hooks));
+  return reportOf(quick ?? (await run()), started);
 }
 
 export function showCollect(report: CollectReport, mode: LocalOptions['mode'], output: Output): void {

@@ -103,6 +103,7 @@ class Sharing<R> {
   readonly #turn: Turn;
   readonly #length: number;
   readonly #helped: Promise<void>;
+  #ours = 0;
   #haveMet = false;
 
   constructor(helper: Helper, { list, madeOf }: Share<R>, turn: Turn, length: number) {
@@ -115,7 +116,10 @@ class Sharing<R> {
 
   /** Whether the next one is to be done here. If not, it was the other thread's, which is done with all of its part. */
   async isOurs(): Promise<boolean> {
-    if (!this.#haveMet && take(this.#turn) < this.#length) return true;
+    if (!this.#haveMet && take(this.#turn) < this.#length) {
+      this.#ours++;
+      return true;
+    }
     this.#haveMet = true;
     await this.#helped;
     return false;
@@ -123,7 +127,7 @@ class Sharing<R> {
 
   async end(): Promise<void> {
     close(this.#turn, this.#length);
-    await this.#helped;
+    if (this.#ours < this.#length) await this.#helped; // else all was done before it came
   }
 }
 

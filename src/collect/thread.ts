@@ -21,7 +21,7 @@ import { collectPlaces, type KnownPlaces, scanPlaces } from './collect-places.js
 import { collectStaged, type MakeStatic, type StagedProject } from './collect-staged.js';
 import { ContentPacker, type Slab } from './contents.js';
 import { HashedSite } from './hashed-site.js';
-import type { SharedList } from './helper.js';
+import { HelperThread } from './helper-thread.js';
 import type { Progress } from './identify.js';
 import { type LookSince, lookSince } from './look-since.js';
 import { warningsOf } from './post-process.js';
@@ -70,8 +70,8 @@ export interface LocalSettings extends Pick<RunOptions, 'force' | 'reread' | 'ch
   readonly contents: 'keep' | 'drop';
   /** Whether anybody wants to know what is in STATIC_ROOT. Default: keep. */
   readonly snapshot?: 'keep' | 'drop';
-  /** Whether who asks for the work takes part in it where there is much to do. */
-  readonly helper?: 'caller' | undefined;
+  /** Whether a second thread takes part where there is much to do. */
+  readonly helper?: 'thread' | undefined;
 }
 
 /** A message to the thread: what to do, and where to tell of it. */
@@ -85,9 +85,7 @@ export interface LocalTask {
 export type ThreadRequest =
   | { readonly kind: 'abort' }
   /** What was in this slab is of no more use. */
-  | { readonly kind: 'freed'; readonly bytes: ArrayBuffer }
-  /** The part in a shared list is done; `trouble` is what nobody foresaw. */
-  | { readonly kind: 'helped'; readonly trouble: string | undefined };
+  | { readonly kind: 'freed'; readonly bytes: ArrayBuffer };
 
 /** What is done, but for the entries, which went ahead. */
 export interface LocalSummary {
@@ -117,8 +115,6 @@ export type ThreadMessage =
   /** The part cannot be worked on by itself. */
   | { readonly kind: 'declined' }
   | { readonly kind: 'swept'; readonly swept: Swept }
-  /** Who asked for the work is to take part in it. */
-  | { readonly kind: 'help'; readonly list: SharedList }
   | { readonly kind: 'looked'; readonly touched: readonly string[] }
   | { readonly kind: 'failed'; readonly name: string; readonly message: string; readonly stack: string };
 
@@ -135,23 +131,18 @@ async function work({ work: task, settings, port }: LocalTask): Promise<void> {
   const packer = new ContentPacker((slab) => port.postMessage({ kind: 'contents', slab }, [slab.bytes]));
   port.on('message', (request: ThreadRequest) => {
     if (request.kind === 'abort') abort.abort();
-    else if (request.kind === 'helped') helped(request.trouble);
     else packer.refill(request.bytes);
   });
-  let helped: (trouble: string | undefined) => void = () => undefined;
-  const help = (list: SharedList): Promise<void> =>
-    new Promise((resolve, reject) => {
-      helped = (trouble) => (trouble === undefined ? resolve() : reject(new Error(trouble)));
-      say({ kind: 'help', list });
-    });
+  const onWarning = (text: string): void => say({ kind: 'warning', text });
+  const helper = settings.helper && new HelperThread({ onWarning });
   try {
-    const { statePath, contents, snapshot, helper, ...rest } = settings;
+    const { statePath, contents, snapshot, helper: _, ...rest } = settings;
     const entries = new EntrySender(packer, say);
     const options: RunOptions = {
       ...rest,
       state: new StateFolder(statePath),
       signal: abort.signal,
-      helper: helper && { help },
+      helper,
       keep: contents === 'keep' ? (digest, bytes) => packer.keep(digest, bytes) : undefined,
       onFound: (files) => {
         if (files > BIG_TREE) keepHeapSmall();
@@ -159,7 +150,7 @@ async function work({ work: task, settings, port }: LocalTask): Promise<void> {
       },
       onEntry: snapshot === 'drop' ? undefined : (entry) => entries.add(entry),
       onProgress: (progress) => say({ kind: 'progress', progress }),
-      onWarning: (text) => say({ kind: 'warning', text }),
+      onWarning,
     };
     const message = await carryOut(task, options);
     entries.flush();
@@ -169,6 +160,7 @@ async function work({ work: task, settings, port }: LocalTask): Promise<void> {
     say({ kind: 'failed', name, message: reasonOf(error), stack });
   } finally {
     port.close();
+    await helper?.end();
   }
 }
 

@@ -1,0 +1,199 @@
+/** A run that a second thread takes part in: it must leave, and tell, what a run alone leaves and tells. */
+import { appendFileSync, mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type Collected, type CollectOptions, collect } from '../src/collect/collect.js';
+import { Hand } from '../src/collect/hand.js';
+import type { Helper } from '../src/collect/helper.js';
+import { HelperThread } from '../src/collect/helper-thread.js';
+import type { CollectProject } from '../src/collect/project.js';
+import { newTurn } from '../src/collect/turn.js';
+import { StateFolder } from '../src/fs/state.js';
+import { hashedProject } from './support/hashed-project.js';
+import { listFolder } from './support/listing.js';
+import { memoryFolder } from './support/tree.js';
+
+const FILES = 1500; // in pieces of at least 500, and in several folders
+const LARGE = 3; // and every 500th from here on: too large to be kept in memory
+const PROGRAM = new URL('../dist/cli/hand-thread.cjs', import.meta.url);
+
+describe('a run with a helper', () => {
+  // The second one has more than a helper is told of at once.
+  test.each([FILES, 9000])('leaves and tells what a run alone does, with %i files', async (files) => {
+    const site = await newSite(files);
+    const thread = await helperThread();
+    const done: string[] = [];
+    const helper: Helper = {
+      help: async (list) => {
+        await thread.help(list);
+        if (new Uint8Array(list.facts).some((byte) => byte !== 0)) done.push(list.kind);
+      },
+    };
+    const helped = await site.collect('helped', { helper });
+    const alone = await site.collect('alone');
+    expect(new Set(done)).toEqual(new Set(['read', 'put']));
+    expect(listFolder(helped.root)).toEqual(listFolder(alone.root));
+    expect(told(helped)).toEqual(told(alone));
+  });
+
+  test('is begun again by the next one as a run alone is', async () => {
+    const site = await newSite();
+    for (const name of ['alone', 'helped']) {
+      const helper = name === 'helped' ? await helperThread() : undefined;
+      await site.collect(name, { helper });
+      const again = await site.collect(name, { helper });
+      expect(again.collected).toMatchObject({ copied: [], hashed: [], removed: [], problems: [] });
+    }
+  });
+
+  test('goes on alone when its helper ends', async () => {
+    const site = await newSite();
+    const alone = await site.collect('alone');
+    const thread = await helperThread();
+    const helper: Helper = {
+      help: async (list) => {
+        void thread.end();
+        await thread.help(list);
+      },
+    };
+    const left = await site.collect('left', { helper });
+    expect(listFolder(left.root)).toEqual(listFolder(alone.root));
+    expect(told(left)).toEqual(told(alone));
+  });
+
+  test('has the same trouble with files that change while they are read', async () => {
+    const outcomes = ['alone', 'helped'].map(async (name) => {
+      const site = await newSite();
+      const change = atCall(1, () => {
+        for (const file of [site.file(0), site.file(FILES - 1)]) unlinkSync(file);
+        for (const file of [site.file(10), site.file(FILES - 20)]) appendFileSync(file, 'more');
+      });
+      const helper = name === 'helped' ? new Hand() : undefined;
+      const { collected, root } = await site.collect(name, { helper, onFound: change });
+      expect(collected.problems).toMatchObject([{ code: 'CHANGED' }, { code: 'CHANGED' }]);
+      return { problems: collected.problems.map(({ path, code }) => [path, code]), left: listFolder(root) };
+    });
+    const [alone, helped] = await Promise.all(outcomes);
+    expect(helped).toEqual(alone);
+  });
+
+  test('has the same trouble with files that change before they are copied', async () => {
+    const outcomes = ['alone', 'helped'].map(async (name) => {
+      const site = await newSite();
+      const helper = name === 'helped' ? new Hand() : undefined;
+      mkdirSync(site.root(name), { recursive: true });
+      const change = atCall(2, () => {
+        for (const number of [LARGE, LARGE + 1000]) writeFileSync(site.file(number), 'another content');
+      });
+      const { collected, root } = await site.collect(name, { helper, onFound: change });
+      const { problems, copied } = collected;
+      expect(problems.map(({ code }) => code)).toEqual(['CHANGED', 'CHANGED', 'HELD_BACK']);
+      return { problems, copied, left: listFolder(root) };
+    });
+    const [alone, helped] = await Promise.all(outcomes);
+    expect(helped).toEqual(alone);
+  });
+
+  test('replaces nothing that stands in the way of a copy', async () => {
+    const outcomes = ['alone', 'helped'].map(async (name) => {
+      const site = await newSite();
+      const helper = name === 'helped' ? new Hand() : undefined;
+      mkdirSync(site.root(name), { recursive: true });
+      const obstruct = atCall(2, () => {
+        for (const number of [1, FILES - 2]) {
+          const place = join(site.root(name), site.path(number));
+          mkdirSync(place, { recursive: true });
+          writeFileSync(join(place, 'of somebody else'), '');
+        }
+      });
+      const { collected, root } = await site.collect(name, { helper, onFound: obstruct });
+      expect(collected.problems.map(({ code }) => code)).toEqual(['OBSTRUCTED', 'OBSTRUCTED', 'HELD_BACK']);
+      return { problems: collected.problems, left: listFolder(root) };
+    });
+    const [alone, helped] = await Promise.all(outcomes);
+    expect(helped).toEqual(alone);
+  });
+
+  test.each(['read', 'put'] as const)(
+    'that is given up while there is something to %s does nothing more',
+    async (kind) => {
+      const site = await newSite();
+      const abort = new AbortController();
+      const thread = await helperThread();
+      const ended: string[] = [];
+      const helper: Helper = {
+        help: async (list) => {
+          if (list.kind === kind) abort.abort();
+          await thread.help(list);
+          ended.push(list.kind);
+        },
+      };
+      await expect(site.collect('helped', { helper, signal: abort.signal })).rejects.toMatchObject({
+        name: 'AbortError',
+      });
+      expect(ended.at(-1)).toBe(kind);
+      expect(listFolder(site.root('helped'))).not.toHaveProperty(['staticfiles.json']);
+      const { root } = await site.collect('helped', { helper: await helperThread() });
+      const alone = await site.collect('alone');
+      expect(listFolder(root)).toEqual(listFolder(alone.root));
+    },
+  );
+});
+
+/** One that has come up, so that it is in time for its part. */
+async function helperThread(): Promise<HelperThread> {
+  const thread = new HelperThread({ program: PROGRAM });
+  onTestFinished(() => thread.end());
+  const nothing = { files: [], sizes: [], stamps: [], also: undefined, facts: new SharedArrayBuffer(0) };
+  await thread.help({ kind: 'read', ...nothing, turn: newTurn() });
+  return thread;
+}
+
+/** What a run says of itself, but for when and where. */
+function told({ collected }: { readonly collected: Collected }) {
+  const { snapshot, copied, hashed, removed, problems, ownership } = collected;
+  const entries = snapshot.entries.map(({ path, size, digest, mode }) => ({ path, size, digest, mode }));
+  return { entries, copied, hashed, removed, problems, ownership };
+}
+
+/** Does it at this call, counted from 1. */
+function atCall(number: number, act: () => void): () => void {
+  let calls = 0;
+  return () => {
+    if (++calls === number) act();
+  };
+}
+
+function isStyle(number: number): boolean {
+  return number % 10 === 5;
+}
+
+/** In folders of a hundred; every tenth is a style sheet that refers to others. */
+async function newSite(files = FILES) {
+  const folder = await memoryFolder();
+  const assets = join(folder, 'assets');
+  const path = (number: number): string =>
+    `app${String(Math.floor(number / 100)).padStart(2, '0')}/${String(number).padStart(5, '0')}.${isStyle(number) ? 'css' : 'png'}`;
+  for (let number = 0; number < files; number++) {
+    const file = join(assets, path(number));
+    if (number % 100 === 0) mkdirSync(join(file, '..'), { recursive: true });
+    const other = path((number + 7) % files);
+    const repeated = number % 500 === LARGE ? 20_000 : number % 9;
+    writeFileSync(
+      file,
+      isStyle(number) ? `.a { background: url("../${other}") }` : `picture ${number}`.repeat(repeated),
+    );
+  }
+  const root = (name: string): string => join(folder, name, 'root');
+  const projectOf = (name: string): CollectProject => hashedProject([{ path: assets, prefix: '' }], root(name));
+  return {
+    path,
+    root,
+    file: (number: number): string => join(assets, path(number)),
+    collect: async (name: string, options: Partial<CollectOptions> = {}) => {
+      const state = new StateFolder(join(folder, name, 'state'));
+      const collected = await collect(projectOf(name), { state, mode: 'write', ...options });
+      return { collected, root: root(name), helper: options.helper };
+    },
+  };
+}
