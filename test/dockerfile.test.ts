@@ -47,7 +47,7 @@ describe('the build stage', () => {
   test('packs the program, its configuration files and its papers, and nothing else', async () => {
     const packed = await filesIn(join(image, 'opt/pushstatic/lib/node_modules/pushstatic'));
     const besides = packed.filter(
-      (path) => !path.startsWith('node_modules/') && !/^dist\/.*\.(?:js|d\.ts)$/.test(path),
+      (path) => !path.startsWith('node_modules/') && !/^dist\/.*\.(?:c?js|d\.ts)$/.test(path),
     );
     expect(besides).toEqual([
       'CHANGELOG.md',

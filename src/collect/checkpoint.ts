@@ -82,10 +82,15 @@ export class CheckpointDraft {
 /** Undefined where there is none that holds. */
 export async function recallSite(project: CollectProject, state: StateFolder): Promise<StoredHashedSite | undefined> {
   const { root, sources, manifest } = project;
-  const [besideBytes, bytes] = await Promise.all([state.read(BESIDE), state.read(SITE)]);
+  const [besideBytes, bytes, madeFor, additions] = await Promise.all([
+    state.read(BESIDE),
+    state.read(SITE),
+    madeForOf(project, state),
+    additionsIn(state),
+  ]);
   const beside = besideBytes && decodeBeside(besideBytes);
-  if (beside === undefined || beside.madeFor !== (await madeForOf(project, state))) return undefined;
+  if (beside?.madeFor !== madeFor) return undefined;
   const stored = bytes && decodeSite(bytes, beside);
   if (stored === undefined || manifest === undefined) return undefined;
-  return new StoredHashedSite(root, sources, manifest, stored, await additionsIn(state));
+  return new StoredHashedSite(root, sources, manifest, stored, additions);
 }

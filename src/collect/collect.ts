@@ -18,6 +18,7 @@ import { fill, type HashedPart } from './fill.js';
 import { type HashAllInput, type HashedAll, hashAll } from './hash-all.js';
 import type { IdentifyOptions } from './identify.js';
 import { KeptContents } from './kept-contents.js';
+import { Later } from './later.js';
 import { look } from './look.js';
 import { recall, remember } from './memory.js';
 import type { ManifestProject } from './post-process.js';
@@ -27,7 +28,7 @@ import { type ScannedTree, scanTree } from './scan.js';
 import { type Listing, listSources } from './sources.js';
 import type { Put } from './static-root.js';
 import { recallTraces, rememberTraces } from './traces.js';
-import { readWinners } from './winners.js';
+import { readWinners, type Winners } from './winners.js';
 
 export interface CollectOptions extends RunOptions {
   /** A dry run changes nothing but the digest caches. */
@@ -76,48 +77,27 @@ export async function collect(project: CollectProject, options: CollectOptions):
   const counts = countsOf(listings, project.staged);
   if (options.force === undefined) guardSources(counts, memory.sources);
 
-  const sources = await DigestCache.load(options.state, 'sources', pacer);
+  const run: Run = { options, pacer, contents: new KeptContents(), later: new Later(), draft };
+  const { later, contents } = run;
+  const wanted = await readSources(project, listings, run);
   const root = await DigestCache.load(options.state, 'root', pacer);
-  const contents = new KeptContents();
-  const { onEntry: _, ...reading } = options;
-  const keep = (digest: Digest, bytes: Uint8Array): void => {
-    if (project.manifest !== undefined) contents.keep(digest, bytes);
-    options.keep?.(digest, bytes);
-  };
-  const also = project.manifest && ('content-hash' as const);
-  const wanted = await readWinners(listings, { ...reading, keep, pacer, also, step: 'collect', cache: sources });
-  sources.retain(
-    wanted.files.map(({ entry }) => entry),
-    wanted.problems,
-  );
-  const saveSources = (): Promise<void> => saveState(options, () => sources.save(pacer));
   let present: ScannedTree;
-  let hashed: HashedAll | undefined;
+  let hashed: Hashed | undefined;
   try {
-    present = await readRoot(project.root, { ...reading, pacer, step: 'scan', cache: root });
-    hashed =
-      project.manifest &&
-      (await hash(
-        { root: project.root, manifest: project.manifest },
-        { listings, wanted, present, memory, contents },
-        options,
-        pacer,
-      ));
+    present = await readRoot(project.root, { ...readingOf(options), pacer, step: 'scan', cache: root });
+    const { manifest } = project;
+    hashed = manifest && (await hash({ ...project, manifest }, { listings, wanted, present, memory, contents }, run));
   } catch (error) {
-    await saveSources(); // the next run fails as well, until a person has acted: it need not read all of it for that
+    await later.do(); // the next run fails as well, until a person has acted: it need not read all of it for that
     throw error;
   }
-  const meanwhile = async (): Promise<void> => {
-    await saveSources();
-    if (hashed !== undefined) await saveState(options, async () => draft?.describe(options.state, wanted, hashed));
-  };
-  if (options.mode === 'dry-run') await meanwhile();
+  if (options.mode === 'dry-run') await later.do();
   const onPut = draft && ((put: Put) => draft.wrote(put));
   const filled = await fill(
     { ...project, manifest: project.manifest ?? project.staged?.manifest },
     { wanted, present, hashed: hashed ?? partOf(project.staged) },
     { ...memory, root },
-    { ...options, pacer, contents, meanwhile, onPut },
+    { ...options, pacer, contents, meanwhile: () => later.do(), onPut },
   );
   const { snapshot, files, made, folders, problems } = filled;
   root.retain(snapshot.entries, snapshot.problems);
@@ -146,19 +126,59 @@ export async function collect(project: CollectProject, options: CollectOptions):
   };
 }
 
+interface Run {
+  readonly options: CollectOptions;
+  readonly pacer: Pacer;
+  readonly contents: KeptContents;
+  /** For when a helper copies, or all is over. */
+  readonly later: Later;
+  readonly draft: CheckpointDraft | undefined;
+}
+
+/** What is read is no entry of the snapshot yet. */
+function readingOf(options: CollectOptions): Omit<CollectOptions, 'onEntry'> {
+  const { onEntry: _, ...reading } = options;
+  return reading;
+}
+
+async function readSources(
+  { manifest }: CollectProject,
+  listings: readonly Listing[],
+  { options, pacer, contents, later }: Run,
+): Promise<Winners> {
+  const cache = await DigestCache.load(options.state, 'sources', pacer);
+  const keep = (digest: Digest, bytes: Uint8Array): void => {
+    if (manifest !== undefined) contents.keep(digest, bytes);
+    options.keep?.(digest, bytes);
+  };
+  const also = manifest && ('content-hash' as const);
+  const wanted = await readWinners(listings, { ...readingOf(options), keep, pacer, also, step: 'collect', cache });
+  cache.retain(
+    wanted.files.map(({ entry }) => entry),
+    wanted.problems,
+  );
+  later.add(() => saveState(options, () => cache.save(pacer)));
+  return wanted;
+}
+
+/** What is wanted of hashed names when they are put. */
+type Hashed = HashedPart & Pick<HashedAll, 'manifest'>;
+
 /** What hashed names add. The traces are kept: they hold whatever becomes of the rest. */
 async function hash(
   { root, manifest }: Pick<CollectProject, 'root'> & { readonly manifest: ManifestProject },
   found: Omit<HashAllInput, 'root' | 'traces'>,
-  options: CollectOptions,
-  pacer: Pacer,
-): Promise<HashedAll> {
+  { options, pacer, later, draft }: Run,
+): Promise<Hashed> {
   const { rules } = manifest;
   const traces = await recallTraces(options.state, rules);
   const hashed = await hashAll(manifest, { ...found, root, traces }, pacer);
   for (const warning of hashed.warnings) options.onWarning?.(warning);
   await saveState(options, () => rememberTraces(options.state, rules, traces, hashed.processed.traces));
-  return hashed;
+  later.add(() => saveState(options, async () => draft?.describe(options.state, found.wanted, hashed)));
+  // Nothing more of it: all that it is made from is let go when it is described.
+  const { made, replaced, elsewhere } = hashed;
+  return { made, replaced, elsewhere, manifest: hashed.manifest };
 }
 
 /** The files of `snapshot` that are not ours, by what is: `files`. */

@@ -28,20 +28,18 @@ export async function storeMarks(state: StateFolder, madeFor: string, { sources,
 
 /** Undefined where there are none that hold. */
 export async function recallMarks(project: CollectProject, state: StateFolder): Promise<ProjectMarks | undefined> {
-  const bytes = await state.read(NAME);
+  const [bytes, madeFor, additions] = await Promise.all([
+    state.read(NAME),
+    madeForOf(project, state),
+    additionsIn(state),
+  ]);
   if (bytes === undefined) return undefined;
   try {
     const reader = new ByteReader(unseal(bytes));
-    if (reader.text() !== (await madeForOf(project, state))) return undefined;
-    const [sources, marked] = [readMarks(reader), readMarks(reader)];
-    const gone = (await additionsIn(state)).flatMap(({ removed }) => removed);
-    return {
-      sources,
-      root: withoutMarks(
-        marked,
-        gone.map((path) => `${project.root}/${path}`),
-      ),
-    };
+    if (reader.text() !== madeFor) return undefined;
+    const [sources, root] = [readMarks(reader), readMarks(reader)];
+    const gone = additions.flatMap(({ removed }) => removed.map((path) => `${project.root}/${path}`));
+    return { sources, root: withoutMarks(root, gone) };
   } catch (error) {
     if (error instanceof IndexError) return undefined;
     throw error;
