@@ -81,24 +81,21 @@ export async function collect(project: CollectProject, options: CollectOptions):
   const { later, contents } = run;
   const wanted = await readSources(project, listings, run);
   const root = await DigestCache.load(options.state, 'root', pacer);
-  let present: ScannedTree;
-  let hashed: Hashed | undefined;
-  try {
-    present = await readRoot(project.root, { ...readingOf(options), pacer, step: 'scan', cache: root });
-    const { manifest } = project;
-    hashed = manifest && (await hash({ ...project, manifest }, { listings, wanted, present, memory, contents }, run));
-  } catch (error) {
-    await later.do(); // the next run fails as well, until a person has acted: it need not read all of it for that
-    throw error;
-  }
-  if (options.mode === 'dry-run') await later.do();
   const onPut = draft && ((put: Put) => draft.wrote(put));
-  const filled = await fill(
-    { ...project, manifest: project.manifest ?? project.staged?.manifest },
-    { wanted, present, hashed: hashed ?? partOf(project.staged) },
-    { ...memory, root },
-    { ...options, pacer, contents, meanwhile: () => later.do(), onPut },
-  );
+  // Also if it fails: the next run fails as well, until a person has acted, and need not read all of it for that.
+  const { hashed, filled } = await later.atLatestAfter(async () => {
+    const present = await readRoot(project.root, { ...readingOf(options), pacer, step: 'scan', cache: root });
+    const { manifest } = project;
+    const hashes =
+      manifest && (await hash({ ...project, manifest }, { listings, wanted, present, memory, contents }, run));
+    const all = await fill(
+      { ...project, manifest: manifest ?? project.staged?.manifest },
+      { wanted, present, hashed: hashes ?? partOf(project.staged) },
+      { ...memory, root },
+      { ...options, pacer, contents, meanwhile: () => later.do(), onPut },
+    );
+    return { hashed: hashes, filled: all };
+  });
   const { snapshot, files, made, folders, problems } = filled;
   root.retain(snapshot.entries, snapshot.problems);
   if (options.mode === 'write') {

@@ -28,7 +28,7 @@ export interface FillOptions extends RunOptions {
   readonly pacer: Pacer;
   /** Contents that were read before. */
   readonly contents?: Pick<KeptContents, 'get'> | undefined;
-  /** Work that can be done while a helper copies. Done in any case, unless it is a dry run. */
+  /** Work that can be done while a helper copies. */
   readonly meanwhile?: (() => Promise<void>) | undefined;
   /** Is told of each file as soon as it is written. */
   readonly onPut?: ((put: Put) => void) | undefined;

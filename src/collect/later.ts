@@ -8,6 +8,15 @@ export class Later {
     this.#works.push(work);
   }
 
+  /** Does `work`, and after it, also if it fails, what is still put off. */
+  async atLatestAfter<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } finally {
+      await this.do();
+    }
+  }
+
   /** Does all of it, in order; what fails keeps the rest from being done. */
   async do(): Promise<void> {
     for (let work = this.#works.shift(); work !== undefined; work = this.#works.shift()) await work();
