@@ -64,7 +64,7 @@ export function settingsOf(
   { reread, contents, guards }: Pick<LocalOptions, 'reread' | 'contents' | 'guards'>,
 ) {
   const force = guards === 'pass' ? ('past-guards' as const) : undefined;
-  return { statePath: state.path, reread, contents, force };
+  return { statePath: state.path, reread, contents, force, heap: 'small' as const };
 }
 
 export function localHooks({ face }: Session, { signal, output }: CommandInput): LocalHooks {

@@ -44,7 +44,6 @@ export interface LocalRun {
 }
 
 const ERRORS = { ConfigError, ManifestError, SafetyError, SourceError } as const;
-const MOST_YOUNG_MB = 24; // half of what Node gives it: no slower, and a tenth less memory for a big tree
 const NO_SETTINGS: LocalSettings = { statePath: '', contents: 'drop' };
 
 /** A thread takes a tenth of a second to come up. Made early, it does so while the configuration is read. */
@@ -56,7 +55,7 @@ export class LocalThread {
 
   /** `program` is the built program of the thread. */
   constructor(program = new URL('./thread.cjs', import.meta.url)) {
-    this.#worker = new Worker(program, { resourceLimits: { maxYoungGenerationSizeMb: MOST_YOUNG_MB } });
+    this.#worker = new Worker(program);
     const fail = (error: Error): void => {
       this.#hasEnded = true;
       for (const each of this.#failures) each(error);

@@ -70,6 +70,8 @@ export interface LocalSettings extends Pick<RunOptions, 'force' | 'reread' | 'ch
   readonly contents: 'keep' | 'drop';
   /** Whether anybody wants to know what is in STATIC_ROOT. Default: keep. */
   readonly snapshot?: 'keep' | 'drop';
+  /** For a run after which the process ends: a big tree is to take less memory rather than less time. */
+  readonly heap?: 'small' | undefined;
   /** Whether a second thread takes part where there is much to do. */
   readonly helper?: 'thread' | undefined;
 }
@@ -136,7 +138,7 @@ async function work({ work: task, settings, port }: LocalTask): Promise<void> {
   const onWarning = (text: string): void => say({ kind: 'warning', text });
   const helper = settings.helper && new HelperThread({ onWarning });
   try {
-    const { statePath, contents, snapshot, helper: _, ...rest } = settings;
+    const { statePath, contents, snapshot, heap: _, helper: __, ...rest } = settings;
     const entries = new EntrySender(packer, say);
     const options: RunOptions = {
       ...rest,
@@ -145,7 +147,7 @@ async function work({ work: task, settings, port }: LocalTask): Promise<void> {
       helper,
       keep: contents === 'keep' ? (digest, bytes) => packer.keep(digest, bytes) : undefined,
       onFound: (files) => {
-        if (files > BIG_TREE) keepHeapSmall();
+        if (settings.heap === 'small' && files > BIG_TREE) keepHeapSmall();
         entries.expect(files);
       },
       onEntry: snapshot === 'drop' ? undefined : (entry) => entries.add(entry),
