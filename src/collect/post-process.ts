@@ -137,7 +137,7 @@ export function siteOf({ files: { inOrder, byPath }, contents, root, foreign }: 
 
 /** The manifest. Its time and mode are those it gets when it is written; before that there is nothing to say of them. */
 export function manifestFile(path: RelPath, text: string): MadeFile {
-  const bytes = Buffer.from(text);
+  const bytes = Buffer.from(text, 'latin1'); // ASCII alone
   const entry = { path, size: bytes.length, digest: hash('sha256', bytes, 'hex'), mtime: 0, mode: 0o644 };
   return { entry, content: { bytes: () => bytes } };
 }
