@@ -115,7 +115,10 @@ function addMade(ours: Map<RelPath, Digest>, paths: readonly RelPath[], site: Si
 /** Shows what is made here, as what is read is shown. */
 function keepMade(made: readonly MadeFile[], { keep }: CollectOptions): void {
   if (keep === undefined) return;
-  for (const { entry, content } of made) if ('bytes' in content) keep(entry.digest, content.bytes());
+  for (const { entry, content } of made) {
+    if ('bytes' in content) keep(entry.digest, content.bytes());
+    if ('exact' in content) keep(entry.digest, content.exact);
+  }
 }
 
 /** Answers with what `scanOnly` would, of the places alone. Rejects as it does. */

@@ -154,7 +154,7 @@ export class HashedSite implements SiteInMind {
     };
     const processed = this.#processed;
     if (processed === undefined) return undefined;
-    const inPlaces = keysIn(processed.made, places);
+    const inPlaces = keysIn(processed.made, places, (place) => byPath.has(place));
     const site = siteOf({ files, root: this.#root, foreign: () => foreign });
     const result = processed.propose(site, changed);
     if (result === undefined) return undefined;
@@ -270,10 +270,15 @@ function changedOrders(
 }
 
 /** The keys that lie at or below one of `places`. */
-export function keysIn<P extends string>(files: ReadonlyMap<P, unknown>, places: readonly P[]): P[] {
+export function keysIn<P extends string>(
+  files: ReadonlyMap<P, unknown>,
+  places: readonly P[],
+  isFile: (place: P) => boolean = () => false,
+): P[] {
   const wanted: ReadonlySet<string> = new Set(places);
   const found = places.filter((place) => files.has(place));
-  if (found.length === places.length) return found; // a path that is a file has nothing below it
+  // A path that is a file has nothing below it.
+  if (places.every((place) => files.has(place) || isFile(place))) return found;
   for (const path of files.keys()) if (hasAbove(path, wanted)) found.push(path);
   return found;
 }

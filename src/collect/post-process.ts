@@ -139,7 +139,7 @@ export function siteOf({ files: { inOrder, byPath }, contents, root, foreign }: 
 export function manifestFile(path: RelPath, text: string): MadeFile {
   const bytes = Buffer.from(text, 'latin1'); // ASCII alone
   const entry = { path, size: bytes.length, digest: hash('sha256', bytes, 'hex'), mtime: 0, mode: 0o644 };
-  return { entry, content: { bytes: () => bytes } };
+  return { entry, content: { exact: bytes } };
 }
 
 /** Undefined if it is not UTF-8. Throws a FileError if it is not what it was when it was hashed. */

@@ -48,8 +48,8 @@ export interface Permissions {
   readonly dir: number | null;
 }
 
-/** What a file is to hold: what another file does, or bytes that are made when it is written. */
-export type Content = { readonly file: string } | { readonly bytes: () => Uint8Array };
+/** What a file is to hold: what another file does, bytes that are made when it is written, or such that are known to be right. */
+export type Content = { readonly file: string } | { readonly bytes: () => Uint8Array } | { readonly exact: Uint8Array };
 
 /** A file as it lies there once it is written. */
 export interface Put {
@@ -188,7 +188,7 @@ export class StaticRoot {
 
   /** With what is at hand, or small and as it was: the same content is often wanted under a second name soon. */
   #fillAtOnce(content: Content, { size, digest }: Entry, descriptor: number): Filled | undefined {
-    let bytes = this.#contents.get(digest) ?? this.#recent.get(digest);
+    let bytes = 'exact' in content ? content.exact : (this.#contents.get(digest) ?? this.#recent.get(digest));
     if (bytes === undefined && 'file' in content && size <= SMALL_BYTES) {
       const read = readKnown(content.file, size, digest);
       if (read !== undefined) this.#recent.set(digest, (bytes = Buffer.from(read)));
@@ -201,8 +201,8 @@ export class StaticRoot {
   }
 
   async #fill(content: Content, descriptor: number): Promise<Filled> {
-    if ('bytes' in content) {
-      const bytes = content.bytes();
+    if (!('file' in content)) {
+      const bytes = 'exact' in content ? content.exact : content.bytes();
       writeAllSync(descriptor, bytes, 0);
       return { digest: hash('sha256', bytes, 'hex'), size: bytes.length };
     }
