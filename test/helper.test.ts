@@ -1,13 +1,17 @@
 /** A run that a second thread takes part in: it must leave, and tell, what a run alone leaves and tells. */
-import { appendFileSync, mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { appendFileSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Collected, type CollectOptions, collect } from '../src/collect/collect.js';
 import { Hand } from '../src/collect/hand.js';
 import type { Helper } from '../src/collect/helper.js';
 import { HelperThread } from '../src/collect/helper-thread.js';
+import { identify } from '../src/collect/identify.js';
 import type { CollectProject } from '../src/collect/project.js';
 import { newTurn } from '../src/collect/turn.js';
+import { type Found, walk } from '../src/collect/walk.js';
+import { Pacer } from '../src/fs/pace.js';
 import { StateFolder } from '../src/fs/state.js';
 import { hashedProject } from './support/hashed-project.js';
 import { listFolder } from './support/listing.js';
@@ -59,6 +63,46 @@ describe('a run with a helper', () => {
     const left = await site.collect('left', { helper });
     expect(listFolder(left.root)).toEqual(listFolder(alone.root));
     expect(told(left)).toEqual(told(alone));
+  });
+
+  test('goes on alone where no thread can be had, and says so', async () => {
+    const site = await newSite();
+    const alone = await site.collect('alone');
+    const warnings: string[] = [];
+    const onWarning = (text: string): number => warnings.push(text);
+    const helper = new HelperThread({ onWarning, program: new URL('./nowhere.cjs', import.meta.url) });
+    const left = await site.collect('left', { helper });
+    expect(warnings).toMatchObject([expect.stringContaining('one does all of it')]);
+    expect(told(left)).toEqual(told(alone));
+  });
+
+  test('reads a file that is listed twice twice', async () => {
+    const site = await newSite();
+    const { files } = await walk(site.assets, { step: 'collect' });
+    const [first] = files as [Found];
+    const { files: identified } = await identify([first, ...files], {
+      step: 'collect',
+      cache: new Map(),
+      pacer: new Pacer(),
+      helper: await helperThread(),
+    });
+    for (const { found, entry } of identified) expect(entry.digest).toBe(digestOf(found.file));
+  });
+
+  test('that is given up leaves what it read to the next one', async () => {
+    const site = await newSite();
+    mkdirSync(site.root('given up'), { recursive: true });
+    const abort = new AbortController();
+    const giveUp = atCall(2, () => {
+      abort.abort();
+      const until = performance.now() + 50;
+      while (performance.now() < until); // the slice of the run is over, so that it looks
+    });
+    const run = site.collect('given up', { signal: abort.signal, onFound: giveUp });
+    await expect(run).rejects.toMatchObject({ name: 'AbortError' });
+    let read = 0;
+    await site.collect('given up', { keep: () => read++ });
+    expect(read).toBeLessThan(FILES / 10);
   });
 
   test('has the same trouble with files that change while they are read', async () => {
@@ -149,6 +193,10 @@ async function helperThread(): Promise<HelperThread> {
   return thread;
 }
 
+function digestOf(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
+}
+
 /** What a run says of itself, but for when and where. */
 function told({ collected }: { readonly collected: Collected }) {
   const { snapshot, copied, hashed, removed, problems, ownership } = collected;
@@ -189,6 +237,7 @@ async function newSite(files = FILES) {
   return {
     path,
     root,
+    assets,
     file: (number: number): string => join(assets, path(number)),
     collect: async (name: string, options: Partial<CollectOptions> = {}) => {
       const state = new StateFolder(join(folder, name, 'state'));

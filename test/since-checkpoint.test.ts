@@ -1,16 +1,21 @@
 /** A run that only looks what has changed since the one before: it must leave what a run over all of it leaves. */
-import { rm, utimes, writeFile } from 'node:fs/promises';
+import { rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LocalThread, wholeOf } from '../src/collect/in-thread.js';
+import { MarkTaker } from '../src/collect/marks.js';
 import type { CollectProject } from '../src/collect/project.js';
 import { collectSinceCheckpoint } from '../src/collect/since-checkpoint.js';
+import { listSources } from '../src/collect/sources.js';
+import { lookAgain } from '../src/collect/sweep.js';
+import { newTurn } from '../src/collect/turn.js';
 import { DJANGO_RELEASES, NEWEST_DJANGO } from '../src/core/manifest/rules.js';
 import { ManifestError } from '../src/errors.js';
+import { Pacer } from '../src/fs/pace.js';
 import { StateFolder } from '../src/fs/state.js';
 import { chanceOf } from './support/chance.js';
-import { collectFreshly, hashedProject } from './support/hashed-project.js';
+import { collectFreshly, type HashedSettings, hashedProject } from './support/hashed-project.js';
 import { listFolder } from './support/listing.js';
 import { EDIT_KINDS, type EditKind, editSite, plantSite, randomEdits, randomSite } from './support/random-site.js';
 import { memoryFolder, plant } from './support/tree.js';
@@ -29,6 +34,7 @@ const stories = fc.record({
   seed: fc.nat(),
   files: fc.integer({ min: 1, max: 30 }),
   kinds: fc.constantFrom(CONTENTS, [...CONTENTS, ...EDIT_KINDS]),
+  isLenient: fc.boolean(),
   django: fc.constantFrom(...DJANGO_RELEASES),
 });
 
@@ -36,8 +42,9 @@ describe('a run that looks what has changed', () => {
   test('leaves what a run over all of it leaves, after every change', async () => {
     let quick = 0;
     await fc.assert(
-      fc.asyncProperty(stories, async ({ seed, files, kinds, django }) => {
-        const site = randomSite(seed, { files, flawed: 0.05 });
+      fc.asyncProperty(stories, async ({ seed, files, kinds, isLenient, django }) => {
+        const site = randomSite(seed, { files, flawed: isLenient ? 0.3 : 0.05 });
+        const missing = isLenient ? [{ pattern: '*', then: 'warn' } as const] : [];
         const folder = await memoryFolder();
         plantSite(site, folder);
         const sources = site.sources.map(({ folder: name, prefix }) => ({
@@ -45,7 +52,7 @@ describe('a run that looks what has changed', () => {
           prefix,
           isOptional: true,
         }));
-        const kept = siteIn(folder, { sources, django, staticUrl: site.staticUrl });
+        const kept = siteIn(folder, { sources, django, missing, staticUrl: site.staticUrl });
         await kept.run();
         const chance = chanceOf(seed);
         for (const { edit } of randomEdits(site, seed, 8, kinds)) {
@@ -61,6 +68,41 @@ describe('a run that looks what has changed', () => {
     );
     expect(quick).toBeGreaterThan(100);
   }, 120_000);
+
+  test('follows what a style sheet refers to that also refers to nothing', async () => {
+    const folder = await memoryFolder();
+    const style = '.a{background:url(a.png)} .b{background:url(missing.png)}';
+    await plant(folder, { 'assets/f.css': style, 'assets/a.png': 'a' });
+    const kept = siteIn(folder, { missing: [{ pattern: '*', then: 'warn' }] });
+    await kept.run();
+    await plant(folder, { 'assets/a.png': 'another' });
+    expect(await kept.run()).toBe('quick');
+    expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
+  });
+
+  test('that is given up before it begins is told so, and nothing else', async () => {
+    const folder = await memoryFolder();
+    await plant(folder, { 'assets/a.css': 'a{}' });
+    const kept = siteIn(folder);
+    await kept.run();
+    await expect(kept.run(AbortSignal.abort())).rejects.toMatchObject({ name: 'AbortError' });
+    expect(await kept.run()).toBe('quick');
+  });
+
+  test('finds what is different between two looks at one folder that is listed twice', async () => {
+    const folder = await memoryFolder();
+    const path = join(folder, 'assets');
+    await plant(folder, { 'assets/a.css': 'a{}', 'assets/gone.png': 'x', 'more/new.png': 'y' });
+    const sources = ['one', 'two'].map((prefix) => ({ path, prefix }));
+    const project = hashedProject(sources, join(folder, 'root'));
+    const marks = new MarkTaker();
+    await listSources({ ...project, sources: sources.slice(0, 1) }, new Pacer(), { marks });
+    await rm(join(path, 'gone.png'));
+    await rename(join(folder, 'more'), join(path, 'more'));
+    await listSources({ ...project, sources: sources.slice(1) }, new Pacer(), { marks });
+    const touched = await lookAgain([{ marks: marks.all(), ignore: project.ignore }], newTurn(), new Pacer());
+    expect(touched).toContain(path);
+  });
 
   test('finds what somebody did to STATIC_ROOT', async () => {
     const folder = await memoryFolder();
@@ -104,7 +146,7 @@ describe('a run that looks what has changed', () => {
     expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
   });
 
-  test.each(['site', 'marks', 'collected', 'collected-since'])(
+  test.each(['site', 'checkpoint', 'marks', 'collected', 'collected-since'])(
     'does without the file %s of its state, or with half of it',
     async (name) => {
       const folder = await memoryFolder();
@@ -128,16 +170,20 @@ type How = 'quick' | 'whole' | 'failed';
 interface Kept {
   readonly project: CollectProject;
   readonly state: StateFolder;
-  run(): Promise<How>;
+  run(signal?: AbortSignal): Promise<How>;
   /** All of it, as those do that leave no checkpoint. */
   sync(): Promise<How>;
 }
 
+interface SiteSettings extends HashedSettings {
+  readonly sources?: CollectProject['sources'];
+}
+
 function siteIn(
   folder: string,
-  { sources = [{ path: join(folder, 'assets'), prefix: '' }], django = NEWEST_DJANGO, staticUrl = '/static/' } = {},
+  { sources = [{ path: join(folder, 'assets'), prefix: '' }], ...rules }: SiteSettings = {},
 ): Kept {
-  const project = hashedProject(sources, join(folder, 'root'), { django, staticUrl });
+  const project = hashedProject(sources, join(folder, 'root'), { django: NEWEST_DJANGO, ...rules });
   const state = new StateFolder(join(folder, 'state'));
   const settings = { statePath: state.path, contents: 'drop', snapshot: 'drop' } as const;
   const alone = { ...settings, checkpoint: 'leave' } as const;
@@ -145,10 +191,10 @@ function siteIn(
   return {
     project,
     state,
-    run: () =>
+    run: (signal) =>
       tried(async () => {
-        if ((await collectSinceCheckpoint(thread, work, alone, {})) !== undefined) return 'quick';
-        await wholeOf(thread.run(work, { ...alone, force: 'past-guards' }, {}));
+        if ((await collectSinceCheckpoint(thread, work, alone, { signal })) !== undefined) return 'quick';
+        await wholeOf(thread.run(work, { ...alone, force: 'past-guards' }, { signal }));
         return 'whole';
       }),
     sync: () =>

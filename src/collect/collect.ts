@@ -154,7 +154,8 @@ async function readSources(
     wanted.files.map(({ entry }) => entry),
     wanted.problems,
   );
-  later.add(() => saveState(options, () => cache.save(pacer)));
+  // A run that is given up keeps them as well: what was read is not read again.
+  later.add(() => saveState(options, () => cache.save(new Pacer())));
   return wanted;
 }
 

@@ -8,7 +8,7 @@ import { digestAtOnce, digestFile, type Reading } from './digest.js';
 import { type Helper, PutFacts, type PutList, ReadFacts, type ReadList, type SharedList } from './helper.js';
 import { KeptContents } from './kept-contents.js';
 import { StaticRoot } from './static-root.js';
-import { take } from './turn.js';
+import { isClosed, type Turn, take } from './turn.js';
 
 export class Hand implements Helper {
   /** Of the files that were read here: those that will be written here, for the most part. */
@@ -21,11 +21,11 @@ export class Hand implements Helper {
   async #read(list: ReadList): Promise<void> {
     const { files, turn } = list;
     const facts = new ReadFacts(list.facts);
-    const pacer = new Pacer();
+    const pacer = new PacerFor(turn);
     for (let at = files.length - 1; take(turn) < files.length; at--) {
       const reading = await unlessTrouble(() => this.#readOne(list, at, pacer));
       if (reading !== undefined) facts.set(at, reading);
-      if (pacer.isDue) await pacer.breathe();
+      if (pacer.isDue) await unlessTrouble(() => pacer.breathe());
     }
   }
 
@@ -53,15 +53,30 @@ export class Hand implements Helper {
     ...list
   }: PutList): Promise<void> {
     const facts = new PutFacts(list.facts);
-    const pacer = new Pacer();
+    const pacer = new PacerFor(turn);
     const root = new StaticRoot(place, permissions, pacer, this.#contents, fresh);
     for (let at = paths.length - 1; take(turn) < paths.length; at--) {
       const [file = '', size = 0, digest = ''] = [sources[at], sizes[at], digests[at]];
       const entry = { path: paths[at] as RelPath, size, digest, mtime: 0, mode: 0 };
       const put = await unlessTrouble(() => root.put({ file }, entry, 'exact'));
       if (put !== undefined) facts.set(at, put);
-      if (pacer.isDue) await pacer.breathe();
+      if (pacer.isDue) await unlessTrouble(() => pacer.breathe());
     }
+  }
+}
+
+/** In the middle of a large file it looks whether anybody still wants it. */
+class PacerFor extends Pacer {
+  readonly #turn: Turn;
+
+  constructor(turn: Turn) {
+    super();
+    this.#turn = turn;
+  }
+
+  override async breathe(): Promise<void> {
+    await super.breathe();
+    if (isClosed(this.#turn)) throw new FileError('CHANGED', 'it is not wanted any more');
   }
 }
 

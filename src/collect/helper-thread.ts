@@ -1,5 +1,6 @@
 /**
- * HelperThread: a Helper in a thread of its own. It takes a moment to come up, and nobody waits for it before that.
+ * HelperThread: a Helper in a thread of its own, which is started when there is something to help with. It takes a moment to
+ * come up, and nobody waits for it before that.
  */
 import { Worker } from 'node:worker_threads';
 import { reasonOf } from '../errors.js';
@@ -15,34 +16,52 @@ export interface HelperThreadOptions {
 }
 
 export class HelperThread implements Helper {
-  readonly #worker: Worker;
+  readonly #options: HelperThreadOptions;
+  #worker: Worker | undefined;
   /** Lists under way, in order. */
   readonly #waiting: (() => void)[] = [];
   #hasEnded = false;
 
-  constructor({ onWarning, program = new URL('./hand-thread.cjs', import.meta.url) }: HelperThreadOptions) {
-    this.#worker = new Worker(program, { resourceLimits: { maxYoungGenerationSizeMb: MOST_YOUNG_MB } });
-    this.#worker.on('error', (error) => {
-      onWarning?.(`a thread that helped to read and write ended: ${reasonOf(error)}; the rest is done without it`);
-    });
-    // Whatever ended it: what it has not done is left.
-    this.#worker.on('exit', () => {
-      this.#hasEnded = true;
-      for (const done of this.#waiting.splice(0)) done();
-    });
-    this.#worker.on('message', () => this.#waiting.shift()?.());
-    this.#worker.unref();
+  constructor(options: HelperThreadOptions) {
+    this.#options = options;
   }
 
   async help(list: SharedList): Promise<void> {
-    if (this.#hasEnded) return;
+    const worker = this.#hasEnded ? undefined : (this.#worker ??= this.#start());
+    if (worker === undefined) return;
     await new Promise<void>((resolve) => {
       this.#waiting.push(resolve);
-      this.#worker.postMessage(list);
+      worker.postMessage(list);
     });
   }
 
   async end(): Promise<void> {
-    await this.#worker.terminate();
+    await this.#worker?.terminate();
+  }
+
+  /** Undefined where no thread can be had. */
+  #start(): Worker | undefined {
+    const { program = new URL('./hand-thread.cjs', import.meta.url) } = this.#options;
+    try {
+      const worker = new Worker(program, { resourceLimits: { maxYoungGenerationSizeMb: MOST_YOUNG_MB } });
+      worker.on('error', (error) => this.#warn(error));
+      // Whatever ended it: what it has not done is left.
+      worker.on('exit', () => {
+        this.#hasEnded = true;
+        for (const done of this.#waiting.splice(0)) done();
+      });
+      worker.on('message', () => this.#waiting.shift()?.());
+      worker.unref();
+      return worker;
+    } catch (error) {
+      this.#hasEnded = true;
+      this.#warn(error);
+      return undefined;
+    }
+  }
+
+  #warn(error: unknown): void {
+    const text = `a second thread to read and write with cannot be had: ${reasonOf(error)}; one does all of it`;
+    this.#options.onWarning?.(text);
   }
 }

@@ -53,7 +53,7 @@ export interface Share<R> {
 
 const AT_ONCE = 8192; // items; all that the helper is told of has to be in memory twice
 
-/** Goes through items together with a helper, some thousands at a time. */
+/** Goes through items together with a helper, some thousands at a time. The helper begins at once. */
 export class Together<T, R> {
   readonly #helper: Helper;
   readonly #items: readonly T[];
@@ -67,6 +67,7 @@ export class Together<T, R> {
     this.#helper = helper;
     this.#items = items;
     this.#share = share;
+    this.#upcoming = this.#begin(0);
   }
 
   /** What the helper has made of the next item; undefined for one that is to be done here. */
@@ -126,7 +127,7 @@ class Sharing<R> {
   }
 
   async end(): Promise<void> {
-    close(this.#turn, this.#length);
+    close(this.#turn);
     if (this.#ours < this.#length) await this.#helped; // else all was done before it came
   }
 }

@@ -65,18 +65,20 @@ export async function identify(found: readonly Found[], options: IdentifyOptions
     const isKnown = known?.stamp === file.stamp && reread === undefined && (also === undefined || known.hash);
     return isKnown ? known : undefined;
   };
-  const together = readTogether(found, knownOf, options);
+  const known = found.map(knownOf); // before anything is read: two with one path are both read
+  const unread = found.filter((_, at) => known[at] === undefined);
+  const together = readTogether(unread, options);
   const files: Identified[] = [];
   const problems: Problem[] = [];
   let bytes = 0;
   try {
-    for (const file of found) {
-      const known = knownOf(file);
+    for (const [at, file] of found.entries()) {
+      const digest = known[at];
       try {
         const identified =
-          known === undefined
+          digest === undefined
             ? await read(file, options, together && (await together.next()))
-            : identifiedAs(file, file, known);
+            : identifiedAs(file, file, digest);
         files.push(identified);
         onEntry?.(identified.entry);
       } catch (error) {
@@ -99,11 +101,9 @@ const MANY_FILES = 500; // a helper takes as long to be told of them as to read 
 
 /** Undefined where nobody helps. */
 function readTogether(
-  found: readonly Found[],
-  knownOf: (file: Found) => CachedDigest | undefined,
+  unread: readonly Found[],
   { helper, also }: IdentifyOptions,
 ): Together<Found, Reading> | undefined {
-  const unread = helper === undefined ? [] : found.filter((file) => knownOf(file) === undefined);
   if (helper === undefined || unread.length < MANY_FILES) return undefined;
   return new Together(helper, unread, (files, turn) => {
     const memory = ReadFacts.memoryFor(files.length);

@@ -65,15 +65,18 @@ export function withoutMarks(marks: Marks, places: Iterable<string>): Marks {
 export class MarkTaker {
   readonly #marking = lastingMark(Date.now());
   readonly #marks = new Map<string, number[]>();
+  /** Where two sources have the same folder, what was different at the second look must not pass for what it was. */
+  readonly #again = new Set<string>();
 
-  /** What lies in the absolute `folder` is marked from now on; what was marked there before is forgotten. */
+  /** What lies in the absolute `folder` is marked from now on, unless it was entered before. */
   enter(folder: string): void {
-    this.#marks.set(folder, []);
+    if (this.#marks.has(folder)) this.#again.add(folder);
+    else this.#marks.set(folder, []);
   }
 
   /** A file, as stat told of it. */
   markFile(folder: string, name: string, stats: Stats): void {
-    this.#marks.get(folder)?.push(this.#marking(name, stats));
+    this.#note(folder, this.#marking(name, stats));
   }
 
   /** Whatever lies there. */
@@ -82,7 +85,11 @@ export class MarkTaker {
     const stats = statsOf(place);
     const isFolder = stats?.isDirectory() === true;
     const behind = isFolder ? stats : stats === undefined || stats.isSymbolicLink() ? lookThrough(place) : undefined;
-    this.#marks.get(folder)?.push(this.#marking(name, isFolder ? undefined : stats, behind));
+    this.#note(folder, this.#marking(name, isFolder ? undefined : stats, behind));
+  }
+
+  #note(folder: string, mark: number): void {
+    if (!this.#again.has(folder)) this.#marks.get(folder)?.push(mark);
   }
 
   all(): Marks {

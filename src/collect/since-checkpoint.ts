@@ -22,10 +22,11 @@ export async function collectSinceCheckpoint(
 ): Promise<LocalResult | undefined> {
   if (work.kind !== 'collect' || work.project.manifest === undefined) return undefined;
   const { project, mode } = work;
+  const pacer = new Pacer(hooks);
   const marks = await recallMarks(project, new StateFolder(settings.statePath));
   if (marks === undefined) return undefined;
   const since = { project, marks, turn: newTurn() };
-  const looks = [thread.look({ kind: 'look', ...since }, settings, hooks), lookSince(since, new Pacer(hooks))];
+  const looks = [thread.look({ kind: 'look', ...since }, settings, hooks), lookSince(since, pacer)];
   const touched = (await Promise.all(looks)).flat();
   if (touched.length > MOST_TOUCHED) return undefined;
   return thread.run({ kind: 'collect', mode, project, part: { touched } }, settings, hooks).result;

@@ -34,8 +34,8 @@ export interface Listing {
 }
 
 /**
- * Lists every source, or what it has in `places`; `marks` are taken of what is listed. Rejects with a SourceError for one that is missing or cannot be read,
- * and with a ConfigError for one that cannot be collected from in this project.
+ * Lists every source, or what it has in `places`; `marks` are taken of what is listed. Rejects with a SourceError for one
+ * that is missing or cannot be read, and with a ConfigError for one that cannot be collected from in this project.
  */
 export async function listSources(
   project: SourceProject,
@@ -48,7 +48,7 @@ export async function listSources(
   for (const [index, source] of project.sources.entries()) {
     const found = checked[index];
     const options = { step: 'collect', prefix: found?.prefix, source: index, ignore, pacer, marks } as const;
-    marks?.enter(source.path); // also where nothing is yet
+    if (found === undefined) marks?.enter(source.path); // what comes there is new
     const walked = found === undefined ? NOTHING : await walkIn(source, places, options);
     listings.push({ source, walked });
   }

@@ -5,7 +5,7 @@
 import { hash } from 'node:crypto';
 import { opendirSync } from 'node:fs';
 import { hashedName, isPlainName, pathOfName } from '../core/manifest/hashed-name.js';
-import { type Collected, deepestFirst, type Made, Passes } from '../core/manifest/passes.js';
+import { type Collected, deepestFirst, type Made, Passes, type Rewritten } from '../core/manifest/passes.js';
 import { isAdjustable } from '../core/manifest/references.js';
 import { isFrom, type Rules } from '../core/manifest/rules.js';
 import type { FolderNames, SiteToStore, StoredAdjustable, StoredSite } from '../core/manifest/site-codec.js';
@@ -41,9 +41,8 @@ export function siteToStore(
 ): SiteToStore | undefined {
   const { made, traces, unsettled, left, isOdd, removed, manifest } = processed;
   if (isOdd || removed.size > 0 || problems.length > 0 || conflicts.length > 0) return undefined;
-  const rewritten = new Map<string, ContentFacts>();
-  for (const each of made.values())
-    if (each.rewritten !== undefined) rewritten.set(each.from.path, factsOf(each.rewritten));
+  const rewritten = new Map<string, Rewritten>();
+  for (const each of made.values()) if (each.rewritten !== undefined) rewritten.set(each.from.path, each.rewritten);
   const adjustables = deepestFirst(files.filter(({ path }) => isAdjustable(path)));
   return {
     orders: orders.map(namesIn),
@@ -51,12 +50,12 @@ export function siteToStore(
     hashes: winners.map(({ hash: contentHash = '' }) => contentHash),
     digests: winners.map(({ entry }) => entry.digest),
     sources: winners.map(({ found }) => found.source),
-    adjustables: adjustables.map(({ path, size }) => ({
-      path,
-      size,
-      rewritten: rewritten.get(path),
-      traces: traces.get(path)?.traces ?? [],
-    })),
+    adjustables: adjustables.map(({ path, size }) => {
+      const became = rewritten.get(path);
+      const traced = traces.get(path)?.traces ?? [];
+      const names = traced.length === 0 ? (became?.names ?? []) : [];
+      return { path, size, rewritten: became && factsOf(became), traces: traced, names };
+    }),
     unsettled: [...unsettled],
     pairs: manifest.pairs(),
     left,
@@ -147,7 +146,8 @@ export class StoredHashedSite implements SiteInMind {
     const fresh = new Map(wanted.files.map((file) => [file.entry.path as string, siteFile(file)]));
     const named = places.flatMap((path) => this.#fileOf(path) ?? []);
     const again = this.#concernedBy([...(fresh.keys() as Iterable<RelPath>), ...named]);
-    const fileAt = (path: string): SiteFile | undefined => fresh.get(path) ?? this.#siteFile(path as RelPath);
+    const fileAt = (path: string): SiteFile | undefined =>
+      fresh.get(path) ?? (this.#indexes.has(path) ? this.#siteFile(path as RelPath) : undefined);
     const site = siteOf({
       files: {
         inOrder: () => this.#stored.paths.map((path) => this.#siteFile(path)),

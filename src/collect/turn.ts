@@ -12,7 +12,13 @@ export function take(turn: Turn): number {
   return Atomics.add(turn, 0, 1);
 }
 
-/** Nobody gets a number below `length` any more. */
-export function close(turn: Turn, length: number): void {
-  Atomics.store(turn, 0, length);
+const CLOSED = 2 ** 30; // more than there are numbers to take
+
+/** Nobody gets a number that means something any more, and whoever is at work is to give up. */
+export function close(turn: Turn): void {
+  Atomics.store(turn, 0, CLOSED);
+}
+
+export function isClosed(turn: Turn): boolean {
+  return Atomics.load(turn, 0) >= CLOSED;
 }

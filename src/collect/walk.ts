@@ -268,7 +268,7 @@ class Walker implements Walked {
       this.links.push({ path, leadsTo: resolve(dirname(place), readlinkSync(place)) });
       const stats = statSync(place);
       if (stats.isDirectory()) {
-        if (!leadsUp(link, stats)) this.#enter(link);
+        if (!leadsUp(link)) this.#enter(link);
         else this.#report(path, 'LINK_LOOP', 'it is a link to a folder that it lies in');
       } else if (!stats.isFile()) {
         this.#refuse(path, name, 'NOT_A_FILE', 'it is a link to a FIFO, a socket or a device');
@@ -330,10 +330,11 @@ function pathIn(folder: Folder, name: string): string {
   return folder.path === undefined ? name : `${folder.path}/${name}`;
 }
 
-/** Whether `target`, which `link` leads to, is a folder that the link lies in. */
-function leadsUp(link: Folder, target: Stats): boolean {
+/** Whether the folder that `link` leads to is one that the link lies in. Inodes may be too large for a plain number. */
+function leadsUp(link: Folder): boolean {
+  const target = statSync(link.place, { bigint: true });
   for (let above = link.parent; above !== undefined; above = above.parent) {
-    const stats = statSync(above.place, { throwIfNoEntry: false });
+    const stats = statSync(above.place, { bigint: true, throwIfNoEntry: false });
     if (stats?.ino === target.ino && stats.dev === target.dev) return true;
   }
   return false;

@@ -14,7 +14,7 @@ import { CONTENT_HASH_DIGITS, type ContentHash } from './hashed-name.js';
 import type { ContentFacts, Trace } from './trace.js';
 import type { Trouble } from './trouble.js';
 
-const FORMAT = 'pushstatic-site-3';
+const FORMAT = 'pushstatic-site-4';
 const SUM_DIGITS = 32;
 const HEAD_BYTES = FORMAT.length + 1 + SUM_DIGITS + 1;
 const DIGEST_DIGITS = 64;
@@ -32,6 +32,8 @@ export interface StoredAdjustable {
   /** What it became, if that is not what it was. */
   readonly rewritten: ContentFacts | undefined;
   readonly traces: readonly Trace[];
+  /** What it asked for beside that: what has a reference that leads nowhere leaves no trace. */
+  readonly names: readonly string[];
 }
 
 /** What is known of a site once its files are processed. */
@@ -170,8 +172,9 @@ export function sumOf(bytes: Buffer): string {
 /** One text, in which a name is found faster than a map of all names is made. */
 function askersIn(adjustables: readonly StoredAdjustable[], namesOf: (name: string) => string[]): string {
   const askers = new Map<string, number[]>();
-  for (const [position, { traces }] of adjustables.entries()) {
-    const asked = new Set(traces.flatMap(({ names }) => names.flatMap(namesOf)));
+  for (const [position, { traces, names }] of adjustables.entries()) {
+    const all = [...names, ...traces.flatMap((trace) => trace.names)];
+    const asked = new Set(all.flatMap(namesOf));
     for (const name of asked) {
       const before = askers.get(name);
       if (before === undefined) askers.set(name, [position]);

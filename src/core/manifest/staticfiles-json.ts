@@ -71,7 +71,7 @@ export class Manifest {
     const [names, values] = [this.#names, this.#values];
     let members = '';
     for (const at of this.#order) members += `${members === '' ? '' : ', '}${names[at]}: ${values[at]}`;
-    return `{"paths": {${members}}, "version": "1.1", "hash": "${hashOf(this.pairs())}"}`;
+    return `${HEAD}${members}}, "version": "1.1", "hash": "${hashOf(this.pairs())}"}`;
   }
 }
 
@@ -97,11 +97,14 @@ export function patchManifest(
   return patched === undefined ? undefined : { text: patched, pairs: list };
 }
 
+const HEAD = '{"paths": {';
+
 type KeyedValue = readonly [key: string, value: string];
 
 /** `text` with another JSON text behind each of these keys: put together once, for it has megabytes. */
 function withValues(text: string, values: readonly KeyedValue[]): string | undefined {
-  const places = values.map(([key, value]) => ({ at: text.indexOf(key), key, value }));
+  const start = text.startsWith(HEAD) ? HEAD.length : 0; // a file may be named as what holds all of them
+  const places = values.map(([key, value]) => ({ at: text.indexOf(key, start), key, value }));
   let patched = '';
   let copied = 0;
   for (const { at, key, value } of places.sort((a, b) => a.at - b.at)) {
@@ -120,7 +123,7 @@ function hashOf(pairs: string): string {
   return hash('md5', Buffer.from(pairs, 'latin1'), 'hex').slice(0, CONTENT_HASH_DIGITS);
 }
 
-const PLAIN = /^[ !#-[\]-~\x7f]*$/;
+const PLAIN = /^[ !#-[\]-~]*$/;
 const SHORT: Readonly<Record<string, string>> = {
   '"': '\\"',
   '\\': '\\\\',
@@ -134,7 +137,7 @@ const SHORT: Readonly<Record<string, string>> = {
 /** As Python's `json.dumps` does: whatever is not ASCII is escaped. */
 function quote(text: string): string {
   if (PLAIN.test(text)) return `"${text}"`;
-  const escaped = text.replaceAll(/[^ !#-[\]-~\x7f]/g, (unit) => {
+  const escaped = text.replaceAll(/[^ !#-[\]-~]/g, (unit) => {
     return SHORT[unit] ?? `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });
   return `"${escaped}"`;
