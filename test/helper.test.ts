@@ -18,7 +18,7 @@ import { hashedProject } from './support/hashed-project.js';
 import { listFolder } from './support/listing.js';
 import { memoryFolder } from './support/tree.js';
 
-const FILES = 1500; // in pieces of at least 500, and in several folders
+const FILES = 2500; // enough for a helper to be asked
 const LARGE = 3; // and every 500th from here on: too large to be kept in memory
 const PROGRAM = new URL('../dist/cli/hand-thread.cjs', import.meta.url);
 

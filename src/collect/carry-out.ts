@@ -34,8 +34,6 @@ export interface Done {
   readonly problems: readonly Problem[];
 }
 
-const MANY_FILES = 200; // a helper takes as long to be told of them as to write a few
-
 export interface CarryOutOptions {
   /** The one of STATIC_ROOT. */
   readonly cache: Digests;
@@ -151,10 +149,9 @@ function isCopy(file: WantedFile): file is Copy {
   return 'found' in file || 'file' in file.content;
 }
 
-/** Undefined where nobody helps. */
+/** Undefined where nobody helps, or it does not pay. */
 function putTogether(copies: readonly Copy[], { helper, root }: Work): Together<Copy, Put> | undefined {
-  if (helper === undefined || copies.length < MANY_FILES) return undefined;
-  return new Together(helper, copies, (files, turn) => {
+  return Together.begin(helper, copies, (files, turn) => {
     const memory = PutFacts.memoryFor(files.length);
     const facts = new PutFacts(memory);
     const paths = files.map(({ entry }) => entry.path);

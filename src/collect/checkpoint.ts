@@ -3,7 +3,8 @@
  * one need only look what has changed since. It is worth nothing once all was collected again, by whatever run.
  *
  * The marks of the sources are those of what stat said when they were listed, those of STATIC_ROOT are taken before it is
- * read, and what the run itself writes there is marked when it is written. So whatever changes meanwhile has another mark the next time.
+ * read, and what the run itself writes there is marked when it is written. So whatever changes meanwhile has another mark
+ * the next time.
  */
 import {
   decodeBeside,

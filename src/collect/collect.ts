@@ -173,7 +173,9 @@ async function hash(
   const hashed = await hashAll(manifest, { ...found, root, traces }, pacer);
   for (const warning of hashed.warnings) options.onWarning?.(warning);
   await saveState(options, () => rememberTraces(options.state, rules, traces, hashed.processed.traces));
-  later.add(() => saveState(options, async () => draft?.describe(options.state, found.wanted, hashed)));
+  if (draft !== undefined) {
+    later.add(() => saveState(options, () => draft.describe(options.state, found.wanted, hashed)));
+  }
   // Nothing more of it: all that it is made from is let go when it is described.
   const { made, replaced, elsewhere } = hashed;
   return { made, replaced, elsewhere, manifest: hashed.manifest };

@@ -51,6 +51,7 @@ export interface Share<R> {
   readonly madeOf: (at: number) => R | undefined;
 }
 
+const MANY_ITEMS = 2000; // one thread has done as many when another one has come up
 const AT_ONCE = 8192; // items; all that the helper is told of has to be in memory twice
 
 /** Goes through items together with a helper, some thousands at a time. The helper begins at once. */
@@ -63,7 +64,16 @@ export class Together<T, R> {
   /** The helper begins with it while its part of the current one is taken over. */
   #upcoming: Sharing<R> | undefined;
 
-  constructor(helper: Helper, items: readonly T[], share: (items: readonly T[], turn: Turn) => Share<R>) {
+  /** Undefined where nobody helps, or it does not pay. */
+  static begin<T, R>(
+    helper: Helper | undefined,
+    items: readonly T[],
+    share: (items: readonly T[], turn: Turn) => Share<R>,
+  ): Together<T, R> | undefined {
+    return helper === undefined || items.length < MANY_ITEMS ? undefined : new Together(helper, items, share);
+  }
+
+  private constructor(helper: Helper, items: readonly T[], share: (items: readonly T[], turn: Turn) => Share<R>) {
     this.#helper = helper;
     this.#items = items;
     this.#share = share;

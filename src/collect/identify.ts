@@ -58,7 +58,7 @@ export interface Identification {
 
 /** Identifies `found` in its order, and brings the cache up to date for them; a file that cannot be read is a problem. */
 export async function identify(found: readonly Found[], options: IdentifyOptions): Promise<Identification> {
-  const { step, cache, pacer, reread, also, onFound, onEntry, onProgress } = options;
+  const { step, cache, pacer, reread, also, helper, onFound, onEntry, onProgress } = options;
   onFound?.(found.length);
   const knownOf = (file: Found): CachedDigest | undefined => {
     const known = cache.get(file.path);
@@ -66,8 +66,13 @@ export async function identify(found: readonly Found[], options: IdentifyOptions
     return isKnown ? known : undefined;
   };
   const known = found.map(knownOf); // before anything is read: two with one path are both read
-  const unread = found.filter((_, at) => known[at] === undefined);
-  const together = readTogether(unread, options);
+  const together =
+    helper &&
+    readTogether(
+      found.filter((_, at) => known[at] === undefined),
+      helper,
+      also,
+    );
   const files: Identified[] = [];
   const problems: Problem[] = [];
   let bytes = 0;
@@ -97,15 +102,9 @@ export async function identify(found: readonly Found[], options: IdentifyOptions
   return { files, problems };
 }
 
-const MANY_FILES = 500; // a helper takes as long to be told of them as to read a dozen
-
-/** Undefined where nobody helps. */
-function readTogether(
-  unread: readonly Found[],
-  { helper, also }: IdentifyOptions,
-): Together<Found, Reading> | undefined {
-  if (helper === undefined || unread.length < MANY_FILES) return undefined;
-  return new Together(helper, unread, (files, turn) => {
+/** Undefined where that does not pay. */
+function readTogether(unread: readonly Found[], helper: Helper, also: Also): Together<Found, Reading> | undefined {
+  return Together.begin(helper, unread, (files, turn) => {
     const memory = ReadFacts.memoryFor(files.length);
     const facts = new ReadFacts(memory);
     const list: ReadList = {

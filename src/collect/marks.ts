@@ -81,11 +81,8 @@ export class MarkTaker {
 
   /** Whatever lies there. */
   mark(folder: string, name: string): void {
-    const place = `${folder}/${name}`;
-    const stats = statsOf(place);
-    const isFolder = stats?.isDirectory() === true;
-    const behind = isFolder ? stats : stats === undefined || stats.isSymbolicLink() ? lookThrough(place) : undefined;
-    this.#note(folder, this.#marking(name, isFolder ? undefined : stats, behind));
+    const { stats, behind } = seenAt(`${folder}/${name}`);
+    this.#note(folder, this.#marking(name, stats, behind));
   }
 
   #note(folder: string, mark: number): void {
@@ -119,11 +116,10 @@ export class ChangingMarks {
 
   /** Marks what lies at the absolute `place` now. */
   lookAt(place: string): void {
-    const stats = statsOf(place);
-    const isFolder = stats?.isDirectory() === true;
-    const name = place.slice(place.lastIndexOf('/') + 1);
-    this.note(place, stats && markOf(name, isFolder ? undefined : stats, isFolder ? stats : undefined));
-    if (stats === undefined) this.#changed.delete(place);
+    const { stats, behind } = seenAt(place);
+    const isGone = stats === undefined && behind === undefined;
+    this.note(place, isGone ? undefined : markOf(place.slice(place.lastIndexOf('/') + 1), stats, behind));
+    if (isGone) this.#changed.delete(place);
   }
 
   /** All that is known now. */
@@ -139,20 +135,21 @@ export class ChangingMarks {
   }
 }
 
-/** Undefined where nothing is, or can be. */
-function statsOf(place: string): Stats | undefined {
-  try {
-    return lstatSync(place, { throwIfNoEntry: false });
-  } catch (error) {
-    if (isSystemError(error)) return undefined;
-    throw error;
-  }
+/** What a mark is made of: nothing but what is behind it of a folder, and beside itself of a link. */
+export function seenAt(place: string): { readonly stats: Stats | undefined; readonly behind: Stats | undefined } {
+  const stats = orNothing(() => lstatSync(place, { throwIfNoEntry: false }));
+  if (stats?.isDirectory() === true) return { stats: undefined, behind: stats };
+  return { stats, behind: stats?.isSymbolicLink() === true ? lookThrough(place) : undefined };
 }
 
 /** What a link leads to; undefined where that is nothing, or cannot be told. */
 export function lookThrough(place: string): Stats | undefined {
+  return orNothing(() => statSync(place, { throwIfNoEntry: false }));
+}
+
+function orNothing<T>(call: () => T): T | undefined {
   try {
-    return statSync(place, { throwIfNoEntry: false });
+    return call();
   } catch (error) {
     if (isSystemError(error)) return undefined;
     throw error;

@@ -8,7 +8,7 @@ import { type Dirent, lstatSync, readdirSync, type Stats } from 'node:fs';
 import { type IgnoreRules, ignoreRules } from '../core/fnmatch.js';
 import type { Marks } from '../core/marks-codec.js';
 import type { Pacer } from '../fs/pace.js';
-import { lastingMark, lookThrough, type Marking, markOf, nameIn } from './marks.js';
+import { lastingMark, lookThrough, type Marking, markOf, nameIn, seenAt } from './marks.js';
 import { isSystemError } from './trouble.js';
 import { type Turn, take } from './turn.js';
 
@@ -146,9 +146,7 @@ function marked(folder: string, entry: Dirent, marking: Marking): Marked {
     const stats = lstatSync(`${folder}/${name}`, LOOK);
     if (stats?.isFile() === true) return { name, identity: undefined, mark: marking(name, stats) };
   }
-  const place = `${folder}/${name}`;
-  const stats = entry.isDirectory() ? undefined : lstatSync(place, LOOK);
-  const behind = stats === undefined || entry.isSymbolicLink() ? lookThrough(place) : undefined;
+  const { stats, behind } = seenAt(`${folder}/${name}`);
   const identity = behind?.isDirectory() === true ? identityOf(behind) : undefined;
   return { name, identity, mark: marking(name, stats, behind) };
 }

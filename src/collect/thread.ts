@@ -138,16 +138,18 @@ async function work({ work: task, settings, port }: LocalTask): Promise<void> {
   const onWarning = (text: string): void => say({ kind: 'warning', text });
   const helper = settings.helper && new HelperThread({ onWarning });
   try {
-    const { statePath, contents, snapshot, heap: _, helper: __, ...rest } = settings;
+    const { statePath, contents, snapshot, heap, force, reread, checkpoint } = settings;
     const entries = new EntrySender(packer, say);
     const options: RunOptions = {
-      ...rest,
+      force,
+      reread,
+      checkpoint,
       state: new StateFolder(statePath),
       signal: abort.signal,
       helper,
       keep: contents === 'keep' ? (digest, bytes) => packer.keep(digest, bytes) : undefined,
       onFound: (files) => {
-        if (settings.heap === 'small' && files > BIG_TREE) keepHeapSmall();
+        if (heap === 'small' && files > BIG_TREE) keepHeapSmall();
         entries.expect(files);
       },
       onEntry: snapshot === 'drop' ? undefined : (entry) => entries.add(entry),

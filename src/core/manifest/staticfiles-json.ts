@@ -90,10 +90,11 @@ export function patchManifest(
   const list = withValues(
     pairs,
     entries.map(([name, value]) => [`[${quote(name)}, `, quote(value)]),
+    0,
   );
   if (list === undefined) return undefined;
   const members = entries.map(([name, value]): KeyedValue => [`${quote(name)}: `, quote(value)]);
-  const patched = withValues(text, [...members, ['"version": "1.1", "hash": ', quote(hashOf(list))]]);
+  const patched = withValues(text, [...members, ['"version": "1.1", "hash": ', quote(hashOf(list))]], HEAD.length);
   return patched === undefined ? undefined : { text: patched, pairs: list };
 }
 
@@ -101,9 +102,8 @@ const HEAD = '{"paths": {';
 
 type KeyedValue = readonly [key: string, value: string];
 
-/** `text` with another JSON text behind each of these keys: put together once, for it has megabytes. */
-function withValues(text: string, values: readonly KeyedValue[]): string | undefined {
-  const start = text.startsWith(HEAD) ? HEAD.length : 0; // a file may be named as what holds all of them
+/** `text` with another JSON text behind each key, looked for from `start`: put together once, for it has megabytes. */
+function withValues(text: string, values: readonly KeyedValue[], start: number): string | undefined {
   const places = values.map(([key, value]) => ({ at: text.indexOf(key, start), key, value }));
   let patched = '';
   let copied = 0;
