@@ -7,6 +7,7 @@ import {
   lstatSync,
   lutimesSync,
   mkdirSync,
+  readdirSync,
   renameSync,
   rmdirSync,
   rmSync,
@@ -17,12 +18,13 @@ import { dirname } from 'node:path';
 import { bytesOf } from './escaped-bytes.js';
 
 const FIRST_DATE_S = 1e6;
+const SLASH = Buffer.from('/');
 
 export type Content = string | { readonly base64: string };
 
 /**
- * Carried out in the order in which it stands here. What a file or link is put on goes, but for a folder with something in
- * it; folders it needs are made.
+ * Carried out in the order in which it stands here. What a file or link is put on goes, but for a folder with more than
+ * folders in it; folders it needs are made.
  */
 export interface Edit {
   /** From where to where. */
@@ -71,6 +73,14 @@ export function contentOf(content: Content): Buffer {
 function roomFor(path: string): Buffer {
   mkdirSync(bytesOf(dirname(path)), { recursive: true });
   const place = bytesOf(path);
-  if (lstatSync(place, { throwIfNoEntry: false })?.isDirectory()) rmdirSync(place);
+  if (lstatSync(place, { throwIfNoEntry: false })?.isDirectory()) removeEmptied(place);
   return place;
+}
+
+/** Throws (ENOTDIR, with the path) if anything but folders is in it. */
+function removeEmptied(folder: Buffer): void {
+  for (const name of readdirSync(folder, { encoding: 'buffer' })) {
+    removeEmptied(Buffer.concat([folder, SLASH, name]));
+  }
+  rmdirSync(folder);
 }
