@@ -47,6 +47,7 @@ export class Hand implements Helper {
     fresh,
     sources,
     paths,
+    twins,
     sizes,
     digests,
     turn,
@@ -58,7 +59,7 @@ export class Hand implements Helper {
     for (let at = paths.length - 1; take(turn) < paths.length; at--) {
       const [file = '', size = 0, digest = ''] = [sources[at], sizes[at], digests[at]];
       const entry = { path: paths[at] as RelPath, size, digest, mtime: 0, mode: 0 };
-      const put = await unlessTrouble(() => root.put({ file }, entry, 'exact'));
+      const put = await unlessTrouble(() => root.put({ file }, entry, 'exact', twins[at] as RelPath | undefined));
       if (put !== undefined) facts.set(at, put);
       if (pacer.isDue) await unlessTrouble(() => pacer.breathe());
     }
