@@ -211,7 +211,7 @@ export class HashedSite implements SiteInMind {
     const { rules, name, folder, stale } = this.#manifest;
     const different = stale === 'keep' ? withoutGone(unlike) : unlike;
     const isHere = folder === undefined;
-    const manifest = manifestFile(name, processed.manifest.text());
+    const manifest = manifestFile(name, processed.manifest.text);
     const made = [...wanted].flatMap(([path, each]) =>
       each === undefined || (isHere && path === name) ? [] : [madeFile(path, each, rules)],
     );

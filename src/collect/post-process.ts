@@ -70,7 +70,7 @@ export function hashSite(input: HashInput, { rules, name }: ManifestProject): Ha
   const processed = postProcess(siteOf(input), rules, input.traces);
   return {
     processed,
-    manifest: manifestFile(name, processed.manifest.text()),
+    manifest: manifestFile(name, processed.manifest.text),
     warnings: warningsOf(processed.left),
   };
 }
@@ -136,8 +136,7 @@ export function siteOf({ files: { inOrder, byPath }, contents, root, foreign }: 
 }
 
 /** The manifest. Its time and mode are those it gets when it is written; before that there is nothing to say of them. */
-export function manifestFile(path: RelPath, text: string): MadeFile {
-  const bytes = Buffer.from(text, 'latin1'); // ASCII alone
+export function manifestFile(path: RelPath, bytes: Buffer): MadeFile {
   const entry = { path, size: bytes.length, digest: hash('sha256', bytes, 'hex'), mtime: 0, mode: 0o644 };
   return { entry, content: { exact: bytes } };
 }

@@ -57,7 +57,7 @@ export function siteToStore(
       return { path, size, rewritten: became && factsOf(became), traces: traced, names };
     }),
     unsettled: [...unsettled],
-    pairs: manifest.pairs(),
+    pairs: manifest.pairs.toString('latin1'),
     left,
   };
 }
@@ -178,12 +178,12 @@ export class StoredHashedSite implements SiteInMind {
 
   #proposal(
     { made, left }: Pick<ReturnType<Passes['result']>, 'made' | 'left'>,
-    manifestText: string,
+    manifestBytes: Buffer,
     places: Places,
   ): Proposal {
     const { rules, name, stale } = this.#manifest;
     const goes = stale === 'remove';
-    const manifest = manifestFile(name, manifestText);
+    const manifest = manifestFile(name, manifestBytes);
     const different = new Set<RelPath>();
     for (const [path, each] of made) {
       const isLike = this.madeAt(path) === (each && (each.rewritten ?? each.from).digest);
@@ -281,12 +281,13 @@ export class StoredHashedSite implements SiteInMind {
   }
 
   /** The manifest that lies there, with other names for these; undefined if it is not the one that was put there. */
-  #manifestWith(table: ReadonlyMap<RelPath, RelPath>): string | undefined {
+  #manifestWith(table: ReadonlyMap<RelPath, RelPath>): Buffer | undefined {
     const place = `${this.#root}/${this.#manifest.name}`;
     if (look(place)?.isFile() !== true) return undefined;
     const bytes = readWhole(place);
     if (hash('sha256', bytes, 'hex') !== this.madeAt(this.#manifest.name)) return undefined;
-    return patchManifest({ text: bytes.toString('latin1'), pairs: this.#stored.pairs }, table)?.text;
+    const patched = patchManifest({ text: bytes.toString('latin1'), pairs: this.#stored.pairs }, table);
+    return patched && Buffer.from(patched.text, 'latin1');
   }
 }
 

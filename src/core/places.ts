@@ -55,7 +55,7 @@ export function replaceIn(snapshot: Snapshot, places: Places, fresh: Snapshot): 
   }
   pieces.push(snapshot.entries.slice(at));
   const problems = snapshot.problems.filter(({ path }) => !covers(places, path));
-  return { entries: insertInto(pieces.flat(), fresh.entries), problems: mergeProblems(problems, fresh.problems) };
+  return { entries: insertInto(joined(pieces), fresh.entries), problems: mergeProblems(problems, fresh.problems) };
 }
 
 /** `entries` with `fresh` among them; both are sorted and have no path in common. */
@@ -69,7 +69,14 @@ export function insertInto(entries: readonly Entry[], fresh: readonly Entry[]): 
     at = next;
   }
   pieces.push(entries.slice(at));
-  return pieces.flat();
+  return joined(pieces);
+}
+
+/** One by one: `flat` takes twenty times as long for a hundred thousand. */
+function joined(pieces: readonly (readonly Entry[])[]): Entry[] {
+  const all: Entry[] = [];
+  for (const piece of pieces) for (const entry of piece) all.push(entry);
+  return all;
 }
 
 interface Range {

@@ -1,7 +1,8 @@
 /** The manifest as text: what Django's own `save_manifest` would write, and the same with other values put in. */
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
-import { Manifest, patchManifest } from '../../src/core/manifest/staticfiles-json.js';
+import { DJANGO_RELEASES } from '../../src/core/manifest/rules.js';
+import { Manifest, type ManifestTexts, patchManifest } from '../../src/core/manifest/staticfiles-json.js';
 
 /** Names that are easily taken for something else. */
 const NAMES = [
@@ -32,20 +33,43 @@ describe('a manifest', () => {
   test('is written as Python writes it', () => {
     const input = JSON.stringify(Object.fromEntries(table));
     const expected = execFileSync('python3', ['-c', SAVE], { input, encoding: 'utf8' });
-    expect(Manifest.of(table, '6.0').text()).toBe(expected);
+    expect(Manifest.of(table, '6.0').text.toString()).toBe(expected);
   });
 
   test.each(NAMES)('with another value for %j is the one that is made of all of it', (name) => {
     const before = Manifest.of(table, '6.0');
     const changed = new Map([[name, 'another "value"']]);
-    const after = Manifest.of(new Map([...table, ...changed]), '6.0');
-    const patched = patchManifest({ text: before.text(), pairs: before.pairs() }, changed);
-    expect(patched).toEqual({ text: after.text(), pairs: after.pairs() });
+    const after = textsOf(Manifest.of(new Map([...table, ...changed]), '6.0'));
+    expect(patchManifest(textsOf(before), changed)).toEqual(after);
+  });
+
+  test.each(DJANGO_RELEASES)('of Django %s can be made again with other hashes', (django) => {
+    const before = Manifest.of(table, django);
+    const old = textsOf(before);
+    const changed = new Map(NAMES.slice(2, 9).map((name) => [name, `${name}.ba9876543210`]));
+    const after = before.with(changed);
+    expect(after && textsOf(after)).toEqual(textsOf(Manifest.of(new Map([...table, ...changed]), django)));
+    expect(textsOf(before)).toEqual(old);
+    const back = after?.with(table);
+    expect(back && textsOf(back)).toEqual(old);
   });
 
   test('has no other value for a name that it does not hold', () => {
     const before = Manifest.of(table, '6.0');
-    const texts = { text: before.text(), pairs: before.pairs() };
-    expect(patchManifest(texts, new Map([['nowhere', 'x']]))).toBeUndefined();
+    expect(patchManifest(textsOf(before), new Map([['nowhere', 'x']]))).toBeUndefined();
+    expect(before.with(new Map([['nowhere', 'x']]))).toBeUndefined();
+  });
+
+  test('is made anew where a value of another length is to go in', () => {
+    expect(Manifest.of(table, '6.0').with(new Map([['paths', 'longer than it was before']]))).toBeUndefined();
+  });
+
+  test('of nothing is one as well', () => {
+    const none = textsOf(Manifest.of(new Map(), '5.2'));
+    expect(none).toEqual({ pairs: '[]', text: '{"paths": {}, "version": "1.1", "hash": "d75171398898"}' });
   });
 });
+
+function textsOf({ text, pairs }: Manifest): ManifestTexts {
+  return { text: text.toString(), pairs: pairs.toString() };
+}

@@ -11,7 +11,7 @@ import { isPlainName, pathOfName } from './hashed-name.js';
 import { type Collected, deepestFirst, type Made, Passes, type Result, type Site } from './passes.js';
 import type { PostProcessed } from './post-process.js';
 import type { Rules } from './rules.js';
-import type { Manifest } from './staticfiles-json.js';
+import { Manifest } from './staticfiles-json.js';
 import type { FileTraces, Traces } from './trace.js';
 import type { Trouble } from './trouble.js';
 
@@ -88,7 +88,7 @@ export class ProcessedSite {
     const result = passes.result();
     if (result.isOdd || result.removed.size > 0) return undefined;
     const left = [...this.#left.filter(({ path }) => !again.has(path)), ...result.left];
-    return { ...result, left, leftNow: result.left, manifest: this.#manifest.with(result.table) };
+    return { ...result, left, leftNow: result.left, manifest: this.#manifestWith(result.table) };
   }
 
   /** It has come to pass. */
@@ -108,6 +108,11 @@ export class ProcessedSite {
     this.#unsettled = unsettled;
     this.#manifest = manifest;
     this.#left = left;
+  }
+
+  #manifestWith(changed: ReadonlyMap<RelPath, RelPath>): Manifest {
+    const patched = this.#manifest.with(changed);
+    return patched ?? Manifest.of(new Map([...this.#table, ...changed]), this.#rules.django);
   }
 
   #concernedBy(changed: readonly Collected[]): Set<RelPath> {

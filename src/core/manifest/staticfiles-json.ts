@@ -18,61 +18,94 @@ export function isManifest(text: string): boolean {
   }
 }
 
-/** A manifest that can be written again with other values for a few names, without looking at all of them. */
+/** A manifest that can be made again with other values for a few names, without going over all of them. */
 export class Manifest {
-  /** Sorted by name; names and values as JSON. */
-  readonly #names: readonly string[];
-  readonly #values: readonly string[];
-  /** Where each name stands in them. */
-  readonly #places: ReadonlyMap<string, number>;
-  /** The places in the order of the file. */
-  readonly #order: readonly number[];
+  /** As it stands in its file. ASCII alone. */
+  readonly text: Buffer;
+  /** The list that its hash is of. ASCII alone. */
+  readonly pairs: Buffer;
+  readonly #values: Values;
 
-  private constructor(
-    names: readonly string[],
-    values: readonly string[],
-    places: ReadonlyMap<string, number>,
-    order: readonly number[],
-  ) {
-    this.#names = names;
+  private constructor(text: Buffer, pairs: Buffer, values: Values) {
+    this.text = text;
+    this.pairs = pairs;
     this.#values = values;
-    this.#places = places;
-    this.#order = order;
   }
 
   /** `table` is in the order in which the files were processed first. */
   static of(table: ReadonlyMap<string, string>, django: DjangoRelease): Manifest {
     const sorted = sortByCodePoint([...table.keys()]);
     const places = new Map(sorted.map((name, place) => [name, place]));
-    const order = isFrom(django, '6.0')
-      ? [...sorted.keys()]
-      : Array.from(table.keys(), (name) => places.get(name) ?? 0);
+    const order = isFrom(django, '6.0') ? places.values() : Array.from(table.keys(), (name) => places.get(name) ?? 0);
+    const names = sorted.map(quote);
     const values = sorted.map((name) => quote(table.get(name) ?? ''));
-    return new Manifest(sorted.map(quote), values, places, order);
+    const [pairs, text] = [new Draft(names, values), new Draft(names, values)];
+    pairs.add('[');
+    for (const place of names.keys()) pairs.addMember(place, '[', ', ', ']');
+    const list = pairs.add(']').bytes();
+    text.add(HEAD);
+    for (const place of order) text.addMember(place, '', ': ', '');
+    const whole = text.add(`}, "version": "1.1", "hash": "${hashOf(list)}${TAIL}`).bytes();
+    const lengths = Uint32Array.from(values, ({ length }) => length);
+    return new Manifest(whole, list, { places, lengths, inPairs: pairs.at, inText: text.at });
   }
 
-  /** With these values; all names are known. */
-  with(changed: ReadonlyMap<string, string>): Manifest {
-    const values = [...this.#values];
-    for (const [name, value] of changed) values[this.#places.get(name) ?? 0] = quote(value);
-    return new Manifest(this.#names, values, this.#places, this.#order);
+  /** With these values; undefined where they do not fit into the places of the old ones. */
+  with(changed: ReadonlyMap<string, string>): Manifest | undefined {
+    const { places, lengths, inPairs, inText } = this.#values;
+    const [text, pairs] = [Buffer.from(this.text), Buffer.from(this.pairs)];
+    for (const [name, value] of changed) {
+      const place = places.get(name);
+      const json = quote(value);
+      if (place === undefined || json.length !== lengths[place]) return undefined;
+      text.write(json, inText[place] ?? 0, 'latin1');
+      pairs.write(json, inPairs[place] ?? 0, 'latin1');
+    }
+    text.write(hashOf(pairs), text.length - TAIL.length - CONTENT_HASH_DIGITS, 'latin1');
+    return new Manifest(text, pairs, this.#values);
+  }
+}
+
+/** A text in the making, of ASCII alone, that notes where the values stand in it. */
+class Draft {
+  readonly #names: readonly string[];
+  readonly #values: readonly string[];
+  readonly #pieces: string[] = [];
+  #length = 0;
+  /** Of each value, by the place of its name. */
+  readonly at: Uint32Array;
+  #separator = '';
+
+  constructor(names: readonly string[], values: readonly string[]) {
+    this.#names = names;
+    this.#values = values;
+    this.at = new Uint32Array(names.length);
   }
 
-  /** The list that the hash is of. ASCII alone. */
-  pairs(): string {
-    const [names, values] = [this.#names, this.#values];
-    let pairs = '';
-    for (let at = 0; at < names.length; at++) pairs += `${at === 0 ? '' : ', '}[${names[at]}, ${values[at]}]`;
-    return `[${pairs}]`;
+  add(piece: string): this {
+    this.#pieces.push(piece);
+    this.#length += piece.length;
+    return this;
   }
 
-  /** ASCII alone. */
-  text(): string {
-    const [names, values] = [this.#names, this.#values];
-    let members = '';
-    for (const at of this.#order) members += `${members === '' ? '' : ', '}${names[at]}: ${values[at]}`;
-    return `${HEAD}${members}}, "version": "1.1", "hash": "${hashOf(this.pairs())}"}`;
+  addMember(place: number, before: string, between: string, behind: string): void {
+    this.add(`${this.#separator}${before}${this.#names[place]}${between}`);
+    this.at[place] = this.#length;
+    this.add(`${this.#values[place]}${behind}`);
+    this.#separator = ', ';
   }
+
+  bytes(): Buffer {
+    return Buffer.from(this.#pieces.join(''), 'latin1');
+  }
+}
+
+/** Where the values stand, as JSON: in bytes, by the place of their names. */
+interface Values {
+  readonly places: ReadonlyMap<string, number>;
+  readonly lengths: Uint32Array;
+  readonly inPairs: Uint32Array;
+  readonly inText: Uint32Array;
 }
 
 /** A manifest, and the list that its hash is of. */
@@ -94,11 +127,16 @@ export function patchManifest(
   );
   if (list === undefined) return undefined;
   const members = entries.map(([name, value]): KeyedValue => [`${quote(name)}: `, quote(value)]);
-  const patched = withValues(text, [...members, ['"version": "1.1", "hash": ', quote(hashOf(list))]], HEAD.length);
+  const patched = withValues(
+    text,
+    [...members, ['"version": "1.1", "hash": ', quote(hashOf(Buffer.from(list, 'latin1')))]],
+    HEAD.length,
+  );
   return patched === undefined ? undefined : { text: patched, pairs: list };
 }
 
 const HEAD = '{"paths": {';
+const TAIL = '"}';
 
 type KeyedValue = readonly [key: string, value: string];
 
@@ -118,9 +156,8 @@ function withValues(text: string, values: readonly KeyedValue[], start: number):
   return patched + text.slice(copied);
 }
 
-/** Its bytes are its characters: there is no need to look for others in megabytes of text. */
-function hashOf(pairs: string): string {
-  return hash('md5', Buffer.from(pairs, 'latin1'), 'hex').slice(0, CONTENT_HASH_DIGITS);
+function hashOf(pairs: Buffer): string {
+  return hash('md5', pairs, 'hex').slice(0, CONTENT_HASH_DIGITS);
 }
 
 const PLAIN = /^[ !#-[\]-~]*$/;
