@@ -10,6 +10,8 @@ import { IndexError } from '../errors.js';
 export const CHECKSUM_BYTES = 32; // SHA-256
 
 const FIRST_CAPACITY = 1024;
+const NINE = '9'.charCodeAt(0);
+const SHORT_TEXT = 0x7f; // its length is one byte
 
 export class ByteWriter {
   #buffer: Buffer;
@@ -33,6 +35,7 @@ export class ByteWriter {
 
   /** A string as its length in bytes and its UTF-8. */
   text(value: string): this {
+    if (value.length <= SHORT_TEXT && this.#shortAscii(value)) return this;
     const length = Buffer.byteLength(value);
     this.number(length).#reserve(length);
     this.#length += this.#buffer.write(value, this.#length);
@@ -47,10 +50,25 @@ export class ByteWriter {
     return this;
   }
 
-  /** `digits` hexadecimal digits as half as many bytes. */
+  /** `digits` hexadecimal digits, lower case, as half as many bytes. */
   hex(digits: string): this {
     this.#reserve(digits.length / 2);
-    this.#length += this.#buffer.write(digits, this.#length, 'hex');
+    const buffer = this.#buffer;
+    let at = this.#length;
+    for (let i = 0; i + 1 < digits.length; i += 2) {
+      buffer[at++] = (valueOfDigit(digits.charCodeAt(i)) << 4) | valueOfDigit(digits.charCodeAt(i + 1));
+    }
+    this.#length = at;
+    return this;
+  }
+
+  /** A string of characters up to U+00FF, one byte each, without its length. */
+  latin1(value: string): this {
+    this.#reserve(value.length);
+    const buffer = this.#buffer;
+    let at = this.#length;
+    for (let i = 0; i < value.length; i++) buffer[at++] = value.charCodeAt(i);
+    this.#length = at;
     return this;
   }
 
@@ -61,6 +79,21 @@ export class ByteWriter {
   /** As `finish`, with the checksum of all of it at the end: what `unseal` reads. */
   finishSealed(): Buffer {
     return this.bytes(checksum(this.finish())).finish();
+  }
+
+  /** False, and nothing is written, for what is not ASCII. One by one: to call the system for a few bytes takes longer. */
+  #shortAscii(value: string): boolean {
+    this.#reserve(1 + value.length);
+    const buffer = this.#buffer;
+    let at = this.#length;
+    buffer[at++] = value.length;
+    for (let i = 0; i < value.length; i++) {
+      const unit = value.charCodeAt(i);
+      if (unit >= 0x80) return false;
+      buffer[at++] = unit;
+    }
+    this.#length = at;
+    return true;
   }
 
   #reserve(more: number): void {
@@ -123,6 +156,10 @@ export class ByteReader {
   end(): void {
     if (this.left > 0) throw damaged(`${this.left} bytes are left over at its end`);
   }
+}
+
+function valueOfDigit(unit: number): number {
+  return unit <= NINE ? unit & 0x0f : (unit & 0x0f) + 9;
 }
 
 /** SHA-256 of the pieces one after another. */

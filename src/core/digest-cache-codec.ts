@@ -48,7 +48,7 @@ export class CacheEncoder {
     this.#before = path;
     const { stamp, digest, mtime, hash } = entry;
     this.#writer.number(mtime).number(stamp.length * 2 + (hash === undefined ? 0 : 1));
-    this.#writer.bytes(Buffer.from(stamp, 'latin1')).hex(digest);
+    this.#writer.latin1(stamp).hex(digest);
     if (hash !== undefined) this.#writer.hex(hash);
   }
 

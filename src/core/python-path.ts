@@ -17,7 +17,8 @@ const NEEDS_NORMALIZING = /(?:^|\/)\.{0,2}(?:\/|$)/;
 
 /** `posixpath.normpath`: `./a//b/../c/` is `a/c`, nothing is `.`, and what climbs above the beginning stays. */
 export function normalizePath(path: string): string {
-  if (!NEEDS_NORMALIZING.test(path)) return path;
+  const short = withoutStepsBack(path);
+  if (!NEEDS_NORMALIZING.test(short)) return short;
   const kept: string[] = [];
   const root = !path.startsWith('/') ? '' : /^\/\/(?!\/)/.test(path) ? '//' : '/';
   for (const component of path.split('/')) {
@@ -27,6 +28,19 @@ export function normalizePath(path: string): string {
     else if (root === '') kept.push(component);
   }
   return root + kept.join('/') || '.';
+}
+
+const STEP_BACK = '/../';
+
+/** `a/../b` as `b`, while only names stand in front of such steps: the usual case, and quickly done. */
+function withoutStepsBack(path: string): string {
+  let rest = path;
+  for (let at = rest.indexOf(STEP_BACK); at > 0; at = rest.indexOf(STEP_BACK)) {
+    const from = rest.lastIndexOf('/', at - 1) + 1;
+    if (from === at || rest.startsWith('.', from)) break; // perhaps no name
+    rest = rest.slice(0, from) + rest.slice(at + STEP_BACK.length);
+  }
+  return rest;
 }
 
 /** `posixpath.split`: the folder, without slashes at its end unless it is nothing else, and the last component. */

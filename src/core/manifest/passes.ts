@@ -207,8 +207,8 @@ export class Passes {
     }
     const asked = new Map<string, Answer>();
     const lookUp = (name: string): Answer => {
-      const answer = asked.get(name) ?? this.#lookUp(name, file);
-      asked.set(name, answer);
+      let answer = asked.get(name);
+      if (answer === undefined) asked.set(name, (answer = this.#lookUp(name, file)));
       return answer;
     };
     let hasDead = false;

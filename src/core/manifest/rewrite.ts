@@ -51,6 +51,7 @@ export function rewrite(path: string, text: string, options: RewriteOptions): st
 
 function rewriteKind(path: string, text: string, pattern: Pattern, options: RewriteOptions): string {
   const { finds, put, leaves, ignores } = pattern;
+  const folder = splitPath(path)[0];
   const isIgnored = ignores === undefined ? () => false : ignoredIn(text, ignores);
   const lineAt = linesOf(text);
   let rewritten = '';
@@ -61,7 +62,7 @@ function rewriteKind(path: string, text: string, pattern: Pattern, options: Rewr
     const { 0: whole, index: at } = found;
     if (isIgnored(at)) continue;
     const { url = '', kept = '' } = found.groups ?? {};
-    const converted = convert(path, url, options);
+    const converted = convert(folder, url, options);
     if (converted.kind === 'dead') {
       if (options.onDead({ ...converted.dead, text: whole, line: lineAt(at) }) === 'leave-kind') return text;
     } else if (converted.kind === 'url' || leaves === 'nothing') {
@@ -78,7 +79,8 @@ type Converted =
   | { readonly kind: 'none' }
   | { readonly kind: 'dead'; readonly dead: Pick<DeadReference, 'why' | 'target'> };
 
-function convert(path: string, url: string, { rules, lookUp }: RewriteOptions): Converted {
+/** `folder` is that of the file. */
+function convert(folder: string, url: string, { rules, lookUp }: RewriteOptions): Converted {
   const { staticUrl, python } = rules;
   if (/^[a-z]+:/.test(url)) return { kind: 'none' };
   if (url.startsWith('//') && isFrom(rules.django, '5.1')) return { kind: 'none' };
@@ -89,7 +91,7 @@ function convert(path: string, url: string, { rules, lookUp }: RewriteOptions): 
 
   const isAbsolute = bare.url.startsWith('/');
   if (isAbsolute && !bare.url.startsWith(staticUrl)) return { kind: 'dead', dead: { why: 'malformed', target: url } };
-  const target = unquote(isAbsolute ? bare.url.slice(staticUrl.length) : joinPath(splitPath(path)[0], bare.url));
+  const target = unquote(isAbsolute ? bare.url.slice(staticUrl.length) : joinPath(folder, bare.url));
   const name = nameOf(target, lookUp, rules);
   if (typeof name !== 'string') return { kind: 'dead', dead: { why: name.kind, target } };
   const before = bare.url.slice(0, bare.url.lastIndexOf('/') + 1);

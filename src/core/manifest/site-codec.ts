@@ -173,12 +173,14 @@ export function sumOf(bytes: Buffer): string {
 function askersIn(adjustables: readonly StoredAdjustable[], namesOf: (name: string) => string[]): string {
   const askers = new Map<string, number[]>();
   for (const [position, { traces, names }] of adjustables.entries()) {
-    const all = [...names, ...traces.flatMap((trace) => trace.names)];
-    const asked = new Set(all.flatMap(namesOf));
-    for (const name of asked) {
-      const before = askers.get(name);
-      if (before === undefined) askers.set(name, [position]);
-      else before.push(position);
+    for (const asked of [names, ...traces.map((trace) => trace.names)]) {
+      for (const each of asked) {
+        for (const name of namesOf(each)) {
+          const before = askers.get(name);
+          if (before === undefined) askers.set(name, [position]);
+          else if (before.at(-1) !== position) before.push(position);
+        }
+      }
     }
   }
   return `${Array.from(askers, ([name, positions]) => `${lineHead(name)}${positions.join(' ')}`).join('')}\n`;
