@@ -11,6 +11,7 @@ import { FileError, type Problem } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
 import { type Helper, PutFacts, type PutList, Together } from './helper.js';
 import { type Digests, type Identified, renewed } from './identify.js';
+import type { KeptContents, SharedContents } from './kept-contents.js';
 import type { Content, Put, StaticRoot } from './static-root.js';
 import { problemOf } from './trouble.js';
 
@@ -40,6 +41,8 @@ export interface CarryOutOptions {
   readonly pacer: Pacer;
   /** Takes part where there is much to copy. */
   readonly helper?: Helper | undefined;
+  /** What was read of the sources and kept. */
+  readonly contents?: KeptContents | undefined;
   /** Work that can be done while the helper copies. */
   readonly meanwhile?: (() => Promise<void>) | undefined;
   readonly onPut: (put: Put) => void;
@@ -186,12 +189,15 @@ function isCopy(item: Item): item is Copy {
   return 'found' in item.file || 'file' in item.file.content;
 }
 
+const NO_CONTENTS: SharedContents = { slabs: [], places: new Float64Array() };
+
 /** Undefined where nobody helps, or it does not pay. */
-function putTogether(copies: readonly Copy[], { helper, root }: Work): Together<Copy, Put> | undefined {
+function putTogether(copies: readonly Copy[], { helper, contents, root }: Work): Together<Copy, Put> | undefined {
   return Together.begin(helper, copies, (items, turn) => {
     const memory = PutFacts.memoryFor(items.length);
     const facts = new PutFacts(memory);
     const paths = items.map(({ file }) => file.entry.path);
+    const digests = items.map(({ file }) => file.entry.digest);
     const list: PutList = {
       kind: 'put',
       ...root.settings,
@@ -200,7 +206,8 @@ function putTogether(copies: readonly Copy[], { helper, root }: Work): Together<
       paths,
       twins: items.map(({ twin }) => twin?.entry.path),
       sizes: items.map(({ file }) => file.entry.size),
-      digests: items.map(({ file }) => file.entry.digest),
+      digests,
+      contents: contents?.share(digests) ?? NO_CONTENTS,
       turn,
       facts: memory,
     };

@@ -17,7 +17,7 @@ import { DigestCache } from './digest-cache.js';
 import { fill, type HashedPart } from './fill.js';
 import { type HashAllInput, type HashedAll, hashAll } from './hash-all.js';
 import type { IdentifyOptions } from './identify.js';
-import { KeptContents } from './kept-contents.js';
+import { KeptContents, roomFor } from './kept-contents.js';
 import { Later } from './later.js';
 import { look } from './look.js';
 import { recall, remember } from './memory.js';
@@ -73,11 +73,13 @@ export async function collect(project: CollectProject, options: CollectOptions):
   const memory = await recall(options.state);
   const isLeft = options.checkpoint === 'leave' && project.manifest !== undefined && options.mode === 'write';
   const draft = isLeft ? await CheckpointDraft.begin(project, pacer) : undefined;
-  const listings = await listSources(project, pacer, { marks: draft?.marks });
+  const onFound = (files: number): void => options.helper?.expect?.(files);
+  const listings = await listSources(project, pacer, { marks: draft?.marks, onFound });
   const counts = countsOf(listings, project.staged);
   if (options.force === undefined) guardSources(counts, memory.sources);
 
-  const run: Run = { options, pacer, contents: new KeptContents(), later: new Later(), draft };
+  const room = roomFor(counts.reduce((sum, { files: count }) => sum + count, 0));
+  const run: Run = { options, pacer, contents: new KeptContents(room), later: new Later(), draft };
   const { later, contents } = run;
   const wanted = await readSources(project, listings, run);
   const root = await DigestCache.load(options.state, 'root', pacer);

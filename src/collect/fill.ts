@@ -27,7 +27,7 @@ export interface FillOptions extends RunOptions {
   readonly mode: 'write' | 'dry-run';
   readonly pacer: Pacer;
   /** Contents that were read before. */
-  readonly contents?: Pick<KeptContents, 'get'> | undefined;
+  readonly contents?: KeptContents | undefined;
   /** Work that can be done while a helper copies. */
   readonly meanwhile?: (() => Promise<void>) | undefined;
   /** Is told of each file as soon as it is written. */
@@ -115,6 +115,7 @@ export async function fill(
       cache: before.root,
       pacer,
       helper: options.helper,
+      contents: options.contents,
       meanwhile: options.meanwhile,
       onPut: (put) => {
         options.onPut?.(put);

@@ -6,20 +6,21 @@ import { FileError } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import { digestAtOnce, digestFile, type Reading } from './digest.js';
 import { type Helper, PutFacts, type PutList, ReadFacts, type ReadList, type SharedList } from './helper.js';
-import { KeptContents } from './kept-contents.js';
+import { contentAt, KeptContents } from './kept-contents.js';
 import { StaticRoot } from './static-root.js';
 import { isClosed, type Turn, take } from './turn.js';
 
 export class Hand implements Helper {
   /** Of the files that were read here: those that will be written here, for the most part. */
-  readonly #contents = new KeptContents();
+  #contents: KeptContents | undefined;
 
   help(list: SharedList): Promise<void> {
     return list.kind === 'read' ? this.#read(list) : this.#put(list);
   }
 
   async #read(list: ReadList): Promise<void> {
-    const { files, turn } = list;
+    const { files, room, turn } = list;
+    this.#contents ??= new KeptContents(room);
     const facts = new ReadFacts(list.facts);
     const pacer = new PacerFor(turn);
     for (let at = files.length - 1; take(turn) < files.length; at--) {
@@ -37,7 +38,7 @@ export class Hand implements Helper {
       const reading = await digestFile(file, pacer, undefined, also);
       return reading.stamp === stamp ? reading : undefined;
     }
-    if (also !== undefined) this.#contents.keep(atOnce.digest, atOnce.bytes);
+    if (also !== undefined) this.#contents?.keep(atOnce.digest, atOnce.bytes);
     return atOnce;
   }
 
@@ -50,6 +51,7 @@ export class Hand implements Helper {
     twins,
     sizes,
     digests,
+    contents,
     turn,
     ...list
   }: PutList): Promise<void> {
@@ -59,7 +61,9 @@ export class Hand implements Helper {
     for (let at = paths.length - 1; take(turn) < paths.length; at--) {
       const [file = '', size = 0, digest = ''] = [sources[at], sizes[at], digests[at]];
       const entry = { path: paths[at] as RelPath, size, digest, mtime: 0, mode: 0 };
-      const put = await unlessTrouble(() => root.put({ file }, entry, 'exact', twins[at] as RelPath | undefined));
+      const exact = contentAt(contents, at, size);
+      const content = exact === undefined ? { file } : { exact };
+      const put = await unlessTrouble(() => root.put(content, entry, 'exact', twins[at] as RelPath | undefined));
       if (put !== undefined) facts.set(at, put);
       if (pacer.isDue) await unlessTrouble(() => pacer.breathe());
     }

@@ -1,10 +1,10 @@
 /**
- * HelperThread: a Helper in a thread of its own, which is started when there is something to help with. It takes a moment to
- * come up, and nobody waits for it before that.
+ * HelperThread: a Helper in a thread of its own, which is started when there seems to be something to help with. It takes a
+ * moment to come up, and nobody waits for it before that.
  */
 import { Worker } from 'node:worker_threads';
 import { reasonOf } from '../errors.js';
-import type { Helper, SharedList } from './helper.js';
+import { type Helper, MANY_ITEMS, type SharedList } from './helper.js';
 
 const MOST_YOUNG_MB = 12; // it makes much that is thrown away at once, and nothing that lasts
 
@@ -26,8 +26,12 @@ export class HelperThread implements Helper {
     this.#options = options;
   }
 
+  expect(items: number): void {
+    if (items >= MANY_ITEMS) this.#atWork();
+  }
+
   async help(list: SharedList): Promise<void> {
-    const worker = this.#hasEnded ? undefined : (this.#worker ??= this.#start());
+    const worker = this.#atWork();
     if (worker === undefined) return;
     await new Promise<void>((resolve) => {
       this.#waiting.push(resolve);
@@ -37,6 +41,10 @@ export class HelperThread implements Helper {
 
   async end(): Promise<void> {
     await this.#worker?.terminate();
+  }
+
+  #atWork(): Worker | undefined {
+    return this.#hasEnded ? undefined : (this.#worker ??= this.#start());
   }
 
   /** Undefined where no thread can be had. */

@@ -7,11 +7,14 @@
 import { CONTENT_HASH_DIGITS } from '../core/manifest/hashed-name.js';
 import type { Entry } from '../core/snapshot.js';
 import type { Also, Reading } from './digest.js';
+import type { SharedContents } from './kept-contents.js';
 import { compact } from './stamp.js';
 import type { Permissions, Put } from './static-root.js';
 import { close, newTurn, type Turn, take } from './turn.js';
 
 export interface Helper {
+  /** Is told that so many items may be shared soon: it can come up meanwhile. */
+  readonly expect?: (items: number) => void;
   /** Takes part until all of the list is taken. */
   readonly help: (list: SharedList) => Promise<void>;
 }
@@ -26,6 +29,8 @@ export interface ReadList {
   readonly sizes: readonly number[];
   readonly stamps: readonly string[];
   readonly also: Also;
+  /** How many bytes of what is read may be kept. */
+  readonly room: number;
   readonly turn: Turn;
   readonly facts: SharedArrayBuffer;
 }
@@ -43,6 +48,8 @@ export interface PutList {
   readonly twins: readonly (string | undefined)[];
   readonly sizes: readonly number[];
   readonly digests: readonly string[];
+  /** What the other thread has kept of them. */
+  readonly contents: SharedContents;
   readonly turn: Turn;
   readonly facts: SharedArrayBuffer;
 }
@@ -53,7 +60,7 @@ export interface Share<R> {
   readonly madeOf: (at: number) => R | undefined;
 }
 
-const MANY_ITEMS = 2000; // one thread has done as many when another one has come up
+export const MANY_ITEMS = 2000; // one thread has done as many when another one has come up
 const AT_ONCE = 8192; // items; all that the helper is told of has to be in memory twice
 
 /** Goes through items together with a helper, some thousands at a time. The helper begins at once. */

@@ -9,7 +9,6 @@ import { CONTROL, isWithin, parseRelPath, type RelPath } from '../core/relpath.j
 import { ConfigError, SourceError } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
 import { look } from './look.js';
-import type { MarkTaker } from './marks.js';
 import { type Walked, type WalkOptions, type Way, walk, walkWays } from './walk.js';
 
 /** A folder to collect from, absolute, and what goes in front of its files' paths ('' for nothing). */
@@ -40,14 +39,14 @@ export interface Listing {
 export async function listSources(
   project: SourceProject,
   pacer: Pacer,
-  { places, marks }: { readonly places?: Places; readonly marks?: MarkTaker | undefined } = {},
+  { places, marks, onFound }: { readonly places?: Places } & Pick<WalkOptions, 'marks' | 'onFound'> = {},
 ): Promise<Listing[]> {
   const ignore = ignoreRules(project.ignore);
   const checked = project.sources.map((source) => check(source, project.root, ignore));
   const listings: Listing[] = [];
   for (const [index, source] of project.sources.entries()) {
     const found = checked[index];
-    const options = { step: 'collect', prefix: found?.prefix, source: index, ignore, pacer, marks } as const;
+    const options = { step: 'collect', prefix: found?.prefix, source: index, ignore, pacer, marks, onFound } as const;
     if (found === undefined) marks?.enter(source.path); // what comes there is new
     const walked = found === undefined ? NOTHING : await walkIn(source, places, options);
     listings.push({ source, walked });

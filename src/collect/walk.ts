@@ -59,6 +59,8 @@ export interface WalkOptions {
   readonly pacer?: Pacer;
   /** Is shown everything that is not ignored by its name. */
   readonly marks?: MarkTaker | undefined;
+  /** Is told, folder by folder, how many files there are so far. */
+  readonly onFound?: ((files: number) => void) | undefined;
 }
 
 /** Walks `root`, which is absolute. Rejects with a SourceError when `root` itself cannot be read. */
@@ -118,6 +120,7 @@ class Walker implements Walked {
   readonly #ignore: IgnoreRules | undefined;
   readonly #pacer: Pacer;
   readonly #marks: MarkTaker | undefined;
+  readonly #onFound: WalkOptions['onFound'];
   /** How much of a path the ignore patterns do not see. */
   readonly #hidden: number;
   /** What the folder that is being read holds. */
@@ -125,8 +128,9 @@ class Walker implements Walked {
   #levelFolders: Subfolder[] = [];
   #rank = 0;
 
-  constructor({ step, prefix, source = 0, ignore, pacer = new Pacer(), marks }: WalkOptions) {
+  constructor({ step, prefix, source = 0, ignore, pacer = new Pacer(), marks, onFound }: WalkOptions) {
     this.#marks = marks;
+    this.#onFound = onFound;
     this.#step = step;
     this.#source = source;
     this.#ignore = ignore;
@@ -179,6 +183,7 @@ class Walker implements Walked {
   }
 
   async #read(folder: Folder): Promise<Level> {
+    this.#onFound?.(this.files.length);
     this.#marks?.enter(folder.place);
     this.#levelFiles = [];
     this.#levelFolders = [];
