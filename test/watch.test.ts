@@ -1,4 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
+import { pbkdf2 } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { link, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -23,6 +24,7 @@ import { plant, temporaryFolder } from './support/tree.js';
 
 const MEMORY = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 const run = promisify(execFile);
+const derive = promisify(pbkdf2);
 /** A user namespace has limits of its own, which do not touch those of other programs. */
 const mayHaveOwnLimits = spawnSync('unshare', ['-Ur', 'true']).status === 0;
 const BACKENDS = ['native', 'chokidar', 'poll'] as const;
@@ -43,6 +45,21 @@ function burst(root: string, count: number, text: string): string[] {
     writeFileSync(place, text);
     return place;
   });
+}
+
+/** Whatever is asked of the file system, from whichever thread, waits for its turn behind long calculations. */
+function keepSystemBusy(): { readonly end: () => Promise<unknown> } {
+  const stopped = new AbortController();
+  const calculate = async (): Promise<void> => {
+    while (!stopped.signal.aborted) await derive('word', 'salt', 20_000, 32, 'sha256');
+  };
+  const all = Promise.all(Array.from({ length: 8 }, calculate));
+  return {
+    end: () => {
+      stopped.abort();
+      return all;
+    },
+  };
 }
 
 describe.each(BACKENDS)('the %s backend tells of', (backend) => {
@@ -84,6 +101,15 @@ describe.each(BACKENDS)('the %s backend tells of', (backend) => {
     ear.clear();
     for (const name of ['a.css', 'b.css', 'c.css']) await writeFile(join(root, name), 'saved again, in place');
     await ear.heardOf(...['a.css', 'b.css', 'c.css'].map((name) => join(root, name)));
+  });
+
+  test('what changes as soon as it is open, where the system answers late', async () => {
+    const root = await temporaryFolder();
+    const atWork = keepSystemBusy();
+    const ear = await listen([root], backend);
+    mkdirSync(join(root, 'css'));
+    await atWork.end();
+    await ear.heardOf(join(root, 'css'));
   });
 
   test('a nested tree that is made and filled at once, and of what happens in it later (F49)', async () => {

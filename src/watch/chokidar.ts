@@ -9,6 +9,7 @@
  * it never gets ready if a file took the place of a folder while it read that.
  */
 import type { Stats } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import { codeOf, reasonOf } from '../errors.js';
@@ -60,8 +61,17 @@ export function chokidarBackend(way: 'events' | 'polling'): Backend {
     });
     watcher.once('ready', () => opening.end('ready'));
     if ((await opening.ended) === 'stuck') report.stale();
+    if (way === 'polling') await pollsBegun(folder);
     return { close: () => names.close() };
   };
+}
+
+/**
+ * Chokidar is ready when it has asked for the times that polls will be compared with, not when it has them: what changed in
+ * between would never be told of. The system is asked in order, so that whoever asks now has an answer after them.
+ */
+async function pollsBegun(folder: string): Promise<void> {
+  await stat(folder).catch(() => undefined);
 }
 
 /** The first look at everything. */
