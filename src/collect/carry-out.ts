@@ -5,7 +5,7 @@
  * is replaced when all it names is there, and what only the old one named goes after that.
  */
 import type { CollectPlan } from '../core/collect-plan.js';
-import { parentOf, type RelPath } from '../core/relpath.js';
+import type { RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import { FileError, type Problem } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
@@ -97,30 +97,23 @@ async function removeAll(files: readonly Identified[], { root, cache, pacer, rem
   }
 }
 
-/** A file to put, and the hashed copy of it that can be a second name of the same file. */
-interface Item<F extends WantedFile = WantedFile> {
-  readonly file: F;
-  readonly twin?: MadeFile | undefined;
-}
-
 async function putAll(
   files: readonly WantedFile[],
   work: Work,
   meanwhile: () => Promise<void> = async () => undefined,
 ): Promise<void> {
-  const items = paired(files);
-  const copies = work.helper === undefined ? [] : items.filter(isCopy);
+  const copies = work.helper === undefined ? [] : files.filter(isCopy);
   const together = putTogether(copies, work);
   try {
     await meanwhile();
-    for (const item of together === undefined ? items : items.filter((each) => !isCopy(each))) {
-      await settle(item, work, () => putHere(item, work));
+    for (const file of together === undefined ? files : files.filter((each) => !isCopy(each))) {
+      await settle(file, work, () => putHere(file, work));
       if (work.pacer.isDue) await work.pacer.breathe();
     }
     if (together === undefined) return;
-    for (const item of copies) {
+    for (const file of copies) {
       const byHelper = await together.next();
-      await settle(item, work, async () => byHelper ?? putHere(item, work));
+      await settle(file, work, async () => byHelper ?? putHere(file, work));
       if (work.pacer.isDue) await work.pacer.breathe();
     }
   } finally {
@@ -128,90 +121,59 @@ async function putAll(
   }
 }
 
-/** Each plain copy with the hashed one of the same content beside it. */
-function paired(files: readonly WantedFile[]): Item[] {
-  const hashed = new Map<string, MadeFile>();
-  for (const file of files) if (!('found' in file) && 'file' in file.content) hashed.set(file.content.file, file);
-  if (hashed.size === 0) return files.map((file) => ({ file }));
-  const twins = new Set<WantedFile>();
-  const items: Item[] = [];
-  for (const file of files) {
-    if (!('found' in file)) continue;
-    const twin = hashed.get(file.found.file);
-    const isPair = twin?.entry.digest === file.entry.digest && parentOf(twin.entry.path) === parentOf(file.entry.path);
-    items.push(isPair ? { file, twin } : { file });
-    if (isPair) twins.add(twin);
-  }
-  for (const file of files) if (!('found' in file) && !twins.has(file)) items.push({ file });
-  return items;
-}
-
-function putHere({ file, twin }: Item, { root }: Work): Promise<Put> {
+function putHere(file: WantedFile, { root }: Work): Promise<Put> {
   return 'found' in file
-    ? root.put({ file: file.found.file }, file.entry, undefined, twin?.entry.path)
+    ? root.put({ file: file.found.file }, file.entry)
     : root.put(file.content, file.entry, 'exact');
 }
 
-/** Notes what comes of putting the file of an item; a twin that it did not get is put as a file of its own. */
-async function settle({ file, twin }: Item, work: Work, putIt: () => Promise<Put>): Promise<void> {
+/** Notes what comes of putting `file`. */
+async function settle(file: WantedFile, work: Work, putIt: () => Promise<Put>): Promise<void> {
+  const { cache, onPut, put, failed, problems } = work;
   const { path } = file.entry;
-  let hasTwin = false;
   try {
-    const { entry, mark, twin: markOfTwin } = await putIt();
-    note({ entry, mark }, work);
-    if (twin !== undefined && markOfTwin !== undefined) {
-      note({ entry: entryAt(twin.entry.path, entry), mark: markOfTwin }, work);
-      hasTwin = true;
-    }
+    const { entry, mark } = await putIt();
+    // Its stamp is worth nothing yet: the file is younger than a tick of the clock.
+    const known = renewed(cache.get(path), { stamp: '', digest: entry.digest, mtime: entry.mtime });
+    cache.set(path, known);
+    const { size, digest, mode } = entry;
+    const lasting = { path, size, digest, mtime: known.mtime, mode };
+    put.set(path, lasting);
+    onPut({ entry: lasting, mark });
   } catch (error) {
-    work.failed.push(path);
-    work.problems.push(problemOf(path, 'collect', error));
+    failed.push(path);
+    problems.push(problemOf(path, 'collect', error));
   }
-  if (twin !== undefined && !hasTwin) await settle({ file: twin }, work, () => putHere({ file: twin }, work));
 }
 
-function note({ entry, mark }: Put, { cache, onPut, put }: Work): void {
-  // Its stamp is worth nothing yet: the file is younger than a tick of the clock.
-  const known = renewed(cache.get(entry.path), { stamp: '', digest: entry.digest, mtime: entry.mtime });
-  cache.set(entry.path, known);
-  const lasting = entryAt(entry.path, entry, known.mtime);
-  put.set(entry.path, lasting);
-  onPut({ entry: lasting, mark });
-}
+type Copy = Identified | (MadeFile & { readonly content: { readonly file: string } });
 
-function entryAt(path: RelPath, { size, digest, mtime, mode }: Entry, published = mtime): Entry {
-  return { path, size, digest, mtime: published, mode };
-}
-
-type Copy = Item<Identified | (MadeFile & { readonly content: { readonly file: string } })>;
-
-function isCopy(item: Item): item is Copy {
-  return 'found' in item.file || 'file' in item.file.content;
+function isCopy(file: WantedFile): file is Copy {
+  return 'found' in file || 'file' in file.content;
 }
 
 const NO_CONTENTS: SharedContents = { slabs: [], places: new Float64Array() };
 
 /** Undefined where nobody helps, or it does not pay. */
 function putTogether(copies: readonly Copy[], { helper, contents, root }: Work): Together<Copy, Put> | undefined {
-  return Together.begin(helper, copies, (items, turn) => {
-    const memory = PutFacts.memoryFor(items.length);
+  return Together.begin(helper, copies, (files, turn) => {
+    const memory = PutFacts.memoryFor(files.length);
     const facts = new PutFacts(memory);
-    const paths = items.map(({ file }) => file.entry.path);
-    const digests = items.map(({ file }) => file.entry.digest);
+    const paths = files.map(({ entry }) => entry.path);
+    const digests = files.map(({ entry }) => entry.digest);
     const list: PutList = {
       kind: 'put',
       ...root.settings,
       fresh: root.makeFolders(paths),
-      sources: items.map(({ file }) => ('found' in file ? file.found.file : file.content.file)),
+      sources: files.map((file) => ('found' in file ? file.found.file : file.content.file)),
       paths,
-      twins: items.map(({ twin }) => twin?.entry.path),
-      sizes: items.map(({ file }) => file.entry.size),
+      sizes: files.map(({ entry }) => entry.size),
       digests,
       contents: contents?.share(digests) ?? NO_CONTENTS,
       turn,
       facts: memory,
     };
-    return { list, madeOf: (at) => facts.get(at, (items[at] as Copy).file.entry) };
+    return { list, madeOf: (at) => facts.get(at, (files[at] as Copy).entry) };
   });
 }
 

@@ -73,7 +73,9 @@ export async function collect(project: CollectProject, options: CollectOptions):
   const memory = await recall(options.state);
   const isLeft = options.checkpoint === 'leave' && project.manifest !== undefined && options.mode === 'write';
   const draft = isLeft ? await CheckpointDraft.begin(project, pacer) : undefined;
-  const onFound = (files: number): void => options.helper?.expect?.(files);
+  // Where nothing is known from before, all of it is to be read and copied.
+  const helper = memory.files.size === 0 ? options.helper : undefined;
+  const onFound = (files: number): void => helper?.expect?.(files);
   const listings = await listSources(project, pacer, { marks: draft?.marks, onFound });
   const counts = countsOf(listings, project.staged);
   if (options.force === undefined) guardSources(counts, memory.sources);

@@ -48,7 +48,6 @@ export class Hand implements Helper {
     fresh,
     sources,
     paths,
-    twins,
     sizes,
     digests,
     contents,
@@ -62,8 +61,7 @@ export class Hand implements Helper {
       const [file = '', size = 0, digest = ''] = [sources[at], sizes[at], digests[at]];
       const entry = { path: paths[at] as RelPath, size, digest, mtime: 0, mode: 0 };
       const exact = contentAt(contents, at, size);
-      const content = exact === undefined ? { file } : { exact };
-      const put = await unlessTrouble(() => root.put(content, entry, 'exact', twins[at] as RelPath | undefined));
+      const put = await unlessTrouble(() => root.put(exact === undefined ? { file } : { exact }, entry, 'exact'));
       if (put !== undefined) facts.set(at, put);
       if (pacer.isDue) await unlessTrouble(() => pacer.breathe());
     }

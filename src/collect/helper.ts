@@ -44,8 +44,6 @@ export interface PutList {
   readonly fresh: readonly string[];
   readonly sources: readonly string[];
   readonly paths: readonly string[];
-  /** The second name of each, if it is to have one. */
-  readonly twins: readonly (string | undefined)[];
   readonly sizes: readonly number[];
   readonly digests: readonly string[];
   /** What the other thread has kept of them. */
@@ -191,8 +189,7 @@ export class ReadFacts {
   }
 }
 
-const PUT_NUMBERS = 5;
-const NO_TWIN = -1; // no mark is
+const PUT_NUMBERS = 4;
 
 /** What became of each copy of a list. */
 export class PutFacts {
@@ -206,16 +203,15 @@ export class PutFacts {
     return new SharedArrayBuffer(length * PUT_NUMBERS * Float64Array.BYTES_PER_ELEMENT);
   }
 
-  set(at: number, { entry: { mtime, mode }, mark, twin = NO_TWIN }: Put): void {
-    this.#numbers.set([1, mtime, mode, mark, twin], at * PUT_NUMBERS);
+  set(at: number, { entry: { mtime, mode }, mark }: Put): void {
+    this.#numbers.set([1, mtime, mode, mark], at * PUT_NUMBERS);
   }
 
   /** Undefined for one that was left. */
   get(at: number, { path, size, digest }: Entry): Put | undefined {
-    const numbers = this.#numbers.subarray(at * PUT_NUMBERS, (at + 1) * PUT_NUMBERS);
-    const [isThere, mtime = 0, mode = 0, mark = 0, twin] = numbers;
-    if (isThere !== 1) return undefined;
-    const entry = { path, size, digest, mtime: compact(mtime), mode: compact(mode) };
-    return { entry, mark, twin: twin === NO_TWIN ? undefined : twin };
+    const [isThere, mtime = 0, mode = 0, mark = 0] = this.#numbers.subarray(at * PUT_NUMBERS, (at + 1) * PUT_NUMBERS);
+    return isThere === 1
+      ? { entry: { path, size, digest, mtime: compact(mtime), mode: compact(mode) }, mark }
+      : undefined;
   }
 }

@@ -7,8 +7,6 @@ const LAST_MTIME = 2 ** 32 - 1; // SFTP version 3 carries 32 bits, unsigned
 const COARSE_CLOCK_MS = 2000; // FAT
 const FINE_CLOCK_MS = 50; // file systems take the kernel's tick, 10 ms at worst, and network ones round
 
-const CTIME_AT = 2 * Float64Array.BYTES_PER_ELEMENT;
-const AFTER_CTIME = 3 * Float64Array.BYTES_PER_ELEMENT;
 const numbers = new Float64Array(5);
 const bytes = Buffer.from(numbers.buffer);
 
@@ -26,11 +24,6 @@ export function stampOf(stats: Stats): string {
   numbers[3] = stats.ino;
   numbers[4] = stats.dev;
   return bytes.toString('latin1');
-}
-
-/** Whether both are of one file of the same size and time. The ctime is another one when a second name of it went. */
-export function isSameFile(a: string, b: string): boolean {
-  return a === b || (a.slice(0, CTIME_AT) === b.slice(0, CTIME_AT) && a.slice(AFTER_CTIME) === b.slice(AFTER_CTIME));
 }
 
 /**

@@ -3,10 +3,6 @@
  *
  * A file is written under a temporary name in its folder and renamed over the old one, so that at every moment each
  * name holds one whole file. A folder that is a link is written through.
- *
- * A hashed copy that is put together with its plain one is the same file under a second name, where the file system has such
- * links: half of the writing, and of the room on the disk. Nothing is written in place, so neither name gets what is meant
- * for the other.
  */
 import { hash } from 'node:crypto';
 import {
@@ -16,7 +12,6 @@ import {
   fchownSync,
   fstatSync,
   ftruncateSync,
-  linkSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -38,7 +33,7 @@ import { writeAllSync } from '../fs/write-all.js';
 import { digestFile, readKnown } from './digest.js';
 import { SMALL_BYTES } from './kept-contents.js';
 import { markOf } from './marks.js';
-import { isSameFile, modeOf, mtimeOf, stampOf } from './stamp.js';
+import { modeOf, mtimeOf, stampOf } from './stamp.js';
 import { isSystemError, writeTrouble } from './trouble.js';
 import type { Found } from './walk.js';
 
@@ -61,8 +56,6 @@ export interface Put {
   readonly entry: Entry;
   /** Of the file under its name: see `markOf`. */
   readonly mark: number;
-  /** Of its twin, if it has the one that was wanted. */
-  readonly twin?: number | undefined;
 }
 
 export class StaticRoot {
@@ -107,15 +100,14 @@ export class StaticRoot {
 
   /**
    * Makes the path of `wanted` hold `content`. Rejects with a FileError, and the old file stays, if either cannot be had.
-   * `exact`: also if the content is not the one of `wanted` any more. `twin` is a path in the same folder that becomes
-   * a second name of the file, before the other one, if nothing lies there and the file system has such links.
+   * `exact`: also if the content is not the one of `wanted` any more.
    */
-  async put(content: Content, wanted: Entry, exact?: 'exact', twin?: RelPath): Promise<Put> {
+  async put(content: Content, wanted: Entry, exact?: 'exact'): Promise<Put> {
     const place = `${this.#root}/${wanted.path}`;
     try {
       const isFresh = this.#makeFoldersFor(wanted.path);
       if (!isFresh) clearTheWay(place);
-      return await this.#write(content, wanted, place, exact, twin);
+      return await this.#write(content, wanted, place, exact);
     } catch (error) {
       throw writeTrouble(error);
     }
@@ -143,7 +135,7 @@ export class StaticRoot {
     try {
       const stats = lstatSync(file, { throwIfNoEntry: false });
       if (stats === undefined) return true;
-      if (!isSameFile(stampOf(stats), stamp)) return false;
+      if (stampOf(stats) !== stamp) return false;
       unlinkSync(file);
       return true;
     } catch (error) {
@@ -170,18 +162,10 @@ export class StaticRoot {
     return left;
   }
 
-  async #write(
-    content: Content,
-    wanted: Entry,
-    place: string,
-    exact: 'exact' | undefined,
-    twin: RelPath | undefined,
-  ): Promise<Put> {
+  async #write(content: Content, wanted: Entry, place: string, exact: 'exact' | undefined): Promise<Put> {
     const folder = dirname(place);
     const temporary = temporaryFor(place);
     const descriptor = openSync(temporary, 'wx', this.#permissions.file ?? 0o666);
-    const twinPlace = twin && `${this.#root}/${twin}`;
-    let hasTwin = false;
     let isPublished = false;
     try {
       const { digest, size } = this.#fillAtOnce(content, wanted, descriptor) ?? (await this.#fill(content, descriptor));
@@ -189,19 +173,16 @@ export class StaticRoot {
         throw new FileError('CHANGED', 'what it is made from changed meanwhile; the next run takes it up');
       }
       if (!this.#fitting.has(folder) && this.#dress(descriptor).hadAll) this.#fitting.add(folder);
-      hasTwin = twinPlace !== undefined && digest === wanted.digest && isLinked(temporary, twinPlace);
       renameSync(temporary, place);
       isPublished = true;
       const { stats } = this.#dress(descriptor);
       return {
         entry: { path: wanted.path, size, digest, mtime: mtimeOf(stats), mode: modeOf(stats) },
         mark: markOf(nameOf(wanted.path), stats),
-        twin: hasTwin ? markOf(nameOf(twin as RelPath), stats) : undefined,
       };
     } finally {
       closeSync(descriptor);
       if (!isPublished) rmSync(temporary, { force: true });
-      if (!isPublished && hasTwin) rmSync(twinPlace as string, { force: true });
     }
   }
 
@@ -272,17 +253,6 @@ export class StaticRoot {
     }
     this.#folders.add(place);
     return stats === undefined;
-  }
-}
-
-/** Gives a file a second name: false if that is taken, or cannot be. */
-function isLinked(place: string, twin: string): boolean {
-  try {
-    linkSync(place, twin);
-    return true;
-  } catch (error) {
-    if (isSystemError(error)) return false;
-    throw error;
   }
 }
 
