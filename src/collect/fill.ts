@@ -107,9 +107,11 @@ export async function fill(
   const plan = planCollect(files, present.files, before.files, isKept, sealOf(manifest));
 
   const elsewhere = hashed?.elsewhere;
-  let done = foresee(plan);
+  let done: Done;
   let { files: ours, made, folders } = before;
-  if (options.mode === 'write') {
+  if (options.mode === 'dry-run') {
+    done = foresee(plan);
+  } else {
     const root = new StaticRoot(target.root, target.permissions, pacer, options.contents);
     done = await carryOut(plan, root, {
       cache: before.root,
