@@ -11,7 +11,7 @@ import { anyPath, digest, path } from './support/entries.js';
 import { temporaryFolder } from './support/tree.js';
 
 const [A, B, C] = ['a', 'b', 'c'].map((content) => digest(content)) as [string, string, string];
-const NOTHING: Addition = { put: [], made: [], removed: [], foldersMade: [], foldersGone: [] };
+const NOTHING: Addition = { put: [], made: [], removed: [], foldersMade: [], foldersGone: [], isAnew: false };
 const FIRST: Memory = {
   sources: new Map([['assets\0/srv/assets', 2]]),
   files: new Map([
@@ -160,6 +160,7 @@ test('lines give what the same changes of a map give', async () => {
     removed: fc.array(anyPath, { maxLength: 3 }),
     foldersMade: fc.array(anyPath, { maxLength: 2 }),
     foldersGone: fc.array(anyPath, { maxLength: 2 }),
+    isAnew: fc.boolean(),
   });
   await fc.assert(
     fc.asyncProperty(fc.array(anAddition, { maxLength: 5 }), async (additions) => {

@@ -1,8 +1,12 @@
 /** A run that only looks what has changed since the one before: it must leave what a run over all of it leaves. */
+import { statSync } from 'node:fs';
 import { rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { collect } from '../src/collect/collect.js';
+import { collectPlaces } from '../src/collect/collect-places.js';
+import { HashedSite } from '../src/collect/hashed-site.js';
 import { LocalThread, wholeOf } from '../src/collect/in-thread.js';
 import { MarkTaker } from '../src/collect/marks.js';
 import type { CollectProject } from '../src/collect/project.js';
@@ -11,6 +15,8 @@ import { listSources } from '../src/collect/sources.js';
 import { lookAgain } from '../src/collect/sweep.js';
 import { newTurn } from '../src/collect/turn.js';
 import { DJANGO_RELEASES, NEWEST_DJANGO } from '../src/core/manifest/rules.js';
+import { entriesIn } from '../src/core/places.js';
+import type { RelPath } from '../src/core/relpath.js';
 import { ManifestError } from '../src/errors.js';
 import { Pacer } from '../src/fs/pace.js';
 import { StateFolder } from '../src/fs/state.js';
@@ -120,6 +126,70 @@ describe('a run that looks what has changed', () => {
     expect(listFolder(kept.project.root)).toEqual(before);
   });
 
+  test('puts back what a run since the checkpoint had put, and somebody removed', async () => {
+    const folder = await memoryFolder();
+    await plant(folder, { 'assets/x/p.png': 'p', 'assets/q.png': 'q' });
+    const kept = siteIn(folder);
+    await kept.run();
+    await plant(folder, { 'assets/x/p.png': 'pp' });
+    expect(await kept.run()).toBe('quick');
+    const before = listFolder(kept.project.root);
+    const hashed = Object.keys(before).find((name) => /^x.p\.[0-9a-f]+\./.test(name)) ?? '';
+    for (const name of [hashed, 'x/p.png']) {
+      await rm(join(kept.project.root, name));
+      expect(await kept.run()).toBe('quick');
+      expect(listFolder(kept.project.root)).toEqual(before);
+    }
+  });
+
+  test.each(['came', 'went'] as const)(
+    'is none where a daemon took up that a file %s, and it is undone',
+    async (way) => {
+      const folder = await memoryFolder();
+      await plant(folder, { 'assets/a.css': 'a{}', 'assets/z.css': 'z{}', 'assets/went.css': 'b{}' });
+      const kept = siteIn(folder);
+      await kept.run();
+      const turns = {
+        came: () => plant(folder, { 'assets/came.css': 'b{}' }),
+        went: () => rm(join(folder, 'assets/went.css')),
+      };
+      await kept.byPlace(`${way}.css`, turns[way]);
+      await (way === 'came' ? rm(join(folder, 'assets/came.css')) : plant(folder, { 'assets/went.css': 'b{}' }));
+      expect(await kept.run()).toBe('whole');
+      expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
+    },
+  );
+
+  test('is none where a daemon took up another order of files, and it is undone', async () => {
+    const folder = await memoryFolder();
+    await plant(folder, { 'one/z.css': 'z{}', 'two/a.css': 'a{}', 'two/z.css': 'other{}' });
+    const sources = ['one', 'two'].map((name) => ({ path: join(folder, name), prefix: '' }));
+    const kept = siteIn(folder, { sources, django: '5.2' }); // whose manifest is in the order in which files are found
+    await kept.run();
+    await kept.byPlace('a.css', () => plant(folder, { 'one/a.css': 'b{}' }));
+    await rm(join(folder, 'one/a.css'));
+    expect(await kept.run()).toBe('whole');
+    expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
+  });
+
+  test('writes nothing when nothing has changed', async () => {
+    const folder = await memoryFolder();
+    await plant(folder, { 'assets/a.css': 'a{background:url(b.png)}', 'assets/b.png': 'b' });
+    const kept = siteIn(folder);
+    await kept.run();
+    for (const changed of [[], ['assets/a.css'], ['assets/b.png']]) {
+      for (const name of changed) {
+        await plant(folder, { [name]: `changed {}` });
+        await kept.run();
+      }
+      const before = inodesIn(kept.project.root);
+      for (let again = 0; again < 2; again++) {
+        expect(await kept.run()).toBe('quick');
+        expect(inodesIn(kept.project.root)).toEqual(before);
+      }
+    }
+  });
+
   test('finds a change of the same size whose time was put back', async () => {
     const folder = await memoryFolder();
     await plant(folder, { 'assets/a.css': 'a{}' });
@@ -173,6 +243,8 @@ interface Kept {
   run(signal?: AbortSignal): Promise<How>;
   /** All of it, as those do that leave no checkpoint. */
   sync(): Promise<How>;
+  /** As a daemon collects what a change does at a path of the site. */
+  byPlace(path: string, change: () => Promise<unknown>): Promise<void>;
 }
 
 interface SiteSettings extends HashedSettings {
@@ -202,7 +274,20 @@ function siteIn(
         await wholeOf(thread.run(work, { ...settings, force: 'past-guards' }, {}));
         return 'whole';
       }),
+    byPlace: async (path, change) => {
+      const { snapshot, ownership } = await collect(project, { state, mode: 'dry-run' });
+      const site = await HashedSite.load(project, { state }, new Pacer());
+      await change();
+      const places = [path as RelPath];
+      const known = { entries: entriesIn(snapshot.entries, places), ...ownership };
+      await collectPlaces(project, places, known, { state, mode: 'write', site });
+    },
   };
+}
+
+function inodesIn(folder: string): Record<string, number> {
+  const paths = Object.keys(listFolder(folder));
+  return Object.fromEntries(paths.map((path) => [path, statSync(join(folder, path)).ino]));
 }
 
 async function tried(run: () => Promise<How>): Promise<How> {

@@ -93,5 +93,6 @@ export async function recallSite(project: CollectProject, state: StateFolder): P
   if (beside?.madeFor !== madeFor) return undefined;
   const stored = bytes && decodeSite(bytes, beside);
   if (stored === undefined || manifest === undefined) return undefined;
-  return new StoredHashedSite(root, sources, manifest, stored, additions);
+  const site = new StoredHashedSite(root, sources, manifest, stored, additions);
+  return site.hasSameFiles ? site : undefined;
 }

@@ -75,7 +75,8 @@ export async function collectPlaces(
   const filled = await fill(project, { wanted, present, hashed: proposal }, before, { ...options, pacer });
   if (mode === 'write') {
     proposal?.accept(filled.failed);
-    await saveState(options, () => extendMemory(options.state, additionOf(before, filled)));
+    const isAnew = proposal?.isAnew ?? false;
+    await saveState(options, () => extendMemory(options.state, { ...additionOf(before, filled), isAnew }));
   }
   const { files, folders } = filled;
   return {
@@ -88,7 +89,7 @@ export async function collectPlaces(
 }
 
 /** What is different in the memory. */
-function additionOf(before: Before, { files, made, folders }: Filled): Addition {
+function additionOf(before: Before, { files, made, folders }: Filled): Omit<Addition, 'isAnew'> {
   const put = [...files].filter(([path, digest]) => before.files.get(path) !== digest);
   return {
     put,

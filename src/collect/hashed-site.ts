@@ -9,7 +9,7 @@ import type { PostProcessed } from '../core/manifest/post-process.js';
 import { ProcessedSite } from '../core/manifest/processed-site.js';
 import { isFrom } from '../core/manifest/rules.js';
 import type { Traces } from '../core/manifest/trace.js';
-import type { Places } from '../core/places.js';
+import { covers, type Places } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Digest } from '../core/snapshot.js';
 import { ManifestError, SourceError } from '../errors.js';
@@ -39,6 +39,8 @@ export interface Proposal extends HashedPart {
   /** Where, beside the places, STATIC_ROOT is to be another one; sorted. */
   readonly paths: readonly RelPath[];
   readonly warnings: readonly string[];
+  /** All of it was gone over: files came or went, or are found in another order, and so the manifest may be in another one. */
+  readonly isAnew: boolean;
   /** Takes it for what is, but for the paths that `failed`. */
   readonly accept: (failed: readonly RelPath[]) => void;
 }
@@ -60,6 +62,13 @@ export interface Found {
 
 /** What is to be in STATIC_ROOT beside plain copies, by path; undefined for what goes. */
 type Wanted = ReadonlyMap<RelPath, Made | undefined>;
+
+/** What is to lie in the places and where it is `different` from what lies there. */
+interface Outcome extends Pick<Proposal, 'isAnew'> {
+  readonly places: Places;
+  readonly wanted: Wanted;
+  readonly different: Wanted;
+}
 
 /** A site of which is known what becomes of all of it when some places change. */
 export interface SiteInMind {
@@ -168,11 +177,15 @@ export class HashedSite implements SiteInMind {
     const kept = inPlaces.map((path) => [path, result.made.get(path) ?? processed.made.get(path)] as const);
     const wanted = new Map([...kept, ...different]);
     const isReplacing = byPath.has(this.#manifest.name);
-    return this.#proposal({ ...result, left: result.leftNow, isReplacing }, wanted, different, accept);
+    return this.#proposal(
+      { ...result, left: result.leftNow, isReplacing },
+      { places, wanted, different, isAnew: false },
+      accept,
+    );
   }
 
-  #proposeAll({ places, listings, wanted, foreign }: Found): Proposal {
-    const content = this.#changed(places, listings, wanted);
+  #proposeAll({ places, listings, wanted: winners, foreign }: Found): Proposal {
+    const content = this.#changed(places, listings, winners);
     const { processed, take } = this.#processAll(content, foreign);
     const different = new Map<RelPath, Made | undefined>();
     for (const [path, each] of processed.made) if (this.#made.get(path) !== digestOf(each)) different.set(path, each);
@@ -181,7 +194,8 @@ export class HashedSite implements SiteInMind {
     }
     const inPlaces = keysIn(processed.made, places).map((path) => [path, processed.made.get(path)] as const);
     const isReplacing = content.byPath.has(this.#manifest.name);
-    return this.#proposal({ ...processed, isReplacing }, new Map([...inPlaces, ...different]), different, take);
+    const wanted = new Map([...inPlaces, ...different]);
+    return this.#proposal({ ...processed, isReplacing }, { places, wanted, different, isAnew: true }, take);
   }
 
   #processAll(
@@ -201,11 +215,9 @@ export class HashedSite implements SiteInMind {
     return { processed, take };
   }
 
-  /** `wanted` is what is to lie in the places and where it is `unlike` what lies there. */
   #proposal(
     processed: Pick<PostProcessed, 'manifest' | 'removed' | 'left'> & { readonly isReplacing: boolean },
-    wanted: Wanted,
-    unlike: Wanted,
+    { places, wanted, different: unlike, isAnew }: Outcome,
     take: () => void,
   ): Proposal {
     const { rules, name, folder, stale } = this.#manifest;
@@ -218,10 +230,11 @@ export class HashedSite implements SiteInMind {
     const isNew = this.#made.get(name) !== manifest.entry.digest;
     return {
       paths: [...different.keys(), ...(isHere && isNew ? [name] : [])].sort(),
-      made: isHere ? [...made, manifest] : made,
+      made: isHere && (isNew || covers(places, name)) ? [...made, manifest] : made,
       replaced: isHere && processed.isReplacing ? new Set([...processed.removed, name]) : processed.removed,
       elsewhere: isHere ? undefined : manifest,
       warnings: warningsOf(processed.left),
+      isAnew,
       accept: (failed) => {
         take();
         for (const [path, each] of different) {

@@ -26,6 +26,8 @@ export interface Addition {
   readonly removed: readonly string[];
   readonly foldersMade: readonly string[];
   readonly foldersGone: readonly string[];
+  /** A site with hashed names was made anew: it is not the one of a checkpoint any more but for the contents of some files. */
+  readonly isAnew: boolean;
 }
 
 export async function recall(state: StateFolder): Promise<Memory> {
@@ -50,7 +52,8 @@ export async function memorySeal(state: StateFolder): Promise<string> {
 
 /** Appends to the memory in `state`, if there is one. Rejects as StateFolder does. */
 export async function extendMemory(state: StateFolder, addition: Addition): Promise<void> {
-  if (Object.values(addition).every(({ length }) => length === 0)) return;
+  const { isAnew: _, ...lists } = addition;
+  if (Object.values(lists).every(({ length }) => length === 0)) return;
   const seal = await state.readEnd(NAME, SEAL_BYTES);
   if (seal === undefined) return;
   const line: Line = { after: seal.toString('hex'), ...addition };

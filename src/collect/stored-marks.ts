@@ -46,8 +46,9 @@ export async function recallMarks(project: CollectProject, state: StateFolder): 
   }
 }
 
-/** The project, and the memory without what was added to it since. */
+/** The project, and the memory without what was added to it since, unless the site was made anew. */
 export async function madeForOf(project: CollectProject, state: StateFolder): Promise<string> {
-  const [seal] = (await memorySeal(state)).split('+');
-  return `${hash('sha256', JSON.stringify(project), 'hex')} ${seal}`;
+  const [seal = ''] = (await memorySeal(state)).split('+');
+  const isAnew = (await additionsIn(state)).some((each) => each.isAnew);
+  return `${hash('sha256', JSON.stringify(project), 'hex')} ${seal}${isAnew ? ' anew' : ''}`;
 }

@@ -115,6 +115,17 @@ export class StoredHashedSite implements SiteInMind {
     return this.#stored.paths.length;
   }
 
+  /** Whether what was put and removed since are contents of files that were there, and still are. */
+  get hasSameFiles(): boolean {
+    return [...this.#plainSince].every(([path, digest]) => this.#indexes.has(path) === (digest !== undefined));
+  }
+
+  /** What was put since, and still is to be there. */
+  get putSince(): RelPath[] {
+    const put = [...this.#plainSince, ...this.#madeSince].filter(([, digest]) => digest !== undefined);
+    return put.map(([path]) => path);
+  }
+
   get stored(): Pick<StoredSite, 'foreign' | 'links' | 'left'> {
     return this.#stored;
   }
@@ -193,16 +204,17 @@ export class StoredHashedSite implements SiteInMind {
       if (goes && digest !== undefined && path !== name && made.get(path) === undefined) different.add(path);
     }
     if (this.madeAt(name) !== manifest.entry.digest) different.add(name);
-    const files = [...made].flatMap(([path, each]) => {
-      const isMeant = each !== undefined && (different.has(path) || covers(places, path));
-      return isMeant ? [madeFile(path, each, rules)] : [];
-    });
+    const isMeant = (path: RelPath): boolean => different.has(path) || covers(places, path);
+    const files = [...made].flatMap(([path, each]) =>
+      each !== undefined && isMeant(path) ? [madeFile(path, each, rules)] : [],
+    );
     return {
       paths: [...different].sort(),
-      made: [...files, manifest],
+      made: isMeant(name) ? [...files, manifest] : files,
       replaced: new Set(),
       elsewhere: undefined,
       warnings: warningsOf(left),
+      isAnew: false,
       accept: () => undefined, // the next run reads what was added to the memory
     };
   }

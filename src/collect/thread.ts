@@ -251,7 +251,9 @@ async function collectSince(project: CollectProject, { touched }: Since, options
   if (site === undefined) return undefined;
   const { foreign, links, left } = site.stored;
   const roots = [...project.sources, { path: project.root, prefix: '' }];
-  const places = touchedPlaces(roots, links, touched);
+  // No mark tells that something of it is gone: it has none in the checkpoint.
+  const since = site.putSince.map((path) => `${project.root}/${path}`);
+  const places = touchedPlaces(roots, links, [...touched, ...since]);
   if (places === 'all') return undefined;
   // Of a plain copy that is as it was put nothing but its content matters here.
   const entries = places.flatMap((path) => {
