@@ -63,6 +63,9 @@ describe('a run that looks what has changed', () => {
         const chance = chanceOf(seed);
         for (const { edit } of randomEdits(site, seed, 8, kinds)) {
           editSite(folder, edit);
+          const there = Object.keys(listFolder(kept.project.root));
+          if (there.length > 0 && chance.happens(0.2))
+            await rm(join(kept.project.root, chance.pick(there)), { recursive: true });
           const before = listFolder(kept.project.root);
           const how = await (chance.happens(0.2) ? kept.sync() : kept.run());
           const fresh = await collectFreshly(kept.project);
