@@ -2,6 +2,7 @@
  * A site with hashed names that changes again and again: what is collected by place must be what a fresh collect makes, and
  * that what Django makes.
  */
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -69,6 +70,20 @@ test('old hashed files that are to be kept stay, whatever is collected after the
   await plant(folder, { 'assets/x/new.png': 'new' });
   expect(await kept.follow({ write: { 'assets/x/new.png': '' } })).toBe('by place');
   expect(Object.keys(listFolder(kept.project.root))).toEqual(expect.arrayContaining(first));
+});
+
+test('a change that leaves the manifest as it is leaves its file alone, unless that is gone', async () => {
+  const folder = await memoryFolder();
+  await plant(folder, { 'assets/a.css': 'a{}' });
+  const kept = await keep(folder, hashedProject([{ path: join(folder, 'assets'), prefix: '' }], join(folder, 'root')));
+  const manifest = join(kept.project.root, 'staticfiles.json');
+  const { ino } = statSync(manifest);
+  await plant(folder, { 'assets/a.css': 'a{}' });
+  expect(await kept.follow({ write: { 'assets/a.css': '' } })).toBe('by place');
+  expect(statSync(manifest).ino).toBe(ino);
+  rmSync(manifest);
+  expect(await kept.follow({ delete: ['root/staticfiles.json'] })).toBe('by place');
+  expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
 });
 
 describe.each(DJANGO_VERSIONS)('a site that changes, beside Django %s', (version) => {
