@@ -188,7 +188,7 @@ describe('a run with a helper', () => {
 async function helperThread(): Promise<HelperThread> {
   const thread = new HelperThread({ program: PROGRAM });
   onTestFinished(() => thread.end());
-  const nothing = { files: [], sizes: [], stamps: [], also: undefined, room: 0, facts: new SharedArrayBuffer(0) };
+  const nothing = { files: [], sizes: [], stamps: [], also: undefined, facts: new SharedArrayBuffer(0) };
   await thread.help({ kind: 'read', ...nothing, turn: newTurn() });
   return thread;
 }

@@ -11,7 +11,6 @@ import { FileError, type Problem } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
 import { type Helper, PutFacts, type PutList, Together } from './helper.js';
 import { type Digests, type Identified, renewed } from './identify.js';
-import type { KeptContents, SharedContents } from './kept-contents.js';
 import type { Content, Put, StaticRoot } from './static-root.js';
 import { problemOf } from './trouble.js';
 
@@ -41,8 +40,6 @@ export interface CarryOutOptions {
   readonly pacer: Pacer;
   /** Takes part where there is much to copy. */
   readonly helper?: Helper | undefined;
-  /** What was read of the sources and kept. */
-  readonly contents?: KeptContents | undefined;
   /** Work that can be done while the helper copies. */
   readonly meanwhile?: (() => Promise<void>) | undefined;
   readonly onPut: (put: Put) => void;
@@ -152,15 +149,12 @@ function isCopy(file: WantedFile): file is Copy {
   return 'found' in file || 'file' in file.content;
 }
 
-const NO_CONTENTS: SharedContents = { slabs: [], places: new Float64Array() };
-
 /** Undefined where nobody helps, or it does not pay. */
-function putTogether(copies: readonly Copy[], { helper, contents, root }: Work): Together<Copy, Put> | undefined {
+function putTogether(copies: readonly Copy[], { helper, root }: Work): Together<Copy, Put> | undefined {
   return Together.begin(helper, copies, (files, turn) => {
     const memory = PutFacts.memoryFor(files.length);
     const facts = new PutFacts(memory);
     const paths = files.map(({ entry }) => entry.path);
-    const digests = files.map(({ entry }) => entry.digest);
     const list: PutList = {
       kind: 'put',
       ...root.settings,
@@ -168,8 +162,7 @@ function putTogether(copies: readonly Copy[], { helper, contents, root }: Work):
       sources: files.map((file) => ('found' in file ? file.found.file : file.content.file)),
       paths,
       sizes: files.map(({ entry }) => entry.size),
-      digests,
-      contents: contents?.share(digests) ?? NO_CONTENTS,
+      digests: files.map(({ entry }) => entry.digest),
       turn,
       facts: memory,
     };

@@ -17,7 +17,7 @@ import { DigestCache } from './digest-cache.js';
 import { fill, type HashedPart } from './fill.js';
 import { type HashAllInput, type HashedAll, hashAll } from './hash-all.js';
 import type { IdentifyOptions } from './identify.js';
-import { KeptContents, roomFor } from './kept-contents.js';
+import { KeptContents } from './kept-contents.js';
 import { Later } from './later.js';
 import { look } from './look.js';
 import { recall, remember } from './memory.js';
@@ -80,8 +80,7 @@ export async function collect(project: CollectProject, options: CollectOptions):
   const counts = countsOf(listings, project.staged);
   if (options.force === undefined) guardSources(counts, memory.sources);
 
-  const room = roomFor(counts.reduce((sum, { files: count }) => sum + count, 0));
-  const run: Run = { options, pacer, contents: new KeptContents(room), later: new Later(), draft };
+  const run: Run = { options, pacer, contents: new KeptContents(), later: new Later(), draft };
   const { later, contents } = run;
   const wanted = await readSources(project, listings, run);
   const root = await DigestCache.load(options.state, 'root', pacer);

@@ -27,7 +27,7 @@ export interface FillOptions extends RunOptions {
   readonly mode: 'write' | 'dry-run';
   readonly pacer: Pacer;
   /** Contents that were read before. */
-  readonly contents?: KeptContents | undefined;
+  readonly contents?: Pick<KeptContents, 'get'> | undefined;
   /** Work that can be done while a helper copies. */
   readonly meanwhile?: (() => Promise<void>) | undefined;
   /** Is told of each file as soon as it is written. */
@@ -117,7 +117,6 @@ export async function fill(
       cache: before.root,
       pacer,
       helper: options.helper,
-      contents: options.contents,
       meanwhile: options.meanwhile,
       onPut: (put) => {
         options.onPut?.(put);

@@ -6,21 +6,20 @@ import { FileError } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import { digestAtOnce, digestFile, type Reading } from './digest.js';
 import { type Helper, PutFacts, type PutList, ReadFacts, type ReadList, type SharedList } from './helper.js';
-import { contentAt, KeptContents } from './kept-contents.js';
+import { KeptContents } from './kept-contents.js';
 import { StaticRoot } from './static-root.js';
 import { isClosed, type Turn, take } from './turn.js';
 
 export class Hand implements Helper {
   /** Of the files that were read here: those that will be written here, for the most part. */
-  #contents: KeptContents | undefined;
+  readonly #contents = new KeptContents();
 
   help(list: SharedList): Promise<void> {
     return list.kind === 'read' ? this.#read(list) : this.#put(list);
   }
 
   async #read(list: ReadList): Promise<void> {
-    const { files, room, turn } = list;
-    this.#contents ??= new KeptContents(room);
+    const { files, turn } = list;
     const facts = new ReadFacts(list.facts);
     const pacer = new PacerFor(turn);
     for (let at = files.length - 1; take(turn) < files.length; at--) {
@@ -38,7 +37,7 @@ export class Hand implements Helper {
       const reading = await digestFile(file, pacer, undefined, also);
       return reading.stamp === stamp ? reading : undefined;
     }
-    if (also !== undefined) this.#contents?.keep(atOnce.digest, atOnce.bytes);
+    if (also !== undefined) this.#contents.keep(atOnce.digest, atOnce.bytes);
     return atOnce;
   }
 
@@ -50,7 +49,6 @@ export class Hand implements Helper {
     paths,
     sizes,
     digests,
-    contents,
     turn,
     ...list
   }: PutList): Promise<void> {
@@ -60,8 +58,7 @@ export class Hand implements Helper {
     for (let at = paths.length - 1; take(turn) < paths.length; at--) {
       const [file = '', size = 0, digest = ''] = [sources[at], sizes[at], digests[at]];
       const entry = { path: paths[at] as RelPath, size, digest, mtime: 0, mode: 0 };
-      const exact = contentAt(contents, at, size);
-      const put = await unlessTrouble(() => root.put(exact === undefined ? { file } : { exact }, entry, 'exact'));
+      const put = await unlessTrouble(() => root.put({ file }, entry, 'exact'));
       if (put !== undefined) facts.set(at, put);
       if (pacer.isDue) await unlessTrouble(() => pacer.breathe());
     }

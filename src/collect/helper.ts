@@ -7,7 +7,6 @@
 import { CONTENT_HASH_DIGITS } from '../core/manifest/hashed-name.js';
 import type { Entry } from '../core/snapshot.js';
 import type { Also, Reading } from './digest.js';
-import type { SharedContents } from './kept-contents.js';
 import { compact } from './stamp.js';
 import type { Permissions, Put } from './static-root.js';
 import { close, newTurn, type Turn, take } from './turn.js';
@@ -29,8 +28,6 @@ export interface ReadList {
   readonly sizes: readonly number[];
   readonly stamps: readonly string[];
   readonly also: Also;
-  /** How many bytes of what is read may be kept. */
-  readonly room: number;
   readonly turn: Turn;
   readonly facts: SharedArrayBuffer;
 }
@@ -46,8 +43,6 @@ export interface PutList {
   readonly paths: readonly string[];
   readonly sizes: readonly number[];
   readonly digests: readonly string[];
-  /** What the other thread has kept of them. */
-  readonly contents: SharedContents;
   readonly turn: Turn;
   readonly facts: SharedArrayBuffer;
 }

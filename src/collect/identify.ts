@@ -8,7 +8,6 @@ import type { Problem, ProblemStep } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
 import { type Also, digestAtOnce, digestFile, type Reading } from './digest.js';
 import { type Helper, ReadFacts, type ReadList, Together } from './helper.js';
-import { roomFor } from './kept-contents.js';
 import { problemOf } from './trouble.js';
 import type { Found } from './walk.js';
 
@@ -114,7 +113,6 @@ function readTogether(unread: readonly Found[], helper: Helper, also: Also): Tog
       sizes: files.map(({ size }) => size),
       stamps: files.map(({ stamp }) => stamp),
       also,
-      room: roomFor(unread.length),
       turn,
       facts: memory,
     };
