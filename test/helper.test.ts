@@ -5,13 +5,14 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Collected, type CollectOptions, collect } from '../src/collect/collect.js';
 import { Hand } from '../src/collect/hand.js';
-import type { Helper } from '../src/collect/helper.js';
+import { type Helper, PutFacts } from '../src/collect/helper.js';
 import { HelperThread } from '../src/collect/helper-thread.js';
 import { identify } from '../src/collect/identify.js';
 import type { CollectProject } from '../src/collect/project.js';
 import { newTurn } from '../src/collect/turn.js';
 import { type Found, walk } from '../src/collect/walk.js';
 import { decodeCache } from '../src/core/digest-cache-codec.js';
+import type { RelPath } from '../src/core/relpath.js';
 import { Pacer } from '../src/fs/pace.js';
 import { StateFolder } from '../src/fs/state.js';
 import { hashedProject } from './support/hashed-project.js';
@@ -182,6 +183,34 @@ describe('a run with a helper', () => {
       expect(listFolder(root)).toEqual(listFolder(alone.root));
     },
   );
+});
+
+test('two that make the same folders at the same time are not in the way of each other', async () => {
+  const folder = await memoryFolder();
+  const source = join(folder, 'source');
+  writeFileSync(source, 'content');
+  const paths = Array.from({ length: 2000 }, (_, at) => `${at}/${at}/file.png`);
+  const digest = digestOf(source);
+  const facts = await Promise.all(
+    [await helperThread(), await helperThread()].map(async (thread) => {
+      const memory = PutFacts.memoryFor(paths.length);
+      await thread.help({
+        kind: 'put',
+        root: join(folder, 'root'),
+        permissions: { file: 0o644, dir: 0o755 },
+        fresh: [],
+        sources: paths.map(() => source),
+        paths,
+        sizes: paths.map(() => 'content'.length),
+        digests: paths.map(() => digest),
+        turn: newTurn(),
+        facts: memory,
+      });
+      return new PutFacts(memory);
+    }),
+  );
+  const entry = { path: 'x' as RelPath, size: 0, digest, mtime: 0, mode: 0 };
+  for (const each of facts) expect(paths.filter((_, at) => each.get(at, entry) === undefined)).toEqual([]);
 });
 
 /** One that has come up, so that it is in time for its part. */

@@ -246,13 +246,22 @@ export class StaticRoot {
     if (stats !== undefined && !stats.isDirectory()) {
       throw new FileError('OBSTRUCTED', `${place} is in its way and is no folder; remove or rename it`);
     }
-    if (stats === undefined) {
-      this.#makeFolder(dirname(place));
-      mkdirSync(place);
-      if (this.#permissions.dir !== null) chmodSync(place, this.#permissions.dir);
-    }
+    const isMade = stats === undefined && this.#makeMissing(place);
     this.#folders.add(place);
-    return stats === undefined;
+    return isMade;
+  }
+
+  /** False where another run, at the same time, was quicker. */
+  #makeMissing(place: string): boolean {
+    this.#makeFolder(dirname(place));
+    try {
+      mkdirSync(place);
+    } catch (error) {
+      if (isSystemError(error) && error.code === 'EEXIST' && statSync(place).isDirectory()) return false;
+      throw error;
+    }
+    if (this.#permissions.dir !== null) chmodSync(place, this.#permissions.dir);
+    return true;
   }
 }
 
