@@ -291,10 +291,10 @@ describe('a storage of its own', () => {
     expect(names.filter((name) => name.startsWith('collectstatic-'))).toEqual([]);
   });
 
-  it('may be collected by two runs at the same time', async () => {
+  it('may be collected by several runs at the same time', async () => {
     const scene = await makeScene(OWN_HASH);
     const runs = await Promise.all([1, 2, 3].map(() => scene.program.run('collect')));
-    expect(runs.map(({ status }) => status)).toEqual([0, 0, 0]);
+    expect(runs.filter(({ status }) => status !== 0)).toEqual([]);
     expect(await collected(scene)).toEqual(await scene.fresh());
   });
 

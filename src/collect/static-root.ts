@@ -136,8 +136,7 @@ export class StaticRoot {
       const stats = lstatSync(file, { throwIfNoEntry: false });
       if (stats === undefined) return true;
       if (stampOf(stats) !== stamp) return false;
-      unlinkSync(file);
-      return true;
+      return isDone(() => unlinkSync(file), []); // another run may have been quicker
     } catch (error) {
       throw writeTrouble(error);
     }
