@@ -256,7 +256,7 @@ export class StaticRoot {
     try {
       mkdirSync(place);
     } catch (error) {
-      if (isSystemError(error) && error.code === 'EEXIST' && statSync(place).isDirectory()) return false;
+      if (isSystemError(error) && statSync(place, { throwIfNoEntry: false })?.isDirectory() === true) return false;
       throw error;
     }
     if (this.#permissions.dir !== null) chmodSync(place, this.#permissions.dir);
