@@ -20,10 +20,9 @@ import type { Pacer } from '../fs/pace.js';
 import type { StateFolder } from '../fs/state.js';
 import type { HashedAll } from './hash-all.js';
 import { ChangingMarks, MarkTaker } from './marks.js';
-import { additionsIn } from './memory.js';
 import type { CollectProject } from './project.js';
 import type { Put } from './static-root.js';
-import { madeForOf, storeMarks } from './stored-marks.js';
+import { foundationOf, storeMarks } from './stored-marks.js';
 import { namesBehind, StoredHashedSite, siteToStore } from './stored-site.js';
 import { sweep } from './sweep.js';
 import type { Winners } from './winners.js';
@@ -74,7 +73,7 @@ export class CheckpointDraft {
   /** To be called when the memory is written. Rejects as StateFolder does. */
   async leave(state: StateFolder, beside: Omit<StoredBeside, 'madeFor' | 'site'>): Promise<void> {
     if (this.#site === undefined) return;
-    const madeFor = await madeForOf(this.#project, state);
+    const { madeFor } = await foundationOf(this.#project, state);
     await storeMarks(state, madeFor, { sources: this.marks.all(), root: this.#root.all() });
     await state.write(BESIDE, encodeBeside({ ...beside, madeFor, site: this.#site }));
   }
@@ -83,16 +82,16 @@ export class CheckpointDraft {
 /** Undefined where there is none that holds. */
 export async function recallSite(project: CollectProject, state: StateFolder): Promise<StoredHashedSite | undefined> {
   const { root, sources, manifest } = project;
-  const [besideBytes, bytes, madeFor, additions] = await Promise.all([
+  const [besideBytes, bytes, { madeFor, additions }] = await Promise.all([
     state.read(BESIDE),
     state.read(SITE),
-    madeForOf(project, state),
-    additionsIn(state),
+    foundationOf(project, state),
   ]);
   const beside = besideBytes && decodeBeside(besideBytes);
   if (beside?.madeFor !== madeFor) return undefined;
   const stored = bytes && decodeSite(bytes, beside);
   if (stored === undefined || manifest === undefined) return undefined;
   const site = new StoredHashedSite(root, sources, manifest, stored, additions);
+  // A daemon that loaded the site after a file had come does not know that it made it anew.
   return site.hasSameFiles ? site : undefined;
 }

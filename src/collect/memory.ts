@@ -38,10 +38,13 @@ export async function recall(state: StateFolder): Promise<Memory> {
   return extended(memory, lines, bytes?.subarray(-SEAL_BYTES).toString('hex') ?? '');
 }
 
-/** What was added to the memory in `state` since it was written, in order. */
-export async function additionsIn(state: StateFolder): Promise<readonly Addition[]> {
-  const [seal, added] = await Promise.all([state.readEnd(NAME, SEAL_BYTES), state.read(ADDITIONS)]);
-  return added === undefined ? [] : validLines(added.toString().split('\n'), seal?.toString('hex') ?? '');
+/** The memory in `state` as it was written: its seal, which no other one has, and what was added since, in order. */
+export async function writtenMemory(
+  state: StateFolder,
+): Promise<{ readonly seal: string; readonly additions: readonly Addition[] }> {
+  const [end, added] = await Promise.all([state.readEnd(NAME, SEAL_BYTES), state.read(ADDITIONS)]);
+  const seal = end?.toString('hex') ?? 'none';
+  return { seal, additions: validLines(added?.toString().split('\n') ?? [], seal) };
 }
 
 /** The same for the same memory, additions included, and for no other one. */

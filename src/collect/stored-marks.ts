@@ -7,7 +7,7 @@ import { type Marks, readMarks, writeMarks } from '../core/marks-codec.js';
 import { IndexError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
 import { withoutMarks } from './marks.js';
-import { additionsIn, memorySeal } from './memory.js';
+import { type Addition, writtenMemory } from './memory.js';
 import type { CollectProject } from './project.js';
 
 const NAME = 'marks';
@@ -28,11 +28,7 @@ export async function storeMarks(state: StateFolder, madeFor: string, { sources,
 
 /** Undefined where there are none that hold. */
 export async function recallMarks(project: CollectProject, state: StateFolder): Promise<ProjectMarks | undefined> {
-  const [bytes, madeFor, additions] = await Promise.all([
-    state.read(NAME),
-    madeForOf(project, state),
-    additionsIn(state),
-  ]);
+  const [bytes, { madeFor, additions }] = await Promise.all([state.read(NAME), foundationOf(project, state)]);
   if (bytes === undefined) return undefined;
   try {
     const reader = new ByteReader(unseal(bytes));
@@ -46,9 +42,15 @@ export async function recallMarks(project: CollectProject, state: StateFolder): 
   }
 }
 
-/** The project, and the memory without what was added to it since, unless the site was made anew. */
-export async function madeForOf(project: CollectProject, state: StateFolder): Promise<string> {
-  const [seal = ''] = (await memorySeal(state)).split('+');
-  const isAnew = (await additionsIn(state)).some((each) => each.isAnew);
-  return `${hash('sha256', JSON.stringify(project), 'hex')} ${seal}${isAnew ? ' anew' : ''}`;
+/** What a checkpoint stands on. */
+interface Foundation {
+  /** The project and the memory; what was added since makes no difference, unless the site was made anew. */
+  readonly madeFor: string;
+  readonly additions: readonly Addition[];
+}
+
+export async function foundationOf(project: CollectProject, state: StateFolder): Promise<Foundation> {
+  const { seal, additions } = await writtenMemory(state);
+  const isAnew = additions.some((each) => each.isAnew);
+  return { madeFor: `${hash('sha256', JSON.stringify(project), 'hex')} ${seal}${isAnew ? ' anew' : ''}`, additions };
 }
