@@ -608,7 +608,7 @@ describe('the program', () => {
 });
 
 /** The name that Django gives a copy for which there is a file since a moment ago. It never removes it. */
-const DODGED = /_[A-Za-z0-9]{7}\.[a-z]+$/;
+const DODGED = /_[A-Za-z0-9]{7}(\.[0-9a-f]{12})?\.[a-z]+$/;
 
 function withoutDodged(tree: Tree): Tree {
   return Object.fromEntries(Object.entries(tree).filter(([name]) => !DODGED.test(name)));
