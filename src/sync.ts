@@ -74,6 +74,8 @@ export interface CycleResult {
   readonly index: TargetIndex;
   readonly outcomes: readonly Outcome[];
   readonly unchanged: number;
+  /** See `Pushed`. */
+  readonly linked: number;
   readonly sentBytes: number;
   /** What is to be removed in a later cycle. */
   readonly held: readonly RelPath[];
@@ -192,12 +194,12 @@ export class Connection {
       throw error;
     });
     tell.plan(plan);
-    if (options.act === 'only-plan') return { plan, index, outcomes: [], sentBytes: 0, ...told };
+    if (options.act === 'only-plan') return { plan, index, outcomes: [], linked: 0, sentBytes: 0, ...told };
     // First, for after the next announcement nobody knows of them any more.
     await removeLeftFolders(announcedInVain(this.#known, index), target);
     if (plan.changes.length === 0) {
       await stage.abandon();
-      return { plan, index: await record(store, this.#known, index), outcomes: [], sentBytes: 0, ...told };
+      return { plan, index: await record(store, this.#known, index), outcomes: [], linked: 0, sentBytes: 0, ...told };
     }
     const means = { target, store, stage };
     const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };

@@ -442,7 +442,8 @@ describe('names', () => {
       { targets: { web: on(openSsh, target) }, source: { dirs: ['assets'], ignore: [] } },
       tree,
     );
-    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ uploaded: NAMES.length * 2 }] });
+    const count = NAMES.length;
+    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ uploaded: count, linked: count }] });
     expect(await published(target)).toEqual(await readTree(project.assets));
     await project.forgetState();
     expect(await project.sync()).toMatchObject({ status: 0, targets: [{ unchanged: NAMES.length * 2, sentBytes: 0 }] });

@@ -6,7 +6,13 @@ import type { Staged } from '../src/push/stage.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import { path } from './support/entries.js';
 
-const NOTHING_STAGED: Staged = { placeOf: () => undefined, folders: new Map(), problems: new Map(), sentBytes: 0 };
+const NOTHING_STAGED: Staged = {
+  placeOf: () => undefined,
+  isLinked: () => false,
+  folders: new Map(),
+  problems: new Map(),
+  sentBytes: 0,
+};
 
 it('takes a group of two hundred thousand steps (F56)', async () => {
   const names = Array.from({ length: 200_000 }, (_, i) => path(`${i}.svg`));

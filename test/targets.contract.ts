@@ -1,10 +1,12 @@
 /** The contract of a Target, as `src/targets/target.ts` words it. Every target runs it. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { CONTROL, type RelPath } from '../src/core/relpath.js';
-import type { RemoteFile, Target } from '../src/targets/target.js';
+import type { FileMeta, Piece, Recipe, RemoteFile, Target } from '../src/targets/target.js';
 import { path } from './support/entries.js';
 
 const MTIME = 1_600_000_000;
+/** Of a file that holds `content`. */
+const META: FileMeta = { size: 7, mtime: MTIME, mode: 0o644 };
 
 /** `open` gives a target on a root of its own that is empty. */
 export function runContract(kind: string, open: () => Promise<Target>): void {
@@ -98,6 +100,106 @@ export function runContract(kind: string, open: () => Promise<Target>): void {
       const names = Array.from({ length: 300 }, (_, i) => `.pushstatic/${i}`);
       await Promise.all(names.map((each) => put(target, each, each)));
       expect(await Promise.all(names.map((each) => text(target, each)))).toEqual(names);
+    });
+
+    it('gives a file a second name, which is the same file, or does not', async () => {
+      const target = await fresh();
+      await publish(target, 'a', 'content');
+      const isMade = await target.link({ path: path('a'), meta: META }, path('.pushstatic/b'));
+      expect(isMade).toBe(target.capabilities.hardlink);
+      expect(await target.stat(path('.pushstatic/b'))).toEqual(isMade ? fileOf('.pushstatic/b') : undefined);
+      if (!isMade) return;
+      await target.rename(path('.pushstatic/b'), path('b'));
+      await publish(target, 'a', 'another');
+      expect([await text(target, 'a'), await text(target, 'b')]).toEqual(['another', 'content']);
+    });
+
+    it('makes a file of another one, whole or in pieces, or does not', async () => {
+      const target = await fresh();
+      await publish(target, 'a', 'content');
+      const basis = { path: path('a'), meta: META };
+      const meta = { size: 7, mtime: MTIME + 1, mode: 0o640 };
+      const isCopied = await target.patch(basis, path('.pushstatic/b'), () => ({ offset: 0, length: 7 }), meta);
+      const pieces = async function* (): AsyncIterable<Piece> {
+        yield { offset: 4, length: 3 };
+        yield Buffer.from('and');
+        yield { offset: 0, length: 4 };
+      };
+      const isPatched = await target.patch(basis, path('.pushstatic/c'), pieces, { ...meta, size: 10 });
+      expect([isCopied, isPatched]).toEqual(Array.from({ length: 2 }, () => target.capabilities.serverCopy));
+      expect(await target.stat(path('.pushstatic/b'))).toEqual(
+        isCopied ? { ...fileOf('.pushstatic/b'), ...meta } : undefined,
+      );
+      expect((await list(target, CONTROL)).map((each) => each.path).sort()).toEqual(
+        isCopied ? ['.pushstatic/b', '.pushstatic/c'] : [],
+      );
+      if (!isCopied) return;
+      expect([await text(target, '.pushstatic/b'), await text(target, '.pushstatic/c')]).toEqual([
+        'content',
+        'entandcont',
+      ]);
+    });
+
+    it.each<[string, FileMeta]>([
+      ['longer', { ...META, size: 8 }],
+      ['shorter', { ...META, size: 6 }],
+      ['of another time', { ...META, mtime: MTIME - 1 }],
+    ])('makes nothing of a file that is not %s, as it should be', async (_, meta) => {
+      const target = await fresh();
+      await publish(target, 'a', 'content');
+      const basis = { path: path('a'), meta };
+      expect(await target.link(basis, path('.pushstatic/b'))).toBe(false);
+      const whole = (): Piece => ({ offset: 0, length: meta.size });
+      expect(await target.patch(basis, path('.pushstatic/b'), whole as Recipe, meta)).toBe(false);
+      expect(await target.stat(path('.pushstatic/b'))).toBeUndefined();
+      expect(await text(target, 'a')).toBe('content');
+    });
+
+    it('makes nothing of what is no file, and a link only of a file with the mode it should have', async () => {
+      const target = await fresh();
+      await target.makeFolder(path('folder'), 0o755);
+      await publish(target, 'a', 'content');
+      for (const basis of [
+        { path: path('folder'), meta: META },
+        { path: path('no'), meta: META },
+      ]) {
+        expect(await target.link(basis, path('.pushstatic/b'))).toBe(false);
+        expect(await target.patch(basis, path('.pushstatic/b'), () => ({ offset: 0, length: 7 }), META)).toBe(false);
+      }
+      expect(await target.link({ path: path('a'), meta: { ...META, mode: 0o640 } }, path('.pushstatic/b'))).toBe(false);
+      expect(await list(target, CONTROL)).toEqual([]);
+    });
+
+    it('hands on what a recipe throws, and leaves nothing of it', async () => {
+      const target = await fresh();
+      await publish(target, 'a', 'content');
+      const trouble = new RangeError('recipe');
+      const halfWay = async function* (): AsyncIterable<Piece> {
+        yield { offset: 0, length: 3 };
+        throw trouble;
+      };
+      const patching = target.patch({ path: path('a'), meta: META }, path('.pushstatic/b'), halfWay, META);
+      if (target.capabilities.serverCopy) await expect(patching).rejects.toBe(trouble);
+      else expect(await patching).toBe(false);
+      expect(await list(target, CONTROL)).toEqual([]);
+    });
+
+    it('makes many files of one', async () => {
+      const target = await fresh();
+      await publish(target, 'a', 'content');
+      const basis = { path: path('a'), meta: META };
+      const names = Array.from({ length: 300 }, (_, i) => path(`.pushstatic/${i}`));
+      const made = await Promise.all(
+        names.map((to, i) =>
+          i % 2 === 0
+            ? target.link(basis, to)
+            : target.patch(basis, to, () => ({ offset: 0, length: 7 }), { ...META, mode: 0o600 }),
+        ),
+      );
+      const { hardlink, serverCopy } = target.capabilities;
+      expect(made).toEqual(names.map((_, i) => (i % 2 === 0 ? hardlink : serverCopy)));
+      const there = names.filter((_, i) => made[i]);
+      expect(await Promise.all(there.map((each) => text(target, each)))).toEqual(there.map(() => 'content'));
     });
 
     it('makes no folder that nobody asked for', async () => {
@@ -284,6 +386,10 @@ export function runContract(kind: string, open: () => Promise<Target>): void {
       expect(await list(target, undefined)).toHaveLength(61);
     });
   });
+}
+
+function fileOf(name: string): RemoteFile {
+  return { path: path(name), kind: 'file', ...META };
 }
 
 async function put(target: Target, name: string, content: string, rest: { mode?: number } = {}): Promise<void> {

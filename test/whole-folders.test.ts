@@ -257,9 +257,9 @@ describe('an interrupted push', () => {
     for (const entry of index.entries) expect(await target.stat(entry.path)).toMatchObject({ mode: entry.mode });
   });
 
-  it('is done anew where the mode that is wanted now cannot be set', async () => {
+  it('is done anew where no copy with the mode that is wanted now can be made', async () => {
     const { bench, target } = await interruptedPush();
-    const refusing = failing(target, 'chmod', () => true);
+    const refusing = failing(target, 'patch', () => true);
     const { index } = await bench.publish(refusing, site, { fileMode: 0o600 });
     for (const entry of index.entries) expect(await target.stat(entry.path)).toMatchObject({ mode: 0o600 });
     await expectExact(target, site);
@@ -330,7 +330,7 @@ async function changesUntil(kind: 'moveFolder', site: Site): Promise<number> {
 /** `inner`, of which one kind of request fails for some paths. */
 function failing<T extends Target>(
   inner: T,
-  kind: 'makeFolder' | 'rename' | 'append' | 'chmod',
+  kind: 'makeFolder' | 'rename' | 'append' | 'patch',
   isHit: (path: string) => boolean,
   error: Error = new TargetError('failed', 'Failure'),
 ): T {

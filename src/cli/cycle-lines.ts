@@ -1,6 +1,7 @@
 /**
  * Cycles and the state of a daemon as lines for a person. Pure.
  */
+import { changedFiles } from '../cycle/report.js';
 import type { CycleReport, DaemonStatus, TargetStatus } from '../daemon/status.js';
 import { printable, problemLines } from './render.js';
 import { bytes, count, duration, files } from './units.js';
@@ -13,7 +14,7 @@ export function newsLine(cycle: CycleReport): string | undefined {
   const served = cycle.targets.filter(({ error }) => error === undefined).map(({ name }) => name);
   if (served.length === 0) return undefined;
   const { cause, changed, targets } = cycle;
-  const moved = Math.max(...targets.map(({ uploaded, removed, modes }) => uploaded + removed + modes));
+  const moved = Math.max(...targets.map(changedFiles));
   // At the start everything is new to the daemon, and perhaps nothing to the targets.
   const isNothing = moved === 0 && (changed === 0 || cause === 'start');
   if (!isNothing) return `${whatMoved(cycle, moved)} -> ${served.join(', ')}${timeOf(cycle)}`;

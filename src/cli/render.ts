@@ -4,7 +4,7 @@
 import type { Config } from '../config/schema.js';
 import type { Finding } from '../core/audit.js';
 import type { Difference } from '../core/collected-differences.js';
-import type { ChangeReport, CollectReport, TargetReport } from '../cycle/report.js';
+import { type ChangeReport, type CollectReport, changedFiles, type TargetReport } from '../cycle/report.js';
 import type { Problem } from '../errors.js';
 import { bytes, count, duration, files } from './units.js';
 
@@ -41,14 +41,16 @@ export function planLine(report: TargetReport): string {
 }
 
 export function targetLine(report: TargetReport): string {
-  const { name, error, uploaded, removed, modes, unchanged, sentBytes, durationMs, generation, problems } = report;
+  const { name, error, uploaded, linked, removed, modes, unchanged, sentBytes, durationMs, generation, problems } =
+    report;
   if (error !== undefined) return `${name}: failed: ${printable(error.message)}`;
   const failed = problems.length > 0 ? `, ${count(problems.length)} FAILED` : '';
+  const made = linked > 0 ? `${count(linked)} linked, ` : '';
   const changed = modes > 0 ? `${count(modes)} with a new mode, ` : '';
   const what =
-    uploaded + removed + modes + problems.length === 0
+    changedFiles(report) + problems.length === 0
       ? `nothing to do, ${files(unchanged)} unchanged`
-      : `${count(uploaded)} uploaded, ${count(removed)} removed, ${changed}${count(unchanged)} unchanged${failed}; ${bytes(sentBytes)} sent`;
+      : `${count(uploaded)} uploaded, ${made}${count(removed)} removed, ${changed}${count(unchanged)} unchanged${failed}; ${bytes(sentBytes)} sent`;
   return `${name}: ${what}; generation ${generation} (${duration(durationMs)})`;
 }
 

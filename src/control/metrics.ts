@@ -4,6 +4,7 @@
  * Fed by the events and the status of the Service alone. Names follow the conventions of Prometheus: seconds, bytes, and
  * `_total` for what only grows.
  */
+
 import { readdir } from 'node:fs/promises';
 import type { Counter, Gauge } from 'prom-client';
 import type { DaemonEvent, Service } from '../daemon/service.js';

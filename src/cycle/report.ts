@@ -67,7 +67,7 @@ export type Ending =
 export function targetReport(name: string, ending: Ending, act: 'push' | 'only-plan'): TargetReport {
   const durationMs = Math.round(ending.durationMs);
   if (ending.kind === 'error') return { ...NOTHING, name, ok: false, durationMs, error: errorOf(ending.error) };
-  const { plan, outcomes, index, unchanged, sentBytes } = ending.result;
+  const { plan, outcomes, index, unchanged, linked, sentBytes } = ending.result;
   const problems = problemsOf(outcomes);
   const achieved = outcomes.filter((outcome) => outcome.kind === 'done').map((outcome) => outcome.step);
   const uploads = achieved.filter((step) => step.kind === 'upload');
@@ -75,9 +75,9 @@ export function targetReport(name: string, ending: Ending, act: 'push' | 'only-p
     name,
     ok: problems.length === 0,
     generation: index.generation,
-    uploaded: uploads.length,
+    uploaded: uploads.length - linked,
     patched: 0,
-    linked: 0,
+    linked,
     removed: achieved.filter((step) => step.kind === 'remove').length,
     modes: achieved.filter((step) => step.kind === 'chmod').length,
     unchanged,
@@ -87,6 +87,18 @@ export function targetReport(name: string, ending: Ending, act: 'push' | 'only-p
     problems,
     ...(act === 'only-plan' ? { changes: plan.changes.map(changeReport) } : {}),
   };
+}
+
+type Amounts = Pick<TargetReport, 'uploaded' | 'patched' | 'linked' | 'removed' | 'modes'>;
+
+/** How many files got their content, on whatever way. */
+export function broughtFiles({ uploaded, patched, linked }: Pick<Amounts, 'uploaded' | 'patched' | 'linked'>): number {
+  return uploaded + patched + linked;
+}
+
+/** How many files are otherwise than before. */
+export function changedFiles(report: Amounts): number {
+  return broughtFiles(report) + report.removed + report.modes;
 }
 
 /** The report of a cycle that was told of before: it also served what this one is about. */

@@ -1,7 +1,14 @@
 /**
  * cycleOf: what is told of a cycle.
  */
-import { type ChangeReport, type CollectReport, changeReport, type Ending, toldBefore } from '../cycle/report.js';
+import {
+  type ChangeReport,
+  type CollectReport,
+  changedFiles,
+  changeReport,
+  type Ending,
+  toldBefore,
+} from '../cycle/report.js';
 import type { CycleReport, Failure } from './status.js';
 import type { TargetLine } from './target-line.js';
 
@@ -58,7 +65,7 @@ export function cycleOf({ cause, since, lines, endings, isTold, collected, error
 /** Whether nothing came of what a watcher or a sweep had told: our own writing to STATIC_ROOT is told as well. */
 export function isNoNews({ ok, cause, changed, targets }: Cycle): boolean {
   const isUnasked = cause === 'change' || cause === 'sweep';
-  return ok && isUnasked && changed === 0 && targets.every((each) => each.uploaded + each.removed + each.modes === 0);
+  return ok && isUnasked && changed === 0 && targets.every((each) => changedFiles(each) === 0);
 }
 
 /** The paths that changed on a target, or should have; sorted. */

@@ -5,7 +5,7 @@ import { setMaxListeners } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import type { Config, TargetConfig } from '../config/schema.js';
 import { chooseTargets, cycleOptions, jobsOf } from '../cycle/jobs.js';
-import type { SyncReport } from '../cycle/report.js';
+import { changedFiles, type SyncReport } from '../cycle/report.js';
 import { reasonOf } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
 import type { TargetJob } from '../sync.js';
@@ -223,7 +223,7 @@ export class Daemon implements Service {
 
   async #runHook({ targets }: Cycle, paths: readonly string[]): Promise<void> {
     const { hooks, folder } = this.#project.config;
-    const served = targets.filter(({ ok, uploaded, removed, modes }) => ok && uploaded + removed + modes > 0);
+    const served = targets.filter((target) => target.ok && changedFiles(target) > 0);
     if (hooks.after === undefined || served.length === 0) return;
     const { failure, warning } = await runHook(hooks.after, {
       paths,

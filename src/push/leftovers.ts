@@ -53,15 +53,16 @@ export class Leftovers {
     for (const [digest] of useless) this.#byDigest.delete(digest);
   }
 
-  /** Renames a complete copy of `entry` to `place`: true if there was one. */
+  /** Brings a complete copy of `entry` to `place`: true if there was one. */
   async takeOver(entry: Entry, place: RelPath): Promise<boolean> {
     const files = this.#byDigest.get(entry.digest);
-    const at = files?.findIndex((file) => isComplete(file, entry)) ?? -1;
-    const [file] = at < 0 ? [] : (files?.splice(at, 1) ?? []);
-    if (file === undefined) return false;
+    const file = files?.find((each) => isComplete(each, entry));
+    if (files === undefined || file === undefined) return false;
     try {
+      // It may be the second name of a public file, which keeps its mode.
+      if (file.mode !== entry.mode) return await this.#copy(file, entry, place);
+      files.splice(files.indexOf(file), 1);
       await this.#target.rename(file.path, place);
-      if (file.mode !== entry.mode) await this.#target.chmod(place, entry.mode);
       return true;
     } catch (error) {
       // It saves time or nothing: what is in the way of a file is said by sending it.
@@ -74,6 +75,10 @@ export class Leftovers {
   async removeFiles(): Promise<void> {
     const files = [...this.#byDigest.values()].flat();
     await this.#remove([...files.map(({ path }) => path), ...this.#unknown, ...this.#notes]);
+  }
+
+  #copy(file: RemoteFile, entry: Entry, place: RelPath): Promise<boolean> {
+    return this.#target.patch({ path: file.path, meta: file }, place, () => ({ offset: 0, length: entry.size }), entry);
   }
 
   #add(file: RemoteFile, stage: RelPath, digests: ReadonlyMap<RelPath, Digest>): void {

@@ -31,6 +31,8 @@ export interface Means {
 export interface Pushed {
   readonly index: TargetIndex;
   readonly outcomes: readonly Outcome[];
+  /** How many of the published files were made on the target of content that lay there. */
+  readonly linked: number;
   readonly sentBytes: number;
 }
 
@@ -50,12 +52,13 @@ export async function push(
   options.onPhase?.('commit');
   const published = outcomes.filter(({ kind, step }) => kind === 'done' && step.kind === 'upload');
   const files = new Set(published.map(({ step }) => step.path));
+  const linked = published.filter(({ step }) => step.kind === 'upload' && staged.isLinked(step)).length;
   const committed = await allOf([
     store.commit(index, announced, truthsOf(index, outcomes)),
     stage.tidy(files, folders.moved),
   ]);
   await store.reap();
-  return { index: committed, outcomes, sentBytes: staged.sentBytes };
+  return { index: committed, outcomes, linked, sentBytes: staged.sentBytes };
 }
 
 /** What each path of the plan shall become. */

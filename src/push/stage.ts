@@ -2,17 +2,19 @@
  * Stage: brings content to the target, into the control area, where no reader sees it.
  *
  * All of it lies in a folder of this run, since two runs may never write to one name: a file by itself under its digest,
- * a new folder with its leaves under a number. What an interrupted run staged completely is taken over.
+ * a new folder with its leaves under a number. What an interrupted run staged completely is taken over, and content that
+ * the target has already, under a public name or on the stage, is not sent: it is made there.
  *
  * Content may be staged before it is certain that it will be published: nobody sees it, and `tidy` takes it away.
  */
 import { setMaxListeners } from 'node:events';
+import { originsIn, wayFrom } from '../core/origins.js';
 import type { Step } from '../core/plan.js';
 import { CONTROL, join, type RelPath } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
 import type { TargetIndex } from '../core/target-index.js';
 import { type Problem, TargetError } from '../errors.js';
-import type { Body, Target } from '../targets/target.js';
+import type { Basis, Body, Target } from '../targets/target.js';
 import { ByteBudget } from './byte-budget.js';
 import { allOf } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
@@ -55,6 +57,8 @@ export interface StageOptions {
 export interface Staged {
   /** Where the content of an upload waits; undefined if it could not be staged. */
   readonly placeOf: (step: Upload) => RelPath | undefined;
+  /** Whether it was made on the target of content that lies there. */
+  readonly isLinked: (step: Upload) => boolean;
   /** Where a new folder waits with files of the plan in it and nothing else, by where it is to be published. */
   readonly folders: ReadonlyMap<RelPath, RelPath>;
   /** The uploads that could not be staged. */
@@ -62,15 +66,24 @@ export interface Staged {
   readonly sentBytes: number;
 }
 
+const NONE: readonly Entry[] = [];
+
 type Paths = Pick<ReadonlySet<RelPath>, 'has'>;
 
 /** One file on its way to the stage. Its place follows from its digest and number: names would be ten megabytes. */
 interface Item {
   readonly entry: Entry;
   readonly number: number;
+  /** Public files with the same content. */
+  readonly held: readonly Entry[];
+  /** The first one with the same content. */
+  readonly twin: Item | undefined;
   /** The folder that it is staged in, to be published with it. */
   folder: WholeFolder | undefined;
   state: 'waiting' | 'staged';
+  isLinked: boolean;
+  /** Its way to the stage, while it is on it. */
+  underWay: Promise<void> | undefined;
 }
 
 /** How many files may be under way at once so that neither the line nor the server waits. */
@@ -91,6 +104,8 @@ export class Stage {
   readonly #notes: StageNotes;
   readonly #items = new Map<RelPath, Item>();
   readonly #superseded: Item[] = [];
+  /** The first of each content. */
+  readonly #firsts = new Map<Digest, Item>();
   readonly #problems = new Map<RelPath, Problem>();
   #waiting: Item[] = [];
   #next = 0;
@@ -153,6 +168,7 @@ export class Stage {
     await this.#idle();
     return {
       placeOf: (step) => this.#placeOf(step),
+      isLinked: ({ path }) => this.#items.get(path)?.isLinked === true,
       folders: this.#wholeFolders(uploads),
       problems: this.#problems,
       sentBytes: this.#sentBytes,
@@ -183,6 +199,11 @@ export class Stage {
     await Promise.allSettled([this.tidy(new Set(), new Set())]);
   }
 
+  get #makesCopies(): boolean {
+    const { hardlink, serverCopy } = this.#target.capabilities;
+    return hardlink || serverCopy;
+  }
+
   /** Resolves once the folders are asked for: those in them can be asked for then, too. */
   #begin() {
     return (this.#begun ??= this.#makeFolders());
@@ -199,12 +220,24 @@ export class Stage {
 
   #add(entries: readonly Entry[], held: TargetIndex): void {
     const folders = this.#folders.assign(entries, held);
+    const origins = this.#makesCopies ? originsIn(held.entries, entries) : new Map<Digest, Entry[]>();
     for (const [i, entry] of entries.entries()) {
       const superseded = this.#items.get(entry.path);
       if (superseded !== undefined) this.#superseded.push(superseded);
       const folder = folders[i];
-      const item: Item = { entry, number: this.#made++, folder, state: 'waiting' };
+      const { digest } = entry;
+      const item: Item = {
+        entry,
+        number: this.#made++,
+        held: origins.get(digest) ?? NONE,
+        twin: this.#firsts.get(digest),
+        folder,
+        state: 'waiting',
+        isLinked: false,
+        underWay: undefined,
+      };
       this.#items.set(entry.path, item);
+      if (item.twin === undefined && this.#makesCopies) this.#firsts.set(digest, item);
       this.#waiting.push(item);
       if (folder !== undefined) this.#notes.add(placeIn(folder, entry), entry);
     }
@@ -238,7 +271,10 @@ export class Stage {
 
   #start(item: Item): void {
     this.#underWay++;
-    void this.#stageOne(item).then(() => this.#end());
+    item.underWay = this.#stageOne(item).finally(() => {
+      item.underWay = undefined;
+      this.#end();
+    });
   }
 
   #end(): void {
@@ -249,19 +285,56 @@ export class Stage {
 
   /** Never rejects. */
   async #stageOne(item: Item): Promise<void> {
+    try {
+      if (item.folder !== undefined) await this.#whenMade(item);
+      if (this.#leftovers?.isEmpty === false && (await this.#takeOver(item))) return;
+      if ((item.twin !== undefined || item.held.length > 0) && (await this.#makeThere(item))) return;
+      await this.#bring(item);
+    } catch (error) {
+      this.#heed(item, error);
+    }
+  }
+
+  async #takeOver(item: Item): Promise<boolean> {
+    const isThere = this.#failure === undefined && (await this.#leftovers?.takeOver(item.entry, this.#place(item)));
+    if (isThere === true) this.#staged(item, 0);
+    return isThere === true;
+  }
+
+  async #bring(item: Item): Promise<void> {
     const { size } = item.entry;
     const cost = size <= SMALL_BYTES ? size : LARGE_IN_FLIGHT;
     await this.#space.take(cost);
     try {
       if (this.#failure !== undefined) return;
-      if (item.folder !== undefined) await this.#whenMade(item);
-      if (this.#full === undefined) await this.#send(item, this.#leftovers as Leftovers);
+      if (this.#full === undefined) await this.#send(item);
       else this.#fail(item, this.#full);
-    } catch (error) {
-      this.#heed(item, error);
     } finally {
       this.#space.give(cost);
     }
+  }
+
+  /** Makes it of content that the target has: false where that cannot be done. */
+  async #makeThere(item: Item): Promise<boolean> {
+    const { twin, entry, held } = item;
+    await twin?.underWay;
+    const others = twin?.state === 'staged' ? [{ path: this.#place(twin), meta: twin.entry }] : [];
+    const bases = [...held.map((meta) => ({ path: meta.path, meta })), ...others];
+    for (const way of ['link', 'copy'] as const) {
+      const basis = bases.find(({ meta }) => wayFrom(meta, entry, this.#target.capabilities) === way);
+      if (basis === undefined || this.#failure !== undefined || !(await this.#make(item, basis, way))) continue;
+      item.isLinked = true;
+      this.#staged(item, 0);
+      return true;
+    }
+    return false;
+  }
+
+  #make(item: Item, basis: Basis, way: 'link' | 'copy'): Promise<boolean> {
+    this.#options.signal?.throwIfAborted();
+    const place = this.#place(item);
+    if (way === 'link') return this.#target.link(basis, place);
+    return this.#target.patch(basis, place, () => ({ offset: 0, length: item.entry.size }), item.entry);
   }
 
   /** Where its folder cannot be made, a file is staged by itself. */
@@ -274,21 +347,21 @@ export class Stage {
     }
   }
 
-  async #send(item: Item, leftovers: Leftovers): Promise<void> {
-    const { throttle, signal, contentOf, fileOf, onFile } = this.#options;
+  async #send(item: Item): Promise<void> {
+    const { throttle, signal, contentOf, fileOf } = this.#options;
     const { entry } = item;
     signal?.throwIfAborted();
-    const place = this.#place(item);
-    const isThere = !leftovers.isEmpty && (await leftovers.takeOver(entry, place));
-    if (!isThere) {
-      await throttle.take(entry.size, this.#signal);
-      if (this.#failure !== undefined) return;
-      const body: Body = () => contentOf?.(entry.digest) ?? bodyOf(fileOf(entry.path), entry)();
-      await this.#target.write(place, body, entry);
-      this.#sentBytes += entry.size;
-    }
+    await throttle.take(entry.size, this.#signal);
+    if (this.#failure !== undefined) return;
+    const body: Body = () => contentOf?.(entry.digest) ?? bodyOf(fileOf(entry.path), entry)();
+    await this.#target.write(this.#place(item), body, entry);
+    this.#sentBytes += entry.size;
+    this.#staged(item, entry.size);
+  }
+
+  #staged(item: Item, sentBytes: number): void {
     item.state = 'staged';
-    onFile?.(entry, isThere ? 0 : entry.size);
+    this.#options.onFile?.(item.entry, sentBytes);
   }
 
   #heed(item: Item, error: unknown): void {

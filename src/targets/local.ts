@@ -2,12 +2,25 @@
  * A target in a folder of this machine (`file://`).
  */
 import { chmodSync, constants, createReadStream, mkdirSync, type Stats } from 'node:fs';
-import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
+import {
+  chmod,
+  type FileHandle,
+  link,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  unlink,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CONTROL, isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
 import { TargetError, type TargetErrorKind } from '../errors.js';
 import { writeAll, writeAllSync } from '../fs/write-all.js';
-import type { Body, Capabilities, FileMeta, RemoteFile, Target } from './target.js';
+import type { Basis, Body, Capabilities, FileMeta, RemoteFile, Target } from './target.js';
 
 const CHUNK_BYTES = 256 * 1024;
 const ROOT_MODE = 0o755; // a web server is to read it
@@ -40,7 +53,15 @@ class LocalTarget implements Target {
   /** `rootMode` as stat gives it. */
   constructor(settings: LocalSettings, rootMode: number | undefined) {
     this.url = settings.url;
-    this.capabilities = { atomicReplace: true, storesMtime: true, roundTripMs: 0, rootMode };
+    // A copy of what lies there costs what a copy of the source does.
+    this.capabilities = {
+      atomicReplace: true,
+      storesMtime: true,
+      hardlink: true,
+      serverCopy: false,
+      roundTripMs: 0,
+      rootMode,
+    };
     this.#settings = settings;
   }
 
@@ -86,6 +107,24 @@ class LocalTarget implements Target {
     } finally {
       await handle.close();
     }
+  }
+
+  async link({ path, meta }: Basis, to: RelPath): Promise<boolean> {
+    try {
+      await link(this.#at(path), this.#at(to));
+    } catch (error) {
+      if (isSystemError(error)) return false;
+      throw error;
+    }
+    const there = await this.stat(to);
+    const isIt = there?.kind === 'file' && there.size === meta.size && there.mtime === meta.mtime;
+    if (isIt && there.mode === meta.mode) return true;
+    await this.remove(to);
+    return false;
+  }
+
+  async patch(): Promise<boolean> {
+    return false;
   }
 
   async append(path: RelPath, offset: number, bytes: Uint8Array): Promise<void> {

@@ -3,7 +3,7 @@
  */
 import { CONTROL, isWithin, nameOf, parentOf, type RelPath } from '../core/relpath.js';
 import { TargetError } from '../errors.js';
-import type { Body, Capabilities, FileMeta, RemoteFile, Target } from './target.js';
+import type { Basis, Body, Capabilities, FileMeta, Piece, Recipe, RemoteFile, Target } from './target.js';
 
 type Node =
   | { readonly kind: 'folder'; mode: number }
@@ -11,7 +11,14 @@ type Node =
 
 export class MemoryTarget implements Target {
   readonly url = 'memory:';
-  readonly capabilities: Capabilities = { atomicReplace: true, storesMtime: true, roundTripMs: 0, rootMode: 0o755 };
+  readonly capabilities: Capabilities = {
+    atomicReplace: true,
+    storesMtime: true,
+    hardlink: true,
+    serverCopy: true,
+    roundTripMs: 0,
+    rootMode: 0o755,
+  };
   readonly #nodes = new Map<RelPath, Node>();
 
   async *list(folder: RelPath | undefined): AsyncIterable<RemoteFile> {
@@ -42,6 +49,25 @@ export class MemoryTarget implements Target {
     if (whole.length !== meta.size)
       throw new TargetError('failed', `cannot write ${path}: ${whole.length} bytes instead of ${meta.size}`);
     this.#nodes.set(path, { kind: 'file', content: whole, mtime: meta.mtime, mode: meta.mode });
+  }
+
+  async link(basis: Basis, to: RelPath): Promise<boolean> {
+    const node = this.#basis(basis);
+    this.#requireParent('link', to);
+    if (node?.mode !== basis.meta.mode) return false;
+    this.#nodes.set(to, node); // one file under two names, as on a disk
+    return true;
+  }
+
+  async patch(basis: Basis, to: RelPath, recipe: Recipe, meta: FileMeta): Promise<boolean> {
+    const node = this.#basis(basis);
+    if (node === undefined) return false;
+    const bytesOf = (piece: Piece): Uint8Array =>
+      piece instanceof Uint8Array ? piece : node.content.subarray(piece.offset, piece.offset + piece.length);
+    const made = recipe();
+    const content = 'length' in made ? () => bytesOf(made) : () => mapped(made, bytesOf);
+    await this.write(to, content, meta);
+    return true;
   }
 
   async append(path: RelPath, offset: number, bytes: Uint8Array): Promise<void> {
@@ -102,6 +128,12 @@ export class MemoryTarget implements Target {
 
   async close(): Promise<void> {}
 
+  #basis({ path, meta: { size, mtime } }: Basis): Extract<Node, { kind: 'file' }> | undefined {
+    const node = this.#nodes.get(path);
+    const isStill = node?.kind === 'file' && node.content.length === size && node.mtime === mtime;
+    return isStill ? node : undefined;
+  }
+
   #file(verb: string, path: RelPath): Extract<Node, { kind: 'file' }> {
     const node = this.#nodes.get(path);
     if (node === undefined) throw new TargetError('not-found', `cannot ${verb} ${path}: there is no such file`);
@@ -118,6 +150,10 @@ export class MemoryTarget implements Target {
     if (node.kind !== 'folder')
       throw new TargetError('not-a-directory', `cannot ${verb} ${nameOf(path)}: ${parent} is a file`);
   }
+}
+
+async function* mapped<T, U>(items: AsyncIterable<T>, map: (item: T) => U): AsyncIterable<U> {
+  for await (const item of items) yield map(item);
 }
 
 function remoteFile(path: RelPath, node: Node): RemoteFile {

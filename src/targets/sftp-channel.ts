@@ -12,6 +12,7 @@ import { ReplyWatch } from './sftp-reply-watch.js';
 import { confused, ignoreMissing, lost, notOffered, refusal, statusOf, troubleIn } from './sftp-trouble.js';
 import {
   type Attributes,
+  COPY_DATA,
   init,
   type Named,
   OPEN,
@@ -39,6 +40,7 @@ const COMPANY_MS = 1; // the least that a timer can wait
 const POSIX_RENAME = 'posix-rename@openssh.com';
 const STATVFS = 'statvfs@openssh.com';
 const LIMITS = 'limits@openssh.com';
+const HARDLINK = 'hardlink@openssh.com';
 
 /** How full the file system is: sizes in bytes, `files` the free inodes (undefined where there is no such limit). */
 export interface Space {
@@ -55,6 +57,12 @@ interface Question<T> {
   readonly read: (reply: Reply) => T;
   /** What it means that nothing more follows, where that may be. */
   readonly atEnd?: T;
+}
+
+/** Two files that are open together. */
+export interface Pair {
+  readonly source: Buffer;
+  readonly made: Buffer;
 }
 
 type Content = Uint8Array | AsyncIterable<Uint8Array>;
@@ -141,11 +149,45 @@ export class SftpChannel {
     return this.#maxWrite;
   }
 
+  /** Whether a file can get a second name. */
+  get linksFiles(): boolean {
+    return this.#extensions.has(HARDLINK);
+  }
+
+  /** Whether the server copies from one file to another. */
+  get copiesData(): boolean {
+    return this.#extensions.has(COPY_DATA);
+  }
+
   /** Opens a file once a handle is free. */
   open(path: string, flags: number): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       this.#open('open', path, (id) => this.#writer.open(id, path, flags, PRIVATE), { resolve, reject });
     });
+  }
+
+  /**
+   * Opens `source` to be read and makes `made`, where nothing may lie, once two handles are free. Nobody holds one and waits for
+   * another: a server with few handles would wait for ever.
+   */
+  async openPair(source: string, made: string): Promise<Pair> {
+    while (this.#handles + 2 > this.#handleLimit && this.#broken === undefined) {
+      if (this.#handleLimit < 2) throw notOffered('copy to', made);
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    this.#handles += 2;
+    const opened = await Promise.allSettled([
+      this.#openNow('read', source, OPEN.read),
+      this.#openNow('open', made, OPEN.write | OPEN.create | OPEN.exclusive),
+    ]);
+    const [first, second] = opened;
+    if (first.status === 'fulfilled' && second.status === 'fulfilled')
+      return { source: first.value, made: second.value };
+    for (const each of opened) {
+      if (each.status === 'fulfilled') await this.close(each.value);
+      else this.#release();
+    }
+    throw first.status === 'rejected' ? first.reason : (second as PromiseRejectedResult).reason;
   }
 
   async close(handle: Buffer): Promise<void> {
@@ -189,8 +231,15 @@ export class SftpChannel {
       else reject(failure);
     };
     if (bytes.length > 0) this.#send(one, (id) => this.#writer.write(id, handle, 0, bytes));
-    this.#send(one, (id) => this.#writer.handleStat(id, handle, meta));
+    this.#send(one, (id) => this.#writer.setHandleStat(id, handle, meta));
     this.#send(one, (id) => this.#writer.handle(REQUEST.close, id, handle));
+  }
+
+  /** A request for a handle that is counted already. */
+  #openNow(verb: string, path: string, flags: number): Promise<Buffer> {
+    return this.#ask({ verb, path, type: REPLY.handle, read: handleOf }, (id) =>
+      this.#writer.open(id, path, flags, PRIVATE),
+    );
   }
 
   write(handle: Buffer, bytes: Uint8Array, position: number): Promise<void> {
@@ -208,8 +257,20 @@ export class SftpChannel {
     return filled;
   }
 
+  /** `length` bytes of one open file, from `offset` on, to `position` of another one. */
+  copyData({ source, made }: Pair, span: { offset: number; length: number }, position: number): Promise<void> {
+    return this.#tell('copy to', 'a file', (id) => this.#writer.copyData(id, source, span, made, position));
+  }
+
+  handleStat(handle: Buffer): Promise<Attributes> {
+    const read = (reply: Reply): Attributes => reply.attributes();
+    return this.#ask({ verb: 'look at', path: 'a file', type: REPLY.attributes, read }, (id) =>
+      this.#writer.handle(REQUEST.handleStat, id, handle),
+    );
+  }
+
   setStat(handle: Buffer, meta: FileStat): Promise<void> {
-    return this.#tell('set the times of', 'a file', (id) => this.#writer.handleStat(id, handle, meta));
+    return this.#tell('set the times of', 'a file', (id) => this.#writer.setHandleStat(id, handle, meta));
   }
 
   chmod(path: string, mode: number): Promise<void> {
@@ -266,6 +327,12 @@ export class SftpChannel {
   /** Fails if something is at `to`. */
   plainRename(from: string, to: string): Promise<void> {
     return this.#tell('publish', to, (id) => this.#writer.twoPaths(REQUEST.rename, id, from, to));
+  }
+
+  /** Gives the file `from` a second name, which must be free. */
+  hardlink(from: string, to: string): Promise<void> {
+    if (!this.linksFiles) return Promise.reject(notOffered('link', to));
+    return this.#tell('link', to, (id) => this.#writer.extended(id, HARDLINK, from, to));
   }
 
   /** Undefined if the server does not tell: the answer only makes a message better. */

@@ -8,7 +8,7 @@
 import { TargetError } from '../errors.js';
 
 /** The flags of OPEN. */
-export const OPEN = { read: 0x01, write: 0x02, create: 0x08, truncate: 0x10 } as const;
+export const OPEN = { read: 0x01, write: 0x02, create: 0x08, truncate: 0x10, exclusive: 0x20 } as const;
 
 /** Codes of a STATUS reply (section 7). */
 export const STATUS = {
@@ -28,6 +28,7 @@ export const REQUEST = {
   read: 5,
   write: 6,
   lstat: 7,
+  handleStat: 8,
   setStat: 9,
   setHandleStat: 10,
   openFolder: 11,
@@ -48,6 +49,14 @@ const ATTRIBUTE = { size: 1, owner: 2, mode: 4, times: 8, extended: 0x8000_0000 
 const BATCH_BYTES = 256 * 1024;
 const HEADER_BYTES = 9; // length, type, id
 const MOST_REPLY_BYTES = 1024 * 1024; // four times what OpenSSH sends at most
+
+/** The extension of that name. */
+export const COPY_DATA = 'copy-data';
+
+interface Span {
+  readonly offset: number;
+  readonly length: number;
+}
 
 /** What is said of a file: `size` in bytes, `mode` with the bits of its kind, `mtime` in seconds; 0 where unsaid. */
 export interface Attributes {
@@ -109,6 +118,18 @@ export class RequestWriter {
     for (const text of all) this.#text(text, Buffer.byteLength(text));
   }
 
+  /** `length` bytes of one open file into another one (draft-ietf-secsh-filexfer-extensions-00, section 7). */
+  copyData(id: number, from: Uint8Array, { offset, length }: Span, to: Uint8Array, position: number): void {
+    const name = COPY_DATA;
+    this.#begin(EXTENDED, id, 4 + name.length + 4 + from.length + 16 + 4 + to.length + 8);
+    this.#text(name, name.length);
+    this.#bytes(from);
+    this.#uint64(offset);
+    this.#uint64(length);
+    this.#bytes(to);
+    this.#uint64(position);
+  }
+
   /** A request that names one handle and nothing else. */
   handle(type: number, id: number, handle: Uint8Array): void {
     this.#begin(type, id, 4 + handle.length);
@@ -148,7 +169,11 @@ export class RequestWriter {
   }
 
   /** Mode and both times of an open file; `mtime` in seconds. */
-  handleStat(id: number, handle: Uint8Array, { mode, mtime }: { readonly mode: number; readonly mtime: number }): void {
+  setHandleStat(
+    id: number,
+    handle: Uint8Array,
+    { mode, mtime }: { readonly mode: number; readonly mtime: number },
+  ): void {
     this.#begin(REQUEST.setHandleStat, id, 4 + handle.length + 16);
     this.#bytes(handle);
     this.#uint32(ATTRIBUTE.mode | ATTRIBUTE.times);

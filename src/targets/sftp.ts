@@ -8,17 +8,18 @@ import { CONTROL, isWithin, parseRelPath, type RelPath } from '../core/relpath.j
 import { TargetError } from '../errors.js';
 import type { SftpChannel } from './sftp-channel.js';
 import { SftpLanes } from './sftp-lanes.js';
+import { linkFile, patchFile } from './sftp-patch.js';
+import { CHUNK_BYTES, FILE_WINDOW, pour, requireSize, together, writesOf } from './sftp-pour.js';
 import { ignoreMissing } from './sftp-trouble.js';
 import { type Attributes, type Named, OPEN } from './sftp-wire.js';
 import type { SshConnection } from './ssh.js';
-import type { Body, Capabilities, FileMeta, RemoteFile, Target } from './target.js';
+import type { Basis, Body, Capabilities, FileMeta, Recipe, RemoteFile, Target } from './target.js';
 
 const NEAR_CHANNELS = 2; // measured on loopback: two keep both sides busy, four are no faster
 const FAR_CHANNELS = 8; // of the 10 that OpenSSH allows on a connection (MaxSessions); each has about 1,000 handles
 const FAR_MS = 5;
-const CHUNK_BYTES = 64 * 1024;
-const FILE_WINDOW = 64; // chunks of one file in flight: 4 MiB, twice what a channel's window holds
 const PATH_BYTES = 256; // what a file costs beside its content, about
+const PATCH_BYTES = 512; // a file that is made of another one, likewise
 const LISTINGS_IN_FLIGHT = 32;
 const ROOT_MODE = 0o755; // a web server is to read it
 const S_IFMT = 0o170000;
@@ -65,7 +66,14 @@ class SftpTarget implements Target {
   }
 
   get capabilities(): Capabilities {
-    return { atomicReplace: true, storesMtime: true, roundTripMs: this.#roundTripMs, rootMode: this.#rootMode };
+    return {
+      atomicReplace: true,
+      storesMtime: true,
+      hardlink: this.#first.linksFiles,
+      serverCopy: this.#first.copiesData,
+      roundTripMs: this.#roundTripMs,
+      rootMode: this.#rootMode,
+    };
   }
 
   async *list(folder: RelPath | undefined): AsyncIterable<RemoteFile> {
@@ -114,6 +122,21 @@ class SftpTarget implements Target {
       throw explained;
     } finally {
       this.#lanes.give(lane, bytes);
+    }
+  }
+
+  async link(basis: Basis, to: RelPath): Promise<boolean> {
+    this.#more ??= this.#openMore();
+    return linkFile(this.#lanes.idlest(), this.#at(basis.path), basis.meta, this.#at(to));
+  }
+
+  async patch(basis: Basis, to: RelPath, recipe: Recipe, meta: FileMeta): Promise<boolean> {
+    this.#more ??= this.#openMore();
+    const lane = await this.#lanes.take(PATCH_BYTES);
+    try {
+      return await patchFile(lane.channel, { ...basis, path: this.#at(basis.path) }, this.#at(to), recipe, meta);
+    } finally {
+      this.#lanes.give(lane, PATCH_BYTES);
     }
   }
 
@@ -287,61 +310,6 @@ async function makeRoot(channel: SftpChannel, root: string): Promise<void> {
 function checked<T>(content: T, meta: FileMeta, path: RelPath): T {
   if (content instanceof Uint8Array) requireSize(content.length, meta, path);
   return content;
-}
-
-/** A long file: chunks as the window allows. Its times are set only when all of it is known to be there. */
-async function pour(
-  channel: SftpChannel,
-  handle: Buffer,
-  content: AsyncIterable<Uint8Array>,
-  meta: FileMeta,
-  path: RelPath,
-): Promise<void> {
-  const inFlight = new Set<Promise<void>>();
-  let failure: { readonly error: unknown } | undefined;
-  let position = 0;
-  try {
-    for await (const piece of content) {
-      for (const request of writesOf(channel, handle, piece, position)) {
-        const settled = request
-          .catch((error: unknown) => void (failure ??= { error }))
-          .finally(() => inFlight.delete(settled));
-        inFlight.add(settled);
-      }
-      position += piece.length;
-      while (inFlight.size >= FILE_WINDOW) await Promise.race(inFlight);
-      if (failure !== undefined) break;
-    }
-    await Promise.all(inFlight);
-    if (failure !== undefined) throw failure.error;
-    requireSize(position, meta, path);
-  } catch (error) {
-    await Promise.all(inFlight);
-    await channel.close(handle);
-    throw error;
-  }
-  await together([channel.setStat(handle, meta), channel.close(handle)]);
-}
-
-function writesOf(channel: SftpChannel, handle: Buffer, bytes: Uint8Array, position: number): Promise<void>[] {
-  const size = Math.min(channel.maxWrite, CHUNK_BYTES);
-  const requests: Promise<void>[] = [];
-  for (let done = 0; done < bytes.length; done += size) {
-    requests.push(channel.write(handle, bytes.subarray(done, done + size), position + done));
-  }
-  return requests;
-}
-
-function requireSize(size: number, meta: FileMeta, path: RelPath): void {
-  if (size !== meta.size)
-    throw new TargetError('failed', `cannot write ${path}: ${size} bytes instead of ${meta.size}`);
-}
-
-/** Waits for all, then throws the first failure: nothing is under way any more when the caller goes on. */
-async function together(requests: readonly Promise<void>[]): Promise<void> {
-  const results = await Promise.allSettled(requests);
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
 }
 
 /** The content in order, with reads on their way ahead of it: one at first, then twice as many each time. */

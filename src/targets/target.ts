@@ -19,6 +19,10 @@ export interface Capabilities {
   readonly atomicReplace: boolean;
   /** `list` and `stat` return the mtime that was written. */
   readonly storesMtime: boolean;
+  /** `link` may work. */
+  readonly hardlink: boolean;
+  /** `patch` may work, and what it takes from another file does not travel. */
+  readonly serverCopy: boolean;
   /** The time one request takes at least, in milliseconds; the number of files in flight follows from it. */
   readonly roundTripMs: number;
   /** The mode of the root as it was found; undefined if there was none. */
@@ -49,6 +53,24 @@ export interface FileMeta {
  */
 export type Body = () => Uint8Array | AsyncIterable<Uint8Array>;
 
+/** A file on the target to take content from, and what it is known to be. */
+export interface Basis {
+  readonly path: RelPath;
+  readonly meta: FileMeta;
+}
+
+/** What a file is made of: one range of its basis, or pieces in order, each good until the next one is asked for. */
+export type Recipe = () => Range | AsyncIterable<Piece>;
+
+/** New bytes, or what the basis holds. */
+export type Piece = Uint8Array | Range;
+
+/** In bytes. */
+export interface Range {
+  readonly offset: number;
+  readonly length: number;
+}
+
 export interface Target {
   /** For messages: where this is. Holds no secret. */
   readonly url: string;
@@ -73,6 +95,20 @@ export interface Target {
    * is. A body of another length than `meta.size` is a failure. May be repeated.
    */
   write(path: RelPath, body: Body, meta: FileMeta): Promise<void>;
+
+  /**
+   * Gives the file of `basis` the second name `to`, in the control area, where nothing lies. From then on neither may be written
+   * to, for the other one would change with it, as its mode does; `rename` over either is free. False, and nothing is at `to`,
+   * if the basis is not what it is known to be any more, or the target does not do this.
+   */
+  link(basis: Basis, to: RelPath): Promise<boolean>;
+
+  /**
+   * Makes the file `to`, in the control area, where nothing lies, by a recipe for `meta.size` bytes. False, and nothing is at
+   * `to`, if the basis is not what it is known to be any more, or the target does not do this. Its size and time are what it is
+   * known by: nobody who changes a file in place and sets its time back is noticed. What the recipe throws comes back as it is.
+   */
+  patch(basis: Basis, to: RelPath, recipe: Recipe, meta: FileMeta): Promise<boolean>;
 
   /**
    * Puts `bytes` at `offset` of a file, made if missing (mode 0600). What lay there is overwritten; what lies beyond

@@ -4,7 +4,18 @@ import type { Target } from '../../src/targets/target.js';
 export class Crash extends Error {}
 
 /** The requests that change something. */
-const CHANGES = ['write', 'append', 'rename', 'moveFolder', 'chmod', 'makeFolder', 'remove', 'removeFolder'] as const;
+const CHANGES = [
+  'write',
+  'link',
+  'patch',
+  'append',
+  'rename',
+  'moveFolder',
+  'chmod',
+  'makeFolder',
+  'remove',
+  'removeFolder',
+] as const;
 
 export interface CrashingTarget extends Target {
   /** How many changes were asked for. */

@@ -5,8 +5,8 @@
 import { LocalThread } from '../../collect/in-thread.js';
 import type { Finding } from '../../core/audit.js';
 import { chooseTargets, cycleOptions, jobsOf } from '../../cycle/jobs.js';
-import { commonStatus, errorOf, statusOfError } from '../../cycle/report.js';
-import { EXIT, type ExitStatus, type Problem } from '../../errors.js';
+import { broughtFiles, commonStatus, errorOf, statusOfError, type TargetReport } from '../../cycle/report.js';
+import { EXIT, type ExitStatus } from '../../errors.js';
 import { IndexStore } from '../../push/index-store.js';
 import { look } from '../../push/survey.js';
 import { admit, type Depth, verify } from '../../push/verify.js';
@@ -58,8 +58,11 @@ export async function verifyCommand(
   );
   const run = await runTargets(session, jobs, local, cycle, input);
   const repairs = new Map(run.reports.map((report) => [report.name, report]));
-  for (const { name, ok, uploaded, problems } of run.reports) {
-    input.output.print(`${name}: ${ok ? 'repaired' : 'repaired in part'}: ${files(uploaded)} sent again`);
+  for (const report of run.reports) {
+    const { name, ok, problems } = report;
+    input.output.print(
+      `${name}: ${ok ? 'repaired' : 'repaired in part'}: ${files(broughtFiles(report))} brought again`,
+    );
     for (const line of problemLines(problems)) input.output.trouble(`${name}: ${line}`);
   }
   input.output.document({
@@ -120,10 +123,7 @@ function show({ name, checked, findings, error }: Verified, { output }: CommandI
   );
 }
 
-function verifiedReport(
-  { name, checked, findings, error }: Verified,
-  repair: { ok: boolean; uploaded: number; problems: readonly Problem[] } | undefined,
-): object {
+function verifiedReport({ name, checked, findings, error }: Verified, repair: TargetReport | undefined): object {
   const paths = (kind: Finding['kind']): object[] =>
     findings.filter((finding) => finding.kind === kind).map(({ path, message }) => ({ path, message }));
   return {
@@ -136,6 +136,6 @@ function verifiedReport(
     ...(error === undefined ? {} : { error: errorOf(error) }),
     ...(repair === undefined
       ? {}
-      : { repaired: { ok: repair.ok, uploaded: repair.uploaded, problems: repair.problems } }),
+      : { repaired: { ok: repair.ok, uploaded: broughtFiles(repair), problems: repair.problems } }),
   };
 }

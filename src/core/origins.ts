@@ -1,0 +1,37 @@
+/**
+ * Origins: where a target has the content already that it is to get under another name. A copy made there costs a request
+ * or a few, whatever its size.
+ */
+import type { Digest, Entry } from './snapshot.js';
+
+/** Smaller content is sent sooner than the requests are that copy it. Bytes. */
+const LEAST_COPIED_BYTES = 2048;
+
+/** What a target can do with what it holds. */
+interface Means {
+  readonly hardlink: boolean;
+  readonly serverCopy: boolean;
+}
+
+/** The entries of `held` with the content of one of `wanted`, by what it is. */
+export function originsIn(held: readonly Entry[], wanted: readonly Entry[]): Map<Digest, Entry[]> {
+  const origins = new Map<Digest, Entry[]>();
+  const sizes = new Set(wanted.map(({ size }) => size)); // numbers are compared sooner than digests
+  const digests = new Set(wanted.map(({ digest }) => digest));
+  for (const entry of held) {
+    if (!sizes.has(entry.size) || !digests.has(entry.digest)) continue;
+    const others = origins.get(entry.digest);
+    if (others === undefined) origins.set(entry.digest, [entry]);
+    else others.push(entry);
+  }
+  return origins;
+}
+
+/**
+ * How `wanted` is made of `origin`, which has its content. A second name has the time and the mode of the first one for ever,
+ * so it must be meant to have them.
+ */
+export function wayFrom(origin: Entry, wanted: Entry, { hardlink, serverCopy }: Means): 'link' | 'copy' | undefined {
+  if (hardlink && origin.mtime === wanted.mtime && origin.mode === wanted.mode) return 'link';
+  return serverCopy && wanted.size >= LEAST_COPIED_BYTES ? 'copy' : undefined;
+}

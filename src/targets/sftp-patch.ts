@@ -1,0 +1,129 @@
+/**
+ * Files that an SFTP server makes of what it has: a second name for one, or a new one of pieces of another.
+ *
+ * Neither is believed before the server has said what it took it from. What cannot be done that way leaves nothing behind and
+ * is no failure: the content can still be sent.
+ */
+import { TargetError } from '../errors.js';
+import type { Pair, SftpChannel } from './sftp-channel.js';
+import { inWindow, together, writesOf } from './sftp-pour.js';
+import { ignoreMissing } from './sftp-trouble.js';
+import type { Attributes } from './sftp-wire.js';
+import type { FileMeta, Piece, Recipe } from './target.js';
+
+const S_IFMT = 0o170000;
+const S_IFREG = 0o100000;
+
+/** See `Target.link`. One round trip. */
+export async function linkFile(channel: SftpChannel, from: string, held: FileMeta, to: string): Promise<boolean> {
+  const [linked, made] = await Promise.allSettled([channel.hardlink(from, to), channel.lstat(to)]);
+  heed(linked, made);
+  // Its own facts: whatever lies at `from` by now, this is the file that has two names.
+  const isIt = linked.status === 'fulfilled' && made.status === 'fulfilled' && isStill(made.value, held);
+  if (isIt && ((made.value?.mode ?? 0) & 0o7777) === held.mode) return true;
+  await channel.remove(to).catch(ignoreMissing);
+  return false;
+}
+
+/** A file that is known on the server. */
+interface Known {
+  readonly path: string;
+  readonly meta: FileMeta;
+}
+
+/** See `Target.patch`. A copy of a whole file takes two round trips, anything else three. */
+export async function patchFile(
+  channel: SftpChannel,
+  basis: Known,
+  to: string,
+  recipe: Recipe,
+  meta: FileMeta,
+): Promise<boolean> {
+  if (!channel.copiesData) return false;
+  let isThere = false;
+  try {
+    isThere = await patch(channel, basis, to, recipe, meta);
+  } catch (error) {
+    if (isUnreachable(error)) throw error;
+    if (!(error instanceof TargetError)) {
+      await channel.remove(to).catch(ignoreMissing);
+      throw error;
+    }
+  }
+  if (!isThere) await channel.remove(to).catch(ignoreMissing);
+  return isThere;
+}
+
+async function patch(
+  channel: SftpChannel,
+  { path, meta: held }: Known,
+  to: string,
+  recipe: Recipe,
+  meta: FileMeta,
+): Promise<boolean> {
+  // A link in the place of the basis would lead to what is behind it.
+  const [there, opened] = await Promise.allSettled([channel.lstat(path), channel.openPair(path, to)]);
+  if (opened.status === 'rejected') throw opened.reason;
+  const pair = opened.value;
+  const end = (...requests: Promise<void>[]): Promise<void> =>
+    together([...requests, channel.close(pair.source), channel.close(pair.made)]);
+  let ending: Promise<void> | undefined;
+  try {
+    if (there.status === 'rejected') throw there.reason;
+    if (!isStill(there.value, held)) return false;
+    const made = recipe();
+    if ('length' in made) {
+      // Whatever goes wrong, its size is not the one that tells that it is complete.
+      const copied = channel.copyData(pair, made, 0);
+      const looks = lookAtBoth(channel, pair);
+      ending = end(copied, channel.setStat(pair.made, meta));
+      ending.catch(() => undefined); // until it is waited for
+      return isMade(await looks, held, meta);
+    }
+    await inWindow(requestsFor(channel, pair, made));
+    if (!isMade(await lookAtBoth(channel, pair), held, meta)) return false;
+    ending = end(channel.setStat(pair.made, meta));
+    return true;
+  } finally {
+    await (ending ?? end());
+  }
+}
+
+type Both = readonly [source: Attributes, made: Attributes];
+
+function lookAtBoth(channel: SftpChannel, { source, made }: Pair): Promise<Both> {
+  return Promise.all([channel.handleStat(source), channel.handleStat(made)]);
+}
+
+function isMade([source, made]: Both, held: FileMeta, meta: FileMeta): boolean {
+  return isStill(source, held) && made.size === meta.size;
+}
+
+async function* requestsFor(
+  channel: SftpChannel,
+  pair: Pair,
+  pieces: AsyncIterable<Piece>,
+): AsyncIterable<Promise<void>[]> {
+  let position = 0;
+  for await (const piece of pieces) {
+    if (piece instanceof Uint8Array) yield writesOf(channel, pair.made, piece, position);
+    else yield [channel.copyData(pair, piece, position)];
+    position += piece.length;
+  }
+}
+
+/** Whether a file is what it is known to be. */
+function isStill(there: Attributes | undefined, held: FileMeta): boolean {
+  return (
+    there !== undefined && (there.mode & S_IFMT) === S_IFREG && there.size === held.size && there.mtime === held.mtime
+  );
+}
+
+/** Throws if one of them was not answered at all. */
+function heed(...results: readonly PromiseSettledResult<unknown>[]): void {
+  for (const result of results) if (result.status === 'rejected' && isUnreachable(result.reason)) throw result.reason;
+}
+
+function isUnreachable(trouble: unknown): boolean {
+  return trouble instanceof TargetError && trouble.kind === 'unreachable';
+}

@@ -1,0 +1,84 @@
+/**
+ * Long content into a file that is open on an SFTP server: requests as the window allows, and no end before all are answered.
+ */
+import { TargetError } from '../errors.js';
+import type { SftpChannel } from './sftp-channel.js';
+import type { FileMeta } from './target.js';
+
+export const CHUNK_BYTES = 64 * 1024;
+/** Chunks of one file in flight: 4 MiB, twice what a channel's window holds. */
+export const FILE_WINDOW = 64;
+
+/** A long file. Its times are set only when all of it is known to be there. */
+export async function pour(
+  channel: SftpChannel,
+  handle: Buffer,
+  content: AsyncIterable<Uint8Array>,
+  meta: FileMeta,
+  path: string,
+): Promise<void> {
+  try {
+    await inWindow(writesOfAll(channel, handle, content, meta, path));
+  } catch (error) {
+    await channel.close(handle);
+    throw error;
+  }
+  await together([channel.setStat(handle, meta), channel.close(handle)]);
+}
+
+/** Lets requests leave as they come, a window of them at once. Throws the first failure, when nothing is under way any more. */
+export async function inWindow(batches: AsyncIterable<readonly Promise<void>[]>): Promise<void> {
+  const inFlight = new Set<Promise<void>>();
+  let failure: { readonly error: unknown } | undefined;
+  try {
+    for await (const batch of batches) {
+      for (const request of batch) {
+        const settled = request
+          .catch((error: unknown) => void (failure ??= { error }))
+          .finally(() => inFlight.delete(settled));
+        inFlight.add(settled);
+      }
+      while (inFlight.size >= FILE_WINDOW) await Promise.race(inFlight);
+      if (failure !== undefined) break;
+    }
+  } finally {
+    await Promise.all(inFlight);
+  }
+  if (failure !== undefined) throw failure.error;
+}
+
+async function* writesOfAll(
+  channel: SftpChannel,
+  handle: Buffer,
+  content: AsyncIterable<Uint8Array>,
+  meta: FileMeta,
+  path: string,
+): AsyncIterable<Promise<void>[]> {
+  let position = 0;
+  for await (const piece of content) {
+    yield writesOf(channel, handle, piece, position);
+    position += piece.length;
+  }
+  requireSize(position, meta, path);
+}
+
+export function writesOf(channel: SftpChannel, handle: Buffer, bytes: Uint8Array, position: number): Promise<void>[] {
+  const size = Math.min(channel.maxWrite, CHUNK_BYTES);
+  const requests: Promise<void>[] = [];
+  for (let done = 0; done < bytes.length; done += size) {
+    requests.push(channel.write(handle, bytes.subarray(done, done + size), position + done));
+  }
+  return requests;
+}
+
+export function requireSize(size: number, meta: FileMeta, path: string): void {
+  if (size !== meta.size)
+    throw new TargetError('failed', `cannot write ${path}: ${size} bytes instead of ${meta.size}`);
+}
+
+/** Waits for all, then throws the first failure: nothing is under way any more when the caller goes on. */
+export async function together(requests: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(requests);
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}

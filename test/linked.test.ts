@@ -1,0 +1,236 @@
+/** Content that a target has already under another name: it is not sent, on a real OpenSSH server without a shell. */
+import { mkdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { problemsOf } from '../src/core/apply.js';
+import { TargetError } from '../src/errors.js';
+import { MemoryTarget } from '../src/targets/memory.js';
+import type { Capabilities } from '../src/targets/target.js';
+import { Crash, crashAt } from './support/crashing-target.js';
+import { controlFiles, makeBench, publicTree, type Site } from './support/cycle.js';
+import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
+import { makeProject, on, type Project, published } from './support/project.js';
+import { readTree, temporaryFolder } from './support/tree.js';
+
+const TIME = 1_600_000_000;
+const LONG = 'long content, '.repeat(1000);
+const OTHER = 'OTHER content,'.repeat(1000);
+
+/** Offers less and less of what saves sending. */
+const SERVERS = {
+  'that does both': 'internal-sftp',
+  'without hardlink': 'internal-sftp -P hardlink',
+  'without copy-data': 'internal-sftp -P copy-data',
+  'that does neither': 'internal-sftp -P hardlink,copy-data',
+} as const;
+
+const servers = new Map<string, OpenSshServer>();
+
+beforeAll(async () => {
+  for (const [name, subsystem] of Object.entries(SERVERS))
+    servers.set(name, await startOpenSsh({ extra: [`Subsystem sftp ${subsystem}`] }));
+});
+
+afterAll(async () => {
+  for (const server of servers.values()) await server.stop();
+});
+
+interface Scene extends Project {
+  readonly target: string;
+  /** Writes STATIC_ROOT, which others fill here: every file has the time TIME. */
+  readonly fill: (tree: Site, mtime?: number) => void;
+}
+
+async function makeScene(server: keyof typeof SERVERS = 'that does both', rest: object = {}): Promise<Scene> {
+  const target = join(await temporaryFolder(), 'static');
+  const project = await makeProject({
+    targets: { web: on(servers.get(server) as OpenSshServer, target, rest) },
+    static: { root: 'var/static', storage: 'none' },
+    source: { dirs: [] },
+  });
+  const fill = (tree: Site, mtime = TIME): void => {
+    for (const [name, content] of Object.entries(tree)) write(join(project.root, name), content, mtime);
+  };
+  fill({ 'index.html': 'page' });
+  return { ...project, target, fill };
+}
+
+function write(file: string, content: string, mtime: number): void {
+  mkdirSync(dirname(file), { recursive: true });
+  rmSync(file, { force: true });
+  writeFileSync(file, content);
+  utimesSync(file, mtime, mtime);
+}
+
+describe('content that lies on the server already', () => {
+  it('is one file under two names, where both have its time and mode', async () => {
+    const { fill, sync, target, root } = await makeScene();
+    fill({ 'a.png': LONG, 'a.0123456789ab.png': LONG });
+    expect(await sync()).toMatchObject({
+      status: 0,
+      targets: [{ uploaded: 2, linked: 1, sentBytes: LONG.length + 4 }],
+    });
+    expect(inode(target, 'a.png')).toBe(inode(target, 'a.0123456789ab.png'));
+    fill({ 'b.png': LONG });
+    expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 0, linked: 1, sentBytes: 0 }] });
+    expect(inode(target, 'b.png')).toBe(inode(target, 'a.png'));
+    expect(await published(target)).toEqual(await readTree(root));
+  });
+
+  it('is copied there, where another time is wanted', async () => {
+    const { fill, sync, target, root } = await makeScene();
+    fill({ 'a.png': LONG });
+    fill({ 'twin.png': LONG }, TIME + 100);
+    expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 2, linked: 1 }] });
+    fill({ 'b.png': LONG }, TIME + 200);
+    expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 0, linked: 1, sentBytes: 0 }] });
+    const times = ['a.png', 'twin.png', 'b.png'].map((name) => statSync(join(target, name)).mtimeMs / 1000);
+    expect(times).toEqual([TIME, TIME + 100, TIME + 200]);
+    expect(new Set(['a.png', 'twin.png', 'b.png'].map((name) => inode(target, name))).size).toBe(3);
+    expect(await published(target)).toEqual(await readTree(root));
+  });
+
+  it('is not sent when its file was renamed, and goes under its old name', async () => {
+    const { fill, sync, target, root } = await makeScene();
+    fill({ 'a.png': LONG });
+    await sync();
+    rmSync(join(root, 'a.png'));
+    fill({ 'b.png': LONG }, TIME + 1);
+    expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 0, linked: 1, removed: 1, sentBytes: 0 }] });
+    expect(await published(target)).toEqual(await readTree(root));
+  });
+
+  it('is not changed with its second name', async () => {
+    const { fill, sync, target, root } = await makeScene();
+    fill({ 'a.png': LONG, 'b.png': LONG });
+    await sync();
+    fill({ 'a.png': OTHER });
+    expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 1, linked: 0 }] });
+    expect(await published(target)).toEqual(await readTree(root));
+    fill({ 'a.png': LONG });
+    expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 0, linked: 1, sentBytes: 0 }] });
+    expect(await published(target)).toEqual(await readTree(root));
+  });
+
+  it('gets another mode under all of its names', async () => {
+    const { fill, sync, target, configure } = await makeScene();
+    fill({ 'a.png': LONG, 'b.png': LONG });
+    await sync();
+    const server = servers.get('that does both') as OpenSshServer;
+    await configure({ targets: { web: on(server, target, { mode: { file: '0600' } }) } });
+    expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 0, linked: 0, sentBytes: 0 }] });
+    expect(['a.png', 'b.png'].map((name) => statSync(join(target, name)).mode & 0o777)).toEqual([0o600, 0o600]);
+    expect(await sync()).toMatchObject({ status: 0, targets: [{ unchanged: 3 }] });
+  });
+
+  for (const name of Object.keys(SERVERS) as (keyof typeof SERVERS)[]) {
+    it(`arrives whole by way of a server ${name}`, async () => {
+      const { fill, sync, target, root } = await makeScene(name);
+      fill({ 'a.png': LONG, 'b.png': LONG });
+      fill({ 'c.png': LONG }, TIME + 1);
+      const linked = { 'that does both': 2, 'without hardlink': 2, 'without copy-data': 1, 'that does neither': 0 }[
+        name
+      ];
+      expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 4 - linked, linked }] });
+      expect(await published(target)).toEqual(await readTree(root));
+    });
+  }
+});
+
+describe('content that somebody changed on the server', () => {
+  const SPOILED: readonly (readonly [string, (file: string) => void])[] = [
+    ['another size', (file) => write(file, `${LONG}more`, TIME)],
+    ['another time', (file) => write(file, OTHER, TIME + 5)],
+    ['its name for a link that leads to the like', (file) => replaceByLink(file, OTHER)],
+    ['its name for a folder', (file) => replaceByFolder(file)],
+    ['no name any more', (file) => rmSync(file)],
+  ];
+
+  it.each(SPOILED)('and that has %s is not taken for what is wanted', async (_, spoil) => {
+    for (const mtime of [TIME, TIME + 1]) {
+      const { fill, sync, target } = await makeScene();
+      fill({ 'a.png': LONG });
+      await sync();
+      spoil(join(target, 'a.png'));
+      fill({ 'b.png': LONG }, mtime);
+      expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 1, linked: 0, sentBytes: LONG.length }] });
+      expect((await published(target))['b.png']).toBe(LONG);
+      expect(statSync(join(target, 'b.png')).mtimeMs / 1000).toBe(mtime);
+    }
+  });
+});
+
+describe('a target that copies and does not link', () => {
+  const OLD: Site = { 'a.png': LONG, 'gone.png': OTHER, 'index.html': 'old' };
+  const NEW: Site = { 'a.png': LONG, 'index.html': 'new', 'moved.png': OTHER, 'set/a.png': LONG, 'set/b.png': OTHER };
+
+  it.each(['before', 'after'] as const)('is left sound by a crash %s any change', async (moment) => {
+    const bench = await makeBench();
+    const counted = crashAt(new CopyingTarget(), Number.POSITIVE_INFINITY, 'before');
+    await bench.publish(counted, OLD);
+    const before = counted.changes();
+    await bench.publish(counted, NEW);
+    const total = counted.changes() - before;
+    expect(total).toBeGreaterThan(12);
+    for (let at = 1; at <= total; at++) {
+      const target = new CopyingTarget();
+      await bench.forgetState();
+      await bench.publish(target, OLD);
+      await expect(bench.publish(crashAt(target, at, moment), NEW)).rejects.toBeInstanceOf(Crash);
+      if (at % 2 === 0) await bench.forgetState();
+      const { outcomes } = await bench.publish(target, NEW);
+      expect(problemsOf(outcomes)).toEqual([]);
+      expect(await publicTree(target)).toEqual(NEW);
+      await bench.publish(target, { ...NEW, 'index.html': 'newer' });
+      expect(await controlFiles(target)).toEqual(['head', 'journal', 'snapshot']);
+    }
+  });
+
+  it('gets what it does not copy after all', async () => {
+    const bench = await makeBench();
+    const target = new CopyingTarget();
+    target.patch = async () => false;
+    await bench.publish(target, OLD);
+    const { linked, sentBytes } = await bench.publish(target, NEW);
+    expect([linked, sentBytes]).toEqual([0, 2 * OTHER.length + LONG.length + 3]);
+    expect(await publicTree(target)).toEqual(NEW);
+  });
+
+  it('that is out of reach meanwhile ends the push', async () => {
+    const bench = await makeBench();
+    const target = new CopyingTarget();
+    await bench.publish(target, OLD);
+    target.patch = async () => {
+      throw new TargetError('unreachable', 'gone');
+    };
+    await expect(bench.publish(target, NEW)).rejects.toMatchObject({ kind: 'unreachable' });
+    expect(await publicTree(target)).toEqual(OLD);
+  });
+});
+
+class CopyingTarget extends MemoryTarget {
+  override readonly capabilities: Capabilities = {
+    atomicReplace: true,
+    storesMtime: true,
+    hardlink: false,
+    serverCopy: true,
+    roundTripMs: 0,
+    rootMode: 0o755,
+  };
+}
+
+function inode(folder: string, name: string): number {
+  return statSync(join(folder, name)).ino;
+}
+
+function replaceByLink(file: string, content: string): void {
+  const other = join(file, '..', '..', 'elsewhere');
+  write(other, content, TIME);
+  rmSync(file);
+  symlinkSync(other, file);
+}
+
+function replaceByFolder(file: string): void {
+  rmSync(file);
+  mkdirSync(file);
+}
