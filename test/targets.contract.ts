@@ -114,6 +114,16 @@ export function runContract(kind: string, open: () => Promise<Target>): void {
       expect([await text(target, 'a'), await text(target, 'b')]).toEqual(['another', 'content']);
     });
 
+    it('gives a file of its own a second name', async () => {
+      const target = await fresh();
+      await put(target, '.pushstatic/a', 'content');
+      const isMade = await target.link({ path: path('.pushstatic/a'), meta: META }, path('.pushstatic/b'), 'own');
+      expect(isMade).toBe(target.capabilities.hardlink);
+      expect(await target.stat(path('.pushstatic/b'))).toEqual(isMade ? fileOf('.pushstatic/b') : undefined);
+      const missing = { path: path('.pushstatic/no'), meta: META };
+      expect(await target.link(missing, path('.pushstatic/c'), 'own')).toBe(false);
+    });
+
     it('makes a file of another one, whole or in pieces, or does not', async () => {
       const target = await fresh();
       await publish(target, 'a', 'content');

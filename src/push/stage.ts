@@ -318,11 +318,12 @@ export class Stage {
   async #makeThere(item: Item): Promise<boolean> {
     const { twin, entry, held } = item;
     await twin?.underWay;
-    const others = twin?.state === 'staged' ? [{ path: this.#place(twin), meta: twin.entry }] : [];
-    const bases = [...held.map((meta) => ({ path: meta.path, meta })), ...others];
+    const own = twin?.state === 'staged' ? { path: this.#place(twin), meta: twin.entry } : undefined;
+    const bases = [...(own === undefined ? [] : [own]), ...held.map((meta) => ({ path: meta.path, meta }))];
     for (const way of ['link', 'copy'] as const) {
       const basis = bases.find(({ meta }) => wayFrom(meta, entry, this.#target.capabilities) === way);
-      if (basis === undefined || this.#failure !== undefined || !(await this.#make(item, basis, way))) continue;
+      if (basis === undefined || this.#failure !== undefined) continue;
+      if (!(await this.#make(item, basis, way, basis === own ? 'own' : undefined))) continue;
       item.isLinked = true;
       this.#staged(item, 0);
       return true;
@@ -330,10 +331,10 @@ export class Stage {
     return false;
   }
 
-  #make(item: Item, basis: Basis, way: 'link' | 'copy'): Promise<boolean> {
+  #make(item: Item, basis: Basis, way: 'link' | 'copy', own: 'own' | undefined): Promise<boolean> {
     this.#options.signal?.throwIfAborted();
     const place = this.#place(item);
-    if (way === 'link') return this.#target.link(basis, place);
+    if (way === 'link') return this.#target.link(basis, place, own);
     return this.#target.patch(basis, place, () => ({ offset: 0, length: item.entry.size }), item.entry);
   }
 

@@ -14,15 +14,27 @@ import type { FileMeta, Piece, Recipe } from './target.js';
 const S_IFMT = 0o170000;
 const S_IFREG = 0o100000;
 
-/** See `Target.link`. One round trip. */
-export async function linkFile(channel: SftpChannel, from: string, held: FileMeta, to: string): Promise<boolean> {
-  const [linked, made] = await Promise.allSettled([channel.hardlink(from, to), channel.lstat(to)]);
+/** See `Target.link`. One round trip. `held` is undefined for a file that nobody can have changed. */
+export async function linkFile(
+  channel: SftpChannel,
+  from: string,
+  held: FileMeta | undefined,
+  to: string,
+): Promise<boolean> {
+  const [linked, made] = await Promise.allSettled([
+    channel.hardlink(from, to),
+    held === undefined ? undefined : channel.lstat(to),
+  ]);
   heed(linked, made);
   // Its own facts: whatever lies at `from` by now, this is the file that has two names.
-  const isIt = linked.status === 'fulfilled' && made.status === 'fulfilled' && isStill(made.value, held);
-  if (isIt && ((made.value?.mode ?? 0) & 0o7777) === held.mode) return true;
+  const isIt = held === undefined || (made.status === 'fulfilled' && isLinkTo(made.value, held));
+  if (linked.status === 'fulfilled' && isIt) return true;
   await channel.remove(to).catch(ignoreMissing);
   return false;
+}
+
+function isLinkTo(made: Attributes | undefined, held: FileMeta): boolean {
+  return made !== undefined && isStill(made, held) && (made.mode & 0o7777) === held.mode;
 }
 
 /** A file that is known on the server. */

@@ -125,9 +125,9 @@ class SftpTarget implements Target {
     }
   }
 
-  async link(basis: Basis, to: RelPath): Promise<boolean> {
+  async link({ path, meta }: Basis, to: RelPath, own?: 'own'): Promise<boolean> {
     this.#more ??= this.#openMore();
-    return linkFile(this.#lanes.idlest(), this.#at(basis.path), basis.meta, this.#at(to));
+    return linkFile(this.#lanes.idlest(), this.#at(path), own === undefined ? meta : undefined, this.#at(to));
   }
 
   async patch(basis: Basis, to: RelPath, recipe: Recipe, meta: FileMeta): Promise<boolean> {

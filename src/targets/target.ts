@@ -99,9 +99,10 @@ export interface Target {
   /**
    * Gives the file of `basis` the second name `to`, in the control area, where nothing lies. From then on neither may be written
    * to, for the other one would change with it, as its mode does; `rename` over either is free. False, and nothing is at `to`,
-   * if the basis is not what it is known to be any more, or the target does not do this.
+   * if the basis is not what it is known to be any more, or the target does not do this. `own`: nobody else knows of the basis,
+   * so there is no need to look.
    */
-  link(basis: Basis, to: RelPath): Promise<boolean>;
+  link(basis: Basis, to: RelPath, own?: 'own'): Promise<boolean>;
 
   /**
    * Makes the file `to`, in the control area, where nothing lies, by a recipe for `meta.size` bytes. False, and nothing is at

@@ -7,19 +7,19 @@
  * Both get an environment of two variables and a state folder. What else is set where this runs is not theirs: with
  * NODE_EXTRA_CA_CERTS alone, Node 20 takes 36 ms longer to start.
  */
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
+import { startOpenSsh } from '../support/openssh-server.js';
 import { measureAlwaysOn, measureRest, measureService } from './always-on.js';
 import { measureHashedNames } from './hashed-names.js';
 import { startRelay } from './relay.js';
+import { forget, pushstatic, rsync, type Side, time } from './sides.js';
 import { plantMany } from './trees.js';
 import { median } from './trend.js';
+import { measureWireBytes } from './wire-bytes.js';
 
 const { values: flags } = parseArgs({
   options: {
@@ -32,36 +32,25 @@ const RUNS = Math.max(5, Number(flags.runs));
 const FILES = 10_000;
 const MANY_FILES = 100_000;
 const ROUND_TRIP_MS = 50;
-const CLI = new URL('../../dist/cli/main.js', import.meta.url).pathname;
 const REPORT_MEMORY = new URL('./report-memory.mjs', import.meta.url).href;
 
 const folder = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'pushstatic-bench-'));
-const STATE = join(folder, 'state');
-const ENVIRONMENT = { PATH: process.env['PATH'], HOME: process.env['HOME'], XDG_STATE_HOME: STATE };
-
-interface Place {
-  readonly folder: string;
-  readonly tree: string;
-  readonly server: OpenSshServer;
-}
-
-interface Side {
-  readonly name: 'pushstatic' | 'rsync';
-  readonly destination: string;
-  readonly command: readonly string[];
-  /** What a run leaves behind. */
-  readonly traces: readonly string[];
-}
+const environment = {
+  PATH: process.env['PATH'],
+  HOME: process.env['HOME'],
+  XDG_STATE_HOME: join(folder, 'state'),
+};
 
 // rsync needs a program at the other end; pushstatic is given the account without a shell.
 const [server, withShell] = await Promise.all([startOpenSsh(), startOpenSsh({ shell: true })]);
-const means = { folder, server, withShell };
+const means = { folder, server, withShell, environment };
 /** For `--only`; any other word is a part of the name of a job of `measureTimes`. */
 const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   'always-on': () => measureAlwaysOn(means),
-  hashed: () => measureHashedNames(folder, ENVIRONMENT, RUNS),
+  hashed: () => measureHashedNames(folder, environment, RUNS),
   save: () => measureService(means),
   rest: () => measureRest(means),
+  bytes: () => measureWireBytes(means),
 };
 try {
   if (flags.memory) await measureMemory();
@@ -74,7 +63,8 @@ try {
 async function measureAll(): Promise<void> {
   await measureTimes();
   if (flags.only !== '') return;
-  await measureHashedNames(folder, ENVIRONMENT, RUNS);
+  await measureWireBytes(means);
+  await measureHashedNames(folder, environment, RUNS);
   await measureAlwaysOn(means);
 }
 
@@ -92,8 +82,8 @@ async function measureTimes(): Promise<void> {
         : await Promise.all([server, withShell].map((each) => startRelay(each.port, roundTripMs / 2)));
     const [near, far] = [relays[0]?.port ?? server.port, relays[1]?.port ?? withShell.port];
     const sides = [
-      await pushstatic({ folder, tree, server }, near, roundTripMs),
-      rsync({ folder, tree, server: withShell }, far, roundTripMs),
+      await pushstatic({ ...means, tree }, near, `pushstatic-${roundTripMs}`),
+      rsync({ ...means, tree, server: withShell }, far, `rsync-${roundTripMs}`),
     ];
     await compare('first push', roundTripMs, sides, roundTripMs === 0 ? 1.3 : 1.5, 'forget');
     await compare('nothing to do', roundTripMs, sides, 1, 'keep');
@@ -104,10 +94,11 @@ async function measureTimes(): Promise<void> {
 async function measureMemory(): Promise<void> {
   const tree = join(folder, 'tree');
   await plantMany(tree, MANY_FILES);
-  const side = await pushstatic({ folder, tree, server }, server.port, 0);
+  const side = await pushstatic({ ...means, tree }, server.port, 'pushstatic');
   const memoryFile = join(folder, 'memory');
   const [node = '', ...rest] = side.command;
-  const ms = await time([node, '--import', REPORT_MEMORY, ...rest], { MEMORY_FILE: memoryFile });
+  const command = [node, '--import', REPORT_MEMORY, ...rest];
+  const ms = await time({ ...side, command }, { MEMORY_FILE: memoryFile });
   const peak = Number(await readFile(memoryFile, 'utf8')) / 1024;
   console.log(
     `first push of ${MANY_FILES} files: ${Math.round(ms)} ms, peak memory ${peak.toFixed(0)} MiB (bound: 300 MB = 286 MiB)`,
@@ -126,7 +117,7 @@ async function compare(
   for (let run = 0; run <= RUNS; run++) {
     for (const side of run % 2 === 0 ? sides : sides.toReversed()) {
       if (before === 'forget') forget(side);
-      const ms = await time(side.command);
+      const ms = await time(side);
       // The first run warms the caches of the disk, and for "nothing to do" leaves nothing to do.
       if (run > 0) times.get(side.name)?.push(ms);
     }
@@ -147,54 +138,4 @@ async function compare(
         ?.map((ms) => ms.toFixed(0))
         .join(' ')}`,
     );
-}
-
-async function pushstatic(place: Place, port: number, roundTripMs: number): Promise<Side> {
-  const base = join(place.folder, `pushstatic-${roundTripMs}`);
-  const [destination, config] = [join(base, 'destination'), join(base, 'pushstatic.yaml')];
-  await mkdir(base);
-  await writeFile(
-    config,
-    `site: bench
-static: { root: ${place.tree}, storage: none }
-targets:
-  server:
-    url: sftp://${place.server.user}@127.0.0.1:${port}${destination}
-    identityFile: ${place.server.identityFile}
-    hostKey: '${place.server.fingerprint}'
-    sshConfig: false
-`,
-  );
-  return {
-    name: 'pushstatic',
-    destination,
-    command: [process.execPath, CLI, '-q', '-c', config, 'sync'],
-    traces: [destination, STATE],
-  };
-}
-
-function rsync(place: Place, port: number, roundTripMs: number): Side {
-  const destination = join(place.folder, `rsync-${roundTripMs}`);
-  const { identityFile, user } = place.server;
-  const ssh = `ssh -F /dev/null -p ${port} -i ${identityFile} -o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR`;
-  return {
-    name: 'rsync',
-    destination,
-    command: ['rsync', '-a', '--delete', '-e', ssh, `${place.tree}/`, `${user}@127.0.0.1:${destination}/`],
-    traces: [destination],
-  };
-}
-
-/** By a process of its own: what ten thousand calls leave to clear up here would run beside what is measured next. */
-function forget({ traces }: Side): void {
-  execFileSync('rm', ['-rf', ...traces]);
-}
-
-async function time([program = '', ...args]: readonly string[], env: Record<string, string> = {}): Promise<number> {
-  const started = performance.now();
-  const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], env: { ...ENVIRONMENT, ...env } });
-  const [status] = (await once(child, 'close')) as [number | null];
-  const ms = performance.now() - started;
-  if (status !== 0) throw new TypeError(`${program} ${args.join(' ')} ended with status ${status}`);
-  return ms;
 }

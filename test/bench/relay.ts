@@ -8,17 +8,20 @@ export interface Relay {
   setDelay(delayMs: number): void;
   /** From now on, in each direction of each connection; undefined for as fast as it goes. */
   setRate(bytesPerSecond: number | undefined): void;
+  /** How many it has carried, in both directions together. */
+  bytes(): number;
   stop(): Promise<void>;
 }
 
 interface Line {
   delayMs: number;
   bytesPerSecond: number | undefined;
+  bytes: number;
 }
 
 /** `delayMs` is added on each way, so a round trip takes twice as long. It listens on a free port unless one is given. */
 export async function startRelay(toPort: number, delayMs: number, host = '127.0.0.1', port = 0): Promise<Relay> {
-  const line: Line = { delayMs, bytesPerSecond: undefined };
+  const line: Line = { delayMs, bytesPerSecond: undefined, bytes: 0 };
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (near) => {
     const far = connect({ host: '127.0.0.1', port: toPort, noDelay: true });
@@ -37,6 +40,7 @@ export async function startRelay(toPort: number, delayMs: number, host = '127.0.
     port: address.port,
     setDelay: (ms) => void (line.delayMs = ms),
     setRate: (rate) => void (line.bytesPerSecond = rate),
+    bytes: () => line.bytes,
     async stop() {
       for (const socket of sockets) socket.destroy();
       server.close();
@@ -54,6 +58,9 @@ function deliverLater(from: Socket, to: Socket, line: Line): void {
     lastAt = Math.max(now + line.delayMs, lastAt) + takesMs;
     setTimeout(act, lastAt - now);
   };
-  from.on('data', (data) => later(() => to.write(data), data.length));
+  from.on('data', (data) => {
+    line.bytes += data.length;
+    later(() => to.write(data), data.length);
+  });
   from.on('end', () => later(() => to.end(), 0));
 }
