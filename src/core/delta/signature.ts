@@ -1,0 +1,123 @@
+/**
+ * Signature: what is kept of a file that was published, so that a later one can be made of its blocks without reading it.
+ *
+ * Blocks of one size, as in rsync: each has a weak sum and a strong one. Measured on upgrades of bootstrap and tinymce, blocks
+ * of 128 bytes leave 0.41 to 0.69 MB to send where chunks cut by their content leave 0.62 to 0.91 MB, since such a chunk is
+ * lost as a whole to an edit in it, twice a block's size on average; and as a signature never travels, small blocks cost
+ * nothing on the wire.
+ */
+import { hash } from 'node:crypto';
+import { ByteReader, ByteWriter, CHECKSUM_BYTES, damaged, unseal } from '../bytes.js';
+import { weakSum } from './weak-sum.js';
+
+/** Of SHA-256: an accident within them is not to be expected. */
+export const STRONG_BYTES = 12;
+
+const LEAST_BLOCK_BYTES = 128;
+const WEAK_BYTES = 4;
+const MAGIC = Buffer.from('PSSG');
+const FORMAT = 1;
+
+export interface Signature {
+  /** Of the file. */
+  readonly size: number;
+  /** Of each block but the last one, which may be shorter. */
+  readonly blockBytes: number;
+  /** Of each block. */
+  readonly weak: Int32Array;
+  /** Of each block, `STRONG_BYTES`, one after another. */
+  readonly strong: Buffer;
+}
+
+/** The larger the file, the larger its blocks, so that blocks and what one edit costs grow alike. A power of two. */
+export function blockBytesFor(size: number): number {
+  return Math.max(LEAST_BLOCK_BYTES, 2 ** Math.round(Math.log2(Math.sqrt(size) / 2)));
+}
+
+export function strongSum(block: Uint8Array): Buffer {
+  return hash('sha256', block, 'buffer').subarray(0, STRONG_BYTES);
+}
+
+/** Makes the signature of a file of `size` bytes, which come in pieces. */
+export class SignatureMaker {
+  readonly #size: number;
+  readonly #blockBytes: number;
+  readonly #weak: Int32Array;
+  readonly #strong: Buffer;
+  readonly #partial: Buffer;
+  #partialBytes = 0;
+  #bytes = 0;
+  #blocks = 0;
+
+  constructor(size: number) {
+    this.#size = size;
+    this.#blockBytes = blockBytesFor(size);
+    const blocks = Math.ceil(size / this.#blockBytes);
+    this.#weak = new Int32Array(blocks);
+    this.#strong = Buffer.alloc(blocks * STRONG_BYTES);
+    this.#partial = Buffer.alloc(this.#blockBytes);
+  }
+
+  /** What is beyond `size` is refused with a RangeError. */
+  add(piece: Uint8Array): void {
+    this.#bytes += piece.length;
+    if (this.#bytes > this.#size) throw new RangeError('the content is too long for its signature');
+    let at = 0;
+    while (at < piece.length) {
+      if (this.#partialBytes === 0 && piece.length - at >= this.#blockBytes) {
+        this.#addBlock(piece.subarray(at, at + this.#blockBytes));
+        at += this.#blockBytes;
+        continue;
+      }
+      const part = piece.subarray(at, at + this.#blockBytes - this.#partialBytes);
+      this.#partial.set(part, this.#partialBytes);
+      this.#partialBytes += part.length;
+      at += part.length;
+      if (this.#partialBytes === this.#blockBytes) this.#addPartial();
+    }
+  }
+
+  finish(): Signature {
+    if (this.#partialBytes > 0) this.#addPartial();
+    if (this.#bytes < this.#size) throw new RangeError('the content ends too early for its signature');
+    return { size: this.#size, blockBytes: this.#blockBytes, weak: this.#weak, strong: this.#strong };
+  }
+
+  #addPartial(): void {
+    this.#addBlock(this.#partial.subarray(0, this.#partialBytes));
+    this.#partialBytes = 0;
+  }
+
+  #addBlock(block: Uint8Array): void {
+    this.#weak[this.#blocks] = weakSum(block, 0, block.length);
+    this.#strong.set(strongSum(block), this.#blocks * STRONG_BYTES);
+    this.#blocks++;
+  }
+}
+
+/** 'PSSG', format, size, the size of a block, weak sums, strong sums, SHA-256 over all of it. */
+export function encodeSignature({ size, blockBytes, weak, strong }: Signature): Buffer {
+  const writer = new ByteWriter(weak.byteLength + strong.length + CHECKSUM_BYTES + 32);
+  writer.bytes(MAGIC).number(FORMAT).number(size).number(blockBytes);
+  const sums = Buffer.alloc(weak.byteLength);
+  for (const [i, sum] of weak.entries()) sums.writeInt32LE(sum, i * WEAK_BYTES);
+  return writer.bytes(sums).bytes(strong).finishSealed();
+}
+
+/** Throws an IndexError 'damaged' at whatever such bytes cannot be. */
+export function decodeSignature(bytes: Uint8Array): Signature {
+  const reader = new ByteReader(unseal(bytes));
+  if (!reader.bytes(MAGIC.length).equals(MAGIC)) throw damaged('it does not begin like a signature');
+  if (reader.number() !== FORMAT) throw damaged('it has another format');
+  const size = reader.number();
+  const blockBytes = reader.number();
+  if (blockBytes !== blockBytesFor(size)) throw damaged('its blocks have a size that they cannot have');
+  const blocks = Math.ceil(size / blockBytes);
+  if (blocks * (WEAK_BYTES + STRONG_BYTES) !== reader.left)
+    throw damaged('it has not as many sums as the file has blocks');
+  const sums = reader.bytes(blocks * WEAK_BYTES);
+  const weak = Int32Array.from({ length: blocks }, (_, i) => sums.readInt32LE(i * WEAK_BYTES));
+  const strong = Buffer.from(reader.bytes(blocks * STRONG_BYTES));
+  reader.end();
+  return { size, blockBytes, weak, strong };
+}
