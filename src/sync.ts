@@ -15,8 +15,9 @@ import { sharingWith, type TargetIndex } from './core/target-index.js';
 import type { StateFolder } from './fs/state.js';
 import { allOf } from './push/in-parallel.js';
 import { IndexStore, type Known } from './push/index-store.js';
-import { push } from './push/push.js';
+import { type Pushed, push } from './push/push.js';
 import { removeLeftFolders } from './push/remove-folders.js';
+import { Signatures } from './push/signatures.js';
 import { Stage } from './push/stage.js';
 import { attest, isMissing, look, type Sighting } from './push/survey.js';
 import { throttleTo } from './push/throttle.js';
@@ -76,6 +77,7 @@ export interface CycleResult {
   readonly unchanged: number;
   /** See `Pushed`. */
   readonly linked: number;
+  readonly patched: number;
   readonly sentBytes: number;
   /** What is to be removed in a later cycle. */
   readonly held: readonly RelPath[];
@@ -179,7 +181,8 @@ export class Connection {
     const tell = teller(job, options);
     const { folderMode } = job;
     const throttle = throttleTo(options.bandwidth);
-    const stage = new Stage(target, store, { ...options, folderMode, throttle, onFile: tell.file });
+    const signatures = new Signatures(job.cache.folder('signatures'));
+    const stage = new Stage(target, store, { ...options, folderMode, throttle, signatures, onFile: tell.file });
     const known = trusted(this.#known, options);
     if (needsSurvey(this.#known)) tell.phase('survey');
     const current = this.#isUsed ? this.#isCurrent() : Promise.resolve(false);
@@ -194,16 +197,19 @@ export class Connection {
       throw error;
     });
     tell.plan(plan);
-    if (options.act === 'only-plan') return { plan, index, outcomes: [], linked: 0, sentBytes: 0, ...told };
+    if (options.act === 'only-plan') return { plan, index, outcomes: [], ...NOTHING_SENT, ...told };
     // First, for after the next announcement nobody knows of them any more.
     await removeLeftFolders(announcedInVain(this.#known, index), target);
     if (plan.changes.length === 0) {
       await stage.abandon();
-      return { plan, index: await record(store, this.#known, index), outcomes: [], linked: 0, sentBytes: 0, ...told };
+      return { plan, index: await record(store, this.#known, index), outcomes: [], ...NOTHING_SENT, ...told };
     }
     const means = { target, store, stage };
     const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
-    return { plan, ...told, ...(await push(plan, index, means, { folderMode, ...hooks })) };
+    const pushed = await push(plan, index, means, { folderMode, ...hooks });
+    const { published, gone } = contentsOf(pushed);
+    await signatures.keep(published, gone, { ...options, onWarning: tell.warning });
+    return { plan, ...told, ...pushed };
   }
 }
 
@@ -228,6 +234,19 @@ async function decide(
   if (job.limit !== undefined) guard(plan, { held, left }, job.limit);
   const unchanged = index.entries.length - changes.filter(({ kind }) => kind !== 'added').length;
   return { index, plan, unchanged, held: isHolding ? heldOf(changes, plan) : [] };
+}
+
+/** What is held now and was not before the push, and what is not any more. */
+function contentsOf({ index, outcomes }: Pushed): { published: Entry[]; gone: Set<Digest> } {
+  const published: Entry[] = [];
+  const gone = new Set<Digest>();
+  for (const { kind, step } of outcomes) {
+    if (kind !== 'done') continue;
+    if (step.kind === 'upload') published.push(step.entry);
+    if (step.old !== undefined && step.kind !== 'chmod') gone.add(step.old.digest);
+  }
+  if (gone.size > 0) for (const { digest } of index.entries) gone.delete(digest);
+  return { published, gone };
 }
 
 function limitFor({ limit }: TargetJob, { guards }: CycleOptions): Pick<TargetJob, 'limit'> {
@@ -285,6 +304,8 @@ async function record(store: IndexStore, loaded: Known, index: TargetIndex): Pro
   await store.reap();
   return recorded;
 }
+
+const NOTHING_SENT = { linked: 0, patched: 0, sentBytes: 0 } as const;
 
 function teller({ name }: TargetJob, { onEvent }: CycleOptions) {
   return {

@@ -1,6 +1,6 @@
 /** Content that a target has already under another name: it is not sent, on a real OpenSSH server without a shell. */
-import { mkdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { problemsOf } from '../src/core/apply.js';
 import { TargetError } from '../src/errors.js';
@@ -8,11 +8,11 @@ import { MemoryTarget } from '../src/targets/memory.js';
 import type { Capabilities } from '../src/targets/target.js';
 import { Crash, crashAt } from './support/crashing-target.js';
 import { controlFiles, makeBench, publicTree, type Site } from './support/cycle.js';
+import { type FilledRoot, makeFilledRoot, FILLED_AT as TIME, writeDated as write } from './support/filled-root.js';
 import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
-import { makeProject, on, type Project, published } from './support/project.js';
-import { readTree, temporaryFolder } from './support/tree.js';
+import { on, published } from './support/project.js';
+import { readTree } from './support/tree.js';
 
-const TIME = 1_600_000_000;
 const LONG = 'long content, '.repeat(1000);
 const OTHER = 'OTHER content,'.repeat(1000);
 
@@ -35,54 +35,30 @@ afterAll(async () => {
   for (const server of servers.values()) await server.stop();
 });
 
-interface Scene extends Project {
-  readonly target: string;
-  /** Writes STATIC_ROOT, which others fill here: every file has the time TIME. */
-  readonly fill: (tree: Site, mtime?: number) => void;
-}
-
-async function makeScene(server: keyof typeof SERVERS = 'that does both', rest: object = {}): Promise<Scene> {
-  const target = join(await temporaryFolder(), 'static');
-  const project = await makeProject({
-    targets: { web: on(servers.get(server) as OpenSshServer, target, rest) },
-    static: { root: 'var/static', storage: 'none' },
-    source: { dirs: [] },
-  });
-  const fill = (tree: Site, mtime = TIME): void => {
-    for (const [name, content] of Object.entries(tree)) write(join(project.root, name), content, mtime);
-  };
-  fill({ 'index.html': 'page' });
-  return { ...project, target, fill };
-}
-
-function write(file: string, content: string, mtime: number): void {
-  mkdirSync(dirname(file), { recursive: true });
-  rmSync(file, { force: true });
-  writeFileSync(file, content);
-  utimesSync(file, mtime, mtime);
-}
+const makeScene = (server: keyof typeof SERVERS = 'that does both'): Promise<FilledRoot> =>
+  makeFilledRoot(servers.get(server) as OpenSshServer);
 
 describe('content that lies on the server already', () => {
   it('is one file under two names, where both have its time and mode', async () => {
-    const { fill, sync, target, root } = await makeScene();
-    fill({ 'a.png': LONG, 'a.0123456789ab.png': LONG });
+    const { put, sync, target, root } = await makeScene();
+    put({ 'a.png': LONG, 'a.0123456789ab.png': LONG });
     expect(await sync()).toMatchObject({
       status: 0,
       targets: [{ uploaded: 2, linked: 1, sentBytes: LONG.length + 4 }],
     });
     expect(inode(target, 'a.png')).toBe(inode(target, 'a.0123456789ab.png'));
-    fill({ 'b.png': LONG });
+    put({ 'b.png': LONG });
     expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 0, linked: 1, sentBytes: 0 }] });
     expect(inode(target, 'b.png')).toBe(inode(target, 'a.png'));
     expect(await published(target)).toEqual(await readTree(root));
   });
 
   it('is copied there, where another time is wanted', async () => {
-    const { fill, sync, target, root } = await makeScene();
-    fill({ 'a.png': LONG });
-    fill({ 'twin.png': LONG }, TIME + 100);
+    const { put, sync, target, root } = await makeScene();
+    put({ 'a.png': LONG });
+    put({ 'twin.png': LONG }, TIME + 100);
     expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 2, linked: 1 }] });
-    fill({ 'b.png': LONG }, TIME + 200);
+    put({ 'b.png': LONG }, TIME + 200);
     expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 0, linked: 1, sentBytes: 0 }] });
     const times = ['a.png', 'twin.png', 'b.png'].map((name) => statSync(join(target, name)).mtimeMs / 1000);
     expect(times).toEqual([TIME, TIME + 100, TIME + 200]);
@@ -91,30 +67,30 @@ describe('content that lies on the server already', () => {
   });
 
   it('is not sent when its file was renamed, and goes under its old name', async () => {
-    const { fill, sync, target, root } = await makeScene();
-    fill({ 'a.png': LONG });
+    const { put, sync, target, root } = await makeScene();
+    put({ 'a.png': LONG });
     await sync();
     rmSync(join(root, 'a.png'));
-    fill({ 'b.png': LONG }, TIME + 1);
+    put({ 'b.png': LONG }, TIME + 1);
     expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 0, linked: 1, removed: 1, sentBytes: 0 }] });
     expect(await published(target)).toEqual(await readTree(root));
   });
 
   it('is not changed with its second name', async () => {
-    const { fill, sync, target, root } = await makeScene();
-    fill({ 'a.png': LONG, 'b.png': LONG });
+    const { put, sync, target, root } = await makeScene();
+    put({ 'a.png': LONG, 'b.png': LONG });
     await sync();
-    fill({ 'a.png': OTHER });
+    put({ 'a.png': OTHER });
     expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 1, linked: 0 }] });
     expect(await published(target)).toEqual(await readTree(root));
-    fill({ 'a.png': LONG });
+    put({ 'a.png': LONG });
     expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 0, linked: 1, sentBytes: 0 }] });
     expect(await published(target)).toEqual(await readTree(root));
   });
 
   it('gets another mode under all of its names', async () => {
-    const { fill, sync, target, configure } = await makeScene();
-    fill({ 'a.png': LONG, 'b.png': LONG });
+    const { put, sync, target, configure } = await makeScene();
+    put({ 'a.png': LONG, 'b.png': LONG });
     await sync();
     const server = servers.get('that does both') as OpenSshServer;
     await configure({ targets: { web: on(server, target, { mode: { file: '0600' } }) } });
@@ -125,9 +101,9 @@ describe('content that lies on the server already', () => {
 
   for (const name of Object.keys(SERVERS) as (keyof typeof SERVERS)[]) {
     it(`arrives whole by way of a server ${name}`, async () => {
-      const { fill, sync, target, root } = await makeScene(name);
-      fill({ 'a.png': LONG, 'b.png': LONG });
-      fill({ 'c.png': LONG }, TIME + 1);
+      const { put, sync, target, root } = await makeScene(name);
+      put({ 'a.png': LONG, 'b.png': LONG });
+      put({ 'c.png': LONG }, TIME + 1);
       const linked = { 'that does both': 2, 'without hardlink': 2, 'without copy-data': 1, 'that does neither': 0 }[
         name
       ];
@@ -148,11 +124,11 @@ describe('content that somebody changed on the server', () => {
 
   it.each(SPOILED)('and that has %s is not taken for what is wanted', async (_, spoil) => {
     for (const mtime of [TIME, TIME + 1]) {
-      const { fill, sync, target } = await makeScene();
-      fill({ 'a.png': LONG });
+      const { put, sync, target } = await makeScene();
+      put({ 'a.png': LONG });
       await sync();
       spoil(join(target, 'a.png'));
-      fill({ 'b.png': LONG }, mtime);
+      put({ 'b.png': LONG }, mtime);
       expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 1, linked: 0, sentBytes: LONG.length }] });
       expect((await published(target))['b.png']).toBe(LONG);
       expect(statSync(join(target, 'b.png')).mtimeMs / 1000).toBe(mtime);

@@ -8,7 +8,7 @@ import { path } from './support/entries.js';
 
 const NOTHING_STAGED: Staged = {
   placeOf: () => undefined,
-  isLinked: () => false,
+  wayOf: () => 'uploaded',
   folders: new Map(),
   problems: new Map(),
   sentBytes: 0,

@@ -41,11 +41,23 @@ export function planLine(report: TargetReport): string {
 }
 
 export function targetLine(report: TargetReport): string {
-  const { name, error, uploaded, linked, removed, modes, unchanged, sentBytes, durationMs, generation, problems } =
-    report;
+  const {
+    name,
+    error,
+    uploaded,
+    patched,
+    linked,
+    removed,
+    modes,
+    unchanged,
+    sentBytes,
+    durationMs,
+    generation,
+    problems,
+  } = report;
   if (error !== undefined) return `${name}: failed: ${printable(error.message)}`;
   const failed = problems.length > 0 ? `, ${count(problems.length)} FAILED` : '';
-  const made = linked > 0 ? `${count(linked)} linked, ` : '';
+  const made = `${patched > 0 ? `${count(patched)} patched, ` : ''}${linked > 0 ? `${count(linked)} linked, ` : ''}`;
   const changed = modes > 0 ? `${count(modes)} with a new mode, ` : '';
   const what =
     changedFiles(report) + problems.length === 0

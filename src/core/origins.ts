@@ -2,10 +2,13 @@
  * Origins: where a target has the content already that it is to get under another name. A copy made there costs a request
  * or a few, whatever its size.
  */
-import type { Digest, Entry } from './snapshot.js';
+import { type Digest, type Entry, findEntry, positionOf } from './snapshot.js';
 
 /** Smaller content is sent sooner than the requests are that copy it. Bytes. */
 const LEAST_COPIED_BYTES = 2048;
+
+/** A hashed name as Django makes them, in three parts. */
+const HASHED = /^(.*\.)[0-9a-f]{12}(\.[^./]+|)$/s;
 
 /** What a target can do with what it holds. */
 interface Means {
@@ -25,6 +28,29 @@ export function originsIn(held: readonly Entry[], wanted: readonly Entry[]): Map
     else others.push(entry);
   }
   return origins;
+}
+
+/**
+ * The entry of `held`, which is sorted, that `wanted` is most likely a later version of: the one of its name, or where the
+ * name holds a hash, the one with another hash in the same place whose size is nearest.
+ */
+export function formerOf(held: readonly Entry[], wanted: Entry): Entry | undefined {
+  const same = findEntry(held, wanted.path);
+  if (same !== undefined) return same;
+  const [, stem, ending] = HASHED.exec(wanted.path) ?? [];
+  if (stem === undefined || ending === undefined) return undefined;
+  let nearest: Entry | undefined;
+  for (let at = positionOf(held, stem); held[at]?.path.startsWith(stem) === true; at++) {
+    const entry = held[at] as Entry;
+    const [, otherStem, otherEnding] = HASHED.exec(entry.path) ?? [];
+    if (otherStem !== stem || otherEnding !== ending) continue;
+    if (nearest === undefined || distance(entry, wanted) < distance(nearest, wanted)) nearest = entry;
+  }
+  return nearest;
+}
+
+function distance(a: Entry, b: Entry): number {
+  return Math.abs(a.size - b.size);
 }
 
 /**

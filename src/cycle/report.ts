@@ -67,7 +67,7 @@ export type Ending =
 export function targetReport(name: string, ending: Ending, act: 'push' | 'only-plan'): TargetReport {
   const durationMs = Math.round(ending.durationMs);
   if (ending.kind === 'error') return { ...NOTHING, name, ok: false, durationMs, error: errorOf(ending.error) };
-  const { plan, outcomes, index, unchanged, linked, sentBytes } = ending.result;
+  const { plan, outcomes, index, unchanged, linked, patched, sentBytes } = ending.result;
   const problems = problemsOf(outcomes);
   const achieved = outcomes.filter((outcome) => outcome.kind === 'done').map((outcome) => outcome.step);
   const uploads = achieved.filter((step) => step.kind === 'upload');
@@ -75,8 +75,8 @@ export function targetReport(name: string, ending: Ending, act: 'push' | 'only-p
     name,
     ok: problems.length === 0,
     generation: index.generation,
-    uploaded: uploads.length - linked,
-    patched: 0,
+    uploaded: uploads.length - linked - patched,
+    patched,
     linked,
     removed: achieved.filter((step) => step.kind === 'remove').length,
     modes: achieved.filter((step) => step.kind === 'chmod').length,

@@ -11,7 +11,7 @@ import { allOf } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
 import { PublicFolders } from './public-folders.js';
 import { publish } from './publish.js';
-import type { Stage } from './stage.js';
+import type { Stage, Way } from './stage.js';
 
 export interface PushOptions {
   /** The mode of new folders. */
@@ -31,8 +31,9 @@ export interface Means {
 export interface Pushed {
   readonly index: TargetIndex;
   readonly outcomes: readonly Outcome[];
-  /** How many of the published files were made on the target of content that lay there. */
+  /** How many of the published files were not sent whole. */
   readonly linked: number;
+  readonly patched: number;
   readonly sentBytes: number;
 }
 
@@ -52,13 +53,20 @@ export async function push(
   options.onPhase?.('commit');
   const published = outcomes.filter(({ kind, step }) => kind === 'done' && step.kind === 'upload');
   const files = new Set(published.map(({ step }) => step.path));
-  const linked = published.filter(({ step }) => step.kind === 'upload' && staged.isLinked(step)).length;
+  const amount = (way: Way): number =>
+    published.filter(({ step }) => step.kind === 'upload' && staged.wayOf(step) === way).length;
   const committed = await allOf([
     store.commit(index, announced, truthsOf(index, outcomes)),
     stage.tidy(files, folders.moved),
   ]);
   await store.reap();
-  return { index: committed, outcomes, linked, sentBytes: staged.sentBytes };
+  return {
+    index: committed,
+    outcomes,
+    linked: amount('linked'),
+    patched: amount('patched'),
+    sentBytes: staged.sentBytes,
+  };
 }
 
 /** What each path of the plan shall become. */

@@ -2,24 +2,27 @@
  * Stage: brings content to the target, into the control area, where no reader sees it.
  *
  * All of it lies in a folder of this run, since two runs may never write to one name: a file by itself under its digest,
- * a new folder with its leaves under a number. What an interrupted run staged completely is taken over, and content that
- * the target has already, under a public name or on the stage, is not sent: it is made there.
+ * a new folder with its leaves under a number. What an interrupted run staged completely is taken over. Content that the
+ * target has already, under a public name or on the stage, is not sent: it is made there, and so is as much of a new version
+ * as the former one holds.
  *
  * Content may be staged before it is certain that it will be published: nobody sees it, and `tidy` takes it away.
  */
 import { setMaxListeners } from 'node:events';
-import { originsIn, wayFrom } from '../core/origins.js';
+import type { Signature } from '../core/delta/signature.js';
+import { formerOf, originsIn, wayFrom } from '../core/origins.js';
 import type { Step } from '../core/plan.js';
 import { CONTROL, join, type RelPath } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
 import type { TargetIndex } from '../core/target-index.js';
 import { type Problem, TargetError } from '../errors.js';
-import type { Basis, Body, Target } from '../targets/target.js';
+import type { Basis, Body, Piece, Target } from '../targets/target.js';
 import { ByteBudget } from './byte-budget.js';
 import { allOf } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
 import { Leftovers } from './leftovers.js';
 import { removeEmptyFolders } from './remove-folders.js';
+import { deltaOf, LEAST_PATCHED_BYTES, type Signatures } from './signatures.js';
 import { StageNotes } from './stage-notes.js';
 import type { Throttle } from './throttle.js';
 import { problemOf } from './trouble.js';
@@ -50,6 +53,8 @@ export interface StageOptions {
   readonly folderMode: number;
   readonly concurrency: number | 'auto';
   readonly throttle: Throttle;
+  /** Of what lies on the target. */
+  readonly signatures?: Signatures | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onFile?: (entry: Entry, sentBytes: number) => void;
 }
@@ -57,8 +62,8 @@ export interface StageOptions {
 export interface Staged {
   /** Where the content of an upload waits; undefined if it could not be staged. */
   readonly placeOf: (step: Upload) => RelPath | undefined;
-  /** Whether it was made on the target of content that lies there. */
-  readonly isLinked: (step: Upload) => boolean;
+  /** How the content of an upload got there. */
+  readonly wayOf: (step: Upload) => Way;
   /** Where a new folder waits with files of the plan in it and nothing else, by where it is to be published. */
   readonly folders: ReadonlyMap<RelPath, RelPath>;
   /** The uploads that could not be staged. */
@@ -67,6 +72,9 @@ export interface Staged {
 }
 
 const NONE: readonly Entry[] = [];
+
+/** Sent whole, made of content that lay there, or of some that did and the rest that was sent. */
+export type Way = 'uploaded' | 'linked' | 'patched';
 
 type Paths = Pick<ReadonlySet<RelPath>, 'has'>;
 
@@ -78,10 +86,12 @@ interface Item {
   readonly held: readonly Entry[];
   /** The first one with the same content. */
   readonly twin: Item | undefined;
+  /** The public file that it is a new version of. */
+  readonly former: Entry | undefined;
   /** The folder that it is staged in, to be published with it. */
   folder: WholeFolder | undefined;
   state: 'waiting' | 'staged';
-  isLinked: boolean;
+  way: Way;
   /** Its way to the stage, while it is on it. */
   underWay: Promise<void> | undefined;
 }
@@ -168,7 +178,7 @@ export class Stage {
     await this.#idle();
     return {
       placeOf: (step) => this.#placeOf(step),
-      isLinked: ({ path }) => this.#items.get(path)?.isLinked === true,
+      wayOf: ({ path }) => this.#items.get(path)?.way ?? 'uploaded',
       folders: this.#wholeFolders(uploads),
       problems: this.#problems,
       sentBytes: this.#sentBytes,
@@ -197,6 +207,10 @@ export class Stage {
     await Promise.allSettled([this.prepare()]);
     await Promise.allSettled([this.#idle()]);
     await Promise.allSettled([this.tidy(new Set(), new Set())]);
+  }
+
+  get #patches(): boolean {
+    return this.#target.capabilities.serverCopy && this.#options.signatures !== undefined;
   }
 
   get #makesCopies(): boolean {
@@ -231,9 +245,10 @@ export class Stage {
         number: this.#made++,
         held: origins.get(digest) ?? NONE,
         twin: this.#firsts.get(digest),
+        former: this.#patches && entry.size >= LEAST_PATCHED_BYTES ? formerOf(held.entries, entry) : undefined,
         folder,
         state: 'waiting',
-        isLinked: false,
+        way: 'uploaded',
         underWay: undefined,
       };
       this.#items.set(entry.path, item);
@@ -307,6 +322,7 @@ export class Stage {
     await this.#space.take(cost);
     try {
       if (this.#failure !== undefined) return;
+      if (item.former !== undefined && this.#full === undefined && (await this.#patch(item, item.former))) return;
       if (this.#full === undefined) await this.#send(item);
       else this.#fail(item, this.#full);
     } finally {
@@ -324,7 +340,7 @@ export class Stage {
       const basis = bases.find(({ meta }) => wayFrom(meta, entry, this.#target.capabilities) === way);
       if (basis === undefined || this.#failure !== undefined) continue;
       if (!(await this.#make(item, basis, way, basis === own ? 'own' : undefined))) continue;
-      item.isLinked = true;
+      item.way = 'linked';
       this.#staged(item, 0);
       return true;
     }
@@ -348,14 +364,45 @@ export class Stage {
     }
   }
 
+  /** Makes it of its former version and what is new: false where that cannot be done. */
+  async #patch(item: Item, former: Entry): Promise<boolean> {
+    const { throttle, signal, signatures } = this.#options;
+    const signature = await signatures?.of(former);
+    if (signature === undefined || this.#failure !== undefined) return false;
+    signal?.throwIfAborted();
+    const { entry } = item;
+    let [sent, found] = [0, 0];
+    const bodyFor = this.#bodyFor(entry);
+    const limit = (bytes: number): Promise<void> | undefined => throttle.take(bytes, this.#signal);
+    async function* recipe(): AsyncGenerator<Piece> {
+      for await (const op of deltaOf(signature as Signature, lasting(bodyFor()))) {
+        if (op instanceof Uint8Array) {
+          await limit(op.length);
+          sent += op.length;
+        } else found += op.length;
+        yield op;
+      }
+    }
+    const isMade = await this.#target.patch({ path: former.path, meta: former }, this.#place(item), recipe, entry);
+    this.#sentBytes += sent;
+    if (!isMade) return false;
+    if (found > 0) item.way = 'patched';
+    this.#staged(item, sent);
+    return true;
+  }
+
+  #bodyFor({ digest, path, ...rest }: Entry): Body {
+    const { contentOf, fileOf } = this.#options;
+    return () => contentOf?.(digest) ?? bodyOf(fileOf(path), { digest, path, ...rest })();
+  }
+
   async #send(item: Item): Promise<void> {
-    const { throttle, signal, contentOf, fileOf } = this.#options;
+    const { throttle, signal } = this.#options;
     const { entry } = item;
     signal?.throwIfAborted();
     await throttle.take(entry.size, this.#signal);
     if (this.#failure !== undefined) return;
-    const body: Body = () => contentOf?.(entry.digest) ?? bodyOf(fileOf(entry.path), entry)();
-    await this.#target.write(this.#place(item), body, entry);
+    await this.#target.write(this.#place(item), this.#bodyFor(entry), entry);
     this.#sentBytes += entry.size;
     this.#staged(item, entry.size);
   }
@@ -415,6 +462,11 @@ export class Stage {
       [...whole].flatMap((folder) => (folder === undefined ? [] : [[folder.path, join(this.#folder, folder.name)]])),
     );
   }
+}
+
+/** Content of one piece is only good until control is given up. */
+function lasting(content: ReturnType<Body>): ReturnType<Body> {
+  return content instanceof Uint8Array ? Buffer.from(content) : content;
 }
 
 function isFor(item: Item | undefined, { digest, mtime, mode }: Entry): boolean {

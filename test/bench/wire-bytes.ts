@@ -2,9 +2,9 @@
  * Bytes on the wire, in both directions, with all that a connection costs: pushstatic beside rsync over ssh, for the same
  * change of the same tree.
  */
-import { createCipheriv } from 'node:crypto';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { noise } from '../support/noise.js';
 import type { OpenSshServer } from '../support/openssh-server.js';
 import { startRelay } from './relay.js';
 import { pushstatic, rsync, type Side, time } from './sides.js';
@@ -29,6 +29,18 @@ interface Job {
 
 const JOBS: readonly Job[] = [
   { name: 'first push of 3,000 twins', bound: 0.55, plant: (tree) => plantTwins(tree, 1500) },
+  {
+    name: 'a byte changed in 64 MiB',
+    bound: 0.7,
+    plant: (tree) => plantLarge(tree),
+    change: (tree) => edit(tree, (bytes) => bytes.fill((bytes[MIDDLE] ?? 0) ^ 1, MIDDLE, MIDDLE + 1)),
+  },
+  {
+    name: '1 KiB inserted before 64 MiB',
+    bound: 0.7,
+    plant: (tree) => plantLarge(tree),
+    change: (tree) => edit(tree, (bytes) => Buffer.concat([noise(1024, 2), bytes])),
+  },
   {
     name: '64 MiB file renamed',
     bound: 0.001,
@@ -72,7 +84,7 @@ const DOUBLINGS = 7;
 async function plantTwins(tree: string, files: number): Promise<void> {
   for (let number = 0; number < files; number++) {
     const name = nameOf(number);
-    const bytes = noise(number, Math.round(SMALLEST * 2 ** ((DOUBLINGS * number) / files)));
+    const bytes = noise(Math.round(SMALLEST * 2 ** ((DOUBLINGS * number) / files)), number);
     await mkdir(dirname(join(tree, name)), { recursive: true });
     for (const each of [name, name.replace(/(\.\w+)$/, '.0123456789ab$1')]) await writeFile(join(tree, each), bytes);
   }
@@ -80,14 +92,14 @@ async function plantTwins(tree: string, files: number): Promise<void> {
 
 const LARGE = 'large.bin';
 
-async function plantLarge(tree: string): Promise<void> {
-  await writeFile(join(tree, LARGE), noise(1, 64 * MIB));
-  for (const name of ['a.txt', 'b.txt']) await writeFile(join(tree, name), name);
+const MIDDLE = 33_333_333;
+
+async function edit(tree: string, change: (bytes: Buffer) => Buffer): Promise<void> {
+  const file = join(tree, LARGE);
+  await writeFile(file, change(await readFile(file)));
 }
 
-/** Bytes that cannot be compressed, different for each `seed`, the same in each run. */
-function noise(seed: number, length: number): Buffer {
-  const key = Buffer.alloc(32);
-  key.writeUInt32BE(seed);
-  return createCipheriv('chacha20', key, Buffer.alloc(16)).update(Buffer.alloc(length));
+async function plantLarge(tree: string): Promise<void> {
+  await writeFile(join(tree, LARGE), noise(64 * MIB, 1));
+  for (const name of ['a.txt', 'b.txt']) await writeFile(join(tree, name), name);
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { originsIn, wayFrom } from '../../src/core/origins.js';
-import { entry } from '../support/entries.js';
+import { formerOf, originsIn, wayFrom } from '../../src/core/origins.js';
+import { entry, index } from '../support/entries.js';
 
 const BOTH = { hardlink: true, serverCopy: true };
 const LONG = 'x'.repeat(2048);
@@ -26,4 +26,23 @@ it('asks for nothing that the target does not do', () => {
   expect(wayFrom(origin, wanted, { hardlink: false, serverCopy: true })).toBe('copy');
   expect(wayFrom(origin, wanted, { hardlink: false, serverCopy: false })).toBeUndefined();
   expect(wayFrom({ ...origin, mtime: 1 }, wanted, { hardlink: true, serverCopy: false })).toBeUndefined();
+});
+
+it('takes the one of the same name for the former version, or the one of another hash whose size is nearest', () => {
+  const { entries } = index(
+    entry('app.css', 'x'.repeat(50)),
+    entry('app.0123456789ab.css', 'x'.repeat(10)),
+    entry('app.1123456789ab.css', 'x'.repeat(40)),
+    entry('app.2123456789ab.js', 'x'.repeat(30)),
+    entry('app.min.3123456789ab.css', 'x'.repeat(30)),
+    entry('deep/app.4123456789ab.css', 'x'.repeat(30)),
+    entry('LICENSE.5123456789ab', 'x'),
+  );
+  const former = (name: string): string | undefined => formerOf(entries, entry(name, 'x'.repeat(30)))?.path;
+  expect(former('app.css')).toBe('app.css');
+  expect(former('app.ffffffffffff.css')).toBe('app.1123456789ab.css');
+  expect(former('app.min.ffffffffffff.css')).toBe('app.min.3123456789ab.css');
+  expect(former('LICENSE.ffffffffffff')).toBe('LICENSE.5123456789ab');
+  for (const name of ['other.css', 'app.js', 'other.ffffffffffff.css', 'deep/app.ffffffffffff.js', 'app.fff.css'])
+    expect([name, former(name)]).toEqual([name, undefined]);
 });

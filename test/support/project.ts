@@ -62,6 +62,7 @@ export interface TargetSummary {
   readonly ok: boolean;
   readonly generation: number;
   readonly uploaded: number;
+  readonly patched: number;
   readonly linked: number;
   readonly removed: number;
   readonly unchanged: number;

@@ -6,8 +6,10 @@
  * lost as a whole to an edit in it, twice a block's size on average; and as a signature never travels, small blocks cost
  * nothing on the wire.
  */
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
+import { FileError } from '../../errors.js';
 import { ByteReader, ByteWriter, CHECKSUM_BYTES, damaged, unseal } from '../bytes.js';
+import type { Digest } from '../snapshot.js';
 import { weakSum } from './weak-sum.js';
 
 /** Of SHA-256: an accident within them is not to be expected. */
@@ -17,9 +19,12 @@ const LEAST_BLOCK_BYTES = 128;
 const WEAK_BYTES = 4;
 const MAGIC = Buffer.from('PSSG');
 const FORMAT = 1;
+const DIGEST_DIGITS = 64;
+const HEADER_BYTES = 64;
 
 export interface Signature {
   /** Of the file. */
+  readonly digest: Digest;
   readonly size: number;
   /** Of each block but the last one, which may be shorter. */
   readonly blockBytes: number;
@@ -41,6 +46,7 @@ export function strongSum(block: Uint8Array): Buffer {
 /** Makes the signature of a file of `size` bytes, which come in pieces. */
 export class SignatureMaker {
   readonly #size: number;
+  readonly #sum = createHash('sha256');
   readonly #blockBytes: number;
   readonly #weak: Int32Array;
   readonly #strong: Buffer;
@@ -58,10 +64,11 @@ export class SignatureMaker {
     this.#partial = Buffer.alloc(this.#blockBytes);
   }
 
-  /** What is beyond `size` is refused with a RangeError. */
+  /** What is beyond `size` is refused with a FileError 'CHANGED'. */
   add(piece: Uint8Array): void {
     this.#bytes += piece.length;
-    if (this.#bytes > this.#size) throw new RangeError('the content is too long for its signature');
+    if (this.#bytes > this.#size) throw new FileError('CHANGED', 'it is longer than it was said to be');
+    this.#sum.update(piece);
     let at = 0;
     while (at < piece.length) {
       if (this.#partialBytes === 0 && piece.length - at >= this.#blockBytes) {
@@ -79,8 +86,9 @@ export class SignatureMaker {
 
   finish(): Signature {
     if (this.#partialBytes > 0) this.#addPartial();
-    if (this.#bytes < this.#size) throw new RangeError('the content ends too early for its signature');
-    return { size: this.#size, blockBytes: this.#blockBytes, weak: this.#weak, strong: this.#strong };
+    if (this.#bytes < this.#size) throw new FileError('CHANGED', 'it is shorter than it was said to be');
+    const digest = this.#sum.digest('hex');
+    return { digest, size: this.#size, blockBytes: this.#blockBytes, weak: this.#weak, strong: this.#strong };
   }
 
   #addPartial(): void {
@@ -95,10 +103,10 @@ export class SignatureMaker {
   }
 }
 
-/** 'PSSG', format, size, the size of a block, weak sums, strong sums, SHA-256 over all of it. */
-export function encodeSignature({ size, blockBytes, weak, strong }: Signature): Buffer {
-  const writer = new ByteWriter(weak.byteLength + strong.length + CHECKSUM_BYTES + 32);
-  writer.bytes(MAGIC).number(FORMAT).number(size).number(blockBytes);
+/** 'PSSG', format, digest, size, the size of a block, weak sums, strong sums, SHA-256 over all of it. */
+export function encodeSignature({ digest, size, blockBytes, weak, strong }: Signature): Buffer {
+  const writer = new ByteWriter(weak.byteLength + strong.length + CHECKSUM_BYTES + HEADER_BYTES);
+  writer.bytes(MAGIC).number(FORMAT).hex(digest).number(size).number(blockBytes);
   const sums = Buffer.alloc(weak.byteLength);
   for (const [i, sum] of weak.entries()) sums.writeInt32LE(sum, i * WEAK_BYTES);
   return writer.bytes(sums).bytes(strong).finishSealed();
@@ -109,6 +117,7 @@ export function decodeSignature(bytes: Uint8Array): Signature {
   const reader = new ByteReader(unseal(bytes));
   if (!reader.bytes(MAGIC.length).equals(MAGIC)) throw damaged('it does not begin like a signature');
   if (reader.number() !== FORMAT) throw damaged('it has another format');
+  const digest = reader.hex(DIGEST_DIGITS);
   const size = reader.number();
   const blockBytes = reader.number();
   if (blockBytes !== blockBytesFor(size)) throw damaged('its blocks have a size that they cannot have');
@@ -119,5 +128,5 @@ export function decodeSignature(bytes: Uint8Array): Signature {
   const weak = Int32Array.from({ length: blocks }, (_, i) => sums.readInt32LE(i * WEAK_BYTES));
   const strong = Buffer.from(reader.bytes(blocks * STRONG_BYTES));
   reader.end();
-  return { size, blockBytes, weak, strong };
+  return { digest, size, blockBytes, weak, strong };
 }

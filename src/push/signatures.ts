@@ -1,0 +1,95 @@
+/**
+ * Signatures: of the larger files that one target holds, by what they hold. Kept on this machine, never sent.
+ *
+ * They save bytes and nothing else: a file whose former version has none is sent whole.
+ */
+import { DeltaMaker, type Op } from '../core/delta/delta.js';
+import { decodeSignature, encodeSignature, type Signature, SignatureMaker } from '../core/delta/signature.js';
+import type { RelPath } from '../core/relpath.js';
+import type { Digest, Entry } from '../core/snapshot.js';
+import { FileError, IndexError, reasonOf } from '../errors.js';
+import { Pacer } from '../fs/pace.js';
+import type { StateFolder } from '../fs/state.js';
+import { bodyOf } from './upload.js';
+
+/** To send less is sooner done than to find out what of it is new. Bytes. */
+export const LEAST_PATCHED_BYTES = 8 * 1024;
+
+export interface SignaturesOptions {
+  /** The absolute file for a path of STATIC_ROOT. */
+  readonly fileOf: (path: RelPath) => string;
+  readonly signal?: AbortSignal | undefined;
+  readonly onWarning?: ((text: string) => void) | undefined;
+}
+
+export class Signatures {
+  readonly #folder: StateFolder;
+
+  constructor(folder: StateFolder) {
+    this.#folder = folder;
+  }
+
+  /** Undefined where there is none that can be believed. */
+  async of({ digest, size }: Entry): Promise<Signature | undefined> {
+    const bytes = size < LEAST_PATCHED_BYTES ? undefined : await this.#folder.read(digest);
+    if (bytes === undefined) return undefined;
+    try {
+      const signature = decodeSignature(bytes);
+      return signature.digest === digest && signature.size === size ? signature : undefined;
+    } catch (error) {
+      if (error instanceof IndexError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Makes those of `published` that are missing, and lets go of `gone`. A file that has changed meanwhile gets none. */
+  async keep(published: readonly Entry[], gone: Iterable<Digest>, options: SignaturesOptions): Promise<void> {
+    const pacer = new Pacer(options);
+    try {
+      for (const digest of gone) await this.#folder.remove(digest);
+      for (const entry of published) {
+        if (entry.size < LEAST_PATCHED_BYTES || (await this.#folder.has(entry.digest))) continue;
+        const signature = await signatureOf(options.fileOf(entry.path), entry, pacer);
+        if (signature !== undefined) await this.#folder.write(entry.digest, encodeSignature(signature));
+      }
+    } catch (error) {
+      if (options.signal?.aborted === true) throw error;
+      const text = `cannot write to ${this.#folder.path}: ${reasonOf(error)}; what changes there is sent whole`;
+      options.onWarning?.(text);
+    }
+  }
+}
+
+async function signatureOf(file: string, entry: Entry, pacer: Pacer): Promise<Signature | undefined> {
+  try {
+    const maker = new SignatureMaker(entry.size);
+    for await (const piece of piecesOf(bodyOf(file, entry)())) {
+      maker.add(piece);
+      if (pacer.isDue) await pacer.breathe();
+    }
+    return maker.finish();
+  } catch (error) {
+    if (error instanceof FileError) return undefined;
+    throw error;
+  }
+}
+
+/** What a content is made of, given a signature of a former one. Each is good as long as anybody wants it. */
+export async function* deltaOf(
+  signature: Signature,
+  content: Uint8Array | AsyncIterable<Uint8Array>,
+): AsyncGenerator<Op> {
+  const ready: Op[] = [];
+  const maker = new DeltaMaker(signature, (op) => void ready.push(op));
+  for await (const piece of piecesOf(content)) {
+    maker.add(piece);
+    yield* ready.splice(0);
+  }
+  maker.finish();
+  yield* ready;
+}
+
+async function* piecesOf(content: Uint8Array | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  if (content instanceof Uint8Array) yield content;
+  else yield* content;
+}
