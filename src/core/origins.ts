@@ -7,8 +7,9 @@ import { type Digest, type Entry, findEntry, positionOf } from './snapshot.js';
 /** Smaller content is sent sooner than the requests are that copy it. Bytes. */
 const LEAST_COPIED_BYTES = 2048;
 
-/** A hashed name as Django makes them, in three parts. */
-const HASHED = /^(.*\.)[0-9a-f]{12}(\.[^./]+|)$/s;
+/** A name that holds a hash, as Django's `app.0123456789ab.css` or a bundler's `app-DiwrgTda.js`: what is before and behind it. */
+const HASHED = /^(.*[.-])[\w-]{8,64}(\.[^./]+|)$/s;
+const MOST_LOOKED_AT = 64;
 
 /** What a target can do with what it holds. */
 interface Means {
@@ -40,8 +41,9 @@ export function formerOf(held: readonly Entry[], wanted: Entry): Entry | undefin
   const [, stem, ending] = HASHED.exec(wanted.path) ?? [];
   if (stem === undefined || ending === undefined) return undefined;
   let nearest: Entry | undefined;
-  for (let at = positionOf(held, stem); held[at]?.path.startsWith(stem) === true; at++) {
-    const entry = held[at] as Entry;
+  const first = positionOf(held, stem);
+  for (const entry of held.slice(first, first + MOST_LOOKED_AT)) {
+    if (!entry.path.startsWith(stem)) break;
     const [, otherStem, otherEnding] = HASHED.exec(entry.path) ?? [];
     if (otherStem !== stem || otherEnding !== ending) continue;
     if (nearest === undefined || distance(entry, wanted) < distance(nearest, wanted)) nearest = entry;

@@ -37,11 +37,16 @@ it('takes the one of the same name for the former version, or the one of another
     entry('app.min.3123456789ab.css', 'x'.repeat(30)),
     entry('deep/app.4123456789ab.css', 'x'.repeat(30)),
     entry('LICENSE.5123456789ab', 'x'),
+    entry('vite/index-DiwrgTda.js', 'x'),
+    entry('vite/index-_1b-Xy90.css', 'x'),
+    entry('vite/some-page-Diwrg_da.js', 'x'),
   );
   const former = (name: string): string | undefined => formerOf(entries, entry(name, 'x'.repeat(30)))?.path;
   expect(former('app.css')).toBe('app.css');
   expect(former('app.ffffffffffff.css')).toBe('app.1123456789ab.css');
   expect(former('app.min.ffffffffffff.css')).toBe('app.min.3123456789ab.css');
+  expect(former('vite/index-AAAAAAAA.js')).toBe('vite/index-DiwrgTda.js');
+  expect(former('vite/index-AAAAAAAA.css')).toBe('vite/index-_1b-Xy90.css');
   expect(former('LICENSE.ffffffffffff')).toBe('LICENSE.5123456789ab');
   for (const name of ['other.css', 'app.js', 'other.ffffffffffff.css', 'deep/app.ffffffffffff.js', 'app.fff.css'])
     expect([name, former(name)]).toEqual([name, undefined]);
