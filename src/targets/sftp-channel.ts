@@ -246,13 +246,16 @@ export class SftpChannel {
     return this.#tell('write', 'a file', (id) => this.#writer.write(id, handle, position, bytes));
   }
 
-  /** Fills `buffer` from `position` on as far as the file goes; the number of bytes read. */
-  async read(handle: Buffer, buffer: Buffer, position: number): Promise<number> {
+  /**
+   * Fills `buffer` from `position` on as far as the file goes; the number of bytes read. A server may give less than there is, so
+   * that only an empty answer tells the end, unless the `size` of the file is known.
+   */
+  async read(handle: Buffer, buffer: Buffer, position: number, size?: Promise<number>): Promise<number> {
     let filled = 0;
     while (filled < buffer.length) {
       const got = await this.#readOnce(handle, buffer.subarray(filled), position + filled);
-      if (got === 0) break;
       filled += got;
+      if (got === 0 || (size !== undefined && position + filled >= (await size))) break;
     }
     return filled;
   }

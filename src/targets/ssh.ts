@@ -5,6 +5,7 @@
  * Every failure leaves as a TargetError that says what the user can do.
  */
 import { once } from 'node:events';
+import { Socket } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -105,8 +106,8 @@ class Attempt {
     signal?.throwIfAborted();
     if (signal !== undefined) this.#cleanUpOnAbort(signal);
     const peer = await this.#resolve(this.#settings);
-    const session = await this.#logIn(peer, peer.resolved.proxyJump, 0, async (client) => {
-      return { client, channel: await openSftpChannel(await openStream(client)) };
+    const session = await this.#logIn(peer, peer.resolved.proxyJump, 0, async (client, stream) => {
+      return { client, stream, channel: await openSftpChannel(await openStream(client)) };
     });
     return new Connection({ host: peer.label, ...session, signal, cleanUp: () => this.cleanUp() });
   }
@@ -147,7 +148,7 @@ class Attempt {
     peer: Peer,
     jumps: string | undefined,
     depth: number,
-    start: (client: Client) => Promise<T>,
+    start: (client: Client, stream: Duplex) => Promise<T>,
   ): Promise<T> {
     const { resolved, settings } = peer;
     const reaching = this.#reach(peer, jumps, depth);
@@ -185,7 +186,7 @@ class Attempt {
         hostVerifier: (key: Buffer) => handshake.accepts(policy.check(key)),
         authHandler: (accepted) => login.next(accepted),
       });
-      return start(client);
+      return start(client, sock);
     });
   }
 
@@ -230,6 +231,8 @@ class Attempt {
 interface ConnectionParts {
   readonly host: string;
   readonly client: Client;
+  /** What the client speaks on. */
+  readonly stream: Duplex;
   readonly channel: SftpChannel;
   readonly signal: AbortSignal | undefined;
   /** Cuts whatever is still open on the way to the host. */
@@ -240,6 +243,7 @@ class Connection implements SshConnection {
   readonly host: string;
   readonly channel: SftpChannel;
   readonly #client: Client;
+  readonly #stream: Duplex;
   readonly #signal: AbortSignal | undefined;
   readonly #cleanUp: () => void;
   readonly #ended: Promise<void>;
@@ -249,10 +253,11 @@ class Connection implements SshConnection {
   #cause: Error | undefined;
 
   constructor(parts: ConnectionParts) {
-    const { host, client, channel, signal, cleanUp } = parts;
+    const { host, client, stream, channel, signal, cleanUp } = parts;
     this.host = host;
     this.channel = channel;
     this.#client = client;
+    this.#stream = stream;
     this.#signal = signal;
     this.#cleanUp = cleanUp;
     client.on('error', (error) => (this.#cause ??= error));
@@ -282,15 +287,22 @@ class Connection implements SshConnection {
     else listener(this.#end.error);
   }
 
+  /** Says goodbye. To hear the answer takes a round trip, and is of use to nobody. */
   async close(): Promise<void> {
     this.#isClosing = true;
-    this.#client.end();
     const timer = setTimeout(this.#cleanUp, CLOSE_MS);
-    await this.#ended;
-    clearTimeout(timer);
+    this.#ended.then(() => clearTimeout(timer)).catch(() => undefined);
+    const said = this.#stream instanceof Socket ? once(this.#stream, 'finish').catch(() => this.#ended) : this.#ended;
+    this.#client.end();
+    await Promise.race([said, this.#ended]);
+    this.#announceEnd();
+    if (!(this.#stream instanceof Socket)) return;
+    timer.unref();
+    this.#stream.unref();
   }
 
   #announceEnd(): void {
+    if (this.#end !== undefined) return;
     this.#end = { error: this.#isClosing ? undefined : this.#lost() };
     for (const listener of this.#listeners.splice(0)) listener(this.#end.error);
   }
