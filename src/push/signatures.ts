@@ -13,7 +13,14 @@ import type { StateFolder } from '../fs/state.js';
 import { bodyOf } from './upload.js';
 
 /** To send less is sooner done than to find out what of it is new. Bytes. */
-export const LEAST_PATCHED_BYTES = 8 * 1024;
+const LEAST_BYTES = 8 * 1024;
+/** A signature takes 2 ms for a MiB: for what is larger that is more than it is likely to save. */
+const MOST_BYTES = 256 * 1024 * 1024;
+
+/** Whether a file of that size is worth a signature. */
+export function isSigned({ size }: Pick<Entry, 'size'>): boolean {
+  return size >= LEAST_BYTES && size <= MOST_BYTES;
+}
 
 export interface SignaturesOptions {
   /** The absolute file for a path of STATIC_ROOT. */
@@ -30,8 +37,9 @@ export class Signatures {
   }
 
   /** Undefined where there is none that can be believed. */
-  async of({ digest, size }: Entry): Promise<Signature | undefined> {
-    const bytes = size < LEAST_PATCHED_BYTES ? undefined : await this.#folder.read(digest);
+  async of(entry: Entry): Promise<Signature | undefined> {
+    const { digest, size } = entry;
+    const bytes = isSigned(entry) ? await this.#folder.read(digest) : undefined;
     if (bytes === undefined) return undefined;
     try {
       const signature = decodeSignature(bytes);
@@ -48,7 +56,7 @@ export class Signatures {
     try {
       for (const digest of gone) await this.#folder.remove(digest);
       for (const entry of published) {
-        if (entry.size < LEAST_PATCHED_BYTES || (await this.#folder.has(entry.digest))) continue;
+        if (!isSigned(entry) || (await this.#folder.has(entry.digest))) continue;
         const signature = await signatureOf(options.fileOf(entry.path), entry, pacer);
         if (signature !== undefined) await this.#folder.write(entry.digest, encodeSignature(signature));
       }

@@ -22,7 +22,7 @@ import { allOf } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
 import { Leftovers } from './leftovers.js';
 import { removeEmptyFolders } from './remove-folders.js';
-import { deltaOf, LEAST_PATCHED_BYTES, type Signatures } from './signatures.js';
+import { deltaOf, isSigned, type Signatures } from './signatures.js';
 import { StageNotes } from './stage-notes.js';
 import type { Throttle } from './throttle.js';
 import { problemOf } from './trouble.js';
@@ -245,7 +245,7 @@ export class Stage {
         number: this.#made++,
         held: origins.get(digest) ?? NONE,
         twin: this.#firsts.get(digest),
-        former: this.#patches && entry.size >= LEAST_PATCHED_BYTES ? formerOf(held.entries, entry) : undefined,
+        former: this.#patches && isSigned(entry) ? formerOf(held.entries, entry) : undefined,
         folder,
         state: 'waiting',
         way: 'uploaded',
