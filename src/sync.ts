@@ -191,7 +191,7 @@ export class Connection {
     const guessing = needsSurvey(known) ? looking : look(target, known, options.site);
     const { index, plan, ...told } = await allOf([
       decide(target, { looking, current }, wanted, { ...job, ...limitFor(job, options), manifest: options.manifest }),
-      stageAhead(stage, known, guessing, job, options),
+      stageAhead(stage, known, guessing, this.#isUsed ? current : undefined, job, options),
     ]).catch(async (error: unknown) => {
       await stage.abandon();
       throw error;
@@ -207,8 +207,8 @@ export class Connection {
     const means = { target, store, stage };
     const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
     const pushed = await push(plan, index, means, { folderMode, ...hooks });
-    const { published, gone } = contentsOf(pushed);
-    await signatures.keep(published, gone, { ...options, onWarning: tell.warning });
+    if (target.capabilities.serverCopy)
+      await signatures.keep(pushed.index, { ...options, onWarning: tell.warning }, publishedIn(pushed));
     return { plan, ...told, ...pushed };
   }
 }
@@ -236,17 +236,8 @@ async function decide(
   return { index, plan, unchanged, held: isHolding ? heldOf(changes, plan) : [] };
 }
 
-/** What is held now and was not before the push, and what is not any more. */
-function contentsOf({ index, outcomes }: Pushed): { published: Entry[]; gone: Set<Digest> } {
-  const published: Entry[] = [];
-  const gone = new Set<Digest>();
-  for (const { kind, step } of outcomes) {
-    if (kind !== 'done') continue;
-    if (step.kind === 'upload') published.push(step.entry);
-    if (step.old !== undefined && step.kind !== 'chmod') gone.add(step.old.digest);
-  }
-  if (gone.size > 0) for (const { digest } of index.entries) gone.delete(digest);
-  return { published, gone };
+function publishedIn({ outcomes }: Pushed): Entry[] {
+  return outcomes.flatMap(({ kind, step }) => (kind === 'done' && step.kind === 'upload' ? [step.entry] : []));
 }
 
 function limitFor({ limit }: TargetJob, { guards }: CycleOptions): Pick<TargetJob, 'limit'> {
@@ -267,6 +258,7 @@ async function stageAhead(
   stage: Stage,
   known: Known,
   looking: Promise<Sighting>,
+  isCurrent: Promise<boolean> | undefined,
   job: TargetJob,
   { act, arrivals }: CycleOptions,
 ): Promise<void> {
@@ -277,7 +269,7 @@ async function stageAhead(
     const seen = await looking;
     const { entries } = select({ entries: batch, problems: [] }, job);
     const missing = entries.filter((entry) => isMissing(seen, entry));
-    if (!(await stage.ahead(missing, seen.index))) return;
+    if (!(await stage.ahead(missing, seen.index, isCurrent))) return;
   }
 }
 

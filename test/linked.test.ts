@@ -1,5 +1,5 @@
 /** Content that a target has already under another name: it is not sent, on a real OpenSSH server without a shell. */
-import { mkdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { problemsOf } from '../src/core/apply.js';
@@ -97,6 +97,30 @@ describe('content that lies on the server already', () => {
     expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 0, linked: 0, sentBytes: 0 }] });
     expect(['a.png', 'b.png'].map((name) => statSync(join(target, name)).mode & 0o777)).toEqual([0o600, 0o600]);
     expect(await sync()).toMatchObject({ status: 0, targets: [{ unchanged: 3 }] });
+  });
+
+  it('keeps its mode under a name that is kept, when the others get another', async () => {
+    const { put, sync, target, root, configure } = await makeScene();
+    put({ 'a.png': LONG, 'b.png': LONG });
+    await sync();
+    rmSync(join(root, 'b.png'));
+    const server = servers.get('that does both') as OpenSshServer;
+    const rest = { mode: { file: '0600' }, delete: { enabled: false } };
+    await configure({ targets: { web: on(server, target, rest) } });
+    expect(await sync()).toMatchObject({ status: 0, targets: [{ sentBytes: 0 }] });
+    expect(['a.png', 'b.png'].map((name) => statSync(join(target, name)).mode & 0o777)).toEqual([0o600, 0o644]);
+  });
+
+  it('leaves nothing on the stage where somebody had linked it there already', async () => {
+    const { put, sync, target, root } = await makeScene();
+    put({ 'a.png': LONG, 'b.png': OTHER });
+    await sync();
+    rmSync(join(target, 'b.png'));
+    linkSync(join(target, 'a.png'), join(target, 'b.png')); // to rename one over the other does nothing
+    put({ 'b.png': LONG });
+    expect(await sync()).toMatchObject({ status: 0, targets: [{ linked: 1 }] });
+    expect(await published(target)).toEqual(await readTree(root));
+    expect(readdirSync(join(target, '.pushstatic/stage'))).toEqual([]);
   });
 
   for (const name of Object.keys(SERVERS) as (keyof typeof SERVERS)[]) {

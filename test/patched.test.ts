@@ -19,7 +19,8 @@ import { controlFiles, makeBench, publicTree, type Site } from './support/cycle.
 import { FILLED_AT, type FilledRoot, makeFilledRoot, writeDated } from './support/filled-root.js';
 import { noise } from './support/noise.js';
 import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
-import { differences } from './support/project.js';
+import { differences, inFolder, on } from './support/project.js';
+import { temporaryFolder } from './support/tree.js';
 
 const SIZE = 500_000;
 const OLD = noise(SIZE, 1);
@@ -40,8 +41,8 @@ beforeAll(async () => {
 afterAll(() => Promise.all([server.stop(), withoutCopies.stop()]));
 
 /** `app.js` is published as it was at first. */
-async function makeScene(on = server): Promise<FilledRoot> {
-  const scene = await makeFilledRoot(on);
+async function makeScene(place = server): Promise<FilledRoot> {
+  const scene = await makeFilledRoot(place);
   scene.put({ 'app.js': OLD });
   expect(await scene.sync()).toMatchObject({ status: 0, targets: [{ uploaded: 2, patched: 0 }] });
   return scene;
@@ -154,6 +155,15 @@ describe('signatures', () => {
     put({ 'app.js': NEW });
     expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 1, patched: 0, sentBytes: NEW.length }] });
     expect(differences(root, target)).toBe('');
+  });
+
+  it('are made for no target that could not use them', async () => {
+    const target = join(await temporaryFolder(), 'static');
+    const scene = await makeFilledRoot(server);
+    await scene.configure({ targets: { web: inFolder(target), far: on(withoutCopies, `${target}-far`) } });
+    scene.put({ 'app.js': OLD });
+    expect(await scene.sync()).toMatchObject({ status: 0 });
+    expect(signaturesIn(scene.state)).toEqual([]);
   });
 
   it('that cannot be written are missing, and all else is as ever', async () => {

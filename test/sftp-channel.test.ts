@@ -3,10 +3,56 @@ import { Duplex } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { openSftpChannel, type SftpChannel } from '../src/targets/sftp-channel.js';
+import { patchFile } from '../src/targets/sftp-patch.js';
 import { REPLY, REQUEST, ReplyReader } from '../src/targets/sftp-wire.js';
 
 const LOOK_MS = 5; // instead of half a minute
 const NO_POUR = async (): Promise<void> => {};
+
+describe('a file that is made of another one', () => {
+  const HELD = { size: 100, mtime: 7, mode: 0o644 };
+  const copy = (channel: SftpChannel): Promise<boolean> =>
+    patchFile(channel, { path: '/basis', meta: HELD }, '/made', () => [{ offset: 0, length: 100 }], {
+      ...HELD,
+      mtime: 9,
+    });
+
+  async function opened(server: FakeServer): Promise<void> {
+    server.say(fileFacts((await server.next(7)).id, HELD));
+    for (const name of ['s', 'm']) server.say(packet(REPLY.handle, uint32((await server.next(3)).id), text(name)));
+  }
+
+  it('gets its time when the server has said what it was made of, and not before', async () => {
+    const { channel, server } = await open({ 'copy-data': '1' });
+    const copying = copy(channel);
+    await opened(server);
+    server.say(status((await server.next(200)).id, 0));
+    const looks = [await server.next(8), await server.next(8)];
+    await settled();
+    expect(server.requests()).toEqual([]);
+    server.say(...looks.map(({ id }) => fileFacts(id, HELD)));
+    const [meta, ...closes] = [await server.next(10), await server.next(4), await server.next(4)];
+    server.say(...[meta, ...closes].map(({ id }) => status(id, 0)));
+    expect(await copying).toBe(true);
+  });
+
+  it.each([
+    ['the basis is another one by then', { ...HELD, mtime: 8 }, HELD],
+    ['it has not all of it', HELD, { ...HELD, size: 99 }],
+  ])('gets none, and goes, where %s', async (_, basis, made) => {
+    const { channel, server } = await open({ 'copy-data': '1' });
+    const copying = copy(channel);
+    await opened(server);
+    server.say(status((await server.next(200)).id, 0));
+    server.say(fileFacts((await server.next(8)).id, basis), fileFacts((await server.next(8)).id, made));
+    server.say(status((await server.next(4)).id, 0), status((await server.next(4)).id, 0));
+    const removal = await server.next(13);
+    expect(removal.body.toString('latin1')).toContain('/made');
+    server.say(status(removal.id, 0));
+    expect(await copying).toBe(false);
+    expect(server.requests()).toEqual([]);
+  });
+});
 
 describe('a channel', () => {
   it('begins with a version, and learns what the server offers', async () => {
@@ -119,6 +165,38 @@ describe('a channel', () => {
     }
     expect((await results).every((result) => result.status === 'rejected')).toBe(true);
     expect(asked).toBeLessThan(150);
+  });
+
+  it('lets nobody wait for ever behind a pair of files for which a server has not enough handles (F21)', async () => {
+    const { channel, server } = await open({ 'limits@openssh.com': '1', 'copy-data': '1' });
+    const { id: limits } = await server.next(200);
+    server.say(packet(REPLY.extended, uint32(limits), ...[0, 0, 0, 10].flatMap((value) => [uint32(0), uint32(value)])));
+    const first = channel.open('/first', 1);
+    server.say(packet(REPLY.handle, uint32((await server.next(3)).id), text('h')));
+    const handle = await first;
+    const pairs = Promise.allSettled([channel.openPair('/a', '/b'), channel.openPair('/c', '/d')]);
+    const refused = channel.open('/refused', 1);
+    server.say(status((await server.next(3)).id, 4, 'Failure')); // there is one handle, no more
+    const last = channel.open('/last', 1);
+    const closing = channel.close(handle);
+    server.say(status((await server.next(4)).id, 0));
+    await closing;
+    for (const opening of [refused, last]) {
+      server.say(packet(REPLY.handle, uint32((await server.next(3)).id), text('i')));
+      const done = channel.close(await opening);
+      server.say(status((await server.next(4)).id, 0));
+      await done;
+    }
+    expect((await pairs).map((result) => result.status)).toEqual(['rejected', 'rejected']);
+  });
+
+  it('opens two files together or none, and closes the one that was opened', async () => {
+    const { channel, server } = await open({ 'copy-data': '1' });
+    const pair = channel.openPair('/a', '/b');
+    const [a, b] = [await server.next(3), await server.next(3)];
+    server.say(packet(REPLY.handle, uint32(a.id), text('h')), status(b.id, 3, 'Permission denied'));
+    server.say(status((await server.next(4)).id, 0));
+    await expect(pair).rejects.toMatchObject({ kind: 'denied' });
   });
 
   it('has more requests open than its table holds at first', async () => {
@@ -314,6 +392,12 @@ function settled(): Promise<void> {
 
 function version(extensions: Readonly<Record<string, string>>): Buffer {
   return packet(REPLY.version, uint32(3), ...Object.entries(extensions).flat().map(text));
+}
+
+/** The attributes of a plain file: sizes, kind and mode, times. */
+function fileFacts(id: number, { size, mtime, mode }: { size: number; mtime: number; mode: number }): Buffer {
+  const facts = [1 | 4 | 8, 0, size, 0o100000 | mode, mtime, mtime];
+  return packet(REPLY.attributes, uint32(id), ...facts.map(uint32));
 }
 
 function status(id: number, code: number, message = ''): Buffer {

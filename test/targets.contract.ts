@@ -1,7 +1,7 @@
 /** The contract of a Target, as `src/targets/target.ts` words it. Every target runs it. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { CONTROL, type RelPath } from '../src/core/relpath.js';
-import type { FileMeta, Piece, Recipe, RemoteFile, Target } from '../src/targets/target.js';
+import type { FileMeta, Piece, RemoteFile, Target } from '../src/targets/target.js';
 import { path } from './support/entries.js';
 
 const MTIME = 1_600_000_000;
@@ -129,7 +129,7 @@ export function runContract(kind: string, open: () => Promise<Target>): void {
       await publish(target, 'a', 'content');
       const basis = { path: path('a'), meta: META };
       const meta = { size: 7, mtime: MTIME + 1, mode: 0o640 };
-      const isCopied = await target.patch(basis, path('.pushstatic/b'), () => ({ offset: 0, length: 7 }), meta);
+      const isCopied = await target.patch(basis, path('.pushstatic/b'), () => [{ offset: 0, length: 7 }], meta);
       const pieces = async function* (): AsyncIterable<Piece> {
         yield { offset: 4, length: 3 };
         yield Buffer.from('and');
@@ -159,8 +159,8 @@ export function runContract(kind: string, open: () => Promise<Target>): void {
       await publish(target, 'a', 'content');
       const basis = { path: path('a'), meta };
       expect(await target.link(basis, path('.pushstatic/b'))).toBe(false);
-      const whole = (): Piece => ({ offset: 0, length: meta.size });
-      expect(await target.patch(basis, path('.pushstatic/b'), whole as Recipe, meta)).toBe(false);
+      const whole = (): Piece[] => [{ offset: 0, length: meta.size }];
+      expect(await target.patch(basis, path('.pushstatic/b'), whole, meta)).toBe(false);
       expect(await target.stat(path('.pushstatic/b'))).toBeUndefined();
       expect(await text(target, 'a')).toBe('content');
     });
@@ -174,7 +174,7 @@ export function runContract(kind: string, open: () => Promise<Target>): void {
         { path: path('no'), meta: META },
       ]) {
         expect(await target.link(basis, path('.pushstatic/b'))).toBe(false);
-        expect(await target.patch(basis, path('.pushstatic/b'), () => ({ offset: 0, length: 7 }), META)).toBe(false);
+        expect(await target.patch(basis, path('.pushstatic/b'), () => [{ offset: 0, length: 7 }], META)).toBe(false);
       }
       expect(await target.link({ path: path('a'), meta: { ...META, mode: 0o640 } }, path('.pushstatic/b'))).toBe(false);
       expect(await list(target, CONTROL)).toEqual([]);
@@ -203,7 +203,7 @@ export function runContract(kind: string, open: () => Promise<Target>): void {
         names.map((to, i) =>
           i % 2 === 0
             ? target.link(basis, to)
-            : target.patch(basis, to, () => ({ offset: 0, length: 7 }), { ...META, mode: 0o600 }),
+            : target.patch(basis, to, () => [{ offset: 0, length: 7 }], { ...META, mode: 0o600 }),
         ),
       );
       const { hardlink, serverCopy } = target.capabilities;

@@ -14,7 +14,14 @@ import type { TargetIndex } from './target-index.js';
 export type Change =
   | { readonly kind: 'added'; readonly path: RelPath; readonly entry: Entry }
   | { readonly kind: 'modified'; readonly path: RelPath; readonly entry: Entry; readonly old: Entry }
-  | { readonly kind: 'mode'; readonly path: RelPath; readonly entry: Entry; readonly old: Entry }
+  /** `where`: in place, or in a file of its own, since this one may have a second name that keeps its mode. */
+  | {
+      readonly kind: 'mode';
+      readonly path: RelPath;
+      readonly entry: Entry;
+      readonly old: Entry;
+      readonly where: 'in place' | 'apart';
+    }
   | { readonly kind: 'removed'; readonly path: RelPath; readonly old: Entry | undefined };
 
 /**
@@ -38,7 +45,7 @@ export function diff(index: TargetIndex, wanted: Snapshot): Change[] {
     }
   }
   for (; at < held.length; at++) removal(held[at] as Held);
-  return changes;
+  return apart(changes, index);
 
   function removal(have: Held): void {
     if (!isUnknown(have.path)) changes.push({ kind: 'removed', path: have.path, old: have.entry });
@@ -55,7 +62,28 @@ function compare(have: Entry | undefined, entry: Entry): Change | undefined {
   if (have === undefined) return { kind: 'added', path: entry.path, entry };
   if (!sameContent(have, entry)) return { kind: 'modified', path: entry.path, entry, old: have };
   if (have.mode === entry.mode) return undefined;
-  return { kind: 'mode', path: entry.path, entry: { ...have, mode: entry.mode }, old: have };
+  return { kind: 'mode', path: entry.path, entry: { ...have, mode: entry.mode }, old: have, where: 'in place' };
+}
+
+/** The names of one file have the same content, time and mode, and get another mode all together or each in a file of its own. */
+function apart(changes: Change[], { entries }: TargetIndex): Change[] {
+  const modes = new Map<RelPath, number>();
+  for (const change of changes) if (change.kind === 'mode') modes.set(change.path, change.entry.mode);
+  if (modes.size === 0) return changes;
+  const wanted = new Map<string, number | undefined>();
+  const divided = new Set<string>();
+  for (const entry of entries) {
+    const identity = identityOf(entry);
+    const mode = modes.get(entry.path);
+    if (wanted.has(identity) && wanted.get(identity) !== mode) divided.add(identity);
+    wanted.set(identity, mode);
+  }
+  const isDivided = (change: Change): boolean => change.kind === 'mode' && divided.has(identityOf(change.old));
+  return changes.map((change) => (isDivided(change) ? ({ ...change, where: 'apart' } as Change) : change));
+}
+
+function identityOf({ digest, mtime, mode }: Entry): string {
+  return `${digest} ${mtime} ${mode}`;
 }
 
 function mergePaths(entries: readonly Entry[], pending: readonly RelPath[]): Held[] {

@@ -10,6 +10,11 @@ const LEAST_COPIED_BYTES = 2048;
 /** A name that holds a hash, as Django's `app.0123456789ab.css` or a bundler's `app-DiwrgTda.js`: what is before and behind it. */
 const HASHED = /^(.*[.-])[\w-]{8,64}(\.[^./]+|)$/s;
 const MOST_LOOKED_AT = 64;
+const MOST_ORIGINS = 8;
+
+/** What is compressed already has hardly a byte in common with its next version. */
+const COMPRESSED =
+  /\.(?:7z|aac|avif|br|bz2|docx|flac|gif|gz|heic|ico|jpe?g|jxl|m4a|mkv|mov|mp3|mp4|ogg|opus|pdf|png|rar|webm|webp|woff2?|xz|zip|zst)$/i;
 
 /** What a target can do with what it holds. */
 interface Means {
@@ -17,7 +22,7 @@ interface Means {
   readonly serverCopy: boolean;
 }
 
-/** The entries of `held` with the content of one of `wanted`, by what it is. */
+/** Entries of `held` with the content of one of `wanted`, by what it is: a few of each that differ in time or mode. */
 export function originsIn(held: readonly Entry[], wanted: readonly Entry[]): Map<Digest, Entry[]> {
   const origins = new Map<Digest, Entry[]>();
   const sizes = new Set(wanted.map(({ size }) => size)); // numbers are compared sooner than digests
@@ -26,7 +31,7 @@ export function originsIn(held: readonly Entry[], wanted: readonly Entry[]): Map
     if (!sizes.has(entry.size) || !digests.has(entry.digest)) continue;
     const others = origins.get(entry.digest);
     if (others === undefined) origins.set(entry.digest, [entry]);
-    else others.push(entry);
+    else if (others.length < MOST_ORIGINS && !others.some((other) => areAlike(other, entry))) others.push(entry);
   }
   return origins;
 }
@@ -36,6 +41,7 @@ export function originsIn(held: readonly Entry[], wanted: readonly Entry[]): Map
  * name holds a hash, the one with another hash in the same place whose size is nearest.
  */
 export function formerOf(held: readonly Entry[], wanted: Entry): Entry | undefined {
+  if (COMPRESSED.test(wanted.path)) return undefined;
   const same = findEntry(held, wanted.path);
   if (same !== undefined) return same;
   const [, stem, ending] = HASHED.exec(wanted.path) ?? [];
@@ -51,6 +57,10 @@ export function formerOf(held: readonly Entry[], wanted: Entry): Entry | undefin
   return nearest;
 }
 
+function areAlike(a: Entry, b: Entry): boolean {
+  return a.mtime === b.mtime && a.mode === b.mode;
+}
+
 function distance(a: Entry, b: Entry): number {
   return Math.abs(a.size - b.size);
 }
@@ -60,6 +70,6 @@ function distance(a: Entry, b: Entry): number {
  * so it must be meant to have them.
  */
 export function wayFrom(origin: Entry, wanted: Entry, { hardlink, serverCopy }: Means): 'link' | 'copy' | undefined {
-  if (hardlink && origin.mtime === wanted.mtime && origin.mode === wanted.mode) return 'link';
+  if (hardlink && areAlike(origin, wanted)) return 'link';
   return serverCopy && wanted.size >= LEAST_COPIED_BYTES ? 'copy' : undefined;
 }

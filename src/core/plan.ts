@@ -91,6 +91,7 @@ function stepOf(change: Change): Step {
     case 'modified':
       return { kind: 'upload', path: change.path, entry: change.entry, old: change.old };
     case 'mode':
+      if (change.where === 'apart') return { kind: 'upload', path: change.path, entry: change.entry, old: change.old };
       return { kind: 'chmod', path: change.path, entry: change.entry, old: change.old };
     case 'removed':
       return { kind: 'remove', path: change.path, old: change.old };

@@ -5,7 +5,7 @@
  * So reading answers undefined where there is nothing to believe, and the formats inside carry their own checksums.
  */
 import { createHash } from 'node:crypto';
-import { appendFile, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { atomicWrite } from './atomic-write.js';
@@ -72,6 +72,11 @@ export class StateFolder {
     } finally {
       await file.close();
     }
+  }
+
+  /** Of its files; none where it is missing. */
+  async names(): Promise<string[]> {
+    return readdir(this.path).catch(() => []);
   }
 
   async has(name: string): Promise<boolean> {

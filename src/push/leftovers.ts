@@ -78,7 +78,7 @@ export class Leftovers {
   }
 
   #copy(file: RemoteFile, entry: Entry, place: RelPath): Promise<boolean> {
-    return this.#target.patch({ path: file.path, meta: file }, place, () => ({ offset: 0, length: entry.size }), entry);
+    return this.#target.patch({ path: file.path, meta: file }, place, () => [{ offset: 0, length: entry.size }], entry);
   }
 
   #add(file: RemoteFile, stage: RelPath, digests: ReadonlyMap<RelPath, Digest>): void {
@@ -136,7 +136,7 @@ async function moveOrLeave(target: Target, run: RelPath, name: RelPath): Promise
 }
 
 function isComplete(file: RemoteFile, entry: Entry): boolean {
-  return file.size === entry.size && file.mtime === entry.mtime;
+  return file.kind === 'file' && file.size === entry.size && file.mtime === entry.mtime;
 }
 
 function isNotes({ path, kind }: RemoteFile, stage: RelPath): boolean {

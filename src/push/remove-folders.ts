@@ -4,8 +4,8 @@ import { TargetError } from '../errors.js';
 import type { Target } from '../targets/target.js';
 import { levelsOf } from './levels.js';
 
-/** What is not empty stays, and so does what holds it. */
-export async function removeEmptyFolders(folders: Iterable<RelPath>, target: Target): Promise<void> {
+/** What is not empty stays, and so does what holds it. Answers whether all of them are gone. */
+export async function removeEmptyFolders(folders: Iterable<RelPath>, target: Target): Promise<boolean> {
   const kept = new Set<RelPath | undefined>();
   for (const level of levelsOf(folders).reverse()) {
     await Promise.all(
@@ -15,6 +15,7 @@ export async function removeEmptyFolders(folders: Iterable<RelPath>, target: Tar
       }),
     );
   }
+  return kept.size === 0;
 }
 
 /** Removes those that are empty, of an earlier run. What lies behind a link is not ours. */

@@ -6,10 +6,12 @@
 import { DeltaMaker, type Op } from '../core/delta/delta.js';
 import { decodeSignature, encodeSignature, type Signature, SignatureMaker } from '../core/delta/signature.js';
 import type { RelPath } from '../core/relpath.js';
-import type { Digest, Entry } from '../core/snapshot.js';
+import type { Entry } from '../core/snapshot.js';
+import type { TargetIndex } from '../core/target-index.js';
 import { FileError, IndexError, reasonOf } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import type { StateFolder } from '../fs/state.js';
+import { inParallel } from './in-parallel.js';
 import { bodyOf } from './upload.js';
 
 /** To send less is sooner done than to find out what of it is new. Bytes. */
@@ -21,6 +23,8 @@ const MOST_BYTES = 256 * 1024 * 1024;
 export function isSigned({ size }: Pick<Entry, 'size'>): boolean {
   return size >= LEAST_BYTES && size <= MOST_BYTES;
 }
+
+const AT_ONCE = 8; // while one is worked out, others are written
 
 export interface SignaturesOptions {
   /** The absolute file for a path of STATIC_ROOT. */
@@ -50,18 +54,26 @@ export class Signatures {
     }
   }
 
-  /** Makes those of `published` that are missing, and lets go of `gone`. A file that has changed meanwhile gets none. */
-  async keep(published: readonly Entry[], gone: Iterable<Digest>, options: SignaturesOptions): Promise<void> {
-    const pacer = new Pacer(options);
+  /**
+   * Makes those of `published` that are missing, and lets go of those whose content `index` has nowhere. A file that has
+   * changed meanwhile gets none. On an abort the rest is left out.
+   */
+  async keep({ entries }: TargetIndex, options: SignaturesOptions, published: readonly Entry[]): Promise<void> {
     try {
-      for (const digest of gone) await this.#folder.remove(digest);
-      for (const entry of published) {
-        if (!isSigned(entry) || (await this.#folder.has(entry.digest))) continue;
-        const signature = await signatureOf(options.fileOf(entry.path), entry, pacer);
+      const pacer = new Pacer(options);
+      const there = new Set(await this.#folder.names());
+      const missing = new Map(published.filter(isSigned).map((entry) => [entry.digest, entry]));
+      if (there.size + missing.size === 0) return;
+      const held = new Set<string>(entries.filter(isSigned).map(({ digest }) => digest));
+      const useless = [...there].filter((name) => !held.has(name));
+      await inParallel(useless, AT_ONCE, (name) => this.#folder.remove(name));
+      await inParallel(missing.values(), AT_ONCE, async (entry) => {
+        const isMissing = !there.has(entry.digest) && held.has(entry.digest);
+        const signature = isMissing ? await signatureOf(options.fileOf(entry.path), entry, pacer) : undefined;
         if (signature !== undefined) await this.#folder.write(entry.digest, encodeSignature(signature));
-      }
+      });
     } catch (error) {
-      if (options.signal?.aborted === true) throw error;
+      if (options.signal?.aborted === true) return;
       const text = `cannot write to ${this.#folder.path}: ${reasonOf(error)}; what changes there is sent whole`;
       options.onWarning?.(text);
     }
@@ -71,11 +83,17 @@ export class Signatures {
 async function signatureOf(file: string, entry: Entry, pacer: Pacer): Promise<Signature | undefined> {
   try {
     const maker = new SignatureMaker(entry.size);
-    for await (const piece of piecesOf(bodyOf(file, entry)())) {
-      maker.add(piece);
-      if (pacer.isDue) await pacer.breathe();
+    const content = bodyOf(file, entry)();
+    if (content instanceof Uint8Array) maker.add(content);
+    else {
+      for await (const piece of content) {
+        maker.add(piece);
+        if (pacer.isDue) await pacer.breathe();
+      }
     }
-    return maker.finish();
+    const signature = maker.finish();
+    if (pacer.isDue) await pacer.breathe();
+    return signature;
   } catch (error) {
     if (error instanceof FileError) return undefined;
     throw error;

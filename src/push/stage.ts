@@ -9,6 +9,7 @@
  * Content may be staged before it is certain that it will be published: nobody sees it, and `tidy` takes it away.
  */
 import { setMaxListeners } from 'node:events';
+import type { Op } from '../core/delta/delta.js';
 import type { Signature } from '../core/delta/signature.js';
 import { formerOf, originsIn, wayFrom } from '../core/origins.js';
 import type { Step } from '../core/plan.js';
@@ -16,7 +17,7 @@ import { CONTROL, join, type RelPath } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
 import type { TargetIndex } from '../core/target-index.js';
 import { type Problem, TargetError } from '../errors.js';
-import type { Basis, Body, Piece, Target } from '../targets/target.js';
+import type { Basis, Body, Piece, RemoteFile, Target } from '../targets/target.js';
 import { ByteBudget } from './byte-budget.js';
 import { allOf } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
@@ -86,12 +87,16 @@ interface Item {
   readonly held: readonly Entry[];
   /** The first one with the same content. */
   readonly twin: Item | undefined;
+  /** Whether what is known of public files is so. Nothing is made of them before that. */
+  readonly isCurrent: Promise<boolean> | undefined;
   /** The public file that it is a new version of. */
   readonly former: Entry | undefined;
   /** The folder that it is staged in, to be published with it. */
   folder: WholeFolder | undefined;
   state: 'waiting' | 'staged';
   way: Way;
+  /** Made of a public file: true to its name only if nobody has written to the target by the time that it is announced. */
+  isDerived: boolean;
   /** Its way to the stage, while it is on it. */
   underWay: Promise<void> | undefined;
 }
@@ -150,14 +155,15 @@ export class Stage {
   }
 
   /**
-   * Begins to stage what is likely to be in the plan, for a target of which `held` is known. False where it takes none: what
-   * an interrupted run left behind may be some of it, or in the way of it, and all waits for `finish`.
+   * Begins to stage what is likely to be in the plan, for a target of which `held` is known, and may be found out not to be
+   * current. False where it takes none: what an interrupted run left behind may be some of it, or in the way of it, and all
+   * waits for `finish`.
    */
-  async ahead(entries: readonly Entry[], held: TargetIndex): Promise<boolean> {
+  async ahead(entries: readonly Entry[], held: TargetIndex, isCurrent?: Promise<boolean>): Promise<boolean> {
     if (entries.length === 0) return true;
     const { leftovers, made } = await this.#begin();
     if (!leftovers.isEmpty || this.#failure !== undefined) return false;
-    this.#add(entries, held);
+    this.#add(entries, held, isCurrent);
     await made;
     this.#pump();
     return true;
@@ -197,7 +203,17 @@ export class Stage {
     await Promise.all([...places.map((place) => this.#target.remove(place)), this.#leftovers.removeFiles()]);
     const unmoved = this.#folders.all.filter(({ path }) => !folders.has(path));
     const emptied = unmoved.map(({ name }) => join(this.#folder, name));
-    await removeEmptyFolders([this.#folder, ...emptied, ...this.#leftovers.folders], this.#target);
+    const superfluous = [this.#folder, ...emptied, ...this.#leftovers.folders];
+    if (!(await removeEmptyFolders(superfluous, this.#target))) await this.#clear();
+  }
+
+  /** A file that was renamed to another name of itself is still here. */
+  async #clear(): Promise<void> {
+    const left: RemoteFile[] = [];
+    for await (const each of this.#target.list(this.#folder)) left.push(each);
+    await Promise.all(left.filter(({ kind }) => kind !== 'folder').map(({ path }) => this.#target.remove(path)));
+    const folders = left.filter(({ kind }) => kind === 'folder').map(({ path }) => path);
+    await removeEmptyFolders([this.#folder, ...folders], this.#target);
   }
 
   /** Ends the staging without a push. What cannot be removed now, because the target is out of reach, the next run removes. */
@@ -232,7 +248,7 @@ export class Stage {
     return { leftovers, made };
   }
 
-  #add(entries: readonly Entry[], held: TargetIndex): void {
+  #add(entries: readonly Entry[], held: TargetIndex, isCurrent?: Promise<boolean>): void {
     const folders = this.#folders.assign(entries, held);
     const origins = this.#makesCopies ? originsIn(held.entries, entries) : new Map<Digest, Entry[]>();
     for (const [i, entry] of entries.entries()) {
@@ -245,16 +261,19 @@ export class Stage {
         number: this.#made++,
         held: origins.get(digest) ?? NONE,
         twin: this.#firsts.get(digest),
+        isCurrent,
         former: this.#patches && isSigned(entry) ? formerOf(held.entries, entry) : undefined,
         folder,
         state: 'waiting',
         way: 'uploaded',
+        isDerived: false,
         underWay: undefined,
       };
       this.#items.set(entry.path, item);
+      this.#problems.delete(entry.path);
       if (item.twin === undefined && this.#makesCopies) this.#firsts.set(digest, item);
       this.#waiting.push(item);
-      if (folder !== undefined) this.#notes.add(placeIn(folder, entry), entry);
+      if (folder !== undefined && !mayBeDerived(item)) this.#notes.add(placeIn(folder, entry), entry);
     }
     if (this.#notes.waiting === 'much') this.#note();
   }
@@ -335,15 +354,21 @@ export class Stage {
     const { twin, entry, held } = item;
     await twin?.underWay;
     const own = twin?.state === 'staged' ? { path: this.#place(twin), meta: twin.entry } : undefined;
-    const bases = [...(own === undefined ? [] : [own]), ...held.map((meta) => ({ path: meta.path, meta }))];
+    const isKnown = held.length > 0 && (await item.isCurrent) !== false;
+    const bases = [
+      ...(own === undefined ? [] : [own]),
+      ...(isKnown ? held : []).map((meta) => ({ path: meta.path, meta })),
+    ];
     for (const way of ['link', 'copy'] as const) {
       const basis = bases.find(({ meta }) => wayFrom(meta, entry, this.#target.capabilities) === way);
       if (basis === undefined || this.#failure !== undefined) continue;
+      item.isDerived = basis !== own || twin?.isDerived === true;
       if (!(await this.#make(item, basis, way, basis === own ? 'own' : undefined))) continue;
       item.way = 'linked';
       this.#staged(item, 0);
       return true;
     }
+    item.isDerived = false;
     return false;
   }
 
@@ -351,7 +376,7 @@ export class Stage {
     this.#options.signal?.throwIfAborted();
     const place = this.#place(item);
     if (way === 'link') return this.#target.link(basis, place, own);
-    return this.#target.patch(basis, place, () => ({ offset: 0, length: item.entry.size }), item.entry);
+    return this.#target.patch(basis, place, () => [{ offset: 0, length: item.entry.size }], item.entry);
   }
 
   /** Where its folder cannot be made, a file is staged by itself. */
@@ -367,24 +392,29 @@ export class Stage {
   /** Makes it of its former version and what is new: false where that cannot be done. */
   async #patch(item: Item, former: Entry): Promise<boolean> {
     const { throttle, signal, signatures } = this.#options;
-    const signature = await signatures?.of(former);
+    const signature = (await item.isCurrent) === false ? undefined : await signatures?.of(former);
     if (signature === undefined || this.#failure !== undefined) return false;
     signal?.throwIfAborted();
     const { entry } = item;
     let [sent, found] = [0, 0];
+    const count = (op: Op): void => {
+      if (op instanceof Uint8Array) {
+        sent += op.length;
+        this.#sentBytes += op.length;
+      } else found += op.length;
+    };
     const bodyFor = this.#bodyFor(entry);
     const limit = (bytes: number): Promise<void> | undefined => throttle.take(bytes, this.#signal);
     async function* recipe(): AsyncGenerator<Piece> {
       for await (const op of deltaOf(signature as Signature, lasting(bodyFor()))) {
-        if (op instanceof Uint8Array) {
-          await limit(op.length);
-          sent += op.length;
-        } else found += op.length;
+        if (op instanceof Uint8Array) await limit(op.length);
+        count(op);
         yield op;
       }
     }
+    item.isDerived = true;
     const isMade = await this.#target.patch({ path: former.path, meta: former }, this.#place(item), recipe, entry);
-    this.#sentBytes += sent;
+    item.isDerived = isMade;
     if (!isMade) return false;
     if (found > 0) item.way = 'patched';
     this.#staged(item, sent);
@@ -422,8 +452,9 @@ export class Stage {
     }
   }
 
-  #fail({ entry: { path } }: Item, problem: Problem): void {
-    this.#problems.set(path, { ...problem, path });
+  #fail(item: Item, problem: Problem): void {
+    const { path } = item.entry;
+    if (this.#items.get(path) === item) this.#problems.set(path, { ...problem, path });
   }
 
   /** What is under way comes to its end; nothing more is begun. */
@@ -444,9 +475,10 @@ export class Stage {
     return item?.state === 'staged' ? this.#place(item) : undefined;
   }
 
-  #place({ entry, number, folder }: Item): RelPath {
-    const name = folder === undefined ? (`${entry.digest}.${number}` as RelPath) : placeIn(folder, entry);
-    return join(this.#folder, name);
+  /** What may not be taken over by another run has no digest in its name. */
+  #place({ entry, number, folder, isDerived }: Item): RelPath {
+    const name = isDerived ? `derived.${number}` : `${entry.digest}.${number}`;
+    return join(this.#folder, folder === undefined ? (name as RelPath) : placeIn(folder, entry));
   }
 
   /** Those that hold new files of the plan, and nothing else. */
@@ -462,6 +494,10 @@ export class Stage {
       [...whole].flatMap((folder) => (folder === undefined ? [] : [[folder.path, join(this.#folder, folder.name)]])),
     );
   }
+}
+
+function mayBeDerived({ held, former, twin }: Item): boolean {
+  return held.length > 0 || former !== undefined || (twin !== undefined && mayBeDerived(twin));
 }
 
 /** Content of one piece is only good until control is given up. */

@@ -64,9 +64,7 @@ export class MemoryTarget implements Target {
     if (node === undefined) return false;
     const bytesOf = (piece: Piece): Uint8Array =>
       piece instanceof Uint8Array ? piece : node.content.subarray(piece.offset, piece.offset + piece.length);
-    const made = recipe();
-    const content = 'length' in made ? () => bytesOf(made) : () => mapped(made, bytesOf);
-    await this.write(to, content, meta);
+    await this.write(to, () => mapped(recipe(), bytesOf), meta);
     return true;
   }
 
@@ -85,6 +83,7 @@ export class MemoryTarget implements Target {
     this.#requireParent('rename', to);
     if (this.#nodes.get(to)?.kind === 'folder')
       throw new TargetError('not-a-file', `cannot replace ${to}: a folder is there`);
+    if (this.#nodes.get(to) === node) return; // as on a disk: two names of one file stay
     this.#nodes.delete(from);
     this.#nodes.set(to, node);
   }
@@ -152,7 +151,7 @@ export class MemoryTarget implements Target {
   }
 }
 
-async function* mapped<T, U>(items: AsyncIterable<T>, map: (item: T) => U): AsyncIterable<U> {
+async function* mapped<T, U>(items: Iterable<T> | AsyncIterable<T>, map: (item: T) => U): AsyncIterable<U> {
   for await (const item of items) yield map(item);
 }
 

@@ -172,7 +172,10 @@ export class SftpChannel {
    */
   async openPair(source: string, made: string): Promise<Pair> {
     while (this.#handles + 2 > this.#handleLimit && this.#broken === undefined) {
-      if (this.#handleLimit < 2) throw notOffered('copy to', made);
+      if (this.#handleLimit < 2) {
+        this.#wake(); // it was woken, maybe, and takes nothing
+        throw notOffered('copy to', made);
+      }
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
     this.#handles += 2;
@@ -183,10 +186,8 @@ export class SftpChannel {
     const [first, second] = opened;
     if (first.status === 'fulfilled' && second.status === 'fulfilled')
       return { source: first.value, made: second.value };
-    for (const each of opened) {
-      if (each.status === 'fulfilled') await this.close(each.value);
-      else this.#release();
-    }
+    for (const each of opened) if (each.status === 'rejected') this.#release();
+    await Promise.allSettled(opened.flatMap((each) => (each.status === 'fulfilled' ? [this.close(each.value)] : [])));
     throw first.status === 'rejected' ? first.reason : (second as PromiseRejectedResult).reason;
   }
 

@@ -43,7 +43,7 @@ interface Known {
   readonly meta: FileMeta;
 }
 
-/** See `Target.patch`. A copy of a whole file takes two round trips, anything else three. */
+/** See `Target.patch`. Three round trips, if few requests do. */
 export async function patchFile(
   channel: SftpChannel,
   basis: Known,
@@ -77,44 +77,29 @@ async function patch(
   const [there, opened] = await Promise.allSettled([channel.lstat(path), channel.openPair(path, to)]);
   if (opened.status === 'rejected') throw opened.reason;
   const pair = opened.value;
-  const end = (...requests: Promise<void>[]): Promise<void> =>
-    together([...requests, channel.close(pair.source), channel.close(pair.made)]);
-  let ending: Promise<void> | undefined;
+  const ending: Promise<void>[] = [];
   try {
     if (there.status === 'rejected') throw there.reason;
     if (!isStill(there.value, held)) return false;
-    const made = recipe();
-    if ('length' in made) {
-      // Whatever goes wrong, its size is not the one that tells that it is complete.
-      const copied = channel.copyData(pair, made, 0);
-      const looks = lookAtBoth(channel, pair);
-      ending = end(copied, channel.setStat(pair.made, meta));
-      ending.catch(() => undefined); // until it is waited for
-      return isMade(await looks, held, meta);
-    }
-    await inWindow(requestsFor(channel, pair, made));
-    if (!isMade(await lookAtBoth(channel, pair), held, meta)) return false;
-    ending = end(channel.setStat(pair.made, meta));
-    return true;
+    let isGood = false;
+    const judge = (source: Attributes, made: Attributes): void => {
+      isGood = isStill(source, held) && made.size === meta.size;
+    };
+    await inWindow(requestsFor(channel, pair, recipe(), judge));
+    // Not before: size and time are what tells that it is complete.
+    if (isGood) ending.push(channel.setStat(pair.made, meta));
+    return isGood;
   } finally {
-    await (ending ?? end());
+    await together([...ending, channel.close(pair.source), channel.close(pair.made)]);
   }
 }
 
-type Both = readonly [source: Attributes, made: Attributes];
-
-function lookAtBoth(channel: SftpChannel, { source, made }: Pair): Promise<Both> {
-  return Promise.all([channel.handleStat(source), channel.handleStat(made)]);
-}
-
-function isMade([source, made]: Both, held: FileMeta, meta: FileMeta): boolean {
-  return isStill(source, held) && made.size === meta.size;
-}
-
+/** At the end both files are looked at, and `judge` hears of it. */
 async function* requestsFor(
   channel: SftpChannel,
   pair: Pair,
-  pieces: AsyncIterable<Piece>,
+  pieces: Iterable<Piece> | AsyncIterable<Piece>,
+  judge: (source: Attributes, made: Attributes) => void,
 ): AsyncIterable<Promise<void>[]> {
   let position = 0;
   for await (const piece of pieces) {
@@ -122,6 +107,8 @@ async function* requestsFor(
     else yield [channel.copyData(pair, piece, position)];
     position += piece.length;
   }
+  const looks = Promise.all([channel.handleStat(pair.source), channel.handleStat(pair.made)]);
+  yield [looks.then((both) => judge(...both))];
 }
 
 /** Whether a file is what it is known to be. */

@@ -59,10 +59,10 @@ export interface Basis {
   readonly meta: FileMeta;
 }
 
-/** What a file is made of: one range of its basis, or pieces in order, each good until the next one is asked for. */
-export type Recipe = () => Range | AsyncIterable<Piece>;
+/** What a file is made of, piece by piece, each good until the next one is asked for. */
+export type Recipe = () => Iterable<Piece> | AsyncIterable<Piece>;
 
-/** New bytes, or what the basis holds. */
+/** New bytes, or a range of the basis. */
 export type Piece = Uint8Array | Range;
 
 /** In bytes. */
@@ -120,7 +120,7 @@ export interface Target {
   /**
    * Gives the file `from` the name `to`, over a file that has it, within the same file system. A folder in the way of
    * `to` is a failure and changes nothing. A missing `from` is 'not-found', also when an earlier try whose answer was
-   * lost did the work.
+   * lost did the work. Where both are names of one file, `from` may stay.
    */
   rename(from: RelPath, to: RelPath): Promise<void>;
 

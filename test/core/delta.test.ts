@@ -15,7 +15,7 @@ const MIB = 1024 * 1024;
 
 describe('a delta', () => {
   it('sends nothing of a file that is the same', () => {
-    for (const size of [1, 127, 128, 129, 255, 256, 5000, 100_000, MIB + 1]) {
+    for (const size of [1, 127, 128, 129, 255, 256, 257, 5000, 100_000, MIB + 1]) {
       const file = noise(size);
       const { literal, ops } = deltaOf(file, file);
       // A range that is shorter than the request for it is sent.
@@ -111,6 +111,33 @@ describe('a delta', () => {
     expect([largest, literal]).toEqual([64 * 1024, 8 * MIB]);
   });
 
+  it('keeps no more of what follows on what was found', () => {
+    const old = noise(MIB, 1);
+    let emitted = 0;
+    const maker = new DeltaMaker(signatureOf(old), (op) => void (emitted += op.length));
+    maker.add(old);
+    for (let i = 1; i <= 8; i++) {
+      maker.add(noise(MIB, 100 + i));
+      expect((1 + i) * MIB - emitted).toBeLessThan(70_000);
+    }
+  });
+
+  it('looks at few of the blocks that are made to have one weak sum', () => {
+    // Words of Thue and Morse: to exchange the two letters does not change such a polynomial modulo a power of two.
+    const word = thueMorse(128);
+    const other = word.map((byte) => (byte === 97 ? 98 : 97));
+    const size = 4 * MIB;
+    const blockBytes = blockBytesFor(size);
+    const block = (number: number): Buffer =>
+      Buffer.concat(Array.from({ length: blockBytes / 128 }, (_, bit) => ((number >> bit) & 1 ? word : other)));
+    const old = Buffer.concat(Array.from({ length: 200 }, (_, i) => block(i)));
+    const filled = Buffer.concat([old, noise(size - old.length)]);
+    const signature = signatureOf(filled);
+    expect(new Set(signature.weak.subarray(0, 200)).size).toBe(1);
+    const { literal } = deltaOf(filled, Buffer.concat(Array.from({ length: 200 }, (_, i) => block(199 - i))));
+    expect(literal).toBeGreaterThan(100 * blockBytes);
+  });
+
   it('is not deceived by weak sums that agree', () => {
     const old = noise(100_000, 1);
     const signature = signatureOf(old);
@@ -153,9 +180,8 @@ describe('a signature', () => {
   });
 
   it('has blocks that grow as the root of the size', () => {
-    expect([0, 1, 65_536, 262_144, MIB, 64 * MIB, 1024 * MIB].map(blockBytesFor)).toEqual([
-      128, 128, 128, 256, 512, 4096, 16_384,
-    ]);
+    const sizes = [0, 1, 262_144, MIB, 64 * MIB, 1024 * MIB];
+    expect(sizes.map(blockBytesFor)).toEqual([256, 256, 256, 512, 4096, 16_384]);
   });
 
   it('of which a bit is wrong is refused, and so are any other bytes', () => {
@@ -174,6 +200,11 @@ describe('a signature', () => {
     );
   });
 });
+
+function thueMorse(length: number): Buffer {
+  const parity = (value: number): number => (value.toString(2).split('1').length - 1) % 2;
+  return Buffer.from(Array.from({ length }, (_, i) => 97 + parity(i)));
+}
 
 /** Checks that the delta makes `wanted`, and gives what it takes. */
 function deltaOf(old: Buffer, wanted: Buffer, pieces: readonly number[] = [MIB]): { literal: number; ops: Op[] } {

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { diff } from '../../src/core/diff.js';
+import type { Entry } from '../../src/core/snapshot.js';
 import { withPending } from '../../src/core/target-index.js';
 import { entry, index, path, snapshot } from '../support/entries.js';
 
@@ -25,8 +26,22 @@ it('finds an edit that kept size and time', () => {
 it('keeps the published mtime when only the mode is to change', () => {
   const have = entry('a', 'x', { mtime: 1, mode: 0o600 });
   expect(diff(index(have), snapshot(entry('a', 'x', { mtime: 2 })))).toEqual([
-    { kind: 'mode', path: 'a', entry: { ...have, mode: 0o644 }, old: have },
+    { kind: 'mode', path: 'a', entry: { ...have, mode: 0o644 }, old: have, where: 'in place' },
   ]);
+});
+
+it('changes no mode in place that another name of the same file may keep', () => {
+  const names = ['a', 'b', 'c'].map((name) => entry(name, 'x', { mode: 0o600 }));
+  const others = [entry('d', 'x', { mtime: 1, mode: 0o600 }), entry('e', 'x', { mode: 0o640 }), entry('f', 'y')];
+  const have = index(...names, ...others);
+  const places = (...wanted: Entry[]): string[] =>
+    diff(have, snapshot(...wanted)).map((change) => (change.kind === 'mode' ? change.where : change.kind));
+  const [a, b, c] = names.map((each) => ({ ...each, mode: 0o644 })) as [Entry, Entry, Entry];
+  expect(places(a, b, c, ...others)).toEqual(['in place', 'in place', 'in place']);
+  const [, , kept] = names as [Entry, Entry, Entry];
+  expect(places(a, b, kept, ...others)).toEqual(['apart', 'apart']);
+  expect(places(a, b, ...others)).toEqual(['apart', 'apart', 'removed']);
+  expect(places(a, b, { ...c, mode: 0o640 }, ...others)).toEqual(['apart', 'apart', 'apart']);
 });
 
 it('removes nothing whose state in the sources is unknown, nor anything below an unreadable folder', () => {

@@ -148,6 +148,7 @@ export class DeltaMaker {
 
   /** Lets go of what is decided. */
   #letGo(): void {
+    if (this.#run !== undefined && this.#run.start + this.#run.length < this.#at) this.#closeRun();
     const run = this.#run;
     const isSure = run !== undefined && run.length >= LEAST_RANGE_BYTES;
     const decided = run === undefined ? this.#at : run.start;
@@ -211,9 +212,11 @@ class BlockTable {
 
   #add(block: number, sum: number, strong: Buffer): void {
     let slot = this.#first(sum);
+    let alike = 0;
     for (; this.#slots[slot] !== 0; slot = (slot + 1) & this.#mask) {
       const other = (this.#slots[slot] as number) - 1;
-      if (this.#signature.weak[other] === sum && this.isBlock(other, strong)) return;
+      if (this.#signature.weak[other] !== sum) continue;
+      if (++alike === MOST_ALIKE || this.isBlock(other, strong)) return;
     }
     this.#slots[slot] = block + 1;
   }
@@ -224,6 +227,7 @@ class BlockTable {
 }
 
 const SIEVE_BITS = 20;
+const MOST_ALIKE = 16; // blocks that are different and have one weak sum: by accident there are hardly two
 
 function sieveOf(sum: number): number {
   return (Math.imul(sum, 0x85eb_ca6b) >>> (32 - SIEVE_BITS)) & (2 ** SIEVE_BITS - 1);
