@@ -25,6 +25,7 @@ interface Means {
 /** Entries of `held` with the content of one of `wanted`, by what it is: a few of each that differ in time or mode. */
 export function originsIn(held: readonly Entry[], wanted: readonly Entry[]): Map<Digest, Entry[]> {
   const origins = new Map<Digest, Entry[]>();
+  if (held.length === 0) return origins;
   const sizes = new Set(wanted.map(({ size }) => size)); // numbers are compared sooner than digests
   const digests = new Set(wanted.map(({ digest }) => digest));
   for (const entry of held) {

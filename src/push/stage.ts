@@ -97,8 +97,9 @@ interface Item {
   way: Way;
   /** Made of a public file: true to its name only if nobody has written to the target by the time that it is announced. */
   isDerived: boolean;
-  /** Its way to the stage, while it is on it. */
-  underWay: Promise<void> | undefined;
+  /** Whether it is on the stage or will not be; until then, who waits for that. */
+  hasEnded: boolean;
+  waiting: (() => void)[] | undefined;
 }
 
 /** How many files may be under way at once so that neither the line nor the server waits. */
@@ -225,15 +226,6 @@ export class Stage {
     await Promise.allSettled([this.tidy(new Set(), new Set())]);
   }
 
-  get #patches(): boolean {
-    return this.#target.capabilities.serverCopy && this.#options.signatures !== undefined;
-  }
-
-  get #makesCopies(): boolean {
-    const { hardlink, serverCopy } = this.#target.capabilities;
-    return hardlink || serverCopy;
-  }
-
   /** Resolves once the folders are asked for: those in them can be asked for then, too. */
   #begin() {
     return (this.#begun ??= this.#makeFolders());
@@ -250,7 +242,10 @@ export class Stage {
 
   #add(entries: readonly Entry[], held: TargetIndex, isCurrent?: Promise<boolean>): void {
     const folders = this.#folders.assign(entries, held);
-    const origins = this.#makesCopies ? originsIn(held.entries, entries) : new Map<Digest, Entry[]>();
+    const { hardlink, serverCopy } = this.#target.capabilities;
+    const makesCopies = hardlink || serverCopy;
+    const patches = serverCopy && this.#options.signatures !== undefined;
+    const origins = makesCopies ? originsIn(held.entries, entries) : new Map<Digest, Entry[]>();
     for (const [i, entry] of entries.entries()) {
       const superseded = this.#items.get(entry.path);
       if (superseded !== undefined) this.#superseded.push(superseded);
@@ -262,16 +257,17 @@ export class Stage {
         held: origins.get(digest) ?? NONE,
         twin: this.#firsts.get(digest),
         isCurrent,
-        former: this.#patches && isSigned(entry) ? formerOf(held.entries, entry) : undefined,
+        former: patches && isSigned(entry) ? formerOf(held.entries, entry) : undefined,
         folder,
         state: 'waiting',
         way: 'uploaded',
         isDerived: false,
-        underWay: undefined,
+        hasEnded: false,
+        waiting: undefined,
       };
       this.#items.set(entry.path, item);
       this.#problems.delete(entry.path);
-      if (item.twin === undefined && this.#makesCopies) this.#firsts.set(digest, item);
+      if (item.twin === undefined && makesCopies) this.#firsts.set(digest, item);
       this.#waiting.push(item);
       if (folder !== undefined && !mayBeDerived(item)) this.#notes.add(placeIn(folder, entry), entry);
     }
@@ -305,13 +301,14 @@ export class Stage {
 
   #start(item: Item): void {
     this.#underWay++;
-    item.underWay = this.#stageOne(item).finally(() => {
-      item.underWay = undefined;
-      this.#end();
-    });
+    void this.#stageOne(item).then(() => this.#end(item));
   }
 
-  #end(): void {
+  #end(item?: Item): void {
+    if (item !== undefined) {
+      item.hasEnded = true;
+      for (const goOn of item.waiting ?? []) goOn();
+    }
     this.#underWay--;
     this.#pump();
     if (this.#underWay === 0) this.#onIdle?.();
@@ -319,13 +316,22 @@ export class Stage {
 
   /** Never rejects. */
   async #stageOne(item: Item): Promise<void> {
+    const { size } = item.entry;
+    const cost = size <= SMALL_BYTES ? size : LARGE_IN_FLIGHT;
+    let taken = 0;
     try {
       if (item.folder !== undefined) await this.#whenMade(item);
       if (this.#leftovers?.isEmpty === false && (await this.#takeOver(item))) return;
       if ((item.twin !== undefined || item.held.length > 0) && (await this.#makeThere(item))) return;
-      await this.#bring(item);
+      await this.#space.take(cost);
+      taken = cost;
+      if (this.#failure !== undefined) return;
+      if (this.#full !== undefined) this.#fail(item, this.#full);
+      else if (item.former === undefined || !(await this.#patch(item, item.former))) await this.#send(item);
     } catch (error) {
       this.#heed(item, error);
+    } finally {
+      if (taken > 0) this.#space.give(taken);
     }
   }
 
@@ -335,24 +341,10 @@ export class Stage {
     return isThere === true;
   }
 
-  async #bring(item: Item): Promise<void> {
-    const { size } = item.entry;
-    const cost = size <= SMALL_BYTES ? size : LARGE_IN_FLIGHT;
-    await this.#space.take(cost);
-    try {
-      if (this.#failure !== undefined) return;
-      if (item.former !== undefined && this.#full === undefined && (await this.#patch(item, item.former))) return;
-      if (this.#full === undefined) await this.#send(item);
-      else this.#fail(item, this.#full);
-    } finally {
-      this.#space.give(cost);
-    }
-  }
-
   /** Makes it of content that the target has: false where that cannot be done. */
   async #makeThere(item: Item): Promise<boolean> {
     const { twin, entry, held } = item;
-    await twin?.underWay;
+    if (twin?.hasEnded === false) await new Promise<void>((resolve) => (twin.waiting ??= []).push(resolve));
     const own = twin?.state === 'staged' ? { path: this.#place(twin), meta: twin.entry } : undefined;
     const isKnown = held.length > 0 && (await item.isCurrent) !== false;
     const bases = [
