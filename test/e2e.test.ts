@@ -170,7 +170,7 @@ describe('a run with nothing to do', () => {
     expect(await project.sync()).toMatchObject({ status: 0, targets: [{ unchanged: 5, sentBytes: 0 }] });
     expect(remote.opened).toEqual(['/static/.pushstatic/head']);
     expect(new Set(remote.read)).toEqual(new Set(remote.opened));
-    expect(new Set(remote.requests.keys())).toEqual(new Set(['STAT', 'OPEN', 'READ', 'CLOSE']));
+    expect(new Set(remote.requests.keys())).toEqual(new Set(['STAT', 'OPEN', 'FSTAT', 'READ', 'CLOSE']));
   });
 });
 

@@ -124,8 +124,11 @@ export async function fill(
       },
       onAllPut: elsewhere && (() => putElsewhere(elsewhere, target, pacer)),
     });
-    folders = root.tidy([...done.removed, ...done.failed], folders, present.temporaries, Date.now());
-    ours = oursAfter(ours, files, isKept, present, [...plan.obstructed, ...done.problems], done);
+    const after = oursAfter(ours, files, isKept, present, [...plan.obstructed, ...done.problems], done);
+    // Also what somebody else removed: the folders that were made for it are of no more use.
+    const gone = after === ours ? [] : ([...ours.keys()].filter((path) => !after.has(path)) as RelPath[]);
+    ours = after;
+    folders = root.tidy([...gone, ...done.removed, ...done.failed], folders, present.temporaries, Date.now());
     made = madeAfter(made, hashed, ours);
   }
 

@@ -413,9 +413,9 @@ export class Stage {
     return true;
   }
 
-  #bodyFor({ digest, path, ...rest }: Entry): Body {
+  #bodyFor(entry: Entry): Body {
     const { contentOf, fileOf } = this.#options;
-    return () => contentOf?.(digest) ?? bodyOf(fileOf(path), { digest, path, ...rest })();
+    return () => contentOf?.(entry.digest) ?? bodyOf(fileOf(entry.path), entry)();
   }
 
   async #send(item: Item): Promise<void> {
