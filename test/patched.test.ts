@@ -128,7 +128,7 @@ describe('signatures', () => {
     const { put, sync, root, state } = await makeScene();
     const names = (): string[] => signaturesIn(state).map((file) => file.slice(file.lastIndexOf('/') + 1));
     expect(names()).toHaveLength(1);
-    put({ 'app.js': NEW, 'b.js': NEW, 'c.js': noise(9000, 1) });
+    put({ 'app.js': NEW, 'b.js': NEW, 'c.js': noise(9000, 1), 'd.png': noise(9000, 2) });
     await sync();
     expect(names()).toHaveLength(2);
     for (const name of ['app.js', 'c.js']) rmSync(join(root, name));

@@ -9,6 +9,11 @@ const LEAST_COPIED_BYTES = 2048;
 
 /** A name that holds a hash, as Django's `app.0123456789ab.css` or a bundler's `app-DiwrgTda.js`: what is before and behind it. */
 const HASHED = /^(.*[.-])[\w-]{8,64}(\.[^./]+|)$/s;
+/** To send less is sooner done than to find out what of it is new. Bytes. */
+const LEAST_PATCHED_BYTES = 8 * 1024;
+/** A signature takes 2 ms for a MiB: for what is larger that is more than it is likely to save. */
+const MOST_PATCHED_BYTES = 256 * 1024 * 1024;
+
 const MOST_LOOKED_AT = 64;
 const MOST_ORIGINS = 8;
 
@@ -37,12 +42,17 @@ export function originsIn(held: readonly Entry[], wanted: readonly Entry[]): Map
   return origins;
 }
 
+/** Whether a new version of a file is worth being made of the former one, and so the file a signature. */
+export function isPatched({ path, size }: Pick<Entry, 'path' | 'size'>): boolean {
+  return size >= LEAST_PATCHED_BYTES && size <= MOST_PATCHED_BYTES && !COMPRESSED.test(path);
+}
+
 /**
  * The entry of `held`, which is sorted, that `wanted` is most likely a later version of: the one of its name, or where the
  * name holds a hash, the one with another hash in the same place whose size is nearest.
  */
 export function formerOf(held: readonly Entry[], wanted: Entry): Entry | undefined {
-  if (COMPRESSED.test(wanted.path)) return undefined;
+  if (!isPatched(wanted)) return undefined;
   const same = findEntry(held, wanted.path);
   if (same !== undefined) return same;
   const [, stem, ending] = HASHED.exec(wanted.path) ?? [];

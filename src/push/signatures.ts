@@ -5,6 +5,7 @@
  */
 import { DeltaMaker, type Op } from '../core/delta/delta.js';
 import { decodeSignature, encodeSignature, type Signature, SignatureMaker } from '../core/delta/signature.js';
+import { isPatched } from '../core/origins.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import type { TargetIndex } from '../core/target-index.js';
@@ -13,16 +14,6 @@ import { Pacer } from '../fs/pace.js';
 import type { StateFolder } from '../fs/state.js';
 import { inParallel } from './in-parallel.js';
 import { bodyOf } from './upload.js';
-
-/** To send less is sooner done than to find out what of it is new. Bytes. */
-const LEAST_BYTES = 8 * 1024;
-/** A signature takes 2 ms for a MiB: for what is larger that is more than it is likely to save. */
-const MOST_BYTES = 256 * 1024 * 1024;
-
-/** Whether a file of that size is worth a signature. */
-export function isSigned({ size }: Pick<Entry, 'size'>): boolean {
-  return size >= LEAST_BYTES && size <= MOST_BYTES;
-}
 
 const AT_ONCE = 8; // while one is worked out, others are written
 
@@ -41,9 +32,8 @@ export class Signatures {
   }
 
   /** Undefined where there is none that can be believed. */
-  async of(entry: Entry): Promise<Signature | undefined> {
-    const { digest, size } = entry;
-    const bytes = isSigned(entry) ? await this.#folder.read(digest) : undefined;
+  async of({ digest, size }: Entry): Promise<Signature | undefined> {
+    const bytes = await this.#folder.read(digest);
     if (bytes === undefined) return undefined;
     try {
       const signature = decodeSignature(bytes);
@@ -62,9 +52,9 @@ export class Signatures {
     try {
       const pacer = new Pacer(options);
       const there = new Set(await this.#folder.names());
-      const missing = new Map(published.filter(isSigned).map((entry) => [entry.digest, entry]));
+      const missing = new Map(published.filter(isPatched).map((entry) => [entry.digest, entry]));
       if (there.size + missing.size === 0) return;
-      const held = new Set<string>(entries.filter(isSigned).map(({ digest }) => digest));
+      const held = new Set<string>(entries.filter(isPatched).map(({ digest }) => digest));
       const useless = [...there].filter((name) => !held.has(name));
       await inParallel(useless, AT_ONCE, (name) => this.#folder.remove(name));
       await inParallel(missing.values(), AT_ONCE, async (entry) => {
@@ -82,7 +72,7 @@ export class Signatures {
 
 async function signatureOf(file: string, entry: Entry, pacer: Pacer): Promise<Signature | undefined> {
   try {
-    const maker = new SignatureMaker(entry.size);
+    const maker = new SignatureMaker(entry);
     const content = bodyOf(file, entry)();
     if (content instanceof Uint8Array) maker.add(content);
     else {

@@ -23,7 +23,7 @@ import { allOf } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
 import { Leftovers } from './leftovers.js';
 import { removeEmptyFolders } from './remove-folders.js';
-import { deltaOf, isSigned, type Signatures } from './signatures.js';
+import { deltaOf, type Signatures } from './signatures.js';
 import { StageNotes } from './stage-notes.js';
 import type { Throttle } from './throttle.js';
 import { problemOf } from './trouble.js';
@@ -257,7 +257,7 @@ export class Stage {
         held: origins.get(digest) ?? NONE,
         twin: this.#firsts.get(digest),
         isCurrent,
-        former: patches && isSigned(entry) ? formerOf(held.entries, entry) : undefined,
+        former: patches ? formerOf(held.entries, entry) : undefined,
         folder,
         state: 'waiting',
         way: 'uploaded',

@@ -8,11 +8,8 @@ import { TargetError } from '../errors.js';
 import type { Pair, SftpChannel } from './sftp-channel.js';
 import { inWindow, together, writesOf } from './sftp-pour.js';
 import { ignoreMissing } from './sftp-trouble.js';
-import type { Attributes } from './sftp-wire.js';
+import { type Attributes, kindOf } from './sftp-wire.js';
 import type { FileMeta, Piece, Recipe } from './target.js';
-
-const S_IFMT = 0o170000;
-const S_IFREG = 0o100000;
 
 /** See `Target.link`. One round trip. `held` is undefined for a file that nobody can have changed. */
 export async function linkFile(
@@ -113,9 +110,7 @@ async function* requestsFor(
 
 /** Whether a file is what it is known to be. */
 function isStill(there: Attributes | undefined, held: FileMeta): boolean {
-  return (
-    there !== undefined && (there.mode & S_IFMT) === S_IFREG && there.size === held.size && there.mtime === held.mtime
-  );
+  return there !== undefined && kindOf(there.mode) === 'file' && there.size === held.size && there.mtime === held.mtime;
 }
 
 /** Throws if one of them was not answered at all. */

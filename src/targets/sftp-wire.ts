@@ -47,6 +47,7 @@ const VERSION = 3;
 const EXTENDED = 200;
 const ATTRIBUTE = { size: 1, owner: 2, mode: 4, times: 8, extended: 0x8000_0000 } as const;
 const BATCH_BYTES = 256 * 1024;
+const S_IFMT = 0o170000;
 const HEADER_BYTES = 9; // length, type, id
 const MOST_REPLY_BYTES = 1024 * 1024; // four times what OpenSSH sends at most
 
@@ -68,6 +69,20 @@ export interface Attributes {
 export interface Named {
   readonly name: string;
   readonly attributes: Attributes;
+}
+
+/** What a mode says that lies there. */
+export function kindOf(mode: number): 'file' | 'folder' | 'link' | 'other' {
+  switch (mode & S_IFMT) {
+    case 0o100000:
+      return 'file';
+    case 0o040000:
+      return 'folder';
+    case 0o120000:
+      return 'link';
+    default:
+      return 'other';
+  }
 }
 
 /** The first packet of a connection. */

@@ -11,7 +11,7 @@ import { SftpLanes } from './sftp-lanes.js';
 import { linkFile, patchFile } from './sftp-patch.js';
 import { CHUNK_BYTES, FILE_WINDOW, pour, requireSize, together, writesOf } from './sftp-pour.js';
 import { ignoreMissing } from './sftp-trouble.js';
-import { type Attributes, type Named, OPEN } from './sftp-wire.js';
+import { type Attributes, kindOf, type Named, OPEN } from './sftp-wire.js';
 import type { SshConnection } from './ssh.js';
 import type { Basis, Body, Capabilities, FileMeta, Recipe, RemoteFile, Target } from './target.js';
 
@@ -22,7 +22,6 @@ const PATH_BYTES = 256; // what a file costs beside its content, about
 const PATCH_BYTES = 512; // a file that is made of another one, likewise
 const LISTINGS_IN_FLIGHT = 32;
 const ROOT_MODE = 0o755; // a web server is to read it
-const S_IFMT = 0o170000;
 
 export interface SftpSettings {
   /** For messages. */
@@ -342,19 +341,6 @@ function remoteEntry(folder: RelPath | undefined, { name, attributes }: Named): 
 
 function remoteFile(path: RelPath, { mode, size, mtime }: Attributes): RemoteFile {
   return { path, kind: kindOf(mode), size, mtime, mode: mode & 0o7777 };
-}
-
-function kindOf(mode: number): RemoteFile['kind'] {
-  switch (mode & S_IFMT) {
-    case 0o100000:
-      return 'file';
-    case 0o040000:
-      return 'folder';
-    case 0o120000:
-      return 'link';
-    default:
-      return 'other';
-  }
 }
 
 function obstructed(path: RelPath, { mode }: Attributes): TargetError {

@@ -9,6 +9,14 @@ import type { OpenSshServer } from '../support/openssh-server.js';
 
 const CLI = new URL('../../dist/cli/main.js', import.meta.url).pathname;
 
+/** What both sides of a measurement work with. rsync needs a program at the other end. */
+export interface Means {
+  readonly folder: string;
+  readonly server: OpenSshServer;
+  readonly withShell: OpenSshServer;
+  readonly environment: NodeJS.ProcessEnv;
+}
+
 export interface Place {
   readonly folder: string;
   readonly tree: string;

@@ -5,21 +5,13 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { noise } from '../support/noise.js';
-import type { OpenSshServer } from '../support/openssh-server.js';
 import { startRelay } from './relay.js';
-import { forget, pushstatic, rsync, type Side, time } from './sides.js';
+import { forget, type Means, pushstatic, rsync, type Side, time } from './sides.js';
 import { content, nameOf, plantMany } from './trees.js';
 import { median } from './trend.js';
 
 const FAR_MS = 50;
 const MIB = 1024 * 1024;
-
-export interface Means {
-  readonly folder: string;
-  readonly server: OpenSshServer;
-  readonly withShell: OpenSshServer;
-  readonly environment: NodeJS.ProcessEnv;
-}
 
 interface Job {
   readonly name: string;

@@ -5,19 +5,11 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { noise } from '../support/noise.js';
-import type { OpenSshServer } from '../support/openssh-server.js';
 import { startRelay } from './relay.js';
-import { pushstatic, rsync, type Side, time } from './sides.js';
+import { type Means, pushstatic, rsync, type Side, time } from './sides.js';
 import { nameOf } from './trees.js';
 
 const MIB = 1024 * 1024;
-
-export interface Means {
-  readonly folder: string;
-  readonly server: OpenSshServer;
-  readonly withShell: OpenSshServer;
-  readonly environment: NodeJS.ProcessEnv;
-}
 
 interface Job {
   readonly name: string;

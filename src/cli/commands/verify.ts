@@ -134,8 +134,10 @@ function verifiedReport({ name, checked, findings, error }: Verified, repair: Ta
     missing: paths('missing'),
     foreign: paths('foreign'),
     ...(error === undefined ? {} : { error: errorOf(error) }),
-    ...(repair === undefined
-      ? {}
-      : { repaired: { ok: repair.ok, uploaded: broughtFiles(repair), problems: repair.problems } }),
+    ...(repair === undefined ? {} : { repaired: repairedReport(repair) }),
   };
+}
+
+function repairedReport({ ok, uploaded, patched, linked, problems }: TargetReport): object {
+  return { ok, uploaded, patched, linked, problems };
 }
