@@ -6,8 +6,9 @@
 import type { Outcome } from './core/apply.js';
 import { type Change, diff } from './core/diff.js';
 import { guard, type Limit } from './core/guard.js';
+import { isPatched } from './core/origins.js';
 import { indexPartOf, type Places, partOf } from './core/places.js';
-import { type Deletion, makePlan, type Plan, type Step } from './core/plan.js';
+import { type Deletion, makePlan, type Plan, type Step, uploadsOf } from './core/plan.js';
 import { ancestorsOf, type RelPath } from './core/relpath.js';
 import { type Selection, select } from './core/select.js';
 import { type Digest, type Entry, findEntry, holdsBelow, type Snapshot, totalBytes } from './core/snapshot.js';
@@ -15,7 +16,7 @@ import { sharingWith, type TargetIndex } from './core/target-index.js';
 import type { StateFolder } from './fs/state.js';
 import { allOf } from './push/in-parallel.js';
 import { IndexStore, type Known } from './push/index-store.js';
-import { type Pushed, push } from './push/push.js';
+import { push } from './push/push.js';
 import { removeLeftFolders } from './push/remove-folders.js';
 import { Signatures } from './push/signatures.js';
 import { Stage } from './push/stage.js';
@@ -41,6 +42,11 @@ export interface CycleOptions {
   readonly fileOf: (path: RelPath) => string;
   /** Content that is in memory already, good until control is given up; undefined for what is to be read. */
   readonly contentOf?: ((digest: Digest) => Uint8Array | undefined) | undefined;
+  /**
+   * Makes the signatures of these files in a folder, beside everything else, and never rejects. Without it, later versions are
+   * sent whole.
+   */
+  readonly sign?: ((files: readonly ToSign[], folder: string) => Promise<void>) | undefined;
   /** Entries of the snapshot before it is whole, each as it will be in it: their content can be brought over already. */
   readonly arrivals?: AsyncIterable<readonly Entry[]> | undefined;
   /** The path of the file that names the others, where it is not the usual one. */
@@ -58,6 +64,13 @@ export interface CycleOptions {
   readonly now: () => number;
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: ((event: CycleEvent) => void) | undefined;
+}
+
+/** A file, and what it holds. `size` in bytes. */
+export interface ToSign {
+  readonly file: string;
+  readonly digest: Digest;
+  readonly size: number;
 }
 
 /** What happens, for a face that shows it. */
@@ -181,7 +194,8 @@ export class Connection {
     const tell = teller(job, options);
     const { folderMode } = job;
     const throttle = throttleTo(options.bandwidth);
-    const signatures = new Signatures(job.cache.folder('signatures'));
+    const signing = job.cache.folder('signatures');
+    const signatures = new Signatures(signing);
     const stage = new Stage(target, store, { ...options, folderMode, throttle, signatures, onFile: tell.file });
     const known = trusted(this.#known, options);
     if (needsSurvey(this.#known)) tell.phase('survey');
@@ -206,9 +220,10 @@ export class Connection {
     }
     const means = { target, store, stage };
     const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
-    const pushed = await push(plan, index, means, { folderMode, ...hooks });
-    if (target.capabilities.serverCopy)
-      await signatures.keep(pushed.index, { ...options, onWarning: tell.warning }, publishedIn(pushed));
+    const toBeSigned = target.capabilities.serverCopy ? toSign(plan, options) : [];
+    const signed = toBeSigned.length > 0 ? options.sign?.(toBeSigned, signing.path) : undefined;
+    const pushed = await push(plan, index, means, { folderMode, ...hooks }).finally(() => signed);
+    await signatures.prune(pushed.index);
     return { plan, ...told, ...pushed };
   }
 }
@@ -236,8 +251,11 @@ async function decide(
   return { index, plan, unchanged, held: isHolding ? heldOf(changes, plan) : [] };
 }
 
-function publishedIn({ outcomes }: Pushed): Entry[] {
-  return outcomes.flatMap(({ kind, step }) => (kind === 'done' && step.kind === 'upload' ? [step.entry] : []));
+/** Of one content once. */
+function toSign(plan: Plan, { fileOf }: CycleOptions): ToSign[] {
+  const entries = uploadsOf(plan).map(({ entry }) => entry);
+  const contents = new Map(entries.filter(isPatched).map((entry) => [entry.digest, entry]));
+  return [...contents.values()].map(({ path, digest, size }) => ({ file: fileOf(path), digest, size }));
 }
 
 function limitFor({ limit }: TargetJob, { guards }: CycleOptions): Pick<TargetJob, 'limit'> {

@@ -2,6 +2,7 @@
  * Session: what every command that works on a project needs: its configuration, its local state, its voice.
  */
 import type { Logger } from 'pino';
+import type { LocalThread } from '../collect/in-thread.js';
 import type { AskProject } from '../config/check.js';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
@@ -9,6 +10,7 @@ import { envForOthers } from '../config/secrets.js';
 import type { JobMeans } from '../cycle/jobs.js';
 import type { AskOptions } from '../django/ask.js';
 import { StateFolder, stateFolderFor } from '../fs/state.js';
+import type { CycleOptions } from '../sync.js';
 import type { CommandInput, Process } from './command-input.js';
 import { type Face, makeFace } from './face.js';
 import { makeLog } from './log.js';
@@ -51,6 +53,15 @@ function asker({ env, ...options }: Pick<AskOptions, 'env' | 'signal' | 'from'>)
     const state = new StateFolder(stateFolderFor(file, env));
     return askProject(source, { ...options, state, env: envForOthers(targets, env) });
   };
+}
+
+/** What a cycle makes its signatures with, and what ends it. */
+export function signingIn(
+  thread: LocalThread,
+  { signal, output }: CommandInput,
+): Pick<CycleOptions, 'sign' | 'signal'> {
+  const onWarning = (text: string): void => output.warn(text);
+  return { signal, sign: (files, folder) => thread.sign(files, folder, { signal, onWarning }).catch(() => undefined) };
 }
 
 /** What the jobs of this session are made with. */

@@ -11,7 +11,7 @@ import type { CommandInput } from './command-input.js';
 import { beginLocal } from './local-run.js';
 import type { Output } from './output.js';
 import { changeLines, collectLine, planLine, problemLines, targetLine } from './render.js';
-import { jobMeans, type Session } from './session.js';
+import { jobMeans, type Session, signingIn } from './session.js';
 import { runTargets } from './targets-run.js';
 
 export interface SyncOptions {
@@ -62,7 +62,7 @@ export async function runSync(
     session,
     jobs,
     local,
-    { ...cycleOptions(session.config), signal: input.signal, act, foreign, arrivals, contentOf },
+    { ...cycleOptions(session.config), ...signingIn(thread, input), act, foreign, arrivals, contentOf },
     input,
   );
   const { report: collect } = await local;

@@ -7,6 +7,7 @@ import { ConfigError, ManifestError, type Problem, SafetyError, SourceError } fr
 import { Arrivals } from './arrivals.js';
 import { Contents } from './contents.js';
 import type { Progress } from './identify.js';
+import type { Signed } from './sign.js';
 import type { Swept } from './sweep.js';
 import type {
   LocalSettings,
@@ -14,6 +15,7 @@ import type {
   LocalTask,
   LocalWork,
   LookWork,
+  SignWork,
   SweepWork,
   ThreadMessage,
   ThreadRequest,
@@ -99,6 +101,12 @@ export class LocalThread {
     return this.#follow(port, hooks, (message) =>
       message.kind === 'looked' ? { answer: message.touched } : undefined,
     );
+  }
+
+  /** Makes the signatures of `files` that `folder` has not. What goes wrong with them is a warning. */
+  async sign(files: readonly Signed[], folder: string, hooks: LocalHooks): Promise<void> {
+    const port = this.#start({ work: { kind: 'sign', files, folder } satisfies SignWork, settings: NO_SETTINGS });
+    await this.#follow(port, hooks, (message) => (message.kind === 'signed' ? { answer: undefined } : undefined));
   }
 
   /** Ends it at once, whatever is under way. */

@@ -28,6 +28,7 @@ import { warningsOf } from './post-process.js';
 import type { CollectProject } from './project.js';
 import type { RunOptions } from './run-options.js';
 import { scanOnly } from './scan-only.js';
+import { type Signed, sign } from './sign.js';
 import type { StoredHashedSite } from './stored-site.js';
 import { type Marks, type Swept, sweep } from './sweep.js';
 
@@ -57,6 +58,13 @@ export interface Part {
   readonly epoch: number;
 }
 
+/** Signatures to be made in `folder`. */
+export interface SignWork {
+  readonly kind: 'sign';
+  readonly files: readonly Signed[];
+  readonly folder: string;
+}
+
 export interface SweepWork {
   readonly kind: 'sweep';
   readonly folders: readonly string[];
@@ -78,7 +86,7 @@ export interface LocalSettings extends Pick<RunOptions, 'force' | 'reread' | 'ch
 
 /** A message to the thread: what to do, and where to tell of it. */
 export interface LocalTask {
-  readonly work: LocalWork | SweepWork | LookWork;
+  readonly work: LocalWork | SweepWork | LookWork | SignWork;
   readonly settings: LocalSettings;
   readonly port: MessagePort;
 }
@@ -118,6 +126,7 @@ export type ThreadMessage =
   | { readonly kind: 'declined' }
   | { readonly kind: 'swept'; readonly swept: Swept }
   | { readonly kind: 'looked'; readonly touched: readonly string[] }
+  | { readonly kind: 'signed' }
   | { readonly kind: 'failed'; readonly name: string; readonly message: string; readonly stack: string };
 
 const ENTRIES_IN_MESSAGE = 2000; // each message is unpacked in one go, in some milliseconds
@@ -174,6 +183,10 @@ function keepHeapSmall(): void {
 }
 
 async function carryOut(task: LocalTask['work'], options: RunOptions): Promise<ThreadMessage> {
+  if (task.kind === 'sign') {
+    await sign(task.files, task.folder, options);
+    return { kind: 'signed' };
+  }
   if (task.kind === 'look') return { kind: 'looked', touched: await look(task, options) };
   if (task.kind === 'sweep') {
     return { kind: 'swept', swept: await sweep(task.folders, task.ignore, task.before, new Pacer(options)) };

@@ -202,7 +202,10 @@ export class Daemon implements Service {
 
   #makeLine(job: TargetJob): TargetLine {
     return new TargetLine(job, {
-      options: () => cycleOptions(this.#project.config),
+      options: () => ({
+        ...cycleOptions(this.#project.config),
+        sign: (files, folder) => this.#project.sign(files, folder),
+      }),
       signal: this.#abandoning.signal,
       latest: () => this.#project.snapshot,
       mayRemove: () => this.#project.mayRemove,

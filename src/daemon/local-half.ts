@@ -13,6 +13,7 @@ import {
   type Part,
   wholeOf,
 } from '../collect/in-thread.js';
+import type { Signed } from '../collect/sign.js';
 import type { Marks, Swept } from '../collect/sweep.js';
 import type { Config } from '../config/schema.js';
 import { type Change, diff } from '../core/diff.js';
@@ -234,6 +235,15 @@ export class LocalHalf {
       this.#noteChanged(changedSince);
       throw error;
     }
+  }
+
+  /** Makes the signatures of `files` that `folder` has not. Never rejects. */
+  async sign(files: readonly Signed[], folder: string): Promise<void> {
+    if (files.length === 0) return;
+    // A thread that dies leaves them out.
+    await this.#liveThread()
+      .sign(files, folder, this.#hooks)
+      .catch(() => undefined);
   }
 
   async end(): Promise<void> {

@@ -3,6 +3,7 @@
  *
  *   watcher, sweep -> pulse -> round: collect -> each target's line -> report
  */
+import type { Signed } from '../collect/sign.js';
 import type { Config } from '../config/schema.js';
 import { isWithin } from '../core/relpath.js';
 import type { Batch } from '../core/settle.js';
@@ -95,6 +96,11 @@ export class Project {
       hasHeld: () => this.lines.some((line) => line.waitsForQuiet),
       remove: () => this.#follow(this.#serveRest()),
     });
+  }
+
+  /** See `LocalHalf`. */
+  sign(files: readonly Signed[], folder: string): Promise<void> {
+    return this.#local.sign(files, folder);
   }
 
   /** STATIC_ROOT as it is known now; undefined before anything is. */

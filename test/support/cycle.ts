@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { Arrivals } from '../../src/collect/arrivals.js';
+import { sign } from '../../src/collect/sign.js';
 import type { RelPath } from '../../src/core/relpath.js';
 import type { Entry, Snapshot } from '../../src/core/snapshot.js';
 import { StateFolder } from '../../src/fs/state.js';
@@ -67,6 +68,7 @@ export async function makeBench(): Promise<Bench> {
     site: 'site',
     fileOf: (at) => join(root, at),
     act: 'push',
+    sign: (files, place) => sign(files, place, {}),
     concurrency: 'auto',
     bandwidth: undefined,
     run: `run${++runs}`,

@@ -14,7 +14,7 @@ import type { CycleOptions, TargetJob } from '../../sync.js';
 import type { CommandInput } from '../command-input.js';
 import { beginLocal } from '../local-run.js';
 import { findingLines, problemLines } from '../render.js';
-import { jobMeans, openSession } from '../session.js';
+import { jobMeans, openSession, signingIn } from '../session.js';
 import { runTargets } from '../targets-run.js';
 import { files } from '../units.js';
 
@@ -50,13 +50,14 @@ export async function verifyCommand(
     });
     return hasFailed ? commonStatus(failures) : isUnequal ? EXIT.differences : EXIT.done;
   }
+  const thread = new LocalThread();
   const { local } = beginLocal(
-    new LocalThread(),
+    thread,
     session,
     { collect: 'scan', reread: undefined, contents: 'drop', mode: 'write', guards: 'heed' },
     input,
   );
-  const run = await runTargets(session, jobs, local, cycle, input);
+  const run = await runTargets(session, jobs, local, { ...cycle, ...signingIn(thread, input) }, input);
   const repairs = new Map(run.reports.map((report) => [report.name, report]));
   for (const report of run.reports) {
     const { name, ok, problems } = report;
