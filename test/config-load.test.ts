@@ -86,9 +86,10 @@ describe('a sound file', () => {
           delete: { enabled: true, max: { kind: 'share', share: 0.5 } },
           mode: { file: 0o644, dir: 0o755 },
           control: '.pushstatic',
+          compress: 'auto',
         },
       ],
-      push: { concurrency: 'auto', bandwidth: undefined },
+      push: { concurrency: 'auto', bandwidth: undefined, compress: 'auto' },
       watch: { settleMs: 100, maxWaitMs: 2000, sweepMs: 60_000, backend: 'auto' },
       daemon: { socket: 'auto', http: '127.0.0.1:8873', shutdownTimeoutMs: 10_000 },
       hooks: { timeoutMs: 60_000 },
@@ -135,7 +136,7 @@ describe('a sound file', () => {
       `site: shop\nsource:\n  dirs: [{ path: dist, prefix: vendor/x }, { path: later, optional: true }]\n` +
         `static: { root: out, storage: manifest, django: '5.2', permissions: { file: null, dir: '2755' }, manifest: { root: ., missing: { 'a/*.css': warn, '*': fail }, stale: keep } }\n` +
         `targets: { web: { url: 'file:///srv/x', delete: { max: 0 }, mode: { file: '640' }, control: ../ctl } }\n` +
-        `push: { concurrency: 8, bandwidth: 2M }\nwatch: { maxWait: 1m30s }\ndaemon: { socket: run/s, http: false, shutdownTimeout: 0s }\nhooks: { after: 'echo done', timeout: 1m }\nlog: { level: debug }`,
+        `push: { concurrency: 8, bandwidth: 2M, compress: off }\nwatch: { maxWait: 1m30s }\ndaemon: { socket: run/s, http: false, shutdownTimeout: 0s }\nhooks: { after: 'echo done', timeout: 1m }\nlog: { level: debug }`,
     );
     expect(config).toMatchObject({
       site: 'shop',
@@ -163,9 +164,10 @@ describe('a sound file', () => {
           delete: { enabled: true, max: { kind: 'count', count: 0 } },
           mode: { file: 0o640, dir: 0o755 },
           control: '../ctl',
+          compress: 'off',
         },
       ],
-      push: { concurrency: 8, bandwidth: 2 * 1024 * 1024 },
+      push: { concurrency: 8, bandwidth: 2 * 1024 * 1024, compress: 'off' },
       watch: { maxWaitMs: 90_000 },
       daemon: { socket: join(folder, 'run/s'), http: false, shutdownTimeoutMs: 0 },
       hooks: { after: 'echo done', timeoutMs: 60_000 },
@@ -419,6 +421,8 @@ describe('the shape of the file', () => {
       `${SOUND}push: { bandwidth: ▸lots }`,
       'push.bandwidth: expected unlimited or bytes per second like 500K or 10M, found "lots"',
     ],
+    [`${SOUND}push: { compress: ▸yes }`, 'push.compress: expected auto, on or off, found "yes"'],
+    [`${SOUND}push: { compress: ▸true }`, 'push.compress: expected auto, on or off, found true'],
     [
       `${SOUND}push: { concurrency: ▸0 }`,
       'push.concurrency: expected auto or a whole number from 1 to 1000, found the number 0',

@@ -84,7 +84,7 @@ describe('the effective configuration', () => {
       `site: s\nsource: { dirs: [a, { path: b, prefix: p }], ignore: [] }\n` +
         `static: { root: out, storage: manifest, permissions: { file: null, dir: '2755' }, manifest: { root: ., missing: { 'a/*': warn } } }\n` +
         `targets: { x: { url: 'sftp://u@h:22/~/s', passwordEnv: PW, sshConfig: false, delete: { max: 12.5% } }, y: { url: 'file:///srv/y', mode: { dir: '700' } } }\n` +
-        `push: { concurrency: 3, bandwidth: 1500K }\nwatch: { settle: 1s500ms }\ndaemon: { http: false, socket: s, shutdownTimeout: 1m30s, tokenFile: t }\nhooks: { after: "a | b", timeout: 5m }`,
+        `push: { concurrency: 3, bandwidth: 1500K, compress: on }\nwatch: { settle: 1s500ms }\ndaemon: { http: false, socket: s, shutdownTimeout: 1m30s, tokenFile: t }\nhooks: { after: "a | b", timeout: 5m }`,
     ],
   ])('is, for %s, a file that says the same', async (_, text) => {
     const config = await load(text);
@@ -102,7 +102,7 @@ describe('the effective configuration', () => {
       source: { dirs: ['/a'] },
       static: { permissions: { file: '0644', dir: null } },
       targets: { x: { url: 'sftp://h/s', delete: { enabled: true, max: '50%' }, mode: { file: '0644', dir: '0755' } } },
-      push: { concurrency: 'auto', bandwidth: 'unlimited' },
+      push: { concurrency: 'auto', bandwidth: 'unlimited', compress: 'auto' },
       watch: { settle: '100ms', maxWait: '2s', sweep: '1m' },
       daemon: { shutdownTimeout: '10s' },
       hooks: { timeout: '1m' },

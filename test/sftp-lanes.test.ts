@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { SftpChannel } from '../src/targets/sftp-channel.js';
 import { LANE_BYTES, SftpLanes } from '../src/targets/sftp-lanes.js';
 
@@ -45,6 +45,47 @@ it('gives nothing to a channel that has ended', async () => {
   await lanes.take(10);
   expect([(await lanes.take(10)).channel, lanes.idlest()]).toEqual([channels[0], channels[0]]);
   expect(lanes.idlest()).toBe(channels[0]);
+});
+
+it('lets no more be on its way on all of them than the window allows, but for one file alone', async () => {
+  const window = { bytes: 100 };
+  const lanes = new SftpLanes(channel(), 'plain', window);
+  lanes.add(channel(), 'plain');
+  const large = await lanes.take(500, 'text');
+  const order: string[] = [];
+  const next = lanes.take(60).then((lane) => (order.push('next'), lane));
+  const last = lanes.take(60).then(() => order.push('last'));
+  lanes.give(large, 500);
+  await next;
+  expect(order).toEqual(['next']);
+  window.bytes = 120;
+  lanes.give(await lanes.take(0, 'packed'), 0);
+  await last;
+  expect(order).toEqual(['next', 'last']);
+});
+
+describe('divided between a plain line and a compressed one', () => {
+  it('each content takes its own, also what waits already', async () => {
+    const [plain, compressed] = [channel(), channel()];
+    const lanes = new SftpLanes(plain);
+    const full = await lanes.take(LANE_BYTES);
+    const waiting = [lanes.take(10, 'text'), lanes.take(10, 'packed'), lanes.take(20, 'text')];
+    lanes.add(compressed, 'compressed');
+    lanes.divide({ text: 'compressed', packed: 'plain' });
+    expect((await waiting[0])?.channel).toBe(compressed);
+    lanes.give(full, LANE_BYTES);
+    const [, packed, text] = await Promise.all(waiting);
+    expect([packed?.channel, text?.channel]).toEqual([plain, compressed]);
+  });
+
+  it('all take what is left when one has ended', async () => {
+    const [plain, compressed] = [channel(), channel()];
+    const lanes = new SftpLanes(plain);
+    lanes.add(compressed, 'compressed');
+    lanes.divide({ text: 'compressed', packed: 'plain' });
+    Object.assign(compressed, { isOver: true });
+    expect((await lanes.take(10, 'text')).channel).toBe(plain);
+  });
 });
 
 function make(count: number): { lanes: SftpLanes; channels: SftpChannel[] } {

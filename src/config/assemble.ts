@@ -172,7 +172,7 @@ function targetsOf(raw: RawConfig, setting: Setting, local: LocalPath, report: R
   const targets: TargetConfig[] = [];
   for (const [name, written] of Object.entries(raw.targets)) {
     const target = targetOf(name, written, setting, local, report);
-    if (target !== undefined) targets.push(target);
+    if (target !== undefined) targets.push({ ...target, compress: raw.push.compress });
   }
   reportTwins(targets, report);
   return targets;
@@ -200,7 +200,7 @@ function targetOf(
   setting: Setting,
   local: LocalPath,
   report: Report,
-): TargetConfig | undefined {
+): Omit<TargetConfig, 'compress'> | undefined {
   const at = (...keys: string[]): KeyPath => ['targets', name, ...keys];
   for (const [one, other] of EXCLUSIVE) {
     if (raw[one] !== undefined && raw[other] !== undefined)

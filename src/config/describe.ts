@@ -6,7 +6,7 @@ import type { Config, SourceDir, TargetConfig } from './schema.js';
 import { formatDuration, formatLimit, formatMode, formatSize } from './units.js';
 
 // Known from the target's key in the file and from its URL.
-const DERIVED = new Set(['name', 'address']);
+const DERIVED = new Set(['name', 'address', 'compress']);
 
 /**
  * `config` as plain data in the notations and under the keys of the file: written down as YAML anywhere, it loads as the
@@ -29,6 +29,7 @@ export function describeConfig(config: Config): object {
     push: {
       concurrency: push.concurrency,
       bandwidth: push.bandwidth === undefined ? 'unlimited' : formatSize(push.bandwidth),
+      compress: push.compress,
     },
     watch: {
       settle: formatDuration(watch.settleMs),

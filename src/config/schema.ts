@@ -71,6 +71,8 @@ export interface TargetConfig {
   readonly mode: { readonly file: number; readonly dir: number };
   /** As written; `controlPath` says where it is. */
   readonly control: string;
+  /** That of `push`: a connection is made with it. */
+  readonly compress: Config['push']['compress'];
 }
 
 /** How hashed names are made: the attributes of Django's ManifestFilesMixin. */
@@ -164,7 +166,11 @@ export interface Config {
   readonly asked?: Asked;
   readonly targets: readonly TargetConfig[];
   /** `bandwidth` in bytes per second; undefined for no limit. */
-  readonly push: { readonly concurrency: number | 'auto'; readonly bandwidth: number | undefined };
+  readonly push: {
+    readonly concurrency: number | 'auto';
+    readonly bandwidth: number | undefined;
+    readonly compress: 'auto' | 'on' | 'off';
+  };
   readonly watch: {
     readonly settleMs: number;
     readonly maxWaitMs: number;
@@ -295,6 +301,7 @@ const Keys = {
         'auto',
       ),
       bandwidth: v.optional(bandwidth(), 'unlimited'),
+      compress: v.optional(choice('auto', 'on', 'off'), 'auto'),
     }),
     {},
   ),

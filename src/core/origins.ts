@@ -2,6 +2,7 @@
  * Origins: where a target has the content already that it is to get under another name. A copy made there costs a request
  * or a few, whatever its size.
  */
+import { isPacked } from './packed.js';
 import { type Digest, type Entry, findEntry, positionOf } from './snapshot.js';
 
 /** Smaller content is sent sooner than the requests are that copy it. Bytes. */
@@ -16,10 +17,6 @@ const MOST_PATCHED_BYTES = 256 * 1024 * 1024;
 
 const MOST_LOOKED_AT = 64;
 const MOST_ORIGINS = 8;
-
-/** What is compressed already has hardly a byte in common with its next version. */
-const COMPRESSED =
-  /\.(?:7z|aac|avif|br|bz2|docx|flac|gif|gz|heic|ico|jpe?g|jxl|m4a|mkv|mov|mp3|mp4|ogg|opus|pdf|png|rar|webm|webp|woff2?|xz|zip|zst)$/i;
 
 /** What a target can do with what it holds. */
 interface Means {
@@ -44,7 +41,7 @@ export function originsIn(held: readonly Entry[], wanted: readonly Entry[]): Map
 
 /** Whether a new version of a file is worth being made of the former one, and so the file a signature. */
 export function isPatched({ path, size }: Pick<Entry, 'path' | 'size'>): boolean {
-  return size >= LEAST_PATCHED_BYTES && size <= MOST_PATCHED_BYTES && !COMPRESSED.test(path);
+  return size >= LEAST_PATCHED_BYTES && size <= MOST_PATCHED_BYTES && !isPacked(path);
 }
 
 /**

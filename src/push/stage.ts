@@ -12,6 +12,7 @@ import { setMaxListeners } from 'node:events';
 import type { Op } from '../core/delta/delta.js';
 import type { Signature } from '../core/delta/signature.js';
 import { formerOf, originsIn, wayFrom } from '../core/origins.js';
+import { isPacked } from '../core/packed.js';
 import type { Step } from '../core/plan.js';
 import { CONTROL, join, type RelPath } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
@@ -424,7 +425,12 @@ export class Stage {
     signal?.throwIfAborted();
     await throttle.take(entry.size, this.#signal);
     if (this.#failure !== undefined) return;
-    await this.#target.write(this.#place(item), this.#bodyFor(entry), entry);
+    await this.#target.write(
+      this.#place(item),
+      this.#bodyFor(entry),
+      entry,
+      isPacked(entry.path) ? 'packed' : undefined,
+    );
     this.#sentBytes += entry.size;
     this.#staged(item, entry.size);
   }

@@ -10,6 +10,7 @@ import { TargetError } from '../errors.js';
 import { PendingTable } from './sftp-pending.js';
 import { ReplyWatch } from './sftp-reply-watch.js';
 import { confused, ignoreMissing, lost, notOffered, refusal, statusOf, troubleIn } from './sftp-trouble.js';
+import { Turns } from './sftp-turns.js';
 import {
   type Attributes,
   COPY_DATA,
@@ -98,6 +99,7 @@ export class SftpChannel {
   readonly #waiters = new PendingTable<Waiter>();
   readonly #extensions = new Set<string>();
   readonly #waiting: (() => void)[] = [];
+  readonly #turns: Turns;
   #maxWrite = DEFAULT_MAX_WRITE;
   #handleLimit = DEFAULT_HANDLES - SPARE_HANDLES;
   #handles = 0;
@@ -107,6 +109,7 @@ export class SftpChannel {
   #broken: TargetError | undefined;
 
   constructor(stream: Duplex, first?: SftpChannel, lookMs?: number) {
+    this.#turns = first === undefined ? new Turns() : first.#turns;
     if (first !== undefined) {
       this.#maxWrite = first.#maxWrite;
       this.#handleLimit = first.#handleLimit;
@@ -198,8 +201,7 @@ export class SftpChannel {
   }
 
   /**
-   * Makes a file: asks for its content in the very turn in which it is open, and sends all of that, its meta and its end
-   * back to back. Content that takes several writes is left to `pour`, which must close the handle: its meta tells that it
+   * Makes a file: asks for its content when it is open, and sends all of that, its meta and its end back to back. Content that takes several writes is left to `pour`, which must close the handle: its meta tells that it
    * is complete, and may only be sent when all of them are known to be good. What `body` throws comes back as it is. One promise for all: with thousands of small files, promises are what the time goes into.
    */
   put(path: string, body: () => Content, meta: FileStat, pour: Pour): Promise<void> {
@@ -216,7 +218,8 @@ export class SftpChannel {
         }
       };
       const flags = OPEN.write | OPEN.create | OPEN.truncate;
-      this.#open('open', path, (id) => this.#writer.open(id, path, flags, PRIVATE), { resolve: fill, reject });
+      const resolveLater = (handle: Buffer): void => this.#turns.take(() => fill(handle));
+      this.#open('open', path, (id) => this.#writer.open(id, path, flags, PRIVATE), { resolve: resolveLater, reject });
     });
   }
 

@@ -1,10 +1,12 @@
 /**
- * SftpLanes: the channels of one connection, and which of them a file takes.
+ * SftpLanes: the channels to one server, and which of them a file takes.
  *
  * A channel carries at most its window in one round trip, so a distant server needs several. What one channel may have
- * on its way is bounded, and whoever finds no room waits for any of them.
+ * on its way is bounded, and whoever finds no room waits for any of them. Where some belong to a connection that compresses
+ * and some to one that does not, it depends on the content which of them it takes.
  */
 import type { SftpChannel } from './sftp-channel.js';
+import type { Window } from './sftp-window.js';
 
 /**
  * From the opening of a file until its content is known to be there. OpenSSH's server reads 16 KiB for each request that
@@ -13,24 +15,49 @@ import type { SftpChannel } from './sftp-channel.js';
  */
 export const LANE_BYTES = 2 * 1024 * 1024;
 
+/** Of the connection that a channel belongs to. */
+export type Line = 'plain' | 'compressed';
+
+/** What a file holds: `packed` does not get shorter by compression. */
+export type Content = 'text' | 'packed';
+
 export interface Lane {
   readonly channel: SftpChannel;
+  readonly line: Line;
   /** How many bytes of the lane are in use. */
   taken: number;
+}
+
+const UNBOUNDED = { bytes: Number.POSITIVE_INFINITY };
+
+interface Waiting {
+  readonly bytes: number;
+  readonly admit: (lane: Lane) => void;
 }
 
 export class SftpLanes {
   readonly first: SftpChannel;
   readonly #lanes: Lane[];
-  readonly #waiting: { readonly bytes: number; readonly admit: (lane: Lane) => void }[] = [];
+  readonly #waiting: Readonly<Record<Content, Waiting[]>> = { text: [], packed: [] };
+  readonly #window: Pick<Window, 'bytes'>;
+  #linesOf: Readonly<Record<Content, Line>> | undefined;
+  #taken = 0;
 
-  constructor(first: SftpChannel) {
+  /** `window` bounds what is on its way on all of them together. */
+  constructor(first: SftpChannel, line: Line = 'plain', window: Pick<Window, 'bytes'> = UNBOUNDED) {
+    this.#window = window;
     this.first = first;
-    this.#lanes = [{ channel: first, taken: 0 }];
+    this.#lanes = [{ channel: first, line, taken: 0 }];
   }
 
-  add(channel: SftpChannel): void {
-    this.#lanes.push({ channel, taken: 0 });
+  add(channel: SftpChannel, line: Line = 'plain'): void {
+    this.#lanes.push({ channel, line, taken: 0 });
+    this.#admit();
+  }
+
+  /** From now on each content takes lanes of its line, as long as there are some. */
+  divide(linesOf: Readonly<Record<Content, Line>>): void {
+    this.#linesOf = linesOf;
     this.#admit();
   }
 
@@ -43,36 +70,60 @@ export class SftpLanes {
     return idlest;
   }
 
-  /** A lane with room for `bytes`, or one that is empty. In the order of the calls. */
-  async take(bytes: number): Promise<Lane> {
-    const lane = this.#waiting.length === 0 ? this.#laneFor(bytes) : undefined;
-    if (lane === undefined) return new Promise((admit) => this.#waiting.push({ bytes, admit }));
-    lane.taken += bytes;
+  /** A lane with room for `bytes`, or one that is empty. For each content in the order of the calls. */
+  async take(bytes: number, content: Content = 'text'): Promise<Lane> {
+    const waiting = this.#waiting[content];
+    const lane = waiting.length === 0 ? this.#laneFor(bytes, content) : undefined;
+    if (lane === undefined) return new Promise((admit) => waiting.push({ bytes, admit }));
+    this.#use(lane, bytes);
     return lane;
   }
 
   give(lane: Lane, bytes: number): void {
     lane.taken -= bytes;
+    this.#taken -= bytes;
     this.#admit();
   }
 
+  /** Nothing is on its way. */
+  get isIdle(): boolean {
+    return this.#taken === 0;
+  }
+
+  #use(lane: Lane, bytes: number): void {
+    lane.taken += bytes;
+    this.#taken += bytes;
+  }
+
   #admit(): void {
-    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      const lane = this.#laneFor(next.bytes);
-      if (lane === undefined) return;
-      lane.taken += next.bytes;
-      this.#waiting.shift();
-      next.admit(lane);
+    for (const content of ['text', 'packed'] as const) {
+      const waiting = this.#waiting[content];
+      for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+        const lane = this.#laneFor(next.bytes, content);
+        if (lane === undefined) break;
+        this.#use(lane, next.bytes);
+        waiting.shift();
+        next.admit(lane);
+      }
     }
   }
 
-  #laneFor(bytes: number): Lane | undefined {
-    let emptiest: Lane | undefined;
-    for (const lane of this.#lanes) {
-      const isBetter = emptiest === undefined || lane.taken < emptiest.taken;
-      if (isBetter && (lane.channel === this.first || !lane.channel.isOver)) emptiest = lane;
-    }
+  #laneFor(bytes: number, content: Content): Lane | undefined {
+    if (this.#taken > 0 && this.#taken + bytes > this.#window.bytes) return undefined;
+    const line = this.#linesOf?.[content];
+    const emptiest = (line && this.#emptiest(line)) ?? this.#emptiest();
     const fits = emptiest !== undefined && (emptiest.taken === 0 || emptiest.taken + bytes <= LANE_BYTES);
     return fits ? emptiest : undefined;
+  }
+
+  /** Of one line, or of all. The first one of all is there even when it is over: then it says why. */
+  #emptiest(line?: Line): Lane | undefined {
+    let emptiest: Lane | undefined;
+    for (const lane of this.#lanes) {
+      const isOpen = !lane.channel.isOver || (line === undefined && lane.channel === this.first);
+      const isOf = line === undefined || lane.line === line;
+      if (isOpen && isOf && (emptiest === undefined || lane.taken < emptiest.taken)) emptiest = lane;
+    }
+    return emptiest;
   }
 }

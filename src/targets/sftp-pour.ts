@@ -9,16 +9,23 @@ export const CHUNK_BYTES = 64 * 1024;
 /** Chunks of one file in flight: 4 MiB, twice what a channel's window holds. */
 export const FILE_WINDOW = 64;
 
+/** What bounds the chunks on their way, and is told of those that are there. */
+export interface Flow {
+  /** Bytes. */
+  readonly window: number;
+  arrived(bytes: number): void;
+}
+
 /** A long file. Its times are set only when all of it is known to be there. */
 export async function pour(
   channel: SftpChannel,
   handle: Buffer,
   content: AsyncIterable<Uint8Array>,
-  meta: FileMeta,
-  path: string,
+  { meta, path, flow }: { readonly meta: FileMeta; readonly path: string; readonly flow: Flow },
 ): Promise<void> {
+  const chunks = (): number => Math.max(1, Math.min(FILE_WINDOW, Math.floor(flow.window / CHUNK_BYTES)));
   try {
-    await inWindow(writesOfAll(channel, handle, content, meta, path));
+    await inWindow(writesOfAll(channel, handle, content, { meta, path, flow }), chunks);
   } catch (error) {
     await channel.close(handle);
     throw error;
@@ -27,7 +34,10 @@ export async function pour(
 }
 
 /** Lets requests leave as they come, a window of them at once. Throws the first failure, when nothing is under way any more. */
-export async function inWindow(batches: AsyncIterable<readonly Promise<void>[]>): Promise<void> {
+export async function inWindow(
+  batches: AsyncIterable<readonly Promise<void>[]>,
+  most: () => number = () => FILE_WINDOW,
+): Promise<void> {
   const inFlight = new Set<Promise<void>>();
   let failure: { readonly error: unknown } | undefined;
   try {
@@ -38,7 +48,7 @@ export async function inWindow(batches: AsyncIterable<readonly Promise<void>[]>)
           .finally(() => inFlight.delete(settled));
         inFlight.add(settled);
       }
-      while (inFlight.size >= FILE_WINDOW) await Promise.race(inFlight);
+      while (inFlight.size >= most()) await Promise.race(inFlight);
       if (failure !== undefined) break;
     }
   } finally {
@@ -51,12 +61,14 @@ async function* writesOfAll(
   channel: SftpChannel,
   handle: Buffer,
   content: AsyncIterable<Uint8Array>,
-  meta: FileMeta,
-  path: string,
+  { meta, path, flow }: { readonly meta: FileMeta; readonly path: string; readonly flow: Flow },
 ): AsyncIterable<Promise<void>[]> {
   let position = 0;
   for await (const piece of content) {
-    yield writesOf(channel, handle, piece, position);
+    const { length } = piece; // it is good until the next one
+    const writes = writesOf(channel, handle, piece, position);
+    for (const write of writes) write.then(() => flow.arrived(length / writes.length)).catch(() => undefined);
+    yield writes;
     position += piece.length;
   }
   requireSize(position, meta, path);

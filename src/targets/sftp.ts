@@ -9,8 +9,10 @@ import { TargetError } from '../errors.js';
 import type { SftpChannel } from './sftp-channel.js';
 import { SftpLanes } from './sftp-lanes.js';
 import { linkFile, patchFile } from './sftp-patch.js';
-import { CHUNK_BYTES, FILE_WINDOW, pour, requireSize, together, writesOf } from './sftp-pour.js';
+import { CHUNK_BYTES, FILE_WINDOW, type Flow, pour, requireSize, together, writesOf } from './sftp-pour.js';
+import { SecondLine } from './sftp-second-line.js';
 import { ignoreMissing } from './sftp-trouble.js';
+import { Window } from './sftp-window.js';
 import { type Attributes, kindOf, type Named, OPEN } from './sftp-wire.js';
 import type { SshConnection } from './ssh.js';
 import type { Basis, Body, Capabilities, FileMeta, Recipe, RemoteFile, Target } from './target.js';
@@ -30,6 +32,8 @@ export interface SftpSettings {
   readonly root: string;
   /** The control area on the server, likewise. */
   readonly control: string;
+  /** Whether content is compressed on its way; `auto` where that is quicker. Default: off. */
+  readonly compress?: 'auto' | 'on' | 'off' | undefined;
 }
 
 /**
@@ -45,7 +49,9 @@ class SftpTarget implements Target {
   readonly #connection: SshConnection;
   readonly #settings: SftpSettings;
   readonly #first: SftpChannel;
+  readonly #window: Window;
   readonly #lanes: SftpLanes;
+  readonly #second: SecondLine | undefined;
   /** Looked at beside the first request. */
   readonly #found: Promise<Attributes | undefined>;
   #root: Promise<void> | undefined;
@@ -58,7 +64,12 @@ class SftpTarget implements Target {
     this.#connection = connection;
     this.#settings = settings;
     this.#first = connection.channel;
-    this.#lanes = new SftpLanes(this.#first);
+    const line = connection.isCompressed ? 'compressed' : 'plain';
+    this.#window = new Window(line, () => this.#roundTripMs);
+    this.#lanes = new SftpLanes(this.#first, line, this.#window);
+    const { compress = 'off' } = settings;
+    this.#second =
+      compress === 'off' ? undefined : new SecondLine(connection, this.#lanes, compress, () => this.#channels());
     this.#found = this.#findRoot();
     // Whoever is first to change something hears of it.
     this.#found.catch(() => undefined);
@@ -101,25 +112,31 @@ class SftpTarget implements Target {
     }
   }
 
-  async write(path: RelPath, body: Body, meta: FileMeta): Promise<void> {
+  async write(path: RelPath, body: Body, meta: FileMeta, packed?: 'packed'): Promise<void> {
     this.#more ??= this.#openMore();
     const at = this.#at(path);
-    const bytes = Math.min(meta.size + PATH_BYTES, FILE_WINDOW * CHUNK_BYTES);
-    const lane = await this.#lanes.take(bytes);
+    const bytes = Math.min(meta.size + PATH_BYTES, FILE_WINDOW * CHUNK_BYTES, this.#window.bytes);
+    const content = packed ?? 'text';
+    if (this.#lanes.isIdle) this.#window.begin(performance.now());
+    this.#second?.begin(meta.size, content);
+    const lane = await this.#lanes.take(bytes, content);
+    let flow: Flow | undefined;
     const { channel } = lane;
     try {
       await channel.put(
         at,
         () => checked(body(), meta, path),
         meta,
-        (...opened) => pour(...opened, meta, path),
+        (...opened) => pour(...opened, { meta, path, flow: (flow = this.#flow()) }),
       );
+      if (flow === undefined) this.#arrived(meta.size + PATH_BYTES);
     } catch (error) {
       const explained = await this.#explain(error, at, meta.size);
       // Best effort: what stays in the control area is found and removed by the next run.
       await channel.remove(at).catch(() => undefined);
       throw explained;
     } finally {
+      this.#second?.end();
       this.#lanes.give(lane, bytes);
     }
   }
@@ -131,7 +148,7 @@ class SftpTarget implements Target {
 
   async patch(basis: Basis, to: RelPath, recipe: Recipe, meta: FileMeta): Promise<boolean> {
     this.#more ??= this.#openMore();
-    const lane = await this.#lanes.take(PATCH_BYTES);
+    const lane = await this.#lanes.take(PATCH_BYTES, 'text');
     try {
       return await patchFile(lane.channel, { ...basis, path: this.#at(basis.path) }, this.#at(to), recipe, meta);
     } finally {
@@ -213,7 +230,7 @@ class SftpTarget implements Target {
 
   async close(): Promise<void> {
     await this.#more;
-    await this.#connection.close();
+    await Promise.all([this.#second?.close(), this.#connection.close()]);
   }
 
   /**
@@ -247,12 +264,31 @@ class SftpTarget implements Target {
       throw new TargetError('not-a-directory', `cannot use ${url}: it is not a folder`);
   }
 
+  #flow(): Flow {
+    const window = this.#window;
+    return {
+      get window() {
+        return window.bytes;
+      },
+      arrived: (bytes) => this.#arrived(bytes),
+    };
+  }
+
+  #arrived(bytes: number): void {
+    this.#window.arrived(bytes, performance.now());
+    this.#second?.arrived(bytes);
+  }
+
+  #channels(): number {
+    return this.#roundTripMs < FAR_MS ? NEAR_CHANNELS : FAR_CHANNELS;
+  }
+
   async #openMore(): Promise<void> {
-    const wanted = this.capabilities.roundTripMs < FAR_MS ? NEAR_CHANNELS : FAR_CHANNELS;
-    const opening = Array.from({ length: wanted - 1 }, async () => {
+    const line = this.#connection.isCompressed ? 'compressed' : 'plain';
+    const opening = Array.from({ length: this.#channels() - 1 }, async () => {
       // A server with a small MaxSessions refuses; the channels that are there do the work.
       const channel = await this.#connection.openChannel().catch(() => undefined);
-      if (channel !== undefined) this.#lanes.add(channel);
+      if (channel !== undefined) this.#lanes.add(channel, line);
     });
     await Promise.all(opening);
   }

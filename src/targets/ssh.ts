@@ -9,7 +9,7 @@ import { Socket } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import type { Client, ClientChannel, ConnectConfig } from 'ssh2';
+import type { Client, ClientChannel, CompressionAlgorithm, ConnectConfig } from 'ssh2';
 import { ConfigError, PushstaticError, reasonOf, TargetError } from '../errors.js';
 import { hostKeyPolicy } from './host-key.js';
 import { openSftpChannel, type SftpChannel } from './sftp-channel.js';
@@ -28,6 +28,10 @@ const MAX_HOPS = 8; // more of them are a circle in ssh_config
 const COUNTER_MODE = ['aes128-ctr', 'aes192-ctr', 'aes256-ctr'] as const;
 const CIPHERS = { remove: [...COUNTER_MODE], prepend: [], append: [...COUNTER_MODE] };
 
+/** A server that does not compress takes the second one. */
+const COMPRESSED: CompressionAlgorithm[] = ['zlib@openssh.com', 'none'];
+const PLAIN: CompressionAlgorithm[] = ['none'];
+
 export interface SshSettings {
   /** A name, an address, or a Host of ssh_config. */
   readonly host: string;
@@ -42,6 +46,8 @@ export interface SshSettings {
   readonly hostKey?: string | undefined;
   /** The path of an ssh_config; false for none, undefined for ~/.ssh/config. */
   readonly sshConfig?: string | false | undefined;
+  /** Whether what is said is compressed, if the server does that. Default: off. */
+  readonly compress?: 'on' | 'off' | undefined;
 }
 
 export interface SshOptions {
@@ -57,8 +63,12 @@ export interface SshConnection {
   /** For messages: `user@host`, with the port if it is not 22. */
   readonly host: string;
   readonly channel: SftpChannel;
+  /** Whether what is said is compressed. */
+  readonly isCompressed: boolean;
   /** Opens a further SFTP channel. Servers allow about ten; one too many is a TargetError 'failed'. */
   openChannel(): Promise<SftpChannel>;
+  /** Connects once more to the same server as the same user. */
+  again(compress: 'on' | 'off', signal: AbortSignal): Promise<SshConnection>;
   /** Calls `listener` once when the connection has ended: without an error if `close` ended it. */
   onClose(listener: (error?: TargetError) => void): void;
   close(): Promise<void>;
@@ -93,6 +103,7 @@ class Attempt {
   readonly #timeoutMs: number;
   readonly #cleanUps: (() => void)[] = [];
   #isOver = false;
+  #isCompressed = false;
 
   constructor(settings: SshSettings, options: SshOptions) {
     this.#settings = settings;
@@ -109,7 +120,18 @@ class Attempt {
     const session = await this.#logIn(peer, peer.resolved.proxyJump, 0, async (client, stream) => {
       return { client, stream, channel: await openSftpChannel(await openStream(client)) };
     });
-    return new Connection({ host: peer.label, ...session, signal, cleanUp: () => this.cleanUp() });
+    return new Connection({
+      host: peer.label,
+      ...session,
+      isCompressed: this.#isCompressed,
+      signal,
+      cleanUp: () => this.cleanUp(),
+      again: (compress, also) =>
+        connectSsh(
+          { ...this.#settings, compress },
+          { ...this.#options, signal: signal === undefined ? also : AbortSignal.any([signal, also]) },
+        ),
+    });
   }
 
   /** Closes everything that is open, and whatever would be opened after it. */
@@ -173,6 +195,8 @@ class Attempt {
     const sock = await reaching;
     const client = new ssh2.Client();
     this.#keep(() => client.destroy());
+    client.on('handshake', ({ cs }) => (this.#isCompressed = cs.compress !== 'none'));
+    const compress = settings.compress === 'on' ? COMPRESSED : PLAIN;
     const handshake = new Handshake(peer.label, client, login, this.#timeoutMs);
     return handshake.run(async () => {
       if (sock.destroyed || sock.readableEnded) throw new TargetError('unreachable', 'it hung up meanwhile');
@@ -182,7 +206,7 @@ class Attempt {
         readyTimeout: 0, // the handshake's own covers the opening of the channel, too
         keepaliveInterval: KEEPALIVE_MS,
         keepaliveCountMax: KEEPALIVE_TRIES,
-        algorithms: { serverHostKey: policy.algorithms, cipher: CIPHERS },
+        algorithms: { serverHostKey: policy.algorithms, cipher: CIPHERS, compress },
         hostVerifier: (key: Buffer) => handshake.accepts(policy.check(key)),
         authHandler: (accepted) => login.next(accepted),
       });
@@ -234,14 +258,18 @@ interface ConnectionParts {
   /** What the client speaks on. */
   readonly stream: Duplex;
   readonly channel: SftpChannel;
+  readonly isCompressed: boolean;
   readonly signal: AbortSignal | undefined;
   /** Cuts whatever is still open on the way to the host. */
   readonly cleanUp: () => void;
+  readonly again: SshConnection['again'];
 }
 
 class Connection implements SshConnection {
   readonly host: string;
   readonly channel: SftpChannel;
+  readonly isCompressed: boolean;
+  readonly again: SshConnection['again'];
   readonly #client: Client;
   readonly #stream: Duplex;
   readonly #signal: AbortSignal | undefined;
@@ -256,6 +284,8 @@ class Connection implements SshConnection {
     const { host, client, stream, channel, signal, cleanUp } = parts;
     this.host = host;
     this.channel = channel;
+    this.isCompressed = parts.isCompressed;
+    this.again = parts.again;
     this.#client = client;
     this.#stream = stream;
     this.#signal = signal;

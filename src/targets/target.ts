@@ -92,9 +92,10 @@ export interface Target {
   /**
    * Makes a file with exactly this content and meta, over whatever file had the name. It is complete when the promise
    * resolves and means nothing before; after a failure it may be there in part. What `body` throws comes back as it
-   * is. A body of another length than `meta.size` is a failure. May be repeated.
+   * is. A body of another length than `meta.size` is a failure. May be repeated. `packed`: to compress it on the way would
+   * save nothing.
    */
-  write(path: RelPath, body: Body, meta: FileMeta): Promise<void>;
+  write(path: RelPath, body: Body, meta: FileMeta, packed?: 'packed'): Promise<void>;
 
   /**
    * Gives the file of `basis` the second name `to`, in the control area, where nothing lies. From then on neither may be written

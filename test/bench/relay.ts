@@ -6,12 +6,17 @@ export interface Relay {
   readonly port: number;
   /** From now on. */
   setDelay(delayMs: number): void;
-  /** From now on, in each direction of each connection; undefined for as fast as it goes. */
+  /** From now on, for all connections together, in each direction; undefined for as fast as it goes. */
   setRate(bytesPerSecond: number | undefined): void;
+  /** Takes so many connections in all, and hangs up on any more. */
+  takeAtMost(connections: number): void;
   /** How many it has carried, in both directions together. */
   bytes(): number;
   stop(): Promise<void>;
 }
+
+/** How much a line with a rate takes before it is free for it, as the buffer of a router does. */
+const BUFFER_MS = 100;
 
 interface Line {
   delayMs: number;
@@ -19,18 +24,30 @@ interface Line {
   bytes: number;
 }
 
+/** One direction: when what was given to it last will have left. */
+interface Way {
+  readonly line: Line;
+  freeAt: number;
+}
+
 /** `delayMs` is added on each way, so a round trip takes twice as long. It listens on a free port unless one is given. */
 export async function startRelay(toPort: number, delayMs: number, host = '127.0.0.1', port = 0): Promise<Relay> {
   const line: Line = { delayMs, bytesPerSecond: undefined, bytes: 0 };
+  const [there, back]: [Way, Way] = [
+    { line, freeAt: 0 },
+    { line, freeAt: 0 },
+  ];
   const sockets = new Set<Socket>();
+  let [taken, most] = [0, Number.POSITIVE_INFINITY];
   const server = createServer({ noDelay: true }, (near) => {
+    if (++taken > most) return void near.destroy();
     const far = connect({ host: '127.0.0.1', port: toPort, noDelay: true });
     for (const socket of [near, far]) {
       sockets.add(socket);
       socket.on('error', () => socket.destroy()).on('close', () => sockets.delete(socket));
     }
-    deliverLater(near, far, line);
-    deliverLater(far, near, line);
+    deliverLater(near, far, there);
+    deliverLater(far, near, back);
   });
   server.listen(port, host);
   await once(server, 'listening');
@@ -40,6 +57,7 @@ export async function startRelay(toPort: number, delayMs: number, host = '127.0.
     port: address.port,
     setDelay: (ms) => void (line.delayMs = ms),
     setRate: (rate) => void (line.bytesPerSecond = rate),
+    takeAtMost: (connections) => void (most = connections),
     bytes: () => line.bytes,
     async stop() {
       for (const socket of sockets) socket.destroy();
@@ -50,17 +68,32 @@ export async function startRelay(toPort: number, delayMs: number, host = '127.0.
 }
 
 /** In order, whatever becomes of the delay. */
-function deliverLater(from: Socket, to: Socket, line: Line): void {
+function deliverLater(from: Socket, to: Socket, way: Way): void {
+  const { line } = way;
+  const waiting: { readonly at: number; readonly act: () => void }[] = [];
   let lastAt = 0;
+  const deliver = (): void => {
+    for (let next = waiting[0]; next !== undefined && next.at <= performance.now(); next = waiting[0]) {
+      waiting.shift();
+      next.act();
+    }
+    const [next] = waiting;
+    if (next !== undefined) setTimeout(deliver, Math.ceil(next.at - performance.now()));
+  };
   const later = (act: () => void, bytes: number): void => {
-    const now = performance.now();
     const takesMs = line.bytesPerSecond === undefined ? 0 : (bytes / line.bytesPerSecond) * 1000;
-    lastAt = Math.max(now + line.delayMs, lastAt) + takesMs;
-    setTimeout(act, lastAt - now);
+    way.freeAt = Math.max(way.freeAt, performance.now()) + takesMs;
+    lastAt = Math.max(way.freeAt + line.delayMs, lastAt);
+    waiting.push({ at: lastAt, act });
+    if (waiting.length === 1) setTimeout(deliver, Math.ceil(lastAt - performance.now()));
   };
   from.on('data', (data) => {
     line.bytes += data.length;
     later(() => to.write(data), data.length);
+    const bufferedMs = way.freeAt - performance.now();
+    if (bufferedMs <= BUFFER_MS) return;
+    from.pause();
+    setTimeout(() => from.resume(), bufferedMs - BUFFER_MS);
   });
   from.on('end', () => later(() => to.end(), 0));
 }

@@ -1,0 +1,118 @@
+/**
+ * SecondLine: another connection to the same server, made when it turns out that one is not enough: beside a plain one
+ * a compressed one, where the line is what all waits for; beside a compressed one a plain one, for what compression does not
+ * make shorter, or where compressing is what all waits for.
+ */
+import type { Content, Line, SftpLanes } from './sftp-lanes.js';
+import type { SshConnection } from './ssh.js';
+
+const SAMPLE_MS = 400; // to connect takes about as long on a far line
+const PACKED_BYTES = 1024 * 1024; // for less, another connection does not pay
+/** The share of the time in which the event loop is at work. */
+const BUSY = 0.8;
+const IDLE = 0.5;
+/** Bytes a second. Compression takes 30 to 50 MB/s here, and leaves a third of a text. */
+const SLOW_LINE = 10 * 1024 * 1024;
+
+/** What a sample says. */
+export interface Sample {
+  readonly line: Line;
+  /** The share of the time in which this side was at work. */
+  readonly busy: number;
+  readonly bytesPerSecond: number;
+}
+
+/** Which line text should take; undefined where the one that it takes will do. */
+export function betterLine({ line, busy, bytesPerSecond }: Sample): Line | undefined {
+  if (line === 'compressed') return busy > BUSY ? 'plain' : undefined;
+  return busy < IDLE && bytesPerSecond < SLOW_LINE ? 'compressed' : undefined;
+}
+
+type LinesOf = Readonly<Record<Content, Line>>;
+
+export class SecondLine {
+  readonly #connection: SshConnection;
+  readonly #lanes: SftpLanes;
+  readonly #channels: () => number;
+  /** `auto` may find out what pays; `on` compresses what gets shorter by it. */
+  readonly #compress: 'auto' | 'on';
+  readonly #ended = new AbortController();
+  #opening: Promise<SshConnection | undefined> | undefined;
+  /** What each content takes once there are two. */
+  #linesOf: LinesOf;
+  #packedBytes = 0;
+  #underWay = 0;
+  #sample = { startedAt: 0, bytes: 0, utilization: performance.eventLoopUtilization() };
+
+  /** `channels` is how many of them it shall have. */
+  constructor(connection: SshConnection, lanes: SftpLanes, compress: 'auto' | 'on', channels: () => number) {
+    this.#connection = connection;
+    this.#lanes = lanes;
+    this.#compress = compress;
+    this.#channels = channels;
+    this.#linesOf = { text: connection.isCompressed ? 'compressed' : 'plain', packed: 'plain' };
+  }
+
+  /** Is told of each file that is to be sent. */
+  begin(bytes: number, content: Content): void {
+    if (this.#underWay++ === 0) this.#startSample();
+    if (content === 'packed') this.#packedBytes += bytes;
+    if (this.#connection.isCompressed && this.#packedBytes >= PACKED_BYTES) this.#open();
+  }
+
+  /** Is told when all of it is there, or will not be. */
+  end(): void {
+    this.#underWay--;
+  }
+
+  /** Is told of what is known to be there. */
+  arrived(bytes: number): void {
+    if (this.#compress === 'on') return;
+    this.#sample.bytes += bytes;
+    const ms = performance.now() - this.#sample.startedAt;
+    if (ms < SAMPLE_MS) return;
+    const { bytes: sent, utilization } = this.#sample;
+    const busy = performance.eventLoopUtilization(utilization).utilization;
+    const line = betterLine({ line: this.#linesOf.text, busy, bytesPerSecond: (sent / ms) * 1000 });
+    if (line !== undefined) this.#divide({ text: line, packed: 'plain' });
+    this.#startSample();
+  }
+
+  async close(): Promise<void> {
+    this.#ended.abort();
+    await (await this.#opening)?.close();
+  }
+
+  #startSample(): void {
+    this.#sample = { startedAt: performance.now(), bytes: 0, utilization: performance.eventLoopUtilization() };
+  }
+
+  #divide(linesOf: LinesOf): void {
+    this.#linesOf = linesOf;
+    this.#lanes.divide(linesOf);
+    this.#open();
+  }
+
+  /** Once. Where that fails, all goes on by the line that is there. */
+  #open(): void {
+    this.#opening ??= this.#openChannels().catch(() => undefined);
+  }
+
+  async #openChannels(): Promise<SshConnection | undefined> {
+    const line = this.#connection.isCompressed ? 'plain' : 'compressed';
+    const connection = await this.#connection.again(line === 'plain' ? 'off' : 'on', this.#ended.signal);
+    const isAsAsked = connection.isCompressed === (line === 'compressed');
+    if (!isAsAsked || this.#ended.signal.aborted) {
+      await connection.close();
+      return undefined;
+    }
+    this.#lanes.add(connection.channel, line);
+    this.#lanes.divide(this.#linesOf);
+    const opening = Array.from({ length: this.#channels() - 1 }, async () => {
+      const channel = await connection.openChannel().catch(() => undefined);
+      if (channel !== undefined) this.#lanes.add(channel, line);
+    });
+    await Promise.all(opening);
+    return connection;
+  }
+}

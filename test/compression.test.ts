@@ -1,0 +1,121 @@
+/** `push.compress`: what travels is compressed where that is asked for or pays, against a real OpenSSH server. */
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { type Relay, startRelay } from './bench/relay.js';
+import { type FilledRoot, makeFilledRoot } from './support/filled-root.js';
+import { noise } from './support/noise.js';
+import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
+import { differences, on } from './support/project.js';
+
+const FILES = 40;
+const KB = 1024;
+const TEXT_BYTES = FILES * 100 * KB;
+
+let server: OpenSshServer;
+
+beforeAll(async () => {
+  server = await startOpenSsh();
+});
+
+afterAll(() => server.stop());
+
+describe('on', () => {
+  it('sends text in a quarter of its bytes, and all of it is there', async () => {
+    const { scene, relay } = await makeScene(server, 'on');
+    scene.put(texts());
+    expect(await scene.sync()).toMatchObject({ status: 0, targets: [{ uploaded: FILES + 1 }] });
+    expect(differences(scene.root, scene.target)).toBe('');
+    expect(relay.bytes()).toBeLessThan(TEXT_BYTES / 4);
+  });
+
+  it('leaves alone what is compressed by its kind: that goes over a connection of its own', async () => {
+    const { scene } = await makeScene(server, 'on');
+    const before = logins(server);
+    scene.put({
+      ...texts(),
+      ...Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`${i}.png`, noise(500 * KB, i)])),
+    });
+    expect(await scene.sync()).toMatchObject({ status: 0, targets: [{ uploaded: FILES + 9 }] });
+    expect(differences(scene.root, scene.target)).toBe('');
+    expect(logins(server) - before).toBe(2);
+  });
+
+  it('does without where the server compresses nothing', async () => {
+    const plain = await startOpenSsh({ extra: ['Compression no'] });
+    onTestFinished(() => plain.stop());
+    const { scene, relay } = await makeScene(plain, 'on');
+    scene.put(texts());
+    expect(await scene.sync()).toMatchObject({ status: 0, targets: [{ uploaded: FILES + 1 }] });
+    expect(differences(scene.root, scene.target)).toBe('');
+    expect(relay.bytes()).toBeGreaterThan(TEXT_BYTES);
+  });
+});
+
+describe('auto', () => {
+  it('finds out that a line is slow, and goes on compressed over another connection', async () => {
+    const { scene, relay } = await makeScene(server, 'auto');
+    relay.setRate(KB * KB);
+    const before = logins(server);
+    scene.put(texts());
+    expect(await scene.sync()).toMatchObject({ status: 0, targets: [{ uploaded: FILES + 1 }] });
+    expect(differences(scene.root, scene.target)).toBe('');
+    expect(logins(server) - before).toBe(2);
+    expect(relay.bytes()).toBeLessThan(TEXT_BYTES * 0.8);
+  });
+
+  it('goes on as it is where a second connection is refused', async () => {
+    const { scene, relay } = await makeScene(server, 'auto');
+    relay.setRate(KB * KB);
+    relay.takeAtMost(1);
+    scene.put(texts());
+    expect(await scene.sync()).toMatchObject({ status: 0, targets: [{ uploaded: FILES + 1 }] });
+    expect(differences(scene.root, scene.target)).toBe('');
+  });
+
+  it('has one connection where the line is fast', async () => {
+    const { scene } = await makeScene(server, 'auto');
+    const before = logins(server);
+    scene.put(texts());
+    expect(await scene.sync()).toMatchObject({ status: 0, targets: [{ uploaded: FILES + 1 }] });
+    expect(logins(server) - before).toBe(1);
+  });
+});
+
+describe('off', () => {
+  it('compresses nothing, however slow the line is', async () => {
+    const { scene, relay } = await makeScene(server, 'off');
+    relay.setRate(2 * KB * KB);
+    const before = logins(server);
+    scene.put(texts());
+    expect(await scene.sync()).toMatchObject({ status: 0, targets: [{ uploaded: FILES + 1 }] });
+    expect(logins(server) - before).toBe(1);
+    expect(relay.bytes()).toBeGreaterThan(TEXT_BYTES);
+  });
+});
+
+async function makeScene(
+  place: OpenSshServer,
+  compress: 'auto' | 'on' | 'off',
+): Promise<{ readonly scene: FilledRoot; readonly relay: Relay }> {
+  const relay = await startRelay(place.port, 0);
+  onTestFinished(() => relay.stop());
+  const scene = await makeFilledRoot(place);
+  const { url, identityFile, sshConfig } = on(place, scene.target) as ReturnType<typeof on> & Record<string, unknown>;
+  const byRelay = url.replace(`:${place.port}`, `:${relay.port}`);
+  const web = { url: byRelay, identityFile, sshConfig, hostKey: place.fingerprint };
+  await scene.configure({ targets: { web }, push: { compress } });
+  return { scene, relay };
+}
+
+/** Each another one, of words, which get shorter to about a tenth. */
+function texts(): Record<string, string> {
+  return Object.fromEntries(
+    Array.from({ length: FILES }, (_, i) => [
+      `${i}.js`,
+      `/* ${i} */ const value = compute(value);\n`.repeat(4000).slice(0, 100 * KB),
+    ]),
+  );
+}
+
+function logins(place: OpenSshServer): number {
+  return place.log().split('Accepted publickey').length - 1;
+}

@@ -1,0 +1,61 @@
+/** How much may be on its way to a server, and when another line is better: arithmetic, on times that are given. */
+import { describe, expect, it } from 'vitest';
+import { betterLine } from '../src/targets/sftp-second-line.js';
+import { Window } from '../src/targets/sftp-window.js';
+
+const MIB = 1024 * 1024;
+
+describe('the window', () => {
+  it('grows on a long line to what that brings across in some round trips', () => {
+    expect(windowAfter({ roundTripMs: 50, bytesPerMs: 100_000, ms: 3000 }) / MIB).toBeGreaterThan(16);
+  });
+
+  it('stays small on a slow line, however long that is, and on a short one', () => {
+    expect(windowAfter({ roundTripMs: 50, bytesPerMs: 2500, ms: 3000 }) / MIB).toBeLessThan(2);
+    expect(windowAfter({ roundTripMs: 0.2, bytesPerMs: 100_000, ms: 3000 }) / MIB).toBeLessThan(8);
+  });
+
+  it('begins larger where all that is sent is compressed', () => {
+    const [plain, compressed] = (['plain', 'compressed'] as const).map((line) => new Window(line, () => 50).bytes);
+    expect(compressed).toBe(4 * (plain ?? 0));
+  });
+
+  it('shrinks when less arrives', () => {
+    const window = new Window('plain', () => 50);
+    carry(window, { roundTripMs: 50, bytesPerMs: 100_000, ms: 1000 }, 0);
+    const before = window.bytes;
+    carry(window, { roundTripMs: 50, bytesPerMs: 1000, ms: 2000 }, 1000);
+    expect(window.bytes).toBeLessThan(before / 4);
+  });
+});
+
+describe('the better line', () => {
+  it.each([
+    ['compressed', { line: 'plain', busy: 0.1, bytesPerSecond: 2 * MIB }],
+    [undefined, { line: 'plain', busy: 0.9, bytesPerSecond: 2 * MIB }],
+    [undefined, { line: 'plain', busy: 0.1, bytesPerSecond: 50 * MIB }],
+    ['plain', { line: 'compressed', busy: 0.95, bytesPerSecond: 30 * MIB }],
+    [undefined, { line: 'compressed', busy: 0.3, bytesPerSecond: 8 * MIB }],
+  ] as const)('is %s after %o', (better, sample) => {
+    expect(betterLine(sample)).toBe(better);
+  });
+});
+
+interface Line {
+  readonly roundTripMs: number;
+  readonly bytesPerMs: number;
+  readonly ms: number;
+}
+
+function windowAfter(line: Line): number {
+  const window = new Window('plain', () => line.roundTripMs);
+  carry(window, line, 0);
+  return window.bytes;
+}
+
+/** What is on its way arrives after two round trips, or as fast as the line is. */
+function carry(window: Window, { roundTripMs, bytesPerMs, ms }: Line, from: number): void {
+  window.begin(from);
+  for (let now = from + 1; now <= from + ms; now++)
+    window.arrived(Math.min(bytesPerMs, window.bytes / Math.max(1, 2 * roundTripMs)), now);
+}
