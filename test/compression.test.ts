@@ -99,7 +99,7 @@ async function makeScene(
   const relay = await startRelay(place.port, 0);
   onTestFinished(() => relay.stop());
   const scene = await makeFilledRoot(place);
-  const { url, identityFile, sshConfig } = on(place, scene.target) as ReturnType<typeof on> & Record<string, unknown>;
+  const { url, identityFile, sshConfig } = on(place, scene.target);
   const byRelay = url.replace(`:${place.port}`, `:${relay.port}`);
   const web = { url: byRelay, identityFile, sshConfig, hostKey: place.fingerprint };
   await scene.configure({ targets: { web }, push: { compress } });
