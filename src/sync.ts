@@ -222,7 +222,7 @@ export class Connection {
     const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
     const toBeSigned = target.capabilities.serverCopy ? toSign(plan, options) : [];
     const signed = toBeSigned.length > 0 ? options.sign?.(toBeSigned, signing.path) : undefined;
-    const pushed = await allOf([push(plan, index, means, { folderMode, ...hooks }), signed]);
+    const pushed = await allOf([push(plan, index, means, { folderMode, ...hooks }), Promise.resolve(signed)]);
     await signatures.prune(pushed.index);
     return { plan, ...told, ...pushed };
   }

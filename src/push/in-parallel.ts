@@ -43,7 +43,7 @@ export async function inParallel<T>(
 }
 
 /** Waits for all, then throws the first failure: nothing is under way any more when the caller goes on. */
-export async function allOf<A>(promises: readonly [Promise<A>, ...(Promise<unknown> | undefined)[]]): Promise<A> {
+export async function allOf<A>(promises: readonly [Promise<A>, ...Promise<unknown>[]]): Promise<A> {
   await Promise.allSettled<unknown>(promises);
   await Promise.all<unknown>(promises);
   return promises[0];
