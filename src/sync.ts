@@ -3,9 +3,10 @@
  *
  *   sources -> collect -> snapshot of STATIC_ROOT -> diff against the index -> plan -> push -> commit of the index
  */
-import type { Outcome } from './core/apply.js';
+import { type Outcome, problemsOf } from './core/apply.js';
 import { type Change, diff } from './core/diff.js';
 import { guard, type Limit } from './core/guard.js';
+import type { Head } from './core/index-codec.js';
 import { isPatched } from './core/origins.js';
 import { indexPartOf, type Places, partOf } from './core/places.js';
 import { type Deletion, makePlan, type Plan, type Step, uploadsOf } from './core/plan.js';
@@ -18,6 +19,7 @@ import { allOf } from './push/in-parallel.js';
 import { IndexStore, type Known } from './push/index-store.js';
 import { push } from './push/push.js';
 import { removeLeftFolders } from './push/remove-folders.js';
+import { Resting } from './push/resting.js';
 import { Signatures } from './push/signatures.js';
 import { Stage } from './push/stage.js';
 import { attest, isMissing, look, type Sighting } from './push/survey.js';
@@ -27,6 +29,8 @@ import type { Target } from './targets/target.js';
 /** A target and what it is to get. */
 export interface TargetJob extends Selection {
   readonly name: string;
+  /** All that decides which part of a snapshot it is to get, and how. */
+  readonly terms: string;
   readonly url: string;
   readonly open: () => Promise<Target>;
   readonly folderMode: number;
@@ -49,6 +53,10 @@ export interface CycleOptions {
   readonly sign?: ((files: readonly ToSign[], folder: string) => Promise<void>) | undefined;
   /** Entries of the snapshot before it is whole, each as it will be in it: their content can be brought over already. */
   readonly arrivals?: AsyncIterable<readonly Entry[]> | undefined;
+  /** What is known to have changed since a baseline, if no more than that is looked at; resolves no later than the snapshot. */
+  readonly since?: Promise<Since | undefined> | undefined;
+  /** The baseline that the snapshot was left with. */
+  readonly baseline?: Promise<string | undefined> | undefined;
   /** The path of the file that names the others, where it is not the usual one. */
   readonly manifest?: string | undefined;
   readonly act: 'push' | 'only-plan';
@@ -64,6 +72,13 @@ export interface CycleOptions {
   readonly now: () => number;
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: ((event: CycleEvent) => void) | undefined;
+}
+
+/** A part of a snapshot: all else is as it was at the time of the baseline. */
+export interface Since {
+  readonly baseline: string;
+  readonly places: Places;
+  readonly snapshot: Snapshot;
 }
 
 /** A file, and what it holds. `size` in bytes. */
@@ -85,7 +100,9 @@ export type Phase = 'connect' | 'survey' | 'stage' | 'publish' | 'commit';
 
 export interface CycleResult {
   readonly plan: Plan;
-  readonly index: TargetIndex;
+  readonly generation: number;
+  /** What the target holds; undefined where there was no need to know it. */
+  readonly index?: TargetIndex;
   readonly outcomes: readonly Outcome[];
   readonly unchanged: number;
   /** See `Pushed`. */
@@ -96,27 +113,43 @@ export interface CycleResult {
   readonly held: readonly RelPath[];
 }
 
+/** What a cycle did that had to know what the target holds. */
+export type Cycled = CycleResult & Required<Pick<CycleResult, 'index'>>;
+
 /** What a target is to become. */
 export interface Wanted {
   readonly snapshot: Snapshot;
   /** Nothing else can have changed since the last cycle of the connection: it costs what lies there. */
   readonly places?: Places | undefined;
+  /** All of it, where the snapshot is about the places alone and that turns out not to be enough. */
+  readonly whole?: (() => Promise<Snapshot>) | undefined;
   /** Removals wait for a later cycle, but for what is in the way of something new. */
   readonly removals?: 'hold' | undefined;
 }
 
-/** Brings one target to the state of `snapshot`. The connection is made while the snapshot still is. */
+/**
+ * Brings one target to the state of `snapshot`, which is not asked for where `since` will do. The connection is made while the
+ * snapshot still is.
+ */
 export async function syncTarget(
   job: TargetJob,
-  snapshot: Promise<Snapshot>,
+  snapshot: () => Promise<Snapshot>,
   options: CycleOptions,
 ): Promise<CycleResult> {
-  const connection = await Connection.open(job, options);
+  const resting = new Resting(job.cache, job.terms);
+  const connection = await Connection.open(job, options, resting);
   try {
-    return await connection.cycle(
-      snapshot.then((whole) => ({ snapshot: whole })),
-      options,
-    );
+    const since = connection.restsSince === undefined ? undefined : await options.since;
+    const isContinued = since !== undefined && since.baseline === connection.restsSince;
+    const result = isContinued
+      ? await connection.goOn(since, snapshot, options)
+      : await connection.cycle(
+          snapshot().then((whole) => ({ snapshot: whole })),
+          options,
+        );
+    const baseline = await options.baseline;
+    if (baseline !== undefined && job.deletion === 'delete') await connection.note(resting, baseline, result);
+    return result;
   } finally {
     await connection.close();
   }
@@ -127,32 +160,63 @@ export class Connection {
   readonly #job: TargetJob;
   readonly #target: Target;
   readonly #store: IndexStore;
-  #known: Known;
+  /** Undefined while the head is known and that is enough. */
+  #known: Known | undefined;
+  #rest: { readonly head: Head; readonly since: string } | undefined;
   #isUsed = false;
 
-  private constructor(job: TargetJob, target: Target, store: IndexStore, known: Known) {
+  private constructor(job: TargetJob, target: Target, store: IndexStore) {
     this.#job = job;
     this.#target = target;
     this.#store = store;
-    this.#known = known;
   }
 
-  static async open(job: TargetJob, options: CycleOptions): Promise<Connection> {
+  /** With `resting`, what the target holds is only loaded when it is asked for, if it is noted there. */
+  static async open(job: TargetJob, options: CycleOptions, resting?: Resting): Promise<Connection> {
     const tell = teller(job, options);
     tell.phase('connect');
-    const target = await job.open();
+    const [target, isNoted] = await Promise.all([job.open(), resting?.isNoted]);
     try {
       const store = new IndexStore(target, { ...options, cache: job.cache, onWarning: tell.warning });
-      return new Connection(job, target, store, await store.load());
+      const connection = new Connection(job, target, store);
+      const head = isNoted === true && options.distrust === undefined ? await store.glance() : undefined;
+      const since = head?.site === options.site ? await resting?.since(head) : undefined;
+      if (head === undefined || since === undefined) connection.#known = await store.load();
+      else connection.#rest = { head, since };
+      return connection;
     } catch (error) {
       await target.close();
       throw error;
     }
   }
 
+  /** The baseline at which the target held all that it was to hold, and has been left alone since. */
+  get restsSince(): string | undefined {
+    return this.#rest?.since;
+  }
+
+  /** A cycle for what has changed since the baseline. */
+  async goOn({ places, snapshot }: Since, whole: () => Promise<Snapshot>, options: CycleOptions): Promise<CycleResult> {
+    if (this.#rest !== undefined && places.length === 0) {
+      const plan = makePlan([], this.#job.deletion);
+      teller(this.#job, options).plan(plan);
+      const { generation, files } = this.#rest.head;
+      return { plan, generation, outcomes: [], ...NOTHING_SENT, unchanged: files, held: [] };
+    }
+    this.#isUsed = true; // as if the cycle at the baseline had been one of this connection
+    return this.cycle(Promise.resolve({ snapshot, places, whole }), options);
+  }
+
+  /** Notes that it holds all that it is to hold, if it does. */
+  async note(resting: Resting, baseline: string, { index, outcomes, held }: CycleResult): Promise<void> {
+    const { head } = this.#store;
+    const isWhole = index?.pending.size === 0 && held.length === 0 && problemsOf(outcomes).length === 0;
+    if (isWhole && head !== undefined) await resting.note(baseline, head);
+  }
+
   /** What the target is known to hold; undefined where that is still to be found out. */
   get index(): TargetIndex | undefined {
-    return this.#known.kind === 'index' ? this.#known.index : undefined;
+    return this.#known?.kind === 'index' ? this.#known.index : undefined;
   }
 
   /** Where a cycle would change something, by what is known here. */
@@ -163,18 +227,18 @@ export class Connection {
   }
 
   /** A cycle. One after another; `options.run` is a new name for each. */
-  async cycle(wanted: Promise<Wanted>, options: CycleOptions): Promise<CycleResult> {
+  async cycle(wanted: Promise<Wanted>, options: CycleOptions): Promise<Cycled> {
     wanted.catch(() => undefined); // the target is looked at first, and meanwhile nobody else hears of its failure
-    const result = await this.#run(wanted, options);
+    const { index, ...result } = await this.#run(wanted, options);
     this.#store.settle();
     this.#isUsed = true;
-    if (options.act === 'push') this.#known = { kind: 'index', index: result.index };
-    return result;
+    if (options.act === 'push') this.#known = { kind: 'index', index };
+    return { ...result, index, generation: index.generation };
   }
 
   /** Holds what it knows together with `snapshot`, in less memory. */
   share({ entries }: Snapshot): void {
-    if (this.#known.kind !== 'index') return;
+    if (this.#known?.kind !== 'index') return;
     this.#known = { kind: 'index', index: sharingWith(this.#known.index, entries) };
   }
 
@@ -189,18 +253,24 @@ export class Connection {
     return false;
   }
 
-  async #run(wanted: Promise<Wanted>, options: CycleOptions): Promise<CycleResult> {
+  /** What it holds, as far as that was loaded by now. */
+  async #load(): Promise<Known> {
+    return (this.#known ??= await this.#store.load());
+  }
+
+  async #run(wanted: Promise<Wanted>, options: CycleOptions) {
     const [job, target, store] = [this.#job, this.#target, this.#store];
+    const loaded = await this.#load();
     const tell = teller(job, options);
     const { folderMode } = job;
     const throttle = throttleTo(options.bandwidth);
     const signing = job.cache.folder('signatures');
     const signatures = new Signatures(signing);
     const stage = new Stage(target, store, { ...options, folderMode, throttle, signatures, onFile: tell.file });
-    const known = trusted(this.#known, options);
-    if (needsSurvey(this.#known)) tell.phase('survey');
+    const known = trusted(loaded, options);
+    if (needsSurvey(loaded)) tell.phase('survey');
     const current = this.#isUsed ? this.#isCurrent() : Promise.resolve(false);
-    const looking = current.then(() => look(target, trusted(this.#known, options), options.site));
+    const looking = current.then(async () => look(target, trusted(await this.#load(), options), options.site));
     // What is staged in vain is removed: there is no need to wait for the answer.
     const guessing = needsSurvey(known) ? looking : look(target, known, options.site);
     const { index, plan, ...told } = await allOf([
@@ -213,10 +283,11 @@ export class Connection {
     tell.plan(plan);
     if (options.act === 'only-plan') return { plan, index, outcomes: [], ...NOTHING_SENT, ...told };
     // First, for after the next announcement nobody knows of them any more.
-    await removeLeftFolders(announcedInVain(this.#known, index), target);
+    const before = await this.#load();
+    await removeLeftFolders(announcedInVain(before, index), target);
     if (plan.changes.length === 0) {
       await stage.abandon();
-      return { plan, index: await record(store, this.#known, index), outcomes: [], ...NOTHING_SENT, ...told };
+      return { plan, index: await record(store, before, index), outcomes: [], ...NOTHING_SENT, ...told };
     }
     const means = { target, store, stage };
     const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
@@ -237,9 +308,10 @@ async function decide(
 ) {
   const seen = await looking;
   const isContinued = await current;
-  const { snapshot, removals, ...part } = await wanting;
+  const { snapshot, whole, removals, ...part } = await wanting;
   const places = isContinued ? part.places : undefined;
-  const wanted = select(places === undefined ? snapshot : partOf(snapshot, places), job);
+  const all = places === undefined && whole !== undefined ? await whole() : snapshot;
+  const wanted = select(places === undefined ? all : partOf(all, places), job);
   const index = places === undefined ? await attest(target, seen, wanted) : seen.index;
   const changes = diff(places === undefined ? index : indexPartOf(index, places), wanted);
   const isHolding = removals === 'hold' && job.deletion === 'delete';

@@ -1,6 +1,7 @@
 /** `push.compress`: what travels is compressed where that is asked for or pays, against a real OpenSSH server. */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type Relay, startRelay } from './bench/relay.js';
+import { until } from './bench/until.js';
 import { type FilledRoot, makeFilledRoot } from './support/filled-root.js';
 import { noise } from './support/noise.js';
 import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
@@ -47,6 +48,25 @@ describe('on', () => {
     expect(await scene.sync()).toMatchObject({ status: 0, targets: [{ uploaded: FILES + 1 }] });
     expect(differences(scene.root, scene.target)).toBe('');
     expect(relay.bytes()).toBeGreaterThan(TEXT_BYTES);
+  });
+});
+
+describe('a compressed connection', () => {
+  it.each(['is lost', 'is given up'] as const)('that %s is told like any other', async (how) => {
+    const fragile = await startOpenSsh();
+    onTestFinished(() => fragile.stop());
+    const { scene, relay } = await makeScene(fragile, 'on');
+    relay.setRate(200 * KB);
+    scene.put(Object.fromEntries(Array.from({ length: FILES }, (_, i) => [`${i}.js`, noise(100 * KB, i)])));
+    const running = scene.program.start('-v', 'sync');
+    await until(async () => relay.bytes() > 500 * KB || undefined, 20_000);
+    if (how === 'is lost') fragile.dropSessions();
+    else running.kill('SIGINT');
+    relay.setRate(undefined);
+    const { status, stderr } = await running.ended;
+    expect([status, stderr]).toEqual([how === 'is lost' ? 0 : 130, expect.not.stringContaining('Zlib')]);
+    expect(await scene.sync()).toMatchObject({ status: 0 });
+    expect(differences(scene.root, scene.target)).toBe('');
   });
 });
 

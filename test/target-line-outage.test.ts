@@ -51,6 +51,7 @@ async function lineTo(open: () => Promise<MemoryTarget>): Promise<TargetLine> {
   await plant(folder, { [STYLE.path]: CONTENT });
   const job = {
     name: 'target',
+    terms: '',
     url: 'memory:',
     open,
     accepts: () => true,

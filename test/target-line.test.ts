@@ -459,6 +459,7 @@ async function makeLine(tree: Site, rest: Partial<TargetJob> = {}): Promise<Benc
   };
   const job: TargetJob = {
     name: 'target',
+    terms: '',
     url: 'memory:',
     open: () => server.connect(),
     accepts: () => true,

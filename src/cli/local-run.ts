@@ -3,23 +3,38 @@
  */
 import module from 'node:module';
 import { setFlagsFromString } from 'node:v8';
-import { type LocalHooks, type LocalResult, type LocalRun, type LocalThread, wholeOf } from '../collect/in-thread.js';
+import {
+  type LocalHooks,
+  type LocalResult,
+  type LocalRun,
+  type LocalThread,
+  type LocalWork,
+  wholeOf,
+} from '../collect/in-thread.js';
+import { sinceBaseline } from '../collect/since-baseline.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { workOf } from '../cycle/local-work.js';
 import type { CollectReport } from '../cycle/report.js';
+import type { CycleOptions } from '../sync.js';
 import type { CommandInput } from './command-input.js';
 import { storageLine } from './render.js';
 import type { Session } from './session.js';
+import { version } from './version.js';
 
 /** What the local half brings: STATIC_ROOT as it is now. */
 export interface Local {
-  readonly snapshot: Snapshot;
+  /** All of it. Where only what has changed was looked at, it is looked at now. */
+  readonly snapshot: () => Promise<Snapshot>;
   readonly report: CollectReport;
+  /** Where it was all looked at. */
+  readonly baseline: string | undefined;
 }
 
 /** The local half under way. */
-export interface LocalHalf extends Pick<LocalRun, 'contents' | 'arrivals'> {
+export interface LocalHalf extends Pick<CycleOptions, 'since' | 'arrivals'> {
   readonly local: Promise<Local>;
+  /** What was read. */
+  readonly contents: Pick<LocalRun['contents'], 'take' | 'of'>;
 }
 
 export interface LocalOptions {
@@ -31,7 +46,7 @@ export interface LocalOptions {
   readonly contents: 'keep' | 'drop';
 }
 
-/** Collects, or scans STATIC_ROOT if that is all there is to do. */
+/** Collects, or scans STATIC_ROOT if that is all there is to do; only what has changed, where that is known. */
 export function beginLocal(
   thread: LocalThread,
   session: Session,
@@ -42,15 +57,38 @@ export function beginLocal(
   const { mode, collect } = options;
   tellStorage(session, options.collect, input);
   const hooks = localHooks(session, input);
-  const run = thread.run(
-    workOf(session.config, { mode, collect, env: input.process.env }),
-    settingsOf(session, options),
-    hooks,
+  const work = workOf(session.config, { mode, collect, env: input.process.env });
+  const settings = { ...settingsOf(session, options), baseline: baselineFor(work, options) };
+  let begun: LocalRun | undefined;
+  const run = (): LocalRun => (begun ??= thread.run(work, settings, hooks));
+  const quick = sinceBaseline(thread, work, settings, hooks);
+  const snapshot = async (): Promise<Snapshot> => (await wholeOf(run())).snapshot;
+  const local = quick.then(async (part): Promise<Local> => {
+    const result = part ?? (await wholeOf(run()));
+    return { snapshot, baseline: result.baseline, report: reportOf(result, started) };
+  });
+  for (const each of [quick, local]) each.catch(() => undefined); // whoever comes to it hears of its failure
+  return {
+    local,
+    since: quick,
+    arrivals: arrivalsOf(quick, run),
+    contents: { take: (digest) => begun?.contents.take(digest), of: (digest) => begun?.contents.of(digest) },
+  };
+}
+
+/** What a baseline is made for: all that decides what is made of the files. Undefined where all is to be looked at. */
+function baselineFor(work: LocalWork, { mode, reread, guards }: LocalOptions): string | undefined {
+  const isQuick = mode === 'write' && reread === undefined && guards === 'heed' && work.kind !== 'collectstatic';
+  return isQuick ? JSON.stringify([version(), work]) : undefined;
+}
+
+/** Of the run that looks at all, if there is to be one. */
+async function* arrivalsOf(quick: Promise<unknown>, run: () => LocalRun): NonNullable<CycleOptions['arrivals']> {
+  const isWhole = await quick.then(
+    (part) => part === undefined,
+    () => false,
   );
-  const local = wholeOf(run).then(
-    (result): Local => ({ snapshot: result.snapshot, report: reportOf(result, started) }),
-  );
-  return { local, contents: run.contents, arrivals: run.arrivals };
+  if (isWhole) yield* run().arrivals;
 }
 
 /** Why it is Django that collects, where it is. */

@@ -44,7 +44,7 @@ export async function runSync(
     { deletion: options.delete ? 'delete' : 'keep', guards },
     jobMeans(session, input),
   );
-  const { local, contents, arrivals } = beginLocal(
+  const { local, since, contents, arrivals } = beginLocal(
     thread,
     session,
     {
@@ -57,12 +57,23 @@ export async function runSync(
     input,
   );
   const contentOf = (digest: Digest) => (jobs.length === 1 ? contents.take(digest) : contents.of(digest));
+  const baseline = local.then((each) => each.baseline);
+  baseline.catch(() => undefined);
   const foreign = guards === 'pass' ? ('take-over' as const) : undefined;
   const run = await runTargets(
     session,
     jobs,
     local,
-    { ...cycleOptions(session.config), ...signingIn(thread, input), act, foreign, arrivals, contentOf },
+    {
+      ...cycleOptions(session.config),
+      ...signingIn(thread, input),
+      act,
+      foreign,
+      since,
+      baseline,
+      arrivals,
+      contentOf,
+    },
     input,
   );
   const { report: collect } = await local;

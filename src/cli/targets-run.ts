@@ -26,9 +26,7 @@ export async function runTargets(
   options: CycleOptions,
   input: CommandInput,
 ): Promise<TargetsRun> {
-  const snapshot = local.then((each) => each.snapshot);
-  // Each target comes to it when it is connected; until then nobody else hears of its failure.
-  snapshot.catch(() => undefined);
+  const snapshot = async (): Promise<Snapshot> => (await local).snapshot();
   const endings = await Promise.all(
     jobs.map((job) => runTarget(job, snapshot, { ...options, onEvent: (event) => face.event(event) }, input)),
   );
@@ -41,7 +39,7 @@ export async function runTargets(
 
 async function runTarget(
   job: TargetJob,
-  snapshot: Promise<Snapshot>,
+  snapshot: () => Promise<Snapshot>,
   options: CycleOptions,
   input: CommandInput,
 ): Promise<Ending> {

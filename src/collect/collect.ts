@@ -12,14 +12,15 @@ import type { Digest, Snapshot } from '../core/snapshot.js';
 import type { FollowedLink } from '../core/touched.js';
 import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
+import { leaveBaseline } from './baseline.js';
 import { CheckpointDraft } from './checkpoint.js';
 import { DigestCache } from './digest-cache.js';
-import { fill, type HashedPart } from './fill.js';
+import { type Filled, fill, type HashedPart } from './fill.js';
 import { type HashAllInput, type HashedAll, hashAll } from './hash-all.js';
-import type { IdentifyOptions } from './identify.js';
 import { KeptContents } from './kept-contents.js';
 import { Later } from './later.js';
 import { look } from './look.js';
+import { MarkTaker } from './marks.js';
 import { recall, remember } from './memory.js';
 import type { ManifestProject } from './post-process.js';
 import type { CollectProject, Staged } from './project.js';
@@ -51,6 +52,8 @@ export interface Collected {
   readonly problems: readonly Problem[];
   readonly shadowed: ReadonlyMap<RelPath, readonly Candidate[]>;
   readonly ownership: Ownership;
+  /** The id of the one that was left: see `baseline`. */
+  readonly baseline?: string | undefined;
   /** Where the sources lead to other places. */
   readonly links: readonly FollowedLink[];
 }
@@ -76,7 +79,9 @@ export async function collect(project: CollectProject, options: CollectOptions):
   // Where nothing is known from before, all of it is to be read and copied.
   const helper = memory.files.size === 0 ? options.helper : undefined;
   const onFound = (files: number): void => helper?.expect?.(files);
-  const listings = await listSources(project, pacer, { marks: draft?.marks, onFound });
+  const isBased = options.baseline !== undefined && options.mode === 'write' && project.staged === undefined;
+  const marks = isBased ? { sources: draft?.marks ?? new MarkTaker(), root: new MarkTaker() } : undefined;
+  const listings = await listSources(project, pacer, { marks: marks?.sources ?? draft?.marks, onFound });
   const counts = countsOf(listings, project.staged);
   if (options.force === undefined) guardSources(counts, memory.sources);
 
@@ -87,7 +92,8 @@ export async function collect(project: CollectProject, options: CollectOptions):
   const onPut = draft && ((put: Put) => draft.wrote(put));
   // Also if it fails: the next run fails as well, until a person has acted, and need not read all of it for that.
   const { hashed, filled } = await later.atLatestAfter(async () => {
-    const present = await readRoot(project.root, { ...readingOf(options), pacer, step: 'scan', cache: root });
+    const reading = { ...readingOf(options), pacer, step: 'scan', cache: root, marks: marks?.root } as const;
+    const present = await readRoot(project.root, reading);
     const { manifest } = project;
     const hashes =
       manifest && (await hash({ ...project, manifest }, { listings, wanted, present, memory, contents }, run));
@@ -113,8 +119,11 @@ export async function collect(project: CollectProject, options: CollectOptions):
     const { manifest } = hashed;
     await saveState(options, () => draft.leave(options.state, { ...ownership, links, manifest }));
   }
+  const isAtRest = isNothingDone(filled) && hashed?.isQuiet !== false;
+  const baseline = isAtRest && marks && (await base(project, { files: filled.count, marks }, options));
   return {
     snapshot,
+    baseline: baseline || undefined,
     files: filled.count,
     copied: filled.copied,
     hashed: filled.hashed,
@@ -124,6 +133,27 @@ export async function collect(project: CollectProject, options: CollectOptions):
     ownership,
     links,
   };
+}
+
+function isNothingDone({ copied, hashed, removed, problems }: Filled): boolean {
+  return copied.length + hashed.length + removed.length + problems.length === 0;
+}
+
+/** Leaves a baseline; undefined where it cannot be written. */
+async function base(
+  { ignore }: CollectProject,
+  { files, marks }: { readonly files: number; readonly marks: Readonly<Record<'sources' | 'root', MarkTaker>> },
+  options: CollectOptions,
+): Promise<string | undefined> {
+  const { baseline: madeFor, state } = options;
+  if (madeFor === undefined) return undefined;
+  const trees = [
+    { marks: marks.sources.all(), ignore },
+    { marks: marks.root.all(), ignore: [] },
+  ];
+  let id: string | undefined;
+  await saveState(options, async () => void (id = await leaveBaseline(state, madeFor, { files, trees })));
+  return id;
 }
 
 interface Run {
@@ -163,7 +193,7 @@ async function readSources(
 }
 
 /** What is wanted of hashed names when they are put. */
-type Hashed = HashedPart & Pick<HashedAll, 'manifest'>;
+type Hashed = HashedPart & Pick<HashedAll, 'manifest'> & { readonly isQuiet: boolean };
 
 /** What hashed names add. The traces are kept: they hold whatever becomes of the rest. */
 async function hash(
@@ -181,7 +211,9 @@ async function hash(
   }
   // Nothing more of it: all that it is made from is let go when it is described.
   const { made, replaced, elsewhere } = hashed;
-  return { made, replaced, elsewhere, manifest: hashed.manifest };
+  // A warning is said by every run, and a manifest elsewhere is looked at by every run.
+  const isQuiet = hashed.warnings.length === 0 && elsewhere === undefined;
+  return { made, replaced, elsewhere, manifest: hashed.manifest, isQuiet };
 }
 
 /** The files of `snapshot` that are not ours, by what is: `files`. */
@@ -194,7 +226,11 @@ export function linksOf(listings: readonly Listing[]): FollowedLink[] {
 }
 
 /** A STATIC_ROOT that is missing is an empty one: it will be made. */
-export async function readRoot(root: string, options: IdentifyOptions, places?: Places): Promise<ScannedTree> {
+export async function readRoot(
+  root: string,
+  options: Parameters<typeof scanTree>[1],
+  places?: Places,
+): Promise<ScannedTree> {
   if (look(root) === undefined) return { files: [], problems: [], temporaries: [] };
   return scanTree(root, options, places);
 }

@@ -1,24 +1,16 @@
 /**
- * lookSince: what has changed since the checkpoint of a run before. Several threads can share the work.
+ * lookSince: what has changed since a run before took these marks. Several threads can share the work.
  */
 import type { Pacer } from '../fs/pace.js';
-import type { CollectProject } from './project.js';
-import type { ProjectMarks } from './stored-marks.js';
-import { lookAgain } from './sweep.js';
+import { lookAgain, type MarkedFolders } from './sweep.js';
 import type { Turn } from './turn.js';
 
 export interface LookSince {
-  readonly project: CollectProject;
-  /** Of the checkpoint. */
-  readonly marks: ProjectMarks;
+  readonly trees: readonly MarkedFolders[];
   readonly turn: Turn;
 }
 
 /** Absolute places. */
-export function lookSince({ project, marks, turn }: LookSince, pacer: Pacer): Promise<string[]> {
-  const trees = [
-    { marks: marks.sources, ignore: project.ignore },
-    { marks: marks.root, ignore: [] },
-  ];
+export function lookSince({ trees, turn }: LookSince, pacer: Pacer): Promise<string[]> {
   return lookAgain(trees, turn, pacer);
 }

@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly reread?: 'all' | undefined;
   /** Leave to the next run what it needs to look only what has changed. */
   readonly checkpoint?: 'leave' | undefined;
+  /** Leave a baseline that holds for this, if there is nothing to do. */
+  readonly baseline?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Takes part where there is much to read or to write; `keep` is not shown what it reads. */
   readonly helper?: Helper | undefined;

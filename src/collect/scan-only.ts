@@ -5,8 +5,10 @@ import { guardSources } from '../core/shrink.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { SourceError } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
+import { leaveBaseline } from './baseline.js';
 import { DigestCache } from './digest-cache.js';
 import { look } from './look.js';
+import { MarkTaker } from './marks.js';
 import { recall, remember } from './memory.js';
 import { type RunOptions, saveState } from './run-options.js';
 import { scan } from './scan.js';
@@ -16,24 +18,36 @@ export interface ScanOnlyOptions extends RunOptions {
   readonly mode: 'write' | 'dry-run';
 }
 
+/** And the baseline that was left. */
+export interface Scanned extends Snapshot {
+  readonly baseline: string | undefined;
+}
+
 /**
  * Rejects with a SourceError when `root` is missing or no folder, and with a SafetyError when it is empty or has lost
  * most of its files since the last run.
  */
-export async function scanOnly(root: string, options: ScanOnlyOptions): Promise<Snapshot> {
+export async function scanOnly(root: string, options: ScanOnlyOptions): Promise<Scanned> {
   requireFolder(root);
   const pacer = new Pacer(options);
   const memory = await recall(options.state);
   const cache = await DigestCache.load(options.state, 'root', pacer);
-  const snapshot = await scan(root, { ...options, cache });
+  const marks = options.baseline === undefined ? undefined : new MarkTaker();
+  const snapshot = await scan(root, { ...options, cache, marks });
   const count = { key: `STATIC_ROOT\0${root}`, path: root, files: snapshot.entries.length };
   if (options.force === undefined) guardSources([count], memory.sources);
   await saveState(options, () => cache.save(pacer));
+  let baseline: string | undefined;
   if (options.mode === 'write') {
     const sources = new Map([...memory.sources, [count.key, count.files]]);
     await saveState(options, () => remember(options.state, { ...memory, sources }, memory));
+    const { baseline: madeFor, state } = options;
+    if (marks !== undefined && madeFor !== undefined && snapshot.problems.length === 0) {
+      const found = { files: count.files, trees: [{ marks: marks.all(), ignore: [] }] };
+      await saveState(options, async () => void (baseline = await leaveBaseline(state, madeFor, found)));
+    }
   }
-  return snapshot;
+  return { ...snapshot, baseline };
 }
 
 /** Throws a SourceError when `root` is missing or no folder. */

@@ -7,12 +7,13 @@ import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import type { DigestCache } from './digest-cache.js';
 import { type Identified, type IdentifyOptions, identify, type Progress } from './identify.js';
-import { walkWays } from './walk.js';
+import { type WalkOptions, walkWays } from './walk.js';
 
 export interface ScanOptions {
   readonly cache: DigestCache;
   /** Read every file, whatever its stamp says. */
   readonly reread?: 'all' | undefined;
+  readonly marks?: WalkOptions['marks'];
   readonly signal?: AbortSignal | undefined;
   /** Is shown each small content that is read. */
   readonly keep?: ((digest: Digest, bytes: Uint8Array) => void) | undefined;
@@ -45,10 +46,14 @@ export async function scan(root: string, { signal, ...options }: ScanOptions): P
 }
 
 /** As `scan`, for those who also want to know what stat said; of all, or of some places. */
-export async function scanTree(root: string, options: IdentifyOptions, places?: Places): Promise<ScannedTree> {
-  const { step, pacer } = options;
+export async function scanTree(
+  root: string,
+  options: IdentifyOptions & Pick<WalkOptions, 'marks'>,
+  places?: Places,
+): Promise<ScannedTree> {
+  const { step, pacer, marks } = options;
   const ways = places?.map((place) => place.split('/')) ?? [[]];
-  const walked = await walkWays(root, ways, { step, pacer });
+  const walked = await walkWays(root, ways, { step, pacer, marks });
   const { files, problems } = await identify(walked.files, options);
   return { files, problems: [...walked.problems, ...problems], temporaries: walked.temporaries };
 }

@@ -25,8 +25,14 @@ export async function collectSinceCheckpoint(
   const pacer = new Pacer(hooks);
   const marks = await recallMarks(project, new StateFolder(settings.statePath));
   if (marks === undefined) return undefined;
-  const since = { project, marks, turn: newTurn() };
-  const looks = [thread.look({ kind: 'look', ...since }, settings, hooks), lookSince(since, pacer)];
+  const trees = [
+    { marks: marks.sources, ignore: project.ignore },
+    { marks: marks.root, ignore: [] },
+  ];
+  const since = { trees, turn: newTurn() };
+  // Whoever asks will want to know what it means.
+  const looking = thread.look({ kind: 'look', ...since, recall: project }, settings, hooks);
+  const looks = [looking, lookSince(since, pacer)];
   const touched = (await Promise.all(looks)).flat();
   if (touched.length > MOST_TOUCHED) return undefined;
   return thread.run({ kind: 'collect', mode, project, part: { touched } }, settings, hooks).result;

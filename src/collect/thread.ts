@@ -45,9 +45,11 @@ export interface Since {
   readonly touched: readonly string[];
 }
 
-/** What has changed since that checkpoint? */
+/** What has changed since a run before took marks? */
 export interface LookWork extends LookSince {
   readonly kind: 'look';
+  /** Whose checkpoint will be wanted. */
+  readonly recall?: CollectProject;
 }
 
 /** Places, and what is known of them. */
@@ -72,7 +74,7 @@ export interface SweepWork {
   readonly before: Marks | undefined;
 }
 
-export interface LocalSettings extends Pick<RunOptions, 'force' | 'reread' | 'checkpoint'> {
+export interface LocalSettings extends Pick<RunOptions, 'force' | 'reread' | 'checkpoint' | 'baseline'> {
   readonly statePath: string;
   /** Whether what was read is sent along, for those who will send it on. */
   readonly contents: 'keep' | 'drop';
@@ -113,6 +115,8 @@ export interface LocalSummary {
   /** All that were met. */
   readonly problems: readonly Problem[];
   readonly ownership: Ownership;
+  /** The id of the one that was left. */
+  readonly baseline: string | undefined;
   readonly links: readonly FollowedLink[];
 }
 
@@ -147,12 +151,13 @@ async function work({ work: task, settings, port }: LocalTask): Promise<void> {
   const onWarning = (text: string): void => say({ kind: 'warning', text });
   const helper = settings.helper && new HelperThread({ onWarning });
   try {
-    const { statePath, contents, snapshot, heap, force, reread, checkpoint } = settings;
+    const { statePath, contents, snapshot, heap, force, reread, checkpoint, baseline } = settings;
     const entries = new EntrySender(packer, say);
     const options: RunOptions = {
       force,
       reread,
       checkpoint,
+      baseline,
       state: new StateFolder(statePath),
       signal: abort.signal,
       helper,
@@ -211,10 +216,8 @@ async function summaryOf(task: LocalWork, options: RunOptions): Promise<LocalSum
 }
 
 async function scan({ root, mode, part }: Extract<LocalWork, { kind: 'scan' }>, options: RunOptions) {
-  const snapshot =
-    part === undefined
-      ? await scanOnly(root, { ...options, mode })
-      : await scanPlaces(root, part.places, part.known.entries, options);
+  const whole = part === undefined ? await scanOnly(root, { ...options, mode }) : undefined;
+  const snapshot = part === undefined ? whole : await scanPlaces(root, part.places, part.known.entries, options);
   if (snapshot === undefined) return undefined;
   const { entries, problems } = snapshot;
   const nothing = {
@@ -226,7 +229,7 @@ async function scan({ root, mode, part }: Extract<LocalWork, { kind: 'scan' }>, 
     ownership: { foreign: [], folders: [] },
     links: [],
   };
-  return { ...nothing, files: entries.length, unknown: problems, problems };
+  return { ...nothing, files: entries.length, unknown: problems, problems, baseline: whole?.baseline };
 }
 
 async function collectAs(task: Extract<LocalWork, { kind: 'collect' }>, options: RunOptions) {
@@ -235,10 +238,10 @@ async function collectAs(task: Extract<LocalWork, { kind: 'collect' }>, options:
 }
 
 function summarize(collected: Collected, mode: LocalWork['mode'], places?: Places): LocalSummary {
-  const { snapshot, files, copied, hashed, removed, problems, ownership, links } = collected;
+  const { snapshot, files, copied, hashed, removed, problems, ownership, baseline, links } = collected;
   const counts = { files, copied: copied.length, hashed: hashed.length, removed: removed.length };
   const due = mode === 'dry-run' ? [...copied, ...hashed, ...removed] : [];
-  return { ...counts, due, places, unknown: snapshot.problems, problems, ownership, links };
+  return { ...counts, due, places, unknown: snapshot.problems, problems, ownership, baseline, links };
 }
 
 async function collectPart({ project, mode, part }: Extract<LocalWork, { kind: 'collect' }>, options: RunOptions) {
@@ -252,9 +255,10 @@ async function collectPart({ project, mode, part }: Extract<LocalWork, { kind: '
 let recalled: Promise<StoredHashedSite | undefined> | undefined;
 
 async function look(task: LookWork, options: RunOptions): Promise<string[]> {
-  // Whoever asks will want to know what it means.
-  recalled = recallSite(task.project, options.state);
-  await recalled;
+  if (task.recall !== undefined) {
+    recalled = recallSite(task.recall, options.state);
+    await recalled;
+  }
   return lookSince(task, new Pacer(options));
 }
 

@@ -50,6 +50,7 @@ export async function jobsOf(
       const secrets = await secretsOf(target, env);
       return {
         name: target.name,
+        terms: JSON.stringify([target.include, target.exclude, target.mode, target.control]),
         url: target.url,
         open: async () => {
           const { openTarget } = await import('../targets/open.js');

@@ -67,14 +67,14 @@ export type Ending =
 export function targetReport(name: string, ending: Ending, act: 'push' | 'only-plan'): TargetReport {
   const durationMs = Math.round(ending.durationMs);
   if (ending.kind === 'error') return { ...NOTHING, name, ok: false, durationMs, error: errorOf(ending.error) };
-  const { plan, outcomes, index, unchanged, linked, patched, sentBytes } = ending.result;
+  const { plan, outcomes, generation, unchanged, linked, patched, sentBytes } = ending.result;
   const problems = problemsOf(outcomes);
   const achieved = outcomes.filter((outcome) => outcome.kind === 'done').map((outcome) => outcome.step);
   const uploads = achieved.filter((step) => step.kind === 'upload');
   return {
     name,
     ok: problems.length === 0,
-    generation: index.generation,
+    generation,
     uploaded: uploads.length - linked - patched,
     patched,
     linked,

@@ -22,14 +22,7 @@ import {
 } from '../core/standing.js';
 import { type Ending, errorOf, idleReport, type TargetReport, targetReport } from '../cycle/report.js';
 import { LockedError, type Problem, SafetyError, SourceError, TargetError } from '../errors.js';
-import {
-  Connection,
-  type CycleEvent,
-  type CycleOptions,
-  type CycleResult,
-  type TargetJob,
-  type Wanted,
-} from '../sync.js';
+import { Connection, type Cycled, type CycleEvent, type CycleOptions, type TargetJob, type Wanted } from '../sync.js';
 import { LineProgress } from './line-progress.js';
 import { type Changed, Round } from './round.js';
 import type { TargetStatus } from './status.js';
@@ -289,7 +282,7 @@ export class TargetLine {
   }
 
   /** A connection that was kept may have broken since: then there is another one at once, and no word about it. */
-  async #cycle(wanted: Promise<Wanted>, options: () => CycleOptions, terms: CycleTerms): Promise<CycleResult> {
+  async #cycle(wanted: Promise<Wanted>, options: () => CycleOptions, terms: CycleTerms): Promise<Cycled> {
     const kept = terms.force ? undefined : this.#connection;
     if (kept === undefined) {
       await this.#disconnect();

@@ -86,7 +86,9 @@ interface Service {
 
 /** One connection. A server object of its own gives each of them a socket that can be cut. */
 function speak(socket: Socket, service: Service): void {
-  const ssh = new ssh2.Server({ hostKeys: [service.hostKey] }, (connection, info) => {
+  // Compressed, the library's server throws what nobody catches when a channel is closed after its connection.
+  const algorithms = { compress: ['none' as const] };
+  const ssh = new ssh2.Server({ hostKeys: [service.hostKey], algorithms }, (connection, info) => {
     const order: LinkOrder = info.header.versions.software.startsWith('OpenSSH') ? 'target-first' : 'link-first';
     connection.on('authentication', service.authenticate);
     connection.on('error', () => socket.destroy()); // the client broke off, or speaks nonsense

@@ -74,6 +74,7 @@ export class IndexStore {
   #head: Head | undefined;
   #journal: { readonly bytes: number; readonly checksum: string } = { bytes: 0, checksum: FIRST_CHECKSUM };
   #lastGeneration = 0;
+  #glanced: [Buffer | undefined, Buffer | undefined] | undefined;
   /** By `performance.now`. */
   #goodUntil = 0;
   #opened: Promise<void> | undefined;
@@ -92,10 +93,8 @@ export class IndexStore {
    * Throws a SafetyError when the target belongs to another project, and an IndexError when a newer version wrote it.
    */
   async load(): Promise<Loaded> {
-    const [bytes, cached] = await Promise.all([
-      readUpTo(this.#target, HEAD, HEAD_BYTES),
-      this.#options.cache.read('head'),
-    ]);
+    const [bytes, cached] = this.#glanced ?? (await this.#readHeads());
+    this.#glanced = undefined;
     this.#headBytes = bytes;
     const known = cached === undefined ? undefined : attempt(() => decodeHead(cached));
     this.#lastGeneration = known?.generation ?? 0;
@@ -111,6 +110,27 @@ export class IndexStore {
       if (error.reason === 'foreign-version') throw newer(this.#target.url, error);
       return { kind: 'damaged', reason: error.message };
     }
+  }
+
+  /**
+   * What the head says without its index being loaded, if it is the one that this machine wrote or read last, and nothing of it
+   * is uncertain. `load` goes on from there.
+   */
+  async glance(): Promise<Head | undefined> {
+    const [bytes, cached] = (this.#glanced = await this.#readHeads());
+    const isKnown = bytes !== undefined && cached?.equals(bytes) === true;
+    const head = isKnown ? attempt(() => decodeHead(bytes)) : undefined;
+    return head?.pending === 0 ? head : undefined;
+  }
+
+  /** That of the target, and the local one. */
+  #readHeads(): Promise<[Buffer | undefined, Buffer | undefined]> {
+    return Promise.all([readUpTo(this.#target, HEAD, HEAD_BYTES), this.#options.cache.read('head')]);
+  }
+
+  /** The head as this run knows it; undefined where there is none. */
+  get head(): Head | undefined {
+    return this.#head;
   }
 
   /** Makes the control area if it is missing. Nothing is written below it before that is known to be a folder. */

@@ -9,7 +9,7 @@ import { sign } from '../../src/collect/sign.js';
 import type { RelPath } from '../../src/core/relpath.js';
 import type { Entry, Snapshot } from '../../src/core/snapshot.js';
 import { StateFolder } from '../../src/fs/state.js';
-import { type CycleOptions, type CycleResult, syncTarget, type TargetJob } from '../../src/sync.js';
+import { type Cycled, type CycleOptions, syncTarget, type TargetJob } from '../../src/sync.js';
 import type { Target } from '../../src/targets/target.js';
 import { path } from './entries.js';
 import { plant } from './tree.js';
@@ -24,11 +24,7 @@ export interface Pace {
 
 export interface Bench {
   /** Plants `site` and publishes it. */
-  readonly publish: (
-    target: Target,
-    site: Site,
-    rest?: Partial<TargetJob & CycleOptions & Pace>,
-  ) => Promise<CycleResult>;
+  readonly publish: (target: Target, site: Site, rest?: Partial<TargetJob & CycleOptions & Pace>) => Promise<Cycled>;
   /** Plants `site` where the next cycles find it, and gives its snapshot. */
   readonly plant: (site: Site) => Promise<Snapshot>;
   /** What `publish` works with. */
@@ -54,6 +50,7 @@ export async function makeBench(): Promise<Bench> {
   };
   const job: Bench['job'] = (target, rest = {}) => ({
     name: 'target',
+    terms: '',
     url: target.url,
     open: async () => target,
     accepts: () => true,
@@ -84,11 +81,15 @@ export async function makeBench(): Promise<Bench> {
     async publish(target, site, { pace = 'at once', ...rest } = {}) {
       await plantSite(site);
       const arrivals = new Arrivals();
-      return syncTarget(job(target, rest), snapshotOf(root, Object.keys(site), arrivals, pace), {
+      const snapshot = snapshotOf(root, Object.keys(site), arrivals, pace);
+      snapshot.catch(() => undefined);
+      const { index, ...result } = await syncTarget(job(target, rest), () => snapshot, {
         ...options(),
         arrivals: pace === 'at once' ? undefined : arrivals,
         ...rest,
       });
+      if (index === undefined) throw new TypeError('it was not loaded');
+      return { ...result, index };
     },
   };
 }

@@ -1,0 +1,60 @@
+/**
+ * Baseline: what the sources and STATIC_ROOT looked like when a run had nothing to do there, so that a later one need only look
+ * whether they still do.
+ *
+ * The marks are those of what stat said before anything was read: whatever changes after that has another one.
+ */
+import { randomBytes } from 'node:crypto';
+import { ByteReader, ByteWriter, unseal } from '../core/bytes.js';
+import { readMarks, writeMarks } from '../core/marks-codec.js';
+import { IndexError } from '../errors.js';
+import type { StateFolder } from '../fs/state.js';
+import type { MarkedFolders } from './sweep.js';
+
+const NAME = 'baseline';
+const ID_BYTES = 8;
+
+export interface Baseline {
+  /** No other one has it. */
+  readonly id: string;
+  /** How many there are in STATIC_ROOT. */
+  readonly files: number;
+  readonly trees: readonly MarkedFolders[];
+}
+
+/** Answers with its id. `madeFor` is all that decides what is made of the trees. Rejects as StateFolder does. */
+export async function leaveBaseline(
+  state: StateFolder,
+  madeFor: string,
+  { files, trees }: Omit<Baseline, 'id'>,
+): Promise<string> {
+  const id = randomBytes(ID_BYTES).toString('hex');
+  const writer = new ByteWriter().text(madeFor).text(id).number(files).number(trees.length);
+  for (const { marks, ignore } of trees) {
+    writer.number(ignore.length);
+    for (const pattern of ignore) writer.text(pattern);
+    writeMarks(writer, marks);
+  }
+  await state.write(NAME, writer.finishSealed());
+  return id;
+}
+
+/** Undefined where there is none that holds. */
+export async function recallBaseline(state: StateFolder, madeFor: string): Promise<Baseline | undefined> {
+  const bytes = await state.read(NAME);
+  if (bytes === undefined) return undefined;
+  try {
+    const reader = new ByteReader(unseal(bytes));
+    if (reader.text() !== madeFor) return undefined;
+    const [id, files] = [reader.text(), reader.number()];
+    const trees = Array.from({ length: reader.count(1) }, () => {
+      const ignore = Array.from({ length: reader.count(1) }, () => reader.text());
+      return { ignore, marks: readMarks(reader) };
+    });
+    reader.end();
+    return { id, files, trees };
+  } catch (error) {
+    if (error instanceof IndexError) return undefined;
+    throw error;
+  }
+}

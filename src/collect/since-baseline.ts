@@ -1,0 +1,80 @@
+/**
+ * sinceBaseline: what has changed since a run before had nothing to do, in time that hangs on how many files there are to be
+ * looked at, and on nothing else. The thread that would collect and the one that called share the looking.
+ */
+import type { Places } from '../core/places.js';
+import { parseRelPath, type RelPath } from '../core/relpath.js';
+import { Pacer } from '../fs/pace.js';
+import { StateFolder } from '../fs/state.js';
+import { type Baseline, recallBaseline } from './baseline.js';
+import type { LocalHooks, LocalResult, LocalSettings, LocalThread, LocalWork } from './in-thread.js';
+import { lookSince } from './look-since.js';
+import { markOf, nameIn } from './marks.js';
+import { newTurn } from './turn.js';
+
+const MOST_TOUCHED = 64; // of more, all is looked at, which leaves a new baseline
+
+export interface Since extends LocalResult {
+  readonly baseline: string;
+  /** What the snapshot is about: everything else is as it was then. */
+  readonly places: Places;
+}
+
+/** Undefined where there is no baseline that holds, or all is to be looked at: nothing was changed then. */
+export async function sinceBaseline(
+  thread: LocalThread,
+  work: LocalWork,
+  settings: LocalSettings,
+  hooks: LocalHooks,
+): Promise<Since | undefined> {
+  const { statePath, baseline: madeFor } = settings;
+  if (madeFor === undefined || work.mode !== 'write') return undefined;
+  const baseline = await recallBaseline(new StateFolder(statePath), madeFor);
+  if (baseline === undefined) return undefined;
+  const look = { trees: baseline.trees, turn: newTurn() };
+  const looks = [thread.look({ kind: 'look', ...look }, settings, hooks), lookSince(look, new Pacer(hooks))];
+  const touched = (await Promise.all(looks)).flat();
+  if (touched.length === 0) return { ...NOTHING, files: baseline.files, baseline: baseline.id };
+  if (work.kind !== 'scan' || touched.length > MOST_TOUCHED) return undefined;
+  return scanFiles(work.root, touched, baseline, (places) => {
+    const known = { entries: [], foreign: [], folders: [] };
+    return thread.run({ ...work, part: { places, known, epoch: 0 } }, settings, hooks).result;
+  });
+}
+
+const NOTHING = {
+  copied: 0,
+  hashed: 0,
+  removed: 0,
+  due: [],
+  places: [],
+  snapshot: { entries: [], problems: [] },
+  problems: [],
+  ownership: { foreign: [], folders: [] },
+  links: [],
+};
+
+/** Undefined unless all of it are files that were there before, with another content perhaps. */
+async function scanFiles(
+  root: string,
+  touched: readonly string[],
+  { id, files, trees }: Baseline,
+  scan: (places: Places) => Promise<LocalResult | undefined>,
+): Promise<Since | undefined> {
+  const wasThere = (place: string): boolean => {
+    const at = place.lastIndexOf('/');
+    const name = nameIn(markOf(place.slice(at + 1), undefined));
+    return trees.some(({ marks }) => marks.get(place.slice(0, at))?.some((mark) => nameIn(mark) === name));
+  };
+  const places = touched.flatMap((place): RelPath[] => {
+    const path = place.startsWith(`${root}/`) ? parseRelPath(place.slice(root.length + 1)) : undefined;
+    return path !== undefined && wasThere(place) ? [path] : [];
+  });
+  if (places.length < touched.length) return undefined;
+  const sorted = places.toSorted();
+  const scanned = await scan(sorted);
+  const found = scanned?.snapshot.entries.map(({ path }) => path).toSorted();
+  const isThere = found?.length === sorted.length && found.every((path, at) => path === sorted[at]);
+  if (scanned === undefined || !isThere || scanned.problems.length > 0) return undefined;
+  return { ...scanned, files, baseline: id, places: sorted };
+}

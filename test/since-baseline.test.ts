@@ -1,0 +1,393 @@
+/** A run that only looks whether anything has changed since one that had nothing to do, and a target that need not be asked. */
+import {
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { chmod, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LocalThread, wholeOf } from '../src/collect/in-thread.js';
+import { sinceBaseline } from '../src/collect/since-baseline.js';
+import { isRacy } from '../src/collect/stamp.js';
+import type { LocalSettings, LocalWork } from '../src/collect/thread.js';
+import type { RelPath } from '../src/core/relpath.js';
+import { syncTarget } from '../src/sync.js';
+import { MemoryTarget } from '../src/targets/memory.js';
+import { chanceOf } from './support/chance.js';
+import { makeBench, publicTree } from './support/cycle.js';
+import { type FilledRoot, makeFilledRoot } from './support/filled-root.js';
+import { hashedProject } from './support/hashed-project.js';
+import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
+import { differences, inFolder, on } from './support/project.js';
+import { memoryFolder, plant, temporaryFolder } from './support/tree.js';
+
+const THREAD = new URL('../dist/cli/thread.cjs', import.meta.url);
+/** Long before: what was written a moment ago could change again without another time. */
+const OLD = new Date(1_600_000_000_000);
+
+let thread: LocalThread;
+let server: OpenSshServer;
+beforeAll(async () => {
+  thread = new LocalThread(THREAD);
+  server = await startOpenSsh();
+});
+afterAll(() => Promise.all([thread.end(), server.stop()]));
+
+describe('of a STATIC_ROOT that others fill', () => {
+  it('nothing is known before a run looked at all of it', async () => {
+    const { look } = await scene();
+    expect(await look()).toBeUndefined();
+  });
+
+  it('nothing has changed', async () => {
+    const { look, run } = await scene();
+    const { baseline, files } = await run();
+    expect(await look()).toMatchObject({ baseline, files, places: [], snapshot: { entries: [] } });
+  });
+
+  it('some files have another content', async () => {
+    const { look, run, root } = await scene();
+    const { files } = await run();
+    await writeFile(join(root, 'b/two.css'), 'other');
+    await writeFile(join(root, 'one.js'), 'longer than before');
+    const since = await look();
+    expect(since).toMatchObject({ files, places: ['b/two.css', 'one.js'], problems: [] });
+    expect(since?.snapshot.entries.map(({ path, size }) => [path, size])).toEqual([
+      ['b/two.css', 5],
+      ['one.js', 18],
+    ]);
+  });
+
+  it.each<[string, (root: string) => unknown]>([
+    ['a file came', (root) => writeFile(join(root, 'new.css'), 'n')],
+    ['a file went', (root) => rm(join(root, 'one.js'))],
+    ['a file got another name', (root) => renameSync(join(root, 'one.js'), join(root, 'three.js'))],
+    ['a folder came', (root) => mkdirSync(join(root, 'c'))],
+    ['a folder went', (root) => rm(join(root, 'b'), { recursive: true })],
+    ['a file became a folder', (root) => [rmSync(join(root, 'one.js')), mkdirSync(join(root, 'one.js'))]],
+    [
+      'a file became a link to a folder',
+      (root) => [rmSync(join(root, 'one.js')), symlinkSync('b', join(root, 'one.js'))],
+    ],
+    ['all of it went', (root) => rm(root, { recursive: true })],
+  ])('all is looked at when %s', async (_, change) => {
+    const { look, run, root } = await scene();
+    await run();
+    await change(root);
+    expect(await look().catch(() => undefined)).toBeUndefined();
+  });
+
+  it('all is looked at when so many files changed that it pays', async () => {
+    const { look, run, root, plantOld } = await scene();
+    const names = Array.from({ length: 65 }, (_, i) => `many/${i}.css`);
+    await plantOld(Object.fromEntries(names.map((name) => [name, 'x'])));
+    await run();
+    for (const name of names) await writeFile(join(root, name), 'y');
+    expect(await look()).toBeUndefined();
+  });
+
+  it('an edit that keeps size and time is found', async () => {
+    const { look, run, root } = await scene();
+    await run();
+    await writeFile(join(root, 'one.js'), 'ONE');
+    await utimes(join(root, 'one.js'), OLD, OLD);
+    expect(await look()).toMatchObject({ places: ['one.js'] });
+  });
+
+  it('what changed while it was looked at counts as changed', async () => {
+    const { look, run, root } = await scene();
+    await writeFile(join(root, 'young.css'), 'a');
+    await run();
+    await writeFile(join(root, 'young.css'), 'b');
+    expect(await look()).toMatchObject({ places: ['young.css'] });
+  });
+
+  it.each<[string, (file: string) => unknown]>([
+    ['damaged', async (file) => writeFile(file, (await readFile(file)).fill(7, 30, 31))],
+    ['cut off', (file) => truncateSync(file, 50)],
+    ['empty', (file) => truncateSync(file, 0)],
+    ['gone', (file) => rmSync(file)],
+  ])('a baseline that is %s does no harm', async (_, spoil) => {
+    const { look, run, state } = await scene();
+    await run();
+    await spoil(join(state, 'baseline'));
+    expect(await look()).toBeUndefined();
+  });
+
+  it('a baseline that was left for something else does not count, nor a dry run for one', async () => {
+    const { look, run, work, settings } = await scene();
+    await run();
+    expect(await look(work, { ...settings, baseline: 'other' })).toBeUndefined();
+    expect(await look({ ...work, mode: 'dry-run' })).toBeUndefined();
+  });
+});
+
+describe('of what is collected', () => {
+  it.each(['plain', 'manifest'] as const)('a run that had nothing to do leaves it, %s', async (storage) => {
+    const { look, run, folder, root, assets } = await collected(storage);
+    expect((await run()).baseline).toBeUndefined();
+    await atRest(folder);
+    const { baseline, files } = await run();
+    expect(await look()).toMatchObject({ baseline, files, places: [] });
+    for (const change of [
+      () => writeFileSync(join(assets, 'a.css'), 'a{color:red}'),
+      () => writeFileSync(join(root, 'a.css'), 'somebody was here'),
+      () => writeFileSync(join(root, 'foreign.css'), 'and here'),
+      () => rmSync(join(assets, 'b.png')),
+    ]) {
+      change();
+      expect(await look()).toBeUndefined();
+      await run();
+      await atRest(folder);
+      expect((await run()).baseline).toBeDefined();
+      expect(await look()).toMatchObject({ places: [] });
+    }
+  });
+
+  it('a warning is told by every run, so there is none', async () => {
+    const { run, assets } = await collected('manifest', [{ pattern: '*', then: 'warn' }]);
+    await writeFile(join(assets, 'a.css'), 'a{background:url(gone.png)}');
+    await run();
+    expect((await run()).baseline).toBeUndefined();
+  });
+});
+
+describe('a target that holds all since a baseline', () => {
+  it('need not be loaded, nor the snapshot made', async () => {
+    const { bench, target, sync } = await noted();
+    const result = await sync({ places: [] });
+    expect(result).toMatchObject({ generation: 1, unchanged: 2, outcomes: [] });
+    expect(result.index).toBeUndefined();
+    expect(await publicTree(target)).toEqual(SITE);
+    await bench.forgetState();
+    expect((await sync({ places: [] })).index).toBeDefined();
+  });
+
+  it('gets what has changed since, and nothing else is touched', async () => {
+    const { bench, target, sync } = await noted();
+    const { entries } = await bench.plant({ ...SITE, 'a.css': 'new' });
+    const changed = entries.filter(({ path }) => path === 'a.css');
+    const result = await sync({ places: ['a.css' as RelPath], entries: changed });
+    expect(result.plan.changes).toMatchObject([{ kind: 'modified', path: 'a.css' }]);
+    expect(await publicTree(target)).toEqual({ ...SITE, 'a.css': 'new' });
+    expect((await sync({ places: [] })).index).toBeUndefined();
+  });
+
+  it('is compared as a whole when somebody else wrote to it, also at the last moment', async () => {
+    const { bench, target, sync } = await noted();
+    const other = await makeBench();
+    await other.publish(target, { ...SITE, 'a.css': 'by another machine', 'c.css': 'more' });
+    await bench.plant(SITE);
+    const result = await sync({ places: [], whole: await bench.plant(SITE) });
+    expect(result.plan.changes.map(({ kind, path }) => `${kind} ${path}`).sort()).toEqual([
+      'modified a.css',
+      'removed c.css',
+    ]);
+    expect(await publicTree(target)).toEqual(SITE);
+    const late = await sync({
+      places: ['a.css' as RelPath],
+      whole: await bench.plant(SITE),
+      before: async () => void (await other.publish(target, { 'a.css': 'x', 'b.css': 'y' })),
+    });
+    expect(late.plan.changes.map(({ path }) => path)).toEqual(['a.css', 'b.css']);
+    expect(await publicTree(target)).toEqual(SITE);
+  });
+
+  it('is compared as a whole on other terms, for another site, or since another baseline', async () => {
+    const { sync } = await noted();
+    expect((await sync({ places: [], terms: 'other' })).index).toBeDefined();
+    expect((await sync({ places: [] })).index).toBeDefined();
+    expect((await sync({ places: [], baseline: 'later' })).index).toBeDefined();
+    await expect(sync({ places: [], site: 'another' })).rejects.toThrow('belongs to the site');
+  });
+
+  it('is not noted where a file failed, or removals were left out', async () => {
+    const { bench, sync, target } = await noted();
+    const torn = await sync({ places: [], baseline: 'second', torn: true, whole: await bench.plant({ 'a.css': 'X' }) });
+    expect(torn.outcomes.some(({ kind }) => kind !== 'done')).toBe(true);
+    expect((await sync({ places: [], baseline: 'second', whole: await bench.plant(SITE) })).index).toBeDefined();
+    const kept = await sync({
+      places: [],
+      baseline: 'third',
+      deletion: 'keep',
+      whole: await bench.plant({ 'a.css': 'a' }),
+    });
+    expect(kept.index).toBeDefined();
+    await sync({ places: [], baseline: 'third', whole: await bench.plant({ 'a.css': 'a' }) });
+    expect(await publicTree(target)).toEqual({ 'a.css': 'a' });
+  });
+});
+
+describe('sync', () => {
+  it('leaves what a sync without memory leaves, after every change', async () => {
+    const project = await makeFilledRoot(server);
+    const second = join(await temporaryFolder(), 'second');
+    await project.configure({ targets: { web: on(server, project.target), second: inFolder(second) } });
+    const chance = chanceOf(20_261_126);
+    const names = Array.from({ length: 12 }, (_, i) => `${i % 3}/${i}.css`);
+    for (const name of names) project.put({ [name]: name });
+    await project.sync();
+    for (let step = 0; step < 30; step++) {
+      edit(project, chance, names, step);
+      const only = chance.happens(0.3) ? ['web'] : [];
+      const { status, stderr } = await project.sync(...only);
+      expect([status, stderr]).toEqual([0, '']);
+      expect(differences(project.root, project.target)).toBe('');
+      if (only.length === 0) expect(differences(project.root, second)).toBe('');
+    }
+  });
+
+  it('takes up what the configuration says otherwise', async () => {
+    const project = await makeFilledRoot(server);
+    project.put({ 'a.css': 'a', 'b.map': 'b' });
+    for (let run = 0; run < 3; run++) await project.sync();
+    await project.configure({ targets: { web: on(server, project.target, { exclude: ['**/*.map'] }) } });
+    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ removed: 1 }] });
+    await project.configure({ targets: { web: on(server, project.target, { mode: { file: '0600' } }) } });
+    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ uploaded: 1, modes: 2 }] });
+  });
+
+  it('repairs what verify found, also when nothing has changed here', async () => {
+    const project = await makeFilledRoot(server);
+    project.put({ 'a.css': 'a', 'b.css': 'b' });
+    for (let run = 0; run < 3; run++) await project.sync();
+    rmSync(join(project.target, 'a.css'));
+    expect((await project.program.run('verify', '--repair')).status).toBe(0);
+    expect(differences(project.root, project.target)).toBe('');
+    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ uploaded: 0, unchanged: 3 }] });
+  });
+
+  it('tells how many files there are, whatever it looked at', async () => {
+    const project = await makeFilledRoot(server);
+    project.put({ 'a.css': 'a', 'b.css': 'b' });
+    for (let run = 0; run < 3; run++)
+      expect(await project.sync()).toMatchObject({
+        collect: { files: 3 },
+        targets: [{ unchanged: run === 0 ? 0 : 3 }],
+      });
+    project.put({ 'a.css': 'other' });
+    expect(await project.sync()).toMatchObject({ collect: { files: 3 }, targets: [{ uploaded: 1, unchanged: 2 }] });
+  });
+});
+
+async function scene() {
+  const folder = await memoryFolder();
+  const [root, state] = [join(folder, 'root'), join(folder, 'state')];
+  const plantOld = async (files: Readonly<Record<string, string>>): Promise<void> => {
+    await plant(root, files);
+    for (const name of Object.keys(files)) await utimes(join(root, name), OLD, OLD);
+    await atRest(root);
+  };
+  await plantOld({ 'one.js': 'one', 'b/two.css': 'two' });
+  return { plantOld, ...runner({ kind: 'scan', mode: 'write', root }, state), root, state };
+}
+
+/** Until nothing in `folder` could change any more and look the same. */
+async function atRest(folder: string): Promise<void> {
+  for (const { parentPath, name } of readdirSync(folder, { recursive: true, withFileTypes: true }))
+    while (isRacy(statSync(join(parentPath, name)), Date.now())) await setImmediate();
+}
+
+async function collected(storage: 'plain' | 'manifest', missing: readonly { pattern: string; then: 'warn' }[] = []) {
+  const folder = await memoryFolder();
+  const [assets, root, state] = ['assets', 'root', 'state'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  await plant(assets, { 'a.css': 'a{background:url(b.png)}', 'b.png': 'b', 'c.png': 'c', 'd.png': 'd' });
+  const { manifest, ...project } = hashedProject([{ path: assets, prefix: '' }], root, { missing });
+  const work = {
+    kind: 'collect',
+    mode: 'write',
+    project: storage === 'plain' ? { ...project, manifest: undefined } : { ...project, manifest },
+  };
+  return { ...runner(work as LocalWork, state), folder, root, assets, state };
+}
+
+function runner(work: LocalWork, statePath: string) {
+  const settings: LocalSettings = {
+    statePath,
+    contents: 'drop',
+    force: undefined,
+    reread: undefined,
+    baseline: 'test',
+  };
+  return {
+    work,
+    settings,
+    run: () => wholeOf(thread.run(work, settings, {})),
+    look: (other = work, otherSettings = settings) => sinceBaseline(thread, other, otherSettings, {}),
+  };
+}
+
+const SITE = { 'a.css': 'a', 'b.css': 'b' };
+
+interface Told {
+  readonly places: readonly RelPath[];
+  readonly entries?: Awaited<ReturnType<Awaited<ReturnType<typeof makeBench>>['plant']>>['entries'];
+  readonly whole?: Awaited<ReturnType<Awaited<ReturnType<typeof makeBench>>['plant']>>;
+  readonly baseline?: string;
+  readonly terms?: string;
+  readonly site?: string;
+  readonly deletion?: 'keep' | 'delete';
+  readonly torn?: boolean;
+  readonly before?: () => Promise<void>;
+}
+
+/** A target that was brought to `SITE` at the baseline `first`. */
+async function noted() {
+  const bench = await makeBench();
+  const target = new MemoryTarget();
+  const first = await bench.plant(SITE);
+  const sync = async ({ places, entries = [], whole = first, baseline = 'first', before, ...rest }: Told) => {
+    const { terms = '', deletion = 'delete' } = rest;
+    const since = { baseline, places, snapshot: { entries, problems: [] } };
+    return syncTarget({ ...bench.job(target), terms, deletion, limit: undefined }, async () => whole, {
+      ...bench.options(),
+      ...(rest.site !== undefined && { site: rest.site }),
+      ...(rest.torn === true && { fileOf: () => '/dev/null' }),
+      since: Promise.resolve(before?.()).then(() => since),
+      baseline: Promise.resolve(baseline),
+    });
+  };
+  await sync({ places: [] });
+  return { bench, target, sync };
+}
+
+function edit({ put, root }: FilledRoot, chance: ReturnType<typeof chanceOf>, names: string[], step: number): void {
+  const name = chance.pick(names);
+  const file = join(root, name);
+  switch (
+    chance.pick(['nothing', 'nothing', 'content', 'content', 'disguise', 'touch', 'gone', 'new', 'renamed', 'mode'])
+  ) {
+    case 'content':
+      return put({ [name]: `edit ${step}` }, 1_600_000_000 + step);
+    case 'disguise':
+      return put({ [name]: `edit ${step % 10}` });
+    case 'touch':
+      return put({ [name]: name }, 1_500_000_000 + step);
+    case 'gone':
+      return rmSync(file, { force: true });
+    case 'new':
+      names.push(`new/${step}.css`);
+      return put({ [`new/${step}.css`]: 'new' });
+    case 'renamed':
+      put({ [name]: 'to be renamed' });
+      names.push(`${name}.renamed.css`);
+      return renameSync(file, join(root, `${name}.renamed.css`));
+    case 'mode':
+      put({ [name]: 'a mode' });
+      return void chmod(file, 0o600);
+    default:
+      return utimesSync(root, OLD, OLD);
+  }
+}
