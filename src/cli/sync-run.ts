@@ -30,6 +30,9 @@ export interface SyncRun {
   readonly act: 'push' | 'only-plan';
 }
 
+/** Files: from here on the memory of a thread that has nothing to do is missed. */
+const BIG_TREE = 20_000;
+
 export async function runSync(
   thread: LocalThread,
   session: Session,
@@ -59,6 +62,7 @@ export async function runSync(
   const contentOf = (digest: Digest) => (jobs.length === 1 ? contents.take(digest) : contents.of(digest));
   const baseline = local.then((each) => each.baseline);
   baseline.catch(() => undefined);
+  local.then(({ report: { files } }) => (files > BIG_TREE ? thread.putAside() : undefined)).catch(() => undefined);
   const foreign = guards === 'pass' ? ('take-over' as const) : undefined;
   const run = await runTargets(
     session,

@@ -9,7 +9,6 @@ import { SMALL_BYTES } from './kept-contents.js';
 
 const SLAB_BYTES = 320 * 1024;
 const MOST_SLABS = 96; // 30 MiB
-const FEW_SLABS = 48; // where there are so many files that memory is dear
 
 /** Contents one after another in `bytes`, and where each of them ends. */
 export interface Slab {
@@ -36,9 +35,9 @@ export class ContentPacker {
     this.#handOver = handOver;
   }
 
-  /** Keeps no more than half as much from now on. */
-  keepFew(): void {
-    this.#unmade = Math.min(this.#unmade, FEW_SLABS);
+  /** Keeps nothing more: of very many files it would be a small part, and memory is dear. */
+  keepNoMore(): void {
+    this.#unmade = 0;
   }
 
   /** How many bytes wait in a slab that is not handed over yet. */

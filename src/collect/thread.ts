@@ -311,7 +311,7 @@ class EntrySender {
   expect(files: number): void {
     if (files <= MANY_FILES) return;
     this.#isBig = true;
-    this.#packer.keepFew();
+    this.#packer.keepNoMore();
   }
 
   add(entry: Entry): void {

@@ -33,8 +33,8 @@ export interface Side {
   readonly traces: readonly string[];
 }
 
-/** By way of `port`, into the folder `name`. */
-export async function pushstatic(place: Place, port: number, name: string): Promise<Side> {
+/** By way of `port`, into the folder `name`, with these lines at the end of the configuration. */
+export async function pushstatic(place: Place, port: number, name: string, settings = ''): Promise<Side> {
   const base = join(place.folder, name);
   const [destination, config, state] = [join(base, 'destination'), join(base, 'pushstatic.yaml'), join(base, 'state')];
   await mkdir(base);
@@ -48,7 +48,7 @@ targets:
     identityFile: ${place.server.identityFile}
     hostKey: '${place.server.fingerprint}'
     sshConfig: false
-`,
+${settings}`,
   );
   return {
     name: 'pushstatic',

@@ -1,0 +1,97 @@
+/**
+ * Upgrades of real packages, bytes on the wire in both directions, and a first push of text over a slow line: pushstatic with
+ * compression beside `rsync -az`.
+ */
+import { cp, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { UPGRADES, type Upgrade, unpack } from './packages.js';
+import { startRelay } from './relay.js';
+import { forget, type Means, pushstatic, rsync, time } from './sides.js';
+import { median } from './trend.js';
+
+const BOUND = 0.8;
+const COMPRESS = 'push: { compress: "on" }\n';
+
+export async function measureUpgrades(means: Means): Promise<void> {
+  console.log('bytes on the wire for an upgrade, with compression; beside rsync -az');
+  console.log('package                          pushstatic         rsync    ratio   bound');
+  for (const [i, upgrade] of UPGRADES.entries())
+    await measureUpgrade(upgrade, { ...means, folder: join(means.folder, `upgrade-${i}`) });
+}
+
+async function measureUpgrade({ name, from, to }: Upgrade, means: Means): Promise<void> {
+  const { folder, server, withShell, environment } = means;
+  const tree = join(folder, 'tree');
+  await unpack(name, from, tree);
+  const relays = await Promise.all([startRelay(server.port, 0), startRelay(withShell.port, 0)]);
+  const sides = [
+    await pushstatic({ folder, tree, server, environment }, relays[0].port, 'pushstatic', COMPRESS),
+    rsync({ folder, tree, server: withShell, environment }, relays[1].port, 'rsync', '-z'),
+  ];
+  for (const side of sides) await time(side);
+  await rm(tree, { recursive: true });
+  await unpack(name, to, tree);
+  const before = relays.map((relay) => relay.bytes());
+  for (const side of sides) await time(side);
+  const [ours = 0, theirs = 0] = relays.map((relay, i) => relay.bytes() - (before[i] ?? 0));
+  const columns = [`${name} ${to}`.slice(0, 30).padEnd(30), String(ours).padStart(12), String(theirs).padStart(12)];
+  console.log(`${columns.join('  ')}  ${(ours / theirs).toPrecision(3).padStart(7)}   ${BOUND}`);
+  for (const relay of relays) await relay.stop();
+  await rm(folder, { recursive: true });
+}
+
+const TEXT = /\.(?:css|js|json|map|html|svg|txt|md)$/;
+const TEXT_BYTES = 20_000_000;
+const FAR_MS = 50;
+const BYTES_PER_SECOND = 20_000_000 / 8;
+
+/** 20 MB of text of those packages, over 20 Mbit/s and 50 ms. */
+export async function measureSlowLine(means: Means, runs: number): Promise<void> {
+  const { server, withShell, environment } = means;
+  const folder = join(means.folder, 'slow-line');
+  const tree = join(folder, 'tree');
+  await gather(folder, tree);
+  const relays = await Promise.all([server, withShell].map(({ port }) => startRelay(port, FAR_MS / 2)));
+  const [ours = 0, theirs = 0] = relays.map(({ port }) => port);
+  for (const relay of relays) relay.setRate(BYTES_PER_SECOND);
+  const place = { folder, tree, server, environment };
+  const sides = [
+    { name: 'compress: on', side: await pushstatic(place, ours, 'on', COMPRESS) },
+    { name: 'compress: auto', side: await pushstatic(place, ours, 'auto') },
+    { name: 'rsync -az', side: rsync({ ...place, server: withShell }, theirs, 'rsync', '-z') },
+  ];
+  const times = sides.map((): number[] => []);
+  for (let run = 0; run < runs; run++) {
+    for (const [i, { side }] of sides.entries()) {
+      forget(side);
+      times[i]?.push(await time(side));
+    }
+  }
+  console.log('first push of 20 MB of text, 20 Mbit/s, 50 ms; medians of whole commands in milliseconds (bound: 1)');
+  const least = median(times[2] ?? []);
+  for (const [i, { name }] of sides.entries()) {
+    const ms = median(times[i] ?? []);
+    console.log(`${name.padEnd(16)}  ${ms.toFixed(0).padStart(8)}   ${(ms / least).toFixed(2)}`);
+  }
+  for (const relay of relays) await relay.stop();
+  await rm(folder, { recursive: true });
+}
+
+/** The first 20 MB of text in those packages. */
+async function gather(folder: string, tree: string): Promise<void> {
+  let left = TEXT_BYTES;
+  for (const { name, to } of UPGRADES) {
+    const whole = join(folder, 'whole', name.replace('/', '-'));
+    await unpack(name, to, whole);
+    const files = await readdir(whole, { recursive: true, withFileTypes: true });
+    for (const file of files.filter((each) => each.isFile() && TEXT.test(each.name))) {
+      const from = join(file.parentPath, file.name);
+      const { size } = await stat(from);
+      if (size > left) continue;
+      left -= size;
+      const destination = join(tree, from.slice(folder.length));
+      await mkdir(dirname(destination), { recursive: true });
+      await cp(from, destination);
+    }
+  }
+}
