@@ -11,7 +11,8 @@ import { allOf } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
 import { PublicFolders } from './public-folders.js';
 import { publish } from './publish.js';
-import type { Stage, Way } from './stage.js';
+import type { Stage } from './stage.js';
+import type { Way } from './staged-item.js';
 
 export interface PushOptions {
   /** The mode of new folders. */

@@ -9,27 +9,24 @@
  * Content may be staged before it is certain that it will be published: nobody sees it, and `tidy` takes it away.
  */
 import { setMaxListeners } from 'node:events';
-import type { Op } from '../core/delta/delta.js';
-import type { Signature } from '../core/delta/signature.js';
-import { formerOf, originsIn, wayFrom } from '../core/origins.js';
-import { isPacked } from '../core/packed.js';
+import { formerOf, originsIn } from '../core/origins.js';
 import type { Step } from '../core/plan.js';
 import { CONTROL, join, type RelPath } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
 import type { TargetIndex } from '../core/target-index.js';
 import { type Problem, TargetError } from '../errors.js';
-import type { Basis, Body, Piece, RemoteFile, Target } from '../targets/target.js';
+import type { RemoteFile, Target } from '../targets/target.js';
 import { ByteBudget } from './byte-budget.js';
+import { Delivery, type DeliveryOptions } from './delivery.js';
 import { allOf } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
 import { Leftovers } from './leftovers.js';
 import { removeEmptyFolders } from './remove-folders.js';
-import { deltaOf, type Signatures } from './signatures.js';
 import { StageNotes } from './stage-notes.js';
-import type { Throttle } from './throttle.js';
+import { type Item, isFor, mayBeDerived, placeOf, type Way } from './staged-item.js';
 import { problemOf } from './trouble.js';
-import { bodyOf, SMALL_BYTES } from './upload.js';
-import { placeIn, type WholeFolder, WholeFolders } from './whole-folders.js';
+import { SMALL_BYTES } from './upload.js';
+import { placeIn, WholeFolders } from './whole-folders.js';
 
 const STAGE = join(CONTROL, 'stage' as RelPath);
 const PRIVATE = 0o700;
@@ -44,20 +41,12 @@ const LARGE_IN_FLIGHT = 4 * 1024 * 1024; // what one long file has on its way, w
 
 export type Upload = Extract<Step, { kind: 'upload' }>;
 
-export interface StageOptions {
-  /** The absolute file for a path of the plan. */
-  readonly fileOf: (path: RelPath) => string;
-  /** Content that is in memory already; good until control is given up. */
-  readonly contentOf?: ((digest: Digest) => Uint8Array | undefined) | undefined;
+export interface StageOptions extends DeliveryOptions {
   /** A name for this run that no other run has. */
   readonly run: string;
   /** The mode of new folders. */
   readonly folderMode: number;
   readonly concurrency: number | 'auto';
-  readonly throttle: Throttle;
-  /** Of what lies on the target. */
-  readonly signatures?: Signatures | undefined;
-  readonly signal?: AbortSignal | undefined;
   readonly onFile?: (entry: Entry, sentBytes: number) => void;
 }
 
@@ -75,33 +64,7 @@ export interface Staged {
 
 const NONE: readonly Entry[] = [];
 
-/** Sent whole, made of content that lay there, or of some that did and the rest that was sent. */
-export type Way = 'uploaded' | 'linked' | 'patched';
-
 type Paths = Pick<ReadonlySet<RelPath>, 'has'>;
-
-/** One file on its way to the stage. Its place follows from its digest and number: names would be ten megabytes. */
-interface Item {
-  readonly entry: Entry;
-  readonly number: number;
-  /** Public files with the same content. */
-  readonly held: readonly Entry[];
-  /** The first one with the same content. */
-  readonly twin: Item | undefined;
-  /** Whether what is known of public files is so. Nothing is made of them before that. */
-  readonly isCurrent: Promise<boolean> | undefined;
-  /** The public file that it is a new version of. */
-  readonly former: Entry | undefined;
-  /** The folder that it is staged in, to be published with it. */
-  folder: WholeFolder | undefined;
-  state: 'waiting' | 'staged';
-  way: Way;
-  /** Made of a public file: true to its name only if nobody has written to the target by the time that it is announced. */
-  isDerived: boolean;
-  /** Whether it is on the stage or will not be; until then, who waits for that. */
-  hasEnded: boolean;
-  waiting: (() => void)[] | undefined;
-}
 
 /** How many files may be under way at once so that neither the line nor the server waits. */
 function filesInFlight(roundTripMs: number): number {
@@ -117,6 +80,7 @@ export class Stage {
   /** Of the caller, and our own: what waits for its turn is let go when nothing more is to be sent. */
   readonly #signal: AbortSignal;
   readonly #space = new ByteBudget(BYTES_IN_FLIGHT);
+  readonly #delivery: Delivery;
   readonly #folders: WholeFolders;
   readonly #notes: StageNotes;
   readonly #items = new Map<RelPath, Item>();
@@ -128,7 +92,6 @@ export class Stage {
   #next = 0;
   #made = 0;
   #underWay = 0;
-  #sentBytes = 0;
   #begun: Promise<{ readonly leftovers: Leftovers; readonly made: Promise<void> }> | undefined;
   #leftovers: Leftovers | undefined;
   /** Why nothing more fits. */
@@ -146,6 +109,7 @@ export class Stage {
     const signals = options.signal === undefined ? [] : [options.signal];
     this.#signal = AbortSignal.any([...signals, this.#stopped.signal]);
     setMaxListeners(0, this.#signal); // hundreds of files may wait for their turn
+    this.#delivery = new Delivery(target, this.#folder, options, this.#stopped.signal, this.#signal);
     this.#folders = new WholeFolders((name) => target.makeFolder(join(this.#folder, name), options.folderMode));
     this.#notes = new StageNotes(target, this.#folder);
   }
@@ -189,7 +153,7 @@ export class Stage {
       wayOf: ({ path }) => this.#items.get(path)?.way ?? 'uploaded',
       folders: this.#wholeFolders(uploads),
       problems: this.#problems,
-      sentBytes: this.#sentBytes,
+      sentBytes: this.#delivery.sentBytes,
     };
   }
 
@@ -323,12 +287,14 @@ export class Stage {
     try {
       if (item.folder !== undefined) await this.#whenMade(item);
       if (this.#leftovers?.isEmpty === false && (await this.#takeOver(item))) return;
-      if ((item.twin !== undefined || item.held.length > 0) && (await this.#makeThere(item))) return;
+      const hasOrigin = item.twin !== undefined || item.held.length > 0;
+      if (hasOrigin && (await this.#delivery.make(item))) return this.#staged(item, 0);
       await this.#space.take(cost);
       taken = cost;
       if (this.#failure !== undefined) return;
-      if (this.#full !== undefined) this.#fail(item, this.#full);
-      else if (item.former === undefined || !(await this.#patch(item, item.former))) await this.#send(item);
+      if (this.#full !== undefined) return this.#fail(item, this.#full);
+      const sent = await this.#delivery.send(item);
+      if (sent !== undefined) this.#staged(item, sent);
     } catch (error) {
       this.#heed(item, error);
     } finally {
@@ -342,36 +308,6 @@ export class Stage {
     return isThere === true;
   }
 
-  /** Makes it of content that the target has: false where that cannot be done. */
-  async #makeThere(item: Item): Promise<boolean> {
-    const { twin, entry, held } = item;
-    if (twin?.hasEnded === false) await new Promise<void>((resolve) => (twin.waiting ??= []).push(resolve));
-    const own = twin?.state === 'staged' ? { path: this.#place(twin), meta: twin.entry } : undefined;
-    const isKnown = held.length > 0 && (await item.isCurrent) !== false;
-    const bases = [
-      ...(own === undefined ? [] : [own]),
-      ...(isKnown ? held : []).map((meta) => ({ path: meta.path, meta })),
-    ];
-    for (const way of ['link', 'copy'] as const) {
-      const basis = bases.find(({ meta }) => wayFrom(meta, entry, this.#target.capabilities) === way);
-      if (basis === undefined || this.#failure !== undefined) continue;
-      item.isDerived = basis !== own || twin?.isDerived === true;
-      if (!(await this.#make(item, basis, way, basis === own ? 'own' : undefined))) continue;
-      item.way = 'linked';
-      this.#staged(item, 0);
-      return true;
-    }
-    item.isDerived = false;
-    return false;
-  }
-
-  #make(item: Item, basis: Basis, way: 'link' | 'copy', own: 'own' | undefined): Promise<boolean> {
-    this.#options.signal?.throwIfAborted();
-    const place = this.#place(item);
-    if (way === 'link') return this.#target.link(basis, place, own);
-    return this.#target.patch(basis, place, () => [{ offset: 0, length: item.entry.size }], item.entry);
-  }
-
   /** Where its folder cannot be made, a file is staged by itself. */
   async #whenMade(item: Item): Promise<void> {
     try {
@@ -380,59 +316,6 @@ export class Stage {
       if (!(error instanceof TargetError) || error.kind === 'unreachable') throw error;
       item.folder = undefined;
     }
-  }
-
-  /** Makes it of its former version and what is new: false where that cannot be done. */
-  async #patch(item: Item, former: Entry): Promise<boolean> {
-    const { throttle, signal, signatures } = this.#options;
-    const signature = (await item.isCurrent) === false ? undefined : await signatures?.of(former);
-    if (signature === undefined || this.#failure !== undefined) return false;
-    signal?.throwIfAborted();
-    const { entry } = item;
-    let [sent, found] = [0, 0];
-    const count = (op: Op): void => {
-      if (op instanceof Uint8Array) {
-        sent += op.length;
-        this.#sentBytes += op.length;
-      } else found += op.length;
-    };
-    const bodyFor = this.#bodyFor(entry);
-    const limit = (bytes: number): Promise<void> | undefined => throttle.take(bytes, this.#signal);
-    async function* recipe(): AsyncGenerator<Piece> {
-      for await (const op of deltaOf(signature as Signature, lasting(bodyFor()))) {
-        if (op instanceof Uint8Array) await limit(op.length);
-        count(op);
-        yield op;
-      }
-    }
-    item.isDerived = true;
-    const isMade = await this.#target.patch({ path: former.path, meta: former }, this.#place(item), recipe, entry);
-    item.isDerived = isMade;
-    if (!isMade) return false;
-    if (found > 0) item.way = 'patched';
-    this.#staged(item, sent);
-    return true;
-  }
-
-  #bodyFor(entry: Entry): Body {
-    const { contentOf, fileOf } = this.#options;
-    return () => contentOf?.(entry.digest) ?? bodyOf(fileOf(entry.path), entry)();
-  }
-
-  async #send(item: Item): Promise<void> {
-    const { throttle, signal } = this.#options;
-    const { entry } = item;
-    signal?.throwIfAborted();
-    await throttle.take(entry.size, this.#signal);
-    if (this.#failure !== undefined) return;
-    await this.#target.write(
-      this.#place(item),
-      this.#bodyFor(entry),
-      entry,
-      isPacked(entry.path) ? 'packed' : undefined,
-    );
-    this.#sentBytes += entry.size;
-    this.#staged(item, entry.size);
   }
 
   #staged(item: Item, sentBytes: number): void {
@@ -473,10 +356,8 @@ export class Stage {
     return item?.state === 'staged' ? this.#place(item) : undefined;
   }
 
-  /** What may not be taken over by another run has no digest in its name. */
-  #place({ entry, number, folder, isDerived }: Item): RelPath {
-    const name = isDerived ? `derived.${number}` : `${entry.digest}.${number}`;
-    return join(this.#folder, folder === undefined ? (name as RelPath) : placeIn(folder, entry));
+  #place(item: Item): RelPath {
+    return placeOf(item, this.#folder);
   }
 
   /** Those that hold new files of the plan, and nothing else. */
@@ -492,17 +373,4 @@ export class Stage {
       [...whole].flatMap((folder) => (folder === undefined ? [] : [[folder.path, join(this.#folder, folder.name)]])),
     );
   }
-}
-
-function mayBeDerived({ held, former, twin }: Item): boolean {
-  return held.length > 0 || former !== undefined || (twin !== undefined && mayBeDerived(twin));
-}
-
-/** Content of one piece is only good until control is given up. */
-function lasting(content: ReturnType<Body>): ReturnType<Body> {
-  return content instanceof Uint8Array ? Buffer.from(content) : content;
-}
-
-function isFor(item: Item | undefined, { digest, mtime, mode }: Entry): boolean {
-  return item?.entry.digest === digest && item.entry.mtime === mtime && item.entry.mode === mode;
 }

@@ -1,0 +1,139 @@
+/**
+ * Delivery: brings the content of one file to its place on the stage, by the way that sends least: made of content that the
+ * target has, of a former version and what is new, or sent whole.
+ */
+import type { Op } from '../core/delta/delta.js';
+import type { Signature } from '../core/delta/signature.js';
+import { wayFrom } from '../core/origins.js';
+import { isPacked } from '../core/packed.js';
+import type { RelPath } from '../core/relpath.js';
+import type { Digest, Entry } from '../core/snapshot.js';
+import type { Basis, Body, Piece, Target } from '../targets/target.js';
+import { deltaOf, type Signatures } from './signatures.js';
+import { type Item, placeOf } from './staged-item.js';
+import type { Throttle } from './throttle.js';
+import { bodyOf } from './upload.js';
+
+export interface DeliveryOptions {
+  /** The absolute file for a path of the plan. */
+  readonly fileOf: (path: RelPath) => string;
+  /** Content that is in memory already; good until control is given up. */
+  readonly contentOf?: ((digest: Digest) => Uint8Array | undefined) | undefined;
+  readonly throttle: Throttle;
+  /** Of what lies on the target. */
+  readonly signatures?: Signatures | undefined;
+  /** An abort fails what is about to begin. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class Delivery {
+  readonly #target: Target;
+  readonly #run: RelPath;
+  readonly #options: DeliveryOptions;
+  readonly #stopped: AbortSignal;
+  readonly #either: AbortSignal;
+  #sentBytes = 0;
+
+  /** `run` is the folder that places lie in. Once `stopped`, nothing more is begun; `either` is that or the caller's signal. */
+  constructor(target: Target, run: RelPath, options: DeliveryOptions, stopped: AbortSignal, either: AbortSignal) {
+    this.#target = target;
+    this.#run = run;
+    this.#options = options;
+    this.#stopped = stopped;
+    this.#either = either;
+  }
+
+  /** What went over the line for all files until now. */
+  get sentBytes(): number {
+    return this.#sentBytes;
+  }
+
+  /** Makes it of content that the target has: false where that cannot be done. */
+  async make(item: Item): Promise<boolean> {
+    const { twin, entry, held } = item;
+    if (twin?.hasEnded === false) await new Promise<void>((resolve) => (twin.waiting ??= []).push(resolve));
+    const own = twin?.state === 'staged' ? { path: placeOf(twin, this.#run), meta: twin.entry } : undefined;
+    const isKnown = held.length > 0 && (await item.isCurrent) !== false;
+    const bases = [
+      ...(own === undefined ? [] : [own]),
+      ...(isKnown ? held : []).map((meta) => ({ path: meta.path, meta })),
+    ];
+    for (const way of ['link', 'copy'] as const) {
+      const basis = bases.find(({ meta }) => wayFrom(meta, entry, this.#target.capabilities) === way);
+      if (basis === undefined || this.#stopped.aborted) continue;
+      item.isDerived = basis !== own || twin?.isDerived === true;
+      if (!(await this.#makeOf(item, basis, way, basis === own ? 'own' : undefined))) continue;
+      item.way = 'linked';
+      return true;
+    }
+    item.isDerived = false;
+    return false;
+  }
+
+  /** Sends what is needed of it. Answers with how many bytes; undefined if it was stopped before it began. */
+  async send(item: Item): Promise<number | undefined> {
+    const patched = item.former === undefined ? undefined : await this.#patch(item, item.former);
+    return patched ?? this.#sendWhole(item);
+  }
+
+  #makeOf(item: Item, basis: Basis, way: 'link' | 'copy', own: 'own' | undefined): Promise<boolean> {
+    this.#options.signal?.throwIfAborted();
+    const place = placeOf(item, this.#run);
+    if (way === 'link') return this.#target.link(basis, place, own);
+    return this.#target.patch(basis, place, () => [{ offset: 0, length: item.entry.size }], item.entry);
+  }
+
+  /** Makes it of its former version and what is new: undefined where that cannot be done. */
+  async #patch(item: Item, former: Entry): Promise<number | undefined> {
+    const { throttle, signal, signatures } = this.#options;
+    const signature = (await item.isCurrent) === false ? undefined : await signatures?.of(former);
+    if (signature === undefined || this.#stopped.aborted) return undefined;
+    signal?.throwIfAborted();
+    const { entry } = item;
+    let [sent, found] = [0, 0];
+    const count = (op: Op): void => {
+      if (op instanceof Uint8Array) {
+        sent += op.length;
+        this.#sentBytes += op.length;
+      } else found += op.length;
+    };
+    const bodyFor = this.#bodyFor(entry);
+    const limit = (bytes: number): Promise<void> | undefined => throttle.take(bytes, this.#either);
+    async function* recipe(): AsyncGenerator<Piece> {
+      for await (const op of deltaOf(signature as Signature, lasting(bodyFor()))) {
+        if (op instanceof Uint8Array) await limit(op.length);
+        count(op);
+        yield op;
+      }
+    }
+    item.isDerived = true;
+    const place = placeOf(item, this.#run);
+    const isMade = await this.#target.patch({ path: former.path, meta: former }, place, recipe, entry);
+    item.isDerived = isMade;
+    if (!isMade) return undefined;
+    if (found > 0) item.way = 'patched';
+    return sent;
+  }
+
+  async #sendWhole(item: Item): Promise<number | undefined> {
+    const { throttle, signal } = this.#options;
+    const { entry } = item;
+    signal?.throwIfAborted();
+    await throttle.take(entry.size, this.#either);
+    if (this.#stopped.aborted) return undefined;
+    const packed = isPacked(entry.path) ? 'packed' : undefined;
+    await this.#target.write(placeOf(item, this.#run), this.#bodyFor(entry), entry, packed);
+    this.#sentBytes += entry.size;
+    return entry.size;
+  }
+
+  #bodyFor(entry: Entry): Body {
+    const { contentOf, fileOf } = this.#options;
+    return () => contentOf?.(entry.digest) ?? bodyOf(fileOf(entry.path), entry)();
+  }
+}
+
+/** Content of one piece is only good until control is given up. */
+function lasting(content: ReturnType<Body>): ReturnType<Body> {
+  return content instanceof Uint8Array ? Buffer.from(content) : content;
+}
