@@ -164,7 +164,7 @@ describe('the streams', () => {
       expect.stringMatching(/^collected 3 files: 3 copied, 0 removed \(.+\)$/),
       expect.stringMatching(/^web: 3 uploaded, 0 removed, 0 unchanged; 18 B sent; generation 1 \(.+\)$/),
     ]);
-    expect(linesOf(stderr)).toEqual(['web: 3 files to change, 18 B in them']);
+    expect(linesOf(stderr)).toEqual(['web: 3 files to change, 18 B in all']);
   });
 
   it('say nothing with -q but what went wrong', async () => {

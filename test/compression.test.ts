@@ -1,5 +1,6 @@
 /** `push.compress`: what travels is compressed where that is asked for or pays, against a real OpenSSH server. */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { connectSsh } from '../src/targets/ssh.js';
 import { type Relay, startRelay } from './bench/relay.js';
 import { until } from './bench/until.js';
 import { type FilledRoot, makeFilledRoot } from './support/filled-root.js';
@@ -67,6 +68,28 @@ describe('a compressed connection', () => {
     expect([status, stderr]).toEqual([how === 'is lost' ? 0 : 130, expect.not.stringContaining('Zlib')]);
     expect(await scene.sync()).toMatchObject({ status: 0 });
     expect(differences(scene.root, scene.target)).toBe('');
+  });
+});
+
+describe('a compressed connection that is busy', () => {
+  it('and is lost at any moment fails what is asked of it, and nothing else', async () => {
+    const fragile = await startOpenSsh();
+    onTestFinished(() => fragile.stop());
+    const { host, port, user, identityFile, knownHosts } = fragile;
+    for (let time = 0; time < 12; time++) {
+      const settings = { host, port, user, identityFile, knownHosts, sshConfig: false, compress: 'on' } as const;
+      const connection = await connectSsh(settings, { env: {} });
+      const channels = [connection.channel, await connection.openChannel()];
+      const failures = channels.map(async (channel, i) => {
+        for (let asked = 0; ; asked++) {
+          if (i === 0 && asked === 50 * (time + 1)) fragile.dropSessions();
+          await channel.lstat('/');
+        }
+      });
+      for (const { status, ...rest } of await Promise.allSettled(failures))
+        expect([status, rest]).toMatchObject(['rejected', { reason: { kind: 'unreachable' } }]);
+      await connection.close();
+    }
   });
 });
 

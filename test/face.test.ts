@@ -18,7 +18,7 @@ it('tells how much was sent while it is not known yet how much there will be, th
   event({ kind: 'plan', target: 'cdn', files: 40, bytes: 80 * MB });
   event({ kind: 'phase', target: 'cdn', phase: 'stage' });
   expect(said()).toBe(
-    'cdn: 40 files to change, 80.0 MB in them\ncdn: sending 11/40 files, 20.0 MB of 80.0 MB, 2.0 MB/s, 30.0 s left\n',
+    'cdn: 40 files to change, 80.0 MB in all\ncdn: sending 11/40 files, 20.0 MB of 80.0 MB, 2.0 MB/s, 30.0 s left\n',
   );
 });
 

@@ -1,7 +1,9 @@
 /** A run that only looks whether anything has changed since one that had nothing to do, and a target that need not be asked. */
 import {
+  existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -23,7 +25,7 @@ import { syncTarget } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import { chanceOf } from './support/chance.js';
 import { makeBench, publicTree } from './support/cycle.js';
-import { type FilledRoot, makeFilledRoot } from './support/filled-root.js';
+import { type FilledRoot, makeFilledRoot, writeDated } from './support/filled-root.js';
 import { hashedProject } from './support/hashed-project.js';
 import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
 import { differences, inFolder, on } from './support/project.js';
@@ -94,6 +96,24 @@ describe('of a STATIC_ROOT that others fill', () => {
     expect(await look()).toBeUndefined();
   });
 
+  it('what was otherwise in between counts as changed, even if it is as it was', async () => {
+    const { look, run, root, state } = await scene();
+    const other = join(root, '..', 'other.js');
+    await writeFile(other, 'two');
+    await run();
+    renameSync(join(root, 'one.js'), `${other}.aside`);
+    symlinkSync(other, join(root, 'one.js'));
+    expect(await look()).toMatchObject({ places: ['one.js'] });
+    rmSync(join(root, 'one.js'));
+    renameSync(`${other}.aside`, join(root, 'one.js'));
+    expect(await look()).toMatchObject({ places: ['one.js'] });
+    rmSync(join(state, 'baseline-touched'));
+    mkdirSync(join(state, 'baseline-touched'));
+    await writeFile(join(root, 'b/two.css'), 'other');
+    expect(await look()).toBeUndefined(); // it cannot be noted
+    await run();
+  });
+
   it('an edit that keeps size and time is found', async () => {
     const { look, run, root } = await scene();
     await run();
@@ -150,6 +170,20 @@ describe('of what is collected', () => {
       expect((await run()).baseline).toBeDefined();
       expect(await look()).toMatchObject({ places: [] });
     }
+  });
+
+  it.each<[string, (source: string) => unknown]>([
+    ['is gone', (source) => rmSync(source, { recursive: true })],
+    ['is a file', (source) => [rmSync(source, { recursive: true }), writeFileSync(source, '')]],
+    ['is another folder', (source) => [renameSync(source, `${source}.old`), mkdirSync(source)]],
+  ])('all is looked at when a source without files %s', async (_, change) => {
+    const { look, run, folder, assets } = await collected('plain');
+    await run();
+    await atRest(folder);
+    await run();
+    expect(await look()).toBeDefined();
+    change(join(assets, '..', 'empty'));
+    expect(await look()).toBeUndefined();
   });
 
   it('a warning is told by every run, so there is none', async () => {
@@ -245,6 +279,37 @@ describe('sync', () => {
     }
   });
 
+  it.each<[string, (folder: string, release: number) => void]>([
+    [
+      'a link to it leads back',
+      (folder, release) => {
+        rmSync(join(folder, 'var/static'), { recursive: true, force: true });
+        symlinkSync(join('..', 'releases', String(release)), join(folder, 'var/static'));
+      },
+    ],
+    [
+      'it gets its old place back',
+      (folder, release) => {
+        const [place, aside] = [join(folder, 'var/static'), join(folder, 'releases', String(3 - release))];
+        if (existsSync(place)) renameSync(place, aside);
+        renameSync(join(folder, 'releases', String(release)), place);
+      },
+    ],
+  ])('goes back to a release as %s', async (_, change) => {
+    const project = await makeFilledRoot(server);
+    rmSync(project.root, { recursive: true });
+    for (const release of ['1', '2'])
+      for (const name of ['a.js', 'b.js'])
+        writeDated(join(project.folder, 'releases', release, name), `${release} ${name}`, 1_600_000_000);
+    let current = 0;
+    for (const release of [1, 1, 2, 1, 1, 2]) {
+      if (release !== current) change(project.folder, (current = release));
+      expect(await project.sync()).toMatchObject({ status: 0 });
+      expect(differences(project.root, project.target)).toBe('');
+      expect(readFileSync(join(project.target, 'a.js'), 'utf8')).toBe(`${release} a.js`);
+    }
+  });
+
   it('takes up what the configuration says otherwise', async () => {
     const project = await makeFilledRoot(server);
     project.put({ 'a.css': 'a', 'b.map': 'b' });
@@ -304,7 +369,9 @@ async function collected(storage: 'plain' | 'manifest', missing: readonly { patt
     string,
   ];
   await plant(assets, { 'a.css': 'a{background:url(b.png)}', 'b.png': 'b', 'c.png': 'c', 'd.png': 'd' });
-  const { manifest, ...project } = hashedProject([{ path: assets, prefix: '' }], root, { missing });
+  mkdirSync(join(folder, 'empty'));
+  const sources = [assets, join(folder, 'empty')].map((path) => ({ path, prefix: '' }));
+  const { manifest, ...project } = hashedProject(sources, root, { missing });
   const work = {
     kind: 'collect',
     mode: 'write',

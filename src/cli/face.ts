@@ -154,7 +154,7 @@ class PlainFace extends Tally implements Face {
     const isNews = this.take(event);
     if (event.kind === 'warning') this.#output.warn(`${event.target}: ${event.text}`);
     else if (event.kind === 'plan' && event.files > 0) {
-      this.#output.note(`${event.target}: ${files(event.files)} to change, ${bytes(event.bytes)} in them`);
+      this.#output.note(`${event.target}: ${files(event.files)} to change, ${bytes(event.bytes)} in all`);
     } else if ((isNews && this.#output.flags.verbosity > 0) || this.#isDue()) this.#say(event.target);
   }
 

@@ -9,9 +9,11 @@ import { ByteReader, ByteWriter, unseal } from '../core/bytes.js';
 import { readMarks, writeMarks } from '../core/marks-codec.js';
 import { IndexError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
+import { markOf, seenAt } from './marks.js';
 import type { MarkedFolders } from './sweep.js';
 
 const NAME = 'baseline';
+const TOUCHED = 'baseline-touched';
 const ID_BYTES = 8;
 
 export interface Baseline {
@@ -20,13 +22,25 @@ export interface Baseline {
   /** How many there are in STATIC_ROOT. */
   readonly files: number;
   readonly trees: readonly MarkedFolders[];
+  /** Of the folders that the trees begin with, which nothing else has a mark of. */
+  readonly roots: RootMarks;
+}
+
+export type RootMarks = readonly { readonly place: string; readonly mark: number }[];
+
+/** What lies at these absolute places, if anything does. */
+export function markRoots(places: readonly string[]): RootMarks {
+  return places.map((place) => {
+    const { stats, behind } = seenAt(place);
+    return { place, mark: markOf('', stats, behind) };
+  });
 }
 
 /** Answers with its id. `madeFor` is all that decides what is made of the trees. Rejects as StateFolder does. */
 export async function leaveBaseline(
   state: StateFolder,
   madeFor: string,
-  { files, trees }: Omit<Baseline, 'id'>,
+  { files, trees, roots }: Omit<Baseline, 'id'>,
 ): Promise<string> {
   const id = randomBytes(ID_BYTES).toString('hex');
   const writer = new ByteWriter().text(madeFor).text(id).number(files).number(trees.length);
@@ -35,7 +49,10 @@ export async function leaveBaseline(
     for (const pattern of ignore) writer.text(pattern);
     writeMarks(writer, marks);
   }
+  writer.number(roots.length);
+  for (const { place, mark } of roots) writer.text(place).number(mark);
   await state.write(NAME, writer.finishSealed());
+  await state.remove(TOUCHED);
   return id;
 }
 
@@ -51,10 +68,25 @@ export async function recallBaseline(state: StateFolder, madeFor: string): Promi
       const ignore = Array.from({ length: reader.count(1) }, () => reader.text());
       return { ignore, marks: readMarks(reader) };
     });
+    const roots = Array.from({ length: reader.count(2) }, () => ({ place: reader.text(), mark: reader.number() }));
     reader.end();
-    return { id, files, trees };
+    return { id, files, trees, roots };
   } catch (error) {
     if (error instanceof IndexError) return undefined;
     throw error;
   }
+}
+
+/**
+ * The places that some run since the baseline has found to be otherwise. Even if they are as they were again, a target may hold
+ * what they held in between.
+ */
+export async function recallTouched(state: StateFolder, id: string): Promise<string[]> {
+  const text = (await state.read(TOUCHED))?.toString('utf8') ?? '';
+  return text.split('\n').flatMap((line) => (line.startsWith(`${id} `) ? [line.slice(id.length + 1)] : []));
+}
+
+/** To be called before anything is made of these places. Rejects as StateFolder does. */
+export async function noteTouched(state: StateFolder, id: string, places: readonly string[]): Promise<void> {
+  await state.extend(TOUCHED, places.map((place) => `${id} ${place}\n`).join(''));
 }

@@ -12,7 +12,7 @@ import type { Digest, Snapshot } from '../core/snapshot.js';
 import type { FollowedLink } from '../core/touched.js';
 import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
-import { leaveBaseline } from './baseline.js';
+import { leaveBaseline, markRoots, type RootMarks } from './baseline.js';
 import { CheckpointDraft } from './checkpoint.js';
 import { DigestCache } from './digest-cache.js';
 import { type Filled, fill, type HashedPart } from './fill.js';
@@ -80,7 +80,10 @@ export async function collect(project: CollectProject, options: CollectOptions):
   const helper = memory.files.size === 0 ? options.helper : undefined;
   const onFound = (files: number): void => helper?.expect?.(files);
   const isBased = options.baseline !== undefined && options.mode === 'write' && project.staged === undefined;
-  const marks = isBased ? { sources: draft?.marks ?? new MarkTaker(), root: new MarkTaker() } : undefined;
+  const places = [...project.sources.map(({ path }) => path), project.root];
+  const marks = isBased
+    ? { sources: draft?.marks ?? new MarkTaker(), root: new MarkTaker(), roots: markRoots(places) }
+    : undefined;
   const listings = await listSources(project, pacer, { marks: marks?.sources ?? draft?.marks, onFound });
   const counts = countsOf(listings, project.staged);
   if (options.force === undefined) guardSources(counts, memory.sources);
@@ -139,10 +142,14 @@ function isNothingDone({ copied, hashed, removed, problems }: Filled): boolean {
   return copied.length + hashed.length + removed.length + problems.length === 0;
 }
 
+interface TakenMarks extends Readonly<Record<'sources' | 'root', MarkTaker>> {
+  readonly roots: RootMarks;
+}
+
 /** Leaves a baseline; undefined where it cannot be written. */
 async function base(
   { ignore }: CollectProject,
-  { files, marks }: { readonly files: number; readonly marks: Readonly<Record<'sources' | 'root', MarkTaker>> },
+  { files, marks }: { readonly files: number; readonly marks: TakenMarks },
   options: CollectOptions,
 ): Promise<string | undefined> {
   const { baseline: madeFor, state } = options;
@@ -152,7 +159,10 @@ async function base(
     { marks: marks.root.all(), ignore: [] },
   ];
   let id: string | undefined;
-  await saveState(options, async () => void (id = await leaveBaseline(state, madeFor, { files, trees })));
+  await saveState(
+    options,
+    async () => void (id = await leaveBaseline(state, madeFor, { files, trees, roots: marks.roots })),
+  );
   return id;
 }
 

@@ -5,7 +5,7 @@ import { guardSources } from '../core/shrink.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { SourceError } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
-import { leaveBaseline } from './baseline.js';
+import { leaveBaseline, markRoots } from './baseline.js';
 import { DigestCache } from './digest-cache.js';
 import { look } from './look.js';
 import { MarkTaker } from './marks.js';
@@ -33,6 +33,7 @@ export async function scanOnly(root: string, options: ScanOnlyOptions): Promise<
   const memory = await recall(options.state);
   const cache = await DigestCache.load(options.state, 'root', pacer);
   const marks = options.baseline === undefined ? undefined : new MarkTaker();
+  const roots = markRoots([root]);
   const snapshot = await scan(root, { ...options, cache, marks });
   const count = { key: `STATIC_ROOT\0${root}`, path: root, files: snapshot.entries.length };
   if (options.force === undefined) guardSources([count], memory.sources);
@@ -43,7 +44,7 @@ export async function scanOnly(root: string, options: ScanOnlyOptions): Promise<
     await saveState(options, () => remember(options.state, { ...memory, sources }, memory));
     const { baseline: madeFor, state } = options;
     if (marks !== undefined && madeFor !== undefined && snapshot.problems.length === 0) {
-      const found = { files: count.files, trees: [{ marks: marks.all(), ignore: [] }] };
+      const found = { files: count.files, trees: [{ marks: marks.all(), ignore: [] }], roots };
       await saveState(options, async () => void (baseline = await leaveBaseline(state, madeFor, found)));
     }
   }

@@ -6,7 +6,7 @@ import type { Places } from '../core/places.js';
 import { parseRelPath, type RelPath } from '../core/relpath.js';
 import { Pacer } from '../fs/pace.js';
 import { StateFolder } from '../fs/state.js';
-import { type Baseline, recallBaseline } from './baseline.js';
+import { type Baseline, markRoots, noteTouched, recallBaseline, recallTouched } from './baseline.js';
 import type { LocalHooks, LocalResult, LocalSettings, LocalThread, LocalWork } from './in-thread.js';
 import { lookSince } from './look-since.js';
 import { markOf, nameIn } from './marks.js';
@@ -29,17 +29,36 @@ export async function sinceBaseline(
 ): Promise<Since | undefined> {
   const { statePath, baseline: madeFor } = settings;
   if (madeFor === undefined || work.mode !== 'write') return undefined;
-  const baseline = await recallBaseline(new StateFolder(statePath), madeFor);
+  const state = new StateFolder(statePath);
+  const baseline = await recallBaseline(state, madeFor);
   if (baseline === undefined) return undefined;
+  const roots = markRoots(baseline.roots.map(({ place }) => place));
+  if (roots.some(({ mark }, at) => mark !== baseline.roots[at]?.mark)) return undefined;
   const look = { trees: baseline.trees, turn: newTurn() };
   const looks = [thread.look({ kind: 'look', ...look }, settings, hooks), lookSince(look, new Pacer(hooks))];
-  const touched = (await Promise.all(looks)).flat();
+  const before = await recallTouched(state, baseline.id);
+  const found = (await Promise.all(looks)).flat();
+  const touched = [...new Set([...before, ...found])];
   if (touched.length === 0) return { ...NOTHING, files: baseline.files, baseline: baseline.id };
-  if (work.kind !== 'scan' || touched.length > MOST_TOUCHED) return undefined;
+  if (work.kind !== 'scan' || touched.length > MOST_TOUCHED || touched.some(hasLineBreak)) return undefined;
+  const fresh = touched.slice(before.length);
+  if (fresh.length > 0 && !(await isNoted(() => noteTouched(state, baseline.id, fresh)))) return undefined;
   return scanFiles(work.root, touched, baseline, (places) => {
     const known = { entries: [], foreign: [], folders: [] };
     return thread.run({ ...work, part: { places, known, epoch: 0 } }, settings, hooks).result;
   });
+}
+
+function hasLineBreak(place: string): boolean {
+  return place.includes('\n');
+}
+
+/** Without the note, what is brought to the targets now could pass for what was there at the baseline. */
+function isNoted(note: () => Promise<void>): Promise<boolean> {
+  return note().then(
+    () => true,
+    () => false,
+  );
 }
 
 const NOTHING = {

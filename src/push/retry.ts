@@ -28,7 +28,8 @@ export async function retry<T>(cycle: () => Promise<T>, { retries, signal, onRet
     ...(signal === undefined ? {} : { signal }),
     shouldRetry: ({ error }) => error instanceof PushstaticError && error.retryable,
     onFailedAttempt: ({ error, retriesLeft }) => {
-      if (retriesLeft > 0 && error instanceof PushstaticError && error.retryable) onRetry?.(error, retriesLeft);
+      const isRetried = retriesLeft > 0 && signal?.aborted !== true;
+      if (isRetried && error instanceof PushstaticError && error.retryable) onRetry?.(error, retriesLeft);
     },
   });
 }

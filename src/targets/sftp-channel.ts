@@ -488,7 +488,13 @@ export class SftpChannel {
   };
 
   #flush(): void {
-    if (this.#writer.waitingBytes > 0 && this.#broken === undefined) this.#stream.write(this.#writer.take());
+    if (this.#writer.waitingBytes === 0 || this.#broken !== undefined) return;
+    try {
+      this.#stream.write(this.#writer.take());
+    } catch (error) {
+      // The library throws where a compressed connection has ended and the channel has not heard of it yet.
+      this.#end(lost(error instanceof Error ? error : undefined, undefined));
+    }
   }
 
   #take(chunk: Buffer): void {
