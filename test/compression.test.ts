@@ -81,10 +81,10 @@ describe('a compressed connection that is busy', () => {
       const settings = { host, port, user, identityFile, knownHosts, sshConfig: false, compress: 'on' } as const;
       const connection = await connectSsh(settings, { env: {} });
       const channels = [connection.channel, await connection.openChannel()];
-      let isOver = false;
-      connection.onClose(() => (isOver = true));
+      const over = new AbortController();
+      connection.onClose(() => over.abort());
       const asked: Promise<unknown>[] = [];
-      for (let turn = 0; !isOver; turn++) {
+      for (let turn = 0; !over.signal.aborted; turn++) {
         if (turn === 20 * (time + 1)) fragile.dropSessions();
         for (const channel of channels) asked.push(channel.lstat('/').catch((error: unknown) => error));
         await setImmediate();
