@@ -40,6 +40,19 @@ describe('parseRelPath', () => {
     expect(faultOf(text)).toBe(reason);
   });
 
+  it('takes what is made of plain components, and nothing else', () => {
+    const isPlain = (text: string): boolean => text.split('/').every((name) => !['', '.', '..'].includes(name));
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom('.', '/', 'a', '\\', '\0', 'é', '\ud800'), maxLength: 8 }),
+        (text) => {
+          expect(parseRelPath(text) !== undefined).toBe(isPlain(text) && !/[\\\0\ud800]/.test(text));
+        },
+      ),
+      { numRuns: 5000 },
+    );
+  });
+
   it('never lets a path climb out of the folder it is joined to', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom('.', '/', 'a', '\\', '\0'), maxLength: 10 }), (text) => {
