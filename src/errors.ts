@@ -124,6 +124,7 @@ export type TargetErrorKind =
   | 'read-only'
   | 'unsupported'
   | 'unreachable' // no connection, or it broke
+  | 'line-lost' // one of several connections broke
   | 'auth' // the server let nobody in
   | 'host-key'
   | 'failed';

@@ -1,4 +1,6 @@
 /** `push.compress`: what travels is compressed where that is asked for or pays, against a real OpenSSH server. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { connectSsh } from '../src/targets/ssh.js';
@@ -118,6 +120,25 @@ describe('auto', () => {
     expect(differences(scene.root, scene.target)).toBe('');
   });
 
+  it('goes on by the first connection when the second one is lost', async () => {
+    const { scene, relay } = await makeScene(server, 'auto');
+    relay.setRate(KB * KB);
+    const before = logins(server);
+    const leaves = Array.from({ length: FILES }, (_, i) => [`leaves/${i}.svg`, noise(100 * KB, i)] as const);
+    scene.put({ ...Object.fromEntries(leaves), ...texts() });
+    const running = scene.program.start('-v', 'sync');
+    await until(async () => (logins(server) - before === 2 ? true : undefined), 20_000);
+    const bytes = relay.bytes();
+    await until(async () => relay.bytes() > bytes + 700 * KB || undefined, 20_000);
+    relay.breakOff(2);
+    relay.setRate(undefined);
+    const { status, stderr } = await running.ended;
+    expect([status, stderr]).toEqual([0, expect.not.stringContaining('trying again')]);
+    expect(differences(scene.root, scene.target)).toBe('');
+    expect(logins(server) - before).toBe(2);
+    expect(leftOver(scene.target)).toEqual(['head', 'journal', 'snapshot']);
+  });
+
   it('has one connection where the line is fast', async () => {
     const { scene } = await makeScene(server, 'auto');
     const before = logins(server);
@@ -161,6 +182,13 @@ function texts(): Record<string, string> {
       `/* ${i} */ const value = compute(value);\n`.repeat(4000).slice(0, 100 * KB),
     ]),
   );
+}
+
+/** The files in the control area: names without what differs from run to run. */
+function leftOver(target: string): string[] {
+  const found = readdirSync(join(target, '.pushstatic'), { recursive: true, withFileTypes: true });
+  const files = found.filter((each) => each.isFile());
+  return files.map(({ name }) => name.replace(/-\d.*$/, '')).sort();
 }
 
 function logins(place: OpenSshServer): number {

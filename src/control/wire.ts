@@ -61,6 +61,7 @@ const TARGET_KINDS: readonly TargetErrorKind[] = [
   'read-only',
   'unsupported',
   'unreachable',
+  'line-lost',
   'auth',
   'host-key',
   'failed',

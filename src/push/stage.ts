@@ -296,7 +296,8 @@ export class Stage {
       const sent = await this.#delivery.send(item);
       if (sent !== undefined) this.#staged(item, sent);
     } catch (error) {
-      this.#heed(item, error);
+      if (error instanceof TargetError && error.kind === 'line-lost') this.#beginAnew(item);
+      else this.#heed(item, error);
     } finally {
       if (taken > 0) this.#space.give(taken);
     }
@@ -321,6 +322,15 @@ export class Stage {
   #staged(item: Item, sentBytes: number): void {
     item.state = 'staged';
     this.#options.onFile?.(item.entry, sentBytes);
+  }
+
+  /** Under another name: on the way that was lost somebody may still write to the old one, and make it anew. */
+  #beginAnew(item: Item): void {
+    this.#superseded.push({ ...item, state: 'staged' }); // what is there is removed, and its folder does not come as a whole
+    item.folder = undefined;
+    item.number = this.#made++;
+    item.isDerived = false;
+    this.#waiting.push(item);
   }
 
   #heed(item: Item, error: unknown): void {

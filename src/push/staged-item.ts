@@ -11,7 +11,7 @@ export type Way = 'uploaded' | 'linked' | 'patched';
 /** Its place follows from its digest and number: names would be ten megabytes. */
 export interface Item {
   readonly entry: Entry;
-  readonly number: number;
+  number: number;
   /** Public files with the same content. */
   readonly held: readonly Entry[];
   /** The first one with the same content. */

@@ -40,12 +40,14 @@ export class SftpLanes {
   readonly #lanes: Lane[];
   readonly #waiting: Readonly<Record<Content, Waiting[]>> = { text: [], packed: [] };
   readonly #window: Pick<Window, 'bytes'>;
+  readonly #line: Line;
   #linesOf: Readonly<Record<Content, Line>> | undefined;
   #taken = 0;
 
   /** `window` bounds what is on its way on all of them together. */
   constructor(first: SftpChannel, line: Line = 'plain', window: Pick<Window, 'bytes'> = UNBOUNDED) {
     this.#window = window;
+    this.#line = line;
     this.first = first;
     this.#lanes = [{ channel: first, line, taken: 0 }];
   }
@@ -61,11 +63,17 @@ export class SftpLanes {
     this.#admit();
   }
 
-  /** The channel with the least to do, for a request that carries no content. */
+  /** Whether it broke and there is another line left. */
+  isLost({ line, channel }: Lane): boolean {
+    return channel.isOver && line !== this.#line && !this.first.isOver;
+  }
+
+  /** The channel of the first line with the least to do, for a request that carries no content. */
   idlest(): SftpChannel {
     let idlest = this.first;
-    for (const { channel } of this.#lanes) {
-      if (!channel.isOver && channel.unansweredRequests < idlest.unansweredRequests) idlest = channel;
+    for (const { channel, line } of this.#lanes) {
+      if (line === this.#line && !channel.isOver && channel.unansweredRequests < idlest.unansweredRequests)
+        idlest = channel;
     }
     return idlest;
   }

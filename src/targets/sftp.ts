@@ -131,6 +131,7 @@ class SftpTarget implements Target {
       );
       if (flow === undefined) this.#arrived(meta.size + PATH_BYTES);
     } catch (error) {
+      if (this.#lanes.isLost(lane)) throw lineLost(error);
       const explained = await this.#explain(error, at, meta.size);
       // Best effort: what stays in the control area is found and removed by the next run.
       await channel.remove(at).catch(() => undefined);
@@ -151,6 +152,8 @@ class SftpTarget implements Target {
     const lane = await this.#lanes.take(PATCH_BYTES, 'text');
     try {
       return await patchFile(lane.channel, { ...basis, path: this.#at(basis.path) }, this.#at(to), recipe, meta);
+    } catch (error) {
+      throw this.#lanes.isLost(lane) ? lineLost(error) : error;
     } finally {
       this.#lanes.give(lane, PATCH_BYTES);
     }
@@ -339,6 +342,10 @@ async function makeRoot(channel: SftpChannel, root: string): Promise<void> {
       { cause },
     );
   }
+}
+
+function lineLost(cause: unknown): TargetError {
+  return new TargetError('line-lost', 'one of the connections was lost', { cause });
 }
 
 /** Content of one piece must have the promised size. */

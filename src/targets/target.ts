@@ -93,7 +93,8 @@ export interface Target {
    * Makes a file with exactly this content and meta, over whatever file had the name. It is complete when the promise
    * resolves and means nothing before; after a failure it may be there in part. What `body` throws comes back as it
    * is. A body of another length than `meta.size` is a failure. May be repeated. `packed`: to compress it on the way would
-   * save nothing.
+   * save nothing. 'line-lost': the way it took broke and another is left; what becomes of that name is not known, so it is to be
+   * written once more under another one.
    */
   write(path: RelPath, body: Body, meta: FileMeta, packed?: 'packed'): Promise<void>;
 
@@ -109,6 +110,7 @@ export interface Target {
    * Makes the file `to`, in the control area, where nothing lies, by a recipe for `meta.size` bytes. False, and nothing is at
    * `to`, if the basis is not what it is known to be any more, or the target does not do this. Its size and time are what it is
    * known by: nobody who changes a file in place and sets its time back is noticed. What the recipe throws comes back as it is.
+   * 'line-lost' as of `write`.
    */
   patch(basis: Basis, to: RelPath, recipe: Recipe, meta: FileMeta): Promise<boolean>;
 

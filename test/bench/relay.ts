@@ -10,6 +10,8 @@ export interface Relay {
   setRate(bytesPerSecond: number | undefined): void;
   /** Takes so many connections in all, and hangs up on any more. */
   takeAtMost(connections: number): void;
+  /** Breaks off the connection that came as the `number`th, from 1. */
+  breakOff(number: number): void;
   /** How many it has carried, in both directions together. */
   bytes(): number;
   stop(): Promise<void>;
@@ -38,10 +40,12 @@ export async function startRelay(toPort: number, delayMs: number, host = '127.0.
     { line, freeAt: 0 },
   ];
   const sockets = new Set<Socket>();
-  let [taken, most] = [0, Number.POSITIVE_INFINITY];
+  const taken: Socket[][] = [];
+  let most = Number.POSITIVE_INFINITY;
   const server = createServer({ noDelay: true }, (near) => {
-    if (++taken > most) return void near.destroy();
+    if (taken.length === most) return void near.destroy();
     const far = connect({ host: '127.0.0.1', port: toPort, noDelay: true });
+    taken.push([near, far]);
     for (const socket of [near, far]) {
       sockets.add(socket);
       socket.on('error', () => socket.destroy()).on('close', () => sockets.delete(socket));
@@ -58,6 +62,7 @@ export async function startRelay(toPort: number, delayMs: number, host = '127.0.
     setDelay: (ms) => void (line.delayMs = ms),
     setRate: (rate) => void (line.bytesPerSecond = rate),
     takeAtMost: (connections) => void (most = connections),
+    breakOff: (number) => taken[number - 1]?.forEach((socket) => void socket.destroy()),
     bytes: () => line.bytes,
     async stop() {
       for (const socket of sockets) socket.destroy();
