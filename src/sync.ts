@@ -4,6 +4,7 @@
  *   sources -> collect -> snapshot of STATIC_ROOT -> diff against the index -> plan -> push -> commit of the index
  */
 import { type Outcome, problemsOf } from './core/apply.js';
+import type { ToSign } from './core/delta/signature.js';
 import { type Change, diff } from './core/diff.js';
 import { guard, type Limit } from './core/guard.js';
 import type { Head } from './core/index-codec.js';
@@ -79,13 +80,6 @@ export interface Since {
   readonly baseline: string;
   readonly places: Places;
   readonly snapshot: Snapshot;
-}
-
-/** A file, and what it holds. `size` in bytes. */
-export interface ToSign {
-  readonly file: string;
-  readonly digest: Digest;
-  readonly size: number;
 }
 
 /** What happens, for a face that shows it. */

@@ -19,7 +19,7 @@ const ID_BYTES = 8;
 export interface Baseline {
   /** No other one has it. */
   readonly id: string;
-  /** How many there are in STATIC_ROOT. */
+  /** How many files the run counted. */
   readonly files: number;
   readonly trees: readonly MarkedFolders[];
   /** Of the folders that the trees begin with, which nothing else has a mark of. */

@@ -123,10 +123,11 @@ export async function collect(project: CollectProject, options: CollectOptions):
     await saveState(options, () => draft.leave(options.state, { ...ownership, links, manifest }));
   }
   const isAtRest = isNothingDone(filled) && hashed?.isQuiet !== false;
-  const baseline = isAtRest && marks && (await base(project, { files: filled.count, marks }, options));
+  const found = isAtRest && marks !== undefined ? { files: filled.count, marks } : undefined;
+  const baseline = found && (await base(project, found, options));
   return {
     snapshot,
-    baseline: baseline || undefined,
+    baseline,
     files: filled.count,
     copied: filled.copied,
     hashed: filled.hashed,

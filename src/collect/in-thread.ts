@@ -2,12 +2,12 @@
  * LocalThread: the local half of a cycle in a thread of its own, with the same answers and errors as if it were called.
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import type { ToSign } from '../core/delta/signature.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { ConfigError, ManifestError, type Problem, SafetyError, SourceError } from '../errors.js';
 import { Arrivals } from './arrivals.js';
 import { Contents } from './contents.js';
 import type { Progress } from './identify.js';
-import type { Signed } from './sign.js';
 import type { Swept } from './sweep.js';
 import type {
   LocalSettings,
@@ -111,7 +111,7 @@ export class LocalThread {
   }
 
   /** Makes the signatures of `files` that `folder` has not. What goes wrong with them is a warning. */
-  async sign(files: readonly Signed[], folder: string, hooks: LocalHooks): Promise<void> {
+  async sign(files: readonly ToSign[], folder: string, hooks: LocalHooks): Promise<void> {
     const port = this.#start({ work: { kind: 'sign', files, folder } satisfies SignWork, settings: NO_SETTINGS });
     await this.#follow(port, hooks, (message) => (message.kind === 'signed' ? { answer: undefined } : undefined));
   }

@@ -13,6 +13,7 @@ export interface ScanOptions {
   readonly cache: DigestCache;
   /** Read every file, whatever its stamp says. */
   readonly reread?: 'all' | undefined;
+  /** Is shown everything that is listed. */
   readonly marks?: WalkOptions['marks'];
   readonly signal?: AbortSignal | undefined;
   /** Is shown each small content that is read. */

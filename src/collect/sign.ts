@@ -4,19 +4,11 @@
  *
  * They save bytes and nothing else: a file that has changed meanwhile gets none, and what goes wrong is a warning.
  */
-import { encodeSignature, SignatureMaker } from '../core/delta/signature.js';
-import type { Digest } from '../core/snapshot.js';
+import { encodeSignature, SignatureMaker, type ToSign } from '../core/delta/signature.js';
 import { FileError, reasonOf } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import { StateFolder } from '../fs/state.js';
 import { digestFile } from './digest.js';
-
-/** A file, and what it held when it was read. `size` in bytes. */
-export interface Signed {
-  readonly file: string;
-  readonly digest: Digest;
-  readonly size: number;
-}
 
 export interface SignOptions {
   /** On an abort the rest is left out. */
@@ -25,7 +17,7 @@ export interface SignOptions {
 }
 
 /** Makes those of `files` that `folder` has not. Never rejects. */
-export async function sign(files: readonly Signed[], folder: string, options: SignOptions): Promise<void> {
+export async function sign(files: readonly ToSign[], folder: string, options: SignOptions): Promise<void> {
   const { signal, onWarning } = options;
   const state = new StateFolder(folder);
   try {
@@ -43,7 +35,7 @@ export async function sign(files: readonly Signed[], folder: string, options: Si
   }
 }
 
-async function signatureOf({ file, digest, size }: Signed, pacer: Pacer): Promise<Uint8Array | undefined> {
+async function signatureOf({ file, digest, size }: ToSign, pacer: Pacer): Promise<Uint8Array | undefined> {
   try {
     let maker = new SignatureMaker({ digest, size });
     const reading = await digestFile(file, pacer, (bytes, position) => {

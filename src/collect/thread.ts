@@ -6,6 +6,7 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { type MessagePort, parentPort } from 'node:worker_threads';
+import type { ToSign } from '../core/delta/signature.js';
 import type { Trouble } from '../core/manifest/trouble.js';
 import type { Places } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
@@ -28,7 +29,7 @@ import { warningsOf } from './post-process.js';
 import type { CollectProject } from './project.js';
 import type { RunOptions } from './run-options.js';
 import { scanOnly } from './scan-only.js';
-import { type Signed, sign } from './sign.js';
+import { sign } from './sign.js';
 import type { StoredHashedSite } from './stored-site.js';
 import { type Marks, type Swept, sweep } from './sweep.js';
 
@@ -63,7 +64,7 @@ export interface Part {
 /** Signatures to be made in `folder`. */
 export interface SignWork {
   readonly kind: 'sign';
-  readonly files: readonly Signed[];
+  readonly files: readonly ToSign[];
   readonly folder: string;
 }
 

@@ -13,9 +13,9 @@ import {
   type Part,
   wholeOf,
 } from '../collect/in-thread.js';
-import type { Signed } from '../collect/sign.js';
 import type { Marks, Swept } from '../collect/sweep.js';
 import type { Config } from '../config/schema.js';
+import type { ToSign } from '../core/delta/signature.js';
 import { type Change, diff } from '../core/diff.js';
 import { ignoreRules } from '../core/fnmatch.js';
 import { covers, entriesIn, type Places, partOf, replaceIn } from '../core/places.js';
@@ -238,7 +238,7 @@ export class LocalHalf {
   }
 
   /** Makes the signatures of `files` that `folder` has not. Never rejects. */
-  async sign(files: readonly Signed[], folder: string): Promise<void> {
+  async sign(files: readonly ToSign[], folder: string): Promise<void> {
     if (files.length === 0) return;
     // A thread that dies leaves them out.
     await this.#liveThread()

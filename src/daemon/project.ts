@@ -3,8 +3,9 @@
  *
  *   watcher, sweep -> pulse -> round: collect -> each target's line -> report
  */
-import type { Signed } from '../collect/sign.js';
+
 import type { Config } from '../config/schema.js';
+import type { ToSign } from '../core/delta/signature.js';
 import { isWithin } from '../core/relpath.js';
 import type { Batch } from '../core/settle.js';
 import { holdsBelow, type Snapshot } from '../core/snapshot.js';
@@ -99,7 +100,7 @@ export class Project {
   }
 
   /** See `LocalHalf`. */
-  sign(files: readonly Signed[], folder: string): Promise<void> {
+  sign(files: readonly ToSign[], folder: string): Promise<void> {
     return this.#local.sign(files, folder);
   }
 

@@ -2,6 +2,7 @@
  * Delivery: brings the content of one file to its place on the stage, by the way that sends least: made of content that the
  * target has, of a former version and what is new, or sent whole.
  */
+import { setMaxListeners } from 'node:events';
 import type { Op } from '../core/delta/delta.js';
 import type { Signature } from '../core/delta/signature.js';
 import { wayFrom } from '../core/origins.js';
@@ -31,16 +32,18 @@ export class Delivery {
   readonly #run: RelPath;
   readonly #options: DeliveryOptions;
   readonly #stopped: AbortSignal;
+  /** That, or the caller's signal: what waits for its turn is let go. */
   readonly #either: AbortSignal;
   #sentBytes = 0;
 
-  /** `run` is the folder that places lie in. Once `stopped`, nothing more is begun; `either` is that or the caller's signal. */
-  constructor(target: Target, run: RelPath, options: DeliveryOptions, stopped: AbortSignal, either: AbortSignal) {
+  /** `run` is the folder that places lie in. Once `stopped`, nothing more is begun. */
+  constructor(target: Target, run: RelPath, options: DeliveryOptions, stopped: AbortSignal) {
     this.#target = target;
     this.#run = run;
     this.#options = options;
     this.#stopped = stopped;
-    this.#either = either;
+    this.#either = AbortSignal.any(options.signal === undefined ? [stopped] : [stopped, options.signal]);
+    setMaxListeners(0, this.#either); // hundreds of files may wait for their turn
   }
 
   /** What went over the line for all files until now. */

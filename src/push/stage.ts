@@ -8,7 +8,6 @@
  *
  * Content may be staged before it is certain that it will be published: nobody sees it, and `tidy` takes it away.
  */
-import { setMaxListeners } from 'node:events';
 import { formerOf, originsIn } from '../core/origins.js';
 import type { Step } from '../core/plan.js';
 import { CONTROL, join, type RelPath } from '../core/relpath.js';
@@ -77,8 +76,6 @@ export class Stage {
   readonly #options: StageOptions;
   readonly #folder: RelPath;
   readonly #stopped = new AbortController();
-  /** Of the caller, and our own: what waits for its turn is let go when nothing more is to be sent. */
-  readonly #signal: AbortSignal;
   readonly #space = new ByteBudget(BYTES_IN_FLIGHT);
   readonly #delivery: Delivery;
   readonly #folders: WholeFolders;
@@ -106,10 +103,7 @@ export class Stage {
     this.#store = store;
     this.#options = options;
     this.#folder = join(STAGE, options.run as RelPath);
-    const signals = options.signal === undefined ? [] : [options.signal];
-    this.#signal = AbortSignal.any([...signals, this.#stopped.signal]);
-    setMaxListeners(0, this.#signal); // hundreds of files may wait for their turn
-    this.#delivery = new Delivery(target, this.#folder, options, this.#stopped.signal, this.#signal);
+    this.#delivery = new Delivery(target, this.#folder, options, this.#stopped.signal);
     this.#folders = new WholeFolders((name) => target.makeFolder(join(this.#folder, name), options.folderMode));
     this.#notes = new StageNotes(target, this.#folder);
   }

@@ -34,6 +34,11 @@ export interface Signature {
   readonly strong: Buffer;
 }
 
+/** A local file that is to get a signature, and what it is known to hold. */
+export interface ToSign extends Pick<Signature, 'digest' | 'size'> {
+  readonly file: string;
+}
+
 /** The larger the file, the larger its blocks, so that blocks and what one edit costs grow alike. A power of two. */
 export function blockBytesFor(size: number): number {
   return Math.max(LEAST_BLOCK_BYTES, 2 ** Math.round(Math.log2(Math.sqrt(size) / 2)));
