@@ -13,8 +13,8 @@ import { indexPartOf, type Places, partOf } from './core/places.js';
 import { type Deletion, makePlan, type Plan, type Step, uploadsOf } from './core/plan.js';
 import { ancestorsOf, type RelPath } from './core/relpath.js';
 import { type Selection, select } from './core/select.js';
-import { type Digest, type Entry, findEntry, holdsBelow, type Snapshot, totalBytes } from './core/snapshot.js';
-import { sharingWith, type TargetIndex } from './core/target-index.js';
+import { type Digest, type Entry, type Snapshot, totalBytes } from './core/snapshot.js';
+import type { TargetIndex } from './core/target-index.js';
 import type { StateFolder } from './fs/state.js';
 import { allOf } from './push/in-parallel.js';
 import { IndexStore, type Known } from './push/index-store.js';
@@ -230,12 +230,6 @@ export class Connection {
     return { ...result, index, generation: index.generation };
   }
 
-  /** Holds what it knows together with `snapshot`, in less memory. */
-  share({ entries }: Snapshot): void {
-    if (this.#known?.kind !== 'index') return;
-    this.#known = { kind: 'index', index: sharingWith(this.#known.index, entries) };
-  }
-
   close(): Promise<void> {
     return this.#target.close();
   }
@@ -368,7 +362,7 @@ function needsSurvey(loaded: Known): boolean {
 /** Folders that an interrupted run may have made for files that it announced, and in which there is nothing of ours. */
 function announcedInVain(before: Known, { entries }: TargetIndex): Set<RelPath> {
   const announced = before.kind === 'index' ? [...before.index.pending.keys()] : [];
-  const isFree = (path: RelPath): boolean => findEntry(entries, path) === undefined && !holdsBelow(entries, path);
+  const isFree = (path: RelPath): boolean => entries.find(path) === undefined && !entries.holdsBelow(path);
   return new Set(announced.filter(isFree).flatMap(ancestorsOf).filter(isFree));
 }
 

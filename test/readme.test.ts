@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeProgram } from '../src/cli/program.js';
 import { loadUnasked } from '../src/config/load.js';
+import { EntryTable } from '../src/core/entry-table.js';
 import { encodeSegment, encodeSnapshot, FIRST_CHECKSUM } from '../src/core/index-codec.js';
 import { parseRelPath } from '../src/core/relpath.js';
 import { EXIT } from '../src/errors.js';
@@ -121,7 +122,7 @@ test('the bytes of the example are those of the format', () => {
   const mtime = Date.UTC(2026, 0, 1) / 1000;
   const digest = '2708d73bf31c36cdfa1aa466551ed101017280fa546caba4473cfef6e92a93b5'; // of body{} and a newline
   const announced = new Map([[path, { path, size: 7, mtime, mode: 0o644, digest }]]);
-  expect(bytesIn(snapshot)).toEqual(encodeSnapshot([]));
+  expect(bytesIn(snapshot)).toEqual(encodeSnapshot(EntryTable.EMPTY));
   expect(bytesIn(journal)).toEqual(encodeSegment({ kind: 'begin', paths: announced }, FIRST_CHECKSUM).bytes);
 });
 

@@ -269,7 +269,7 @@ describe('an interrupted push', () => {
     const bench = await makeBench();
     const target = new MemoryTarget();
     await bench.publish(target, { 'a.png': 'right' });
-    const wanted = (await bench.publish(target, { 'a.png': 'right' })).index.entries[0];
+    const [wanted] = (await bench.publish(target, { 'a.png': 'right' })).index.entries;
     if (wanted === undefined) throw new TypeError('nothing was published');
     const other = new MemoryTarget();
     const folders = ['.pushstatic', '.pushstatic/stage', '.pushstatic/stage/run', '.pushstatic/stage/run/0'];

@@ -50,7 +50,7 @@ function publicationIn(loaded: Asked, path: RelPath): Omit<Publication, 'name' |
   if (loaded.kind === 'unreachable') return { state: 'unknown', reason: loaded.reason };
   if (loaded.kind !== 'index') return { state: 'unknown', reason: 'the target has no index to ask' };
   if (loaded.index.pending.has(path)) return { state: 'uncertain' };
-  const entry = loaded.index.entries.find((each) => each.path === path);
+  const entry = loaded.index.entries.find(path);
   if (entry === undefined) return { state: 'absent' };
   const { size, digest, mtime } = entry;
   return { state: 'published', size, digest, mtime: new Date(mtime * 1000).toISOString() };

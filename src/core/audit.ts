@@ -29,9 +29,11 @@ export function audit(index: TargetIndex, listing: Iterable<Listed>): Finding[] 
   const listed = new Map<RelPath, Listed>();
   for (const each of listing) if (each.kind !== 'folder') listed.set(each.path, each);
   const ours = pathsOf(index);
-  const findings = index.entries
-    .map((entry) => compare(entry, listed.get(entry.path)))
-    .filter((each) => each !== undefined);
+  const findings: Finding[] = [];
+  for (const entry of index.entries) {
+    const finding = compare(entry, listed.get(entry.path));
+    if (finding !== undefined) findings.push(finding);
+  }
   for (const { path, kind } of listed.values()) {
     if (!ours.has(path))
       findings.push({ kind: 'foreign', path, message: `a ${kind} that pushstatic did not put there` });

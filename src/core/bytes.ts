@@ -152,6 +152,11 @@ export class ByteReader {
     return this.bytes(digits / 2).toString('hex');
   }
 
+  /** All that is left, which stays to be read. */
+  rest(): Buffer {
+    return this.#buffer.subarray(this.#at);
+  }
+
   /** States that everything was read. */
   end(): void {
     if (this.left > 0) throw damaged(`${this.left} bytes are left over at its end`);

@@ -31,24 +31,26 @@ export type Change =
 export function diff(index: TargetIndex, wanted: Snapshot): Change[] {
   const isUnknown = unknownIn(wanted);
   const changes: Change[] = [];
-  const pending = [...index.pending.keys()].sort();
-  const held = mergePaths(index.entries, pending);
-  let at = 0;
+  const held = heldIn(index);
+  let have = next();
   for (const entry of wanted.entries) {
-    for (let have = held[at]; have !== undefined && have.path < entry.path; have = held[++at]) removal(have);
-    const have = held[at];
+    for (; have !== undefined && have.path < entry.path; have = next()) removal(have);
     if (have?.path !== entry.path) changes.push({ kind: 'added', path: entry.path, entry });
     else {
-      at++;
       const change = compare(have.entry, entry);
       if (change !== undefined) changes.push(change);
+      have = next();
     }
   }
-  for (; at < held.length; at++) removal(held[at] as Held);
+  for (; have !== undefined; have = next()) removal(have);
   return apart(changes, index);
 
-  function removal(have: Held): void {
-    if (!isUnknown(have.path)) changes.push({ kind: 'removed', path: have.path, old: have.entry });
+  function next(): Held | undefined {
+    return held.next().value ?? undefined;
+  }
+
+  function removal({ path, entry }: Held): void {
+    if (!isUnknown(path)) changes.push({ kind: 'removed', path, old: entry });
   }
 }
 
@@ -86,11 +88,16 @@ function identityOf({ digest, mtime, mode }: Entry): string {
   return `${digest} ${mtime} ${mode}`;
 }
 
-function mergePaths(entries: readonly Entry[], pending: readonly RelPath[]): Held[] {
-  const held: Held[] = entries.map((entry) => ({ path: entry.path, entry }));
-  if (pending.length === 0) return held;
-  for (const path of pending) held.push({ path, entry: undefined });
-  return held.sort((a, b) => (a.path < b.path ? -1 : 1));
+/** All that an index knows of, sorted by path. */
+function* heldIn(index: TargetIndex): Generator<Held, void> {
+  const pending = [...index.pending.keys()].sort();
+  let at = 0;
+  for (const entry of index.entries) {
+    for (let path = pending[at]; path !== undefined && path < entry.path; path = pending[++at])
+      yield { path, entry: undefined };
+    yield { path: entry.path, entry };
+  }
+  for (const path of pending.slice(at)) yield { path, entry: undefined };
 }
 
 function unknownIn(snapshot: Snapshot): (path: RelPath) => boolean {

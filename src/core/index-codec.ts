@@ -3,10 +3,9 @@
  *
  *   head      JSON on one line and its SHA-256 on the next: format, site, generation, and name, length and checksum
  *             of the two others
- *   snapshot  'PSIX', format, count, entries; sealed by its SHA-256
+ *   snapshot  'PSIX', format, count, entries (see `PackedEntries`); sealed by its SHA-256
  *   journal   segments: length, content, SHA-256 over the checksum before and the content. So the last checksum,
  *             which stands in the head, vouches for all of them, and an append need not read what is there.
- *   entry     path (length shared with the path before, rest), size, mtime, mode, 32 bytes of digest
  *   segment   kind (1 begin, 2 commit), count, and for each path: path, 0 or 1, entry without path if 1
  *
  * Everything read here may come from a hostile server: every rule that is broken is an IndexError, no count is
@@ -15,15 +14,16 @@
 import { createHash } from 'node:crypto';
 import { IndexError } from '../errors.js';
 import { ByteReader, ByteWriter, CHECKSUM_BYTES, checksum, damaged, unseal } from './bytes.js';
-import { readPath, writePath } from './path-codec.js';
-import { CONTROL, isWithin, parseRelPath, type RelPath } from './relpath.js';
-import { type Entry, findEntry } from './snapshot.js';
-import { emptyIndex, type Pending, pendingOf, type TargetIndex, type Truths, withTruths } from './target-index.js';
+import { EntryTable } from './entry-table.js';
+import { PackedEntries, readEntry, readRelPath, writeEntry } from './packed-entries.js';
+import { writePath } from './path-codec.js';
+import { parseRelPath, type RelPath } from './relpath.js';
+import type { Entry } from './snapshot.js';
+import { type Pending, pendingOf, type TargetIndex, type Truths } from './target-index.js';
 
 const FORMAT = 1;
 const MAGIC = Buffer.from('PSIX');
-const DIGEST_DIGITS = 64;
-const LEAST_ENTRY_BYTES = 2 + 1 + 1 + 1 + 1 + DIGEST_DIGITS / 2;
+const SNAPSHOT_FRAME_BYTES = 64; // what stands before the entries and behind them, at most
 const LEAST_RECORD_BYTES = 4;
 const MAX_HEAD_BYTES = 4096;
 
@@ -83,33 +83,18 @@ export function decodeHead(bytes: Uint8Array): Head {
   };
 }
 
-export function encodeSnapshot(entries: readonly Entry[]): Buffer {
-  const writer = new ByteWriter().bytes(MAGIC).number(FORMAT).number(entries.length);
-  let before = '';
-  for (const entry of entries) {
-    writePath(writer, before, entry.path);
-    writeEntry(writer, entry);
-    before = entry.path;
-  }
-  return writer.finishSealed();
+export function encodeSnapshot(entries: EntryTable): Buffer {
+  const { content, length } = entries.packed();
+  const writer = new ByteWriter(content.length + SNAPSHOT_FRAME_BYTES);
+  return writer.bytes(MAGIC).number(FORMAT).number(length).bytes(content).finishSealed();
 }
 
-/** The entries, sorted by path. */
-export function decodeSnapshot(bytes: Uint8Array): Entry[] {
+/** `sound`: it was decoded before. */
+export function decodeSnapshot(bytes: Uint8Array, from: 'sound' | 'anybody' = 'anybody'): EntryTable {
   const reader = new ByteReader(unseal(bytes));
   if (!reader.bytes(MAGIC.length).equals(MAGIC)) throw damaged('its snapshot does not begin like one');
   if (reader.number() !== FORMAT) throw new IndexError('its snapshot has another format', 'foreign-version');
-  const count = reader.count(LEAST_ENTRY_BYTES);
-  const entries: Entry[] = [];
-  let before = '';
-  for (let i = 0; i < count; i++) {
-    const path = readRelPath(reader, before);
-    if (i > 0 && path <= before) throw damaged('the paths of its snapshot are not in order');
-    entries.push(readEntry(reader, path));
-    before = path;
-  }
-  reader.end();
-  return entries;
+  return new EntryTable(from === 'sound' ? PackedEntries.fromSound(reader) : PackedEntries.from(reader));
 }
 
 /** The bytes to append, and the checksum that the head is to carry from then on. `before` is the one it carries now. */
@@ -165,7 +150,7 @@ function* segmentsIn(bytes: Uint8Array): Generator<[Segment, string]> {
 }
 
 /** The index that a head, its snapshot and its journal stand for. Costs the entries once, however long the journal. */
-export function replay(head: Head, entries: readonly Entry[], segments: readonly Segment[]): TargetIndex {
+export function replay(head: Head, entries: EntryTable, segments: readonly Segment[]): TargetIndex {
   const certain = new Map<RelPath, Entry | undefined>();
   const pending = new Map<RelPath, Pending>();
   for (const { kind, paths } of segments) {
@@ -175,13 +160,14 @@ export function replay(head: Head, entries: readonly Entry[], segments: readonly
         pending.delete(path);
       } else {
         const waiting = pending.get(path);
-        const before = certain.has(path) ? certain.get(path) : findEntry(entries, path);
+        const before = certain.has(path) ? certain.get(path) : entries.find(path);
         pending.set(path, pendingOf(path, waiting?.candidates ?? (before === undefined ? [] : [before]), entry));
       }
     }
   }
-  const settled = withTruths({ ...emptyIndex(head.site), generation: head.generation, entries }, certain);
-  return { ...settled, entries: settled.entries.filter((entry) => !pending.has(entry.path)), pending };
+  const uncertain = [...pending.keys()].map((path) => [path, undefined] as const);
+  const changes = new Map<RelPath, Entry | undefined>([...certain, ...uncertain]);
+  return { site: head.site, generation: head.generation, entries: entries.with(changes), pending };
 }
 
 function decodeSegment(content: Buffer): Segment {
@@ -200,25 +186,6 @@ function decodeSegment(content: Buffer): Segment {
   }
   reader.end();
   return { kind: kind === 1 ? 'begin' : 'commit', paths };
-}
-
-/** A path that a server named is one only if it could be published. */
-function readRelPath(reader: ByteReader, before: string): RelPath {
-  const path = parseRelPath(readPath(reader, before));
-  if (path === undefined || isWithin(path, CONTROL)) throw damaged('it holds a path that cannot be published');
-  return path;
-}
-
-function writeEntry(writer: ByteWriter, entry: Entry): void {
-  writer.number(entry.size).number(entry.mtime).number(entry.mode).hex(entry.digest);
-}
-
-function readEntry(reader: ByteReader, path: RelPath): Entry {
-  const size = reader.number();
-  const mtime = reader.number();
-  const mode = reader.number();
-  if (mode > 0o7777) throw damaged('it holds a mode that is none');
-  return { path, size, mtime, mode, digest: reader.hex(DIGEST_DIGITS) };
 }
 
 function chain(before: string, content: Uint8Array): Buffer {

@@ -2,8 +2,9 @@
  * Origins: where a target has the content already that it is to get under another name. A copy made there costs a request
  * or a few, whatever its size.
  */
+import type { EntryTable } from './entry-table.js';
 import { isPacked } from './packed.js';
-import { type Digest, type Entry, findEntry, positionOf } from './snapshot.js';
+import type { Digest, Entry } from './snapshot.js';
 
 /** Smaller content is sent sooner than the requests are that copy it. Bytes. */
 const LEAST_COPIED_BYTES = 2048;
@@ -25,13 +26,12 @@ interface Means {
 }
 
 /** Entries of `held` with the content of one of `wanted`, by what it is: a few of each that differ in time or mode. */
-export function originsIn(held: readonly Entry[], wanted: readonly Entry[]): Map<Digest, Entry[]> {
+export function originsIn(held: EntryTable, wanted: readonly Entry[]): Map<Digest, Entry[]> {
   const origins = new Map<Digest, Entry[]>();
   if (held.length === 0) return origins;
-  const sizes = new Set(wanted.map(({ size }) => size)); // numbers are compared sooner than digests
   const digests = new Set(wanted.map(({ digest }) => digest));
-  for (const entry of held) {
-    if (!sizes.has(entry.size) || !digests.has(entry.digest)) continue;
+  for (const entry of held.ofSizes(new Set(wanted.map(({ size }) => size)))) {
+    if (!digests.has(entry.digest)) continue;
     const others = origins.get(entry.digest);
     if (others === undefined) origins.set(entry.digest, [entry]);
     else if (others.length < MOST_ORIGINS && !others.some((other) => areAlike(other, entry))) others.push(entry);
@@ -45,19 +45,19 @@ export function isPatched({ path, size }: Pick<Entry, 'path' | 'size'>): boolean
 }
 
 /**
- * The entry of `held`, which is sorted, that `wanted` is most likely a later version of: the one of its name, or where the
+ * The entry of `held` that `wanted` is most likely a later version of: the one of its name, or where the
  * name holds a hash, the one with another hash in the same place whose size is nearest.
  */
-export function formerOf(held: readonly Entry[], wanted: Entry): Entry | undefined {
+export function formerOf(held: EntryTable, wanted: Entry): Entry | undefined {
   if (!isPatched(wanted)) return undefined;
-  const same = findEntry(held, wanted.path);
+  const same = held.find(wanted.path);
   if (same !== undefined) return same;
   const [, stem, ending] = HASHED.exec(wanted.path) ?? [];
   if (stem === undefined || ending === undefined) return undefined;
   let nearest: Entry | undefined;
-  const first = positionOf(held, stem);
-  for (const entry of held.slice(first, first + MOST_LOOKED_AT)) {
-    if (!entry.path.startsWith(stem)) break;
+  let lookedAt = 0;
+  for (const entry of held.from(stem)) {
+    if (!entry.path.startsWith(stem) || lookedAt++ === MOST_LOOKED_AT) break;
     const [, otherStem, otherEnding] = HASHED.exec(entry.path) ?? [];
     if (otherStem !== stem || otherEnding !== ending) continue;
     if (nearest === undefined || distance(entry, wanted) < distance(nearest, wanted)) nearest = entry;

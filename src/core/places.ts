@@ -5,6 +5,7 @@
  * stays sorted.
  */
 import type { Problem } from '../errors.js';
+import { EntryTable } from './entry-table.js';
 import { comparePaths, isWithin, type RelPath } from './relpath.js';
 import { type Entry, positionOf, type Snapshot } from './snapshot.js';
 import type { TargetIndex } from './target-index.js';
@@ -42,7 +43,7 @@ export function partOf(snapshot: Snapshot, places: Places): Snapshot {
 /** What `index` says of `places`. */
 export function indexPartOf(index: TargetIndex, places: Places): TargetIndex {
   const pending = new Map([...index.pending].filter(([path]) => covers(places, path)));
-  return { ...index, entries: entriesIn(index.entries, places), pending };
+  return { ...index, entries: EntryTable.of(index.entries.in(places)), pending };
 }
 
 /** `snapshot` with `fresh` for all that it held in `places`. */

@@ -5,8 +5,8 @@
  * has not said how that ended, and in neither when nothing of ours lies there. So the index never claims content that
  * the target may not hold.
  */
+import { type EntryChanges, EntryTable } from './entry-table.js';
 import type { RelPath } from './relpath.js';
-import { comparePaths } from './relpath.js';
 import type { Entry } from './snapshot.js';
 
 export interface TargetIndex {
@@ -14,8 +14,8 @@ export interface TargetIndex {
   readonly site: string;
   /** Grows by one with each commit; 0 before the first. */
   readonly generation: number;
-  /** Sorted by path, each path once, none of them in `pending`. */
-  readonly entries: readonly Entry[];
+  /** None of them in `pending`. */
+  readonly entries: EntryTable;
   readonly pending: ReadonlyMap<RelPath, Pending>;
 }
 
@@ -29,44 +29,33 @@ export interface Pending {
 }
 
 /** What is now certain of a path: its entry, or undefined for no file of ours. */
-export type Truths = ReadonlyMap<RelPath, Entry | undefined>;
+export type Truths = EntryChanges;
 
 /** What a look at the target told of one path: a plain file's figures, or undefined where no file lies. */
 export type Observed = { readonly size: number; readonly mtime: number; readonly mode: number } | undefined;
 
-/** `index` as it is, with the strings of `known` wherever they say the same: two lists of the same paths are memory. */
-export function sharingWith(index: TargetIndex, known: readonly Entry[]): TargetIndex {
-  let at = 0;
-  const entries = index.entries.map((entry) => {
-    for (let each = known[at]; each !== undefined && each.path < entry.path; each = known[++at]);
-    const same = known[at];
-    if (same?.path !== entry.path || same.digest !== entry.digest) return entry;
-    const isEqual = same.mtime === entry.mtime && same.mode === entry.mode && same.size === entry.size;
-    return isEqual ? same : { ...entry, path: same.path, digest: same.digest };
-  });
-  return { ...index, entries };
-}
-
 export function emptyIndex(site: string): TargetIndex {
-  return { site, generation: 0, entries: [], pending: new Map() };
+  return { site, generation: 0, entries: EntryTable.EMPTY, pending: new Map() };
 }
 
 /** Every path that may hold something of ours. */
 export function pathsOf(index: TargetIndex): Set<RelPath> {
-  return new Set([...index.entries.map((entry) => entry.path), ...index.pending.keys()]);
+  const paths = new Set<RelPath>(index.pending.keys());
+  for (const { path } of index.entries) paths.add(path);
+  return paths;
 }
 
 /** The index after each path of `announced` was marked to become its entry, or no file. */
 export function withPending(index: TargetIndex, announced: Truths): TargetIndex {
   const pending = new Map(index.pending);
-  const held = new Map<RelPath, Entry>();
-  for (const entry of index.entries) if (announced.has(entry.path)) held.set(entry.path, entry);
+  const uncertain = new Map<RelPath, undefined>();
   for (const [path, after] of announced) {
-    const before = held.get(path);
+    const before = index.entries.find(path);
+    uncertain.set(path, undefined);
     const candidates = before === undefined ? pending.get(path)?.candidates : [before];
     pending.set(path, pendingOf(path, candidates, after));
   }
-  return { ...index, entries: index.entries.filter((entry) => !announced.has(entry.path)), pending };
+  return { ...index, entries: index.entries.with(uncertain), pending };
 }
 
 /**
@@ -87,12 +76,8 @@ export function pendingOf(path: RelPath, may: readonly Entry[] | undefined, afte
 /** The index after the truth about some paths became known: they are pending no longer. */
 export function withTruths(index: TargetIndex, truths: Truths): TargetIndex {
   if (truths.size === 0) return index;
-  const kept = index.entries.filter((entry) => !truths.has(entry.path));
-  const known = [...truths.values()]
-    .filter((entry) => entry !== undefined)
-    .sort((a, b) => comparePaths(a.path, b.path));
   const pending = new Map([...index.pending].filter(([path]) => !truths.has(path)));
-  return { ...index, entries: mergeSorted(kept, known), pending };
+  return { ...index, entries: index.entries.with(truths), pending };
 }
 
 /**
@@ -118,15 +103,4 @@ export function settlePending(pending: Iterable<Pending>, look: (path: RelPath) 
 
 function fits(entry: Entry, observed: { size: number; mtime: number }): boolean {
   return entry.size === observed.size && entry.mtime === observed.mtime;
-}
-
-function mergeSorted(a: readonly Entry[], b: readonly Entry[]): Entry[] {
-  const merged: Entry[] = [];
-  let i = 0;
-  for (const entry of b) {
-    for (let next = a[i]; next !== undefined && next.path < entry.path; next = a[++i]) merged.push(next);
-    merged.push(entry);
-  }
-  while (i < a.length) merged.push(a[i++] as Entry);
-  return merged;
 }

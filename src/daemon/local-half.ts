@@ -17,6 +17,7 @@ import type { Marks, Swept } from '../collect/sweep.js';
 import type { Config } from '../config/schema.js';
 import type { ToSign } from '../core/delta/signature.js';
 import { type Change, diff } from '../core/diff.js';
+import { EntryTable } from '../core/entry-table.js';
 import { ignoreRules } from '../core/fnmatch.js';
 import { covers, entriesIn, type Places, partOf, replaceIn } from '../core/places.js';
 import { isWithin, type RelPath } from '../core/relpath.js';
@@ -449,5 +450,5 @@ export class LocalHalf {
 }
 
 function differing(before: Snapshot, now: Snapshot): Change[] {
-  return diff({ ...emptyIndex(''), entries: before.entries }, now);
+  return diff({ ...emptyIndex(''), entries: EntryTable.of(before.entries) }, now);
 }

@@ -258,7 +258,6 @@ export class TargetLine {
     try {
       const result = await this.#cycle(wanted, this.#optionsFor(round, terms, breaking.signal), terms);
       for (const path of result.held) if (this.#pending !== 'all') this.#pending.add(path);
-      if (serving !== undefined && serving.places === undefined) this.#connection?.share(serving.snapshot);
       this.#held = { generation: result.index.generation, files: result.index.entries.length };
       this.#judge(result.outcomes);
       return { kind: 'result', result, durationMs: performance.now() - started, servedAt: this.#servedAt };

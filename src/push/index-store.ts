@@ -12,6 +12,7 @@
  */
 
 import { checksum } from '../core/bytes.js';
+import type { EntryTable } from '../core/entry-table.js';
 import {
   decodeHead,
   decodeJournal,
@@ -26,7 +27,6 @@ import {
 } from '../core/index-codec.js';
 import type { RelPath } from '../core/relpath.js';
 import { CONTROL, join, nameOf } from '../core/relpath.js';
-import { totalBytes } from '../core/snapshot.js';
 import { afterPush, type TargetIndex, type Truths } from '../core/target-index.js';
 import { IndexError, LockedError, reasonOf, SafetyError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
@@ -146,8 +146,8 @@ export class IndexStore {
     const writes = this.#head === undefined ? this.#startOver(index) : [];
     writes.push(check, ...this.#append('begin', announced));
     for (const path of announced.keys()) this.#announced.add(path);
-    const certain = index.entries.filter(({ path }) => !announced.has(path));
-    await this.#replaceHead({ ...index, entries: certain }, this.#announced.size, writes);
+    const uncertain = new Map([...announced.keys()].map((path) => [path, undefined] as const));
+    await this.#replaceHead(index.entries.with(uncertain), index.generation, this.#announced.size, writes);
   }
 
   /**
@@ -167,7 +167,7 @@ export class IndexStore {
     const writes = isNew ? this.#startOver(next) : this.#append('commit', this.#withSettled(next, truths));
     writes.push(check);
     this.#announced = new Set(next.pending.keys());
-    await this.#replaceHead(next, next.pending.size, writes);
+    await this.#replaceHead(next.entries, next.generation, next.pending.size, writes);
     if (old !== undefined && isNew) this.#outdated.push(old.snapshot, old.journal);
     return next;
   }
@@ -231,7 +231,7 @@ export class IndexStore {
     const { cache } = this.#options;
     const [snapshot, journal] = await Promise.all([cache.read(head.snapshot.name), cache.read(head.journal.name)]);
     if (snapshot === undefined) return undefined;
-    return attempt(() => decode(head, snapshot, journal ?? Buffer.alloc(0)));
+    return attempt(() => decode(head, snapshot, journal ?? Buffer.alloc(0), 'sound'));
   }
 
   async #fromTarget(head: Head, bytes: Buffer): Promise<TargetIndex> {
@@ -239,7 +239,7 @@ export class IndexStore {
       [head.snapshot, head.journal].map((file) => readUpTo(this.#target, join(CONTROL, file.name), file.bytes)),
     );
     if (snapshot === undefined) throw new IndexError('its snapshot is missing', 'damaged');
-    const index = decode(head, snapshot, journal ?? Buffer.alloc(0));
+    const index = decode(head, snapshot, journal ?? Buffer.alloc(0), 'anybody');
     await this.#keep(async (cache) => {
       await cache.write(head.snapshot.name, snapshot);
       await cache.write(head.journal.name, (journal ?? Buffer.alloc(0)).subarray(0, head.journal.bytes));
@@ -258,7 +258,8 @@ export class IndexStore {
       this.#keep((cache) => cache.write(snapshot.name, content)),
     ];
     this.#journal = { bytes: 0, checksum: FIRST_CHECKSUM };
-    this.#head = this.#headFor(index, index.pending.size, snapshot, `journal-${name}` as RelPath);
+    const { entries, generation, pending } = index;
+    this.#head = this.#headFor(entries, generation, pending.size, snapshot, `journal-${name}` as RelPath);
     for (const announced of announcementsOf(index)) writes.push(...this.#append('begin', announced));
     return writes;
   }
@@ -277,10 +278,15 @@ export class IndexStore {
   }
 
   /** Makes the new head valid once everything it names is written. */
-  async #replaceHead(index: TargetIndex, pending: number, writes: readonly Promise<void>[]): Promise<void> {
+  async #replaceHead(
+    entries: EntryTable,
+    generation: number,
+    pending: number,
+    writes: readonly Promise<void>[],
+  ): Promise<void> {
     const before = this.#head;
     if (before === undefined) return;
-    const head = this.#headFor(index, pending, before.snapshot, before.journal.name);
+    const head = this.#headFor(entries, generation, pending, before.snapshot, before.journal.name);
     const bytes = encodeHead(head);
     const temporary = join(CONTROL, `head-${this.#options.run}` as RelPath);
     const mtime = Math.floor(this.#options.now() / 1000);
@@ -307,13 +313,19 @@ export class IndexStore {
     );
   }
 
-  #headFor(index: TargetIndex, pending: number, snapshot: FileReference, journal: RelPath): Head {
+  #headFor(
+    { length, fileBytes }: Pick<EntryTable, 'length' | 'fileBytes'>,
+    generation: number,
+    pending: number,
+    snapshot: FileReference,
+    journal: RelPath,
+  ): Head {
     return {
       site: this.#options.site,
-      generation: index.generation,
+      generation,
       committedAt: this.#options.now(),
-      files: index.entries.length,
-      bytes: totalBytes(index.entries),
+      files: length,
+      bytes: fileBytes,
       pending,
       snapshot,
       journal: { name: journal, ...this.#journal },
@@ -324,8 +336,7 @@ export class IndexStore {
   #withSettled(index: TargetIndex, truths: Truths): Truths {
     const settled = [...this.#announced].filter((path) => !index.pending.has(path) && !truths.has(path));
     if (settled.length === 0) return truths;
-    const byPath = new Map(index.entries.map((entry) => [entry.path, entry]));
-    return new Map([...truths, ...settled.map((path) => [path, byPath.get(path)] as const)]);
+    return new Map([...truths, ...settled.map((path) => [path, index.entries.find(path)] as const)]);
   }
 
   #isJournalLong(head: Head): boolean {
@@ -350,13 +361,13 @@ async function listAll(target: Target): Promise<RemoteFile[]> {
   return found;
 }
 
-function decode(head: Head, snapshot: Buffer, journal: Buffer): TargetIndex {
+function decode(head: Head, snapshot: Buffer, journal: Buffer, from: 'sound' | 'anybody'): TargetIndex {
   if (checksum(snapshot).toString('hex') !== head.snapshot.checksum) {
     throw new IndexError('its snapshot is not the one that the head names', 'damaged');
   }
   if (journal.length < head.journal.bytes) throw new IndexError('its journal is too short', 'damaged');
   const segments = decodeJournal(journal.subarray(0, head.journal.bytes), head.journal.checksum);
-  return replay(head, decodeSnapshot(snapshot), segments);
+  return replay(head, decodeSnapshot(snapshot, from), segments);
 }
 
 /** Pending paths for an empty journal: announced anew, once for each content that they may hold. */

@@ -38,7 +38,8 @@ export class Signatures {
   async prune({ entries }: TargetIndex): Promise<void> {
     const there = await this.#folder.names();
     if (there.length === 0) return;
-    const held = new Set<string>(entries.filter(isPatched).map(({ digest }) => digest));
+    const held = new Set<string>();
+    for (const entry of entries) if (isPatched(entry)) held.add(entry.digest);
     const useless = there.filter((name) => !held.has(name));
     await inParallel(useless, AT_ONCE, (name) => this.#folder.remove(name).catch(() => undefined));
   }

@@ -5,8 +5,9 @@
  * to believe, every file that may be the wanted one is read back and hashed: nothing is guessed.
  */
 import { createHash } from 'node:crypto';
+import { EntryTable } from '../core/entry-table.js';
 import type { RelPath } from '../core/relpath.js';
-import { type Digest, type Entry, findEntry, type Snapshot, sameContent, sortEntries } from '../core/snapshot.js';
+import { type Digest, type Entry, type Snapshot, sameContent, sortEntries } from '../core/snapshot.js';
 import { emptyIndex, type Observed, settlePending, type TargetIndex, withTruths } from '../core/target-index.js';
 import type { RemoteFile, Target } from '../targets/target.js';
 import { inParallel } from './in-parallel.js';
@@ -33,7 +34,7 @@ export async function look(target: Target, loaded: Known, site: string): Promise
 
 /** Whether `entry` will have to be sent, whatever else is found out: nothing on the target can be it. */
 export function isMissing({ index, unknown }: Sighting, entry: Entry): boolean {
-  const held = findEntry(index.entries, entry.path);
+  const held = index.entries.find(entry.path);
   if (held !== undefined) return !sameContent(held, entry);
   return unknown.get(entry.path)?.size !== entry.size;
 }
@@ -48,7 +49,7 @@ export async function attest(target: Target, { index, unknown }: Sighting, wante
     if (there === undefined || (await digestOf(target, entry.path)) !== entry.digest) return;
     known.push({ ...entry, mtime: there.mtime, mode: there.mode });
   });
-  return { ...index, entries: sortEntries(known) };
+  return { ...index, entries: EntryTable.of(sortEntries(known)) };
 }
 
 /** SHA-256 of a file on the target, as the bytes come. */

@@ -6,7 +6,7 @@
  */
 import { isLeaf } from '../core/plan.js';
 import { join, nameOf, parentOf, type RelPath } from '../core/relpath.js';
-import { type Entry, holdsBelow } from '../core/snapshot.js';
+import type { Entry } from '../core/snapshot.js';
 import type { TargetIndex } from '../core/target-index.js';
 
 const LEAST_LEAVES = 4; // for fewer, the folder's own requests and its note cost what the renames do
@@ -41,7 +41,7 @@ export class WholeFolders {
     const leaves = new Map<RelPath, number>();
     for (const parent of parents) if (parent !== undefined) leaves.set(parent, (leaves.get(parent) ?? 0) + 1);
     for (const [path, count] of leaves) {
-      const isWorthIt = count >= LEAST_LEAVES && !this.#byPath.has(path) && !holdsBelow(held, path);
+      const isWorthIt = count >= LEAST_LEAVES && !this.#byPath.has(path) && !held.holdsBelow(path);
       if (isWorthIt) this.#byPath.set(path, this.#begin(path));
     }
     return parents.map((parent, i) => {

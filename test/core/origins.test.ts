@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { EntryTable } from '../../src/core/entry-table.js';
 import { formerOf, originsIn, wayFrom } from '../../src/core/origins.js';
 import { entry, index } from '../support/entries.js';
 
@@ -7,7 +8,7 @@ const LONG = 'x'.repeat(2048);
 
 it('finds all that holds the content of what is wanted', () => {
   const held = [entry('a', 'one'), entry('b', 'two'), entry('c', 'one', { mtime: 1 }), entry('d', 'six')];
-  const found = originsIn(held, [entry('x', 'one'), entry('y', 'three')]);
+  const found = originsIn(EntryTable.of(held), [entry('x', 'one'), entry('y', 'three')]);
   expect([...found.values()].map((entries) => entries.map(({ path }) => path))).toEqual([['a', 'c']]);
 });
 

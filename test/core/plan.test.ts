@@ -87,7 +87,7 @@ it('reaches the wanted tree when every step succeeds, in steps that a disk could
         outcomes.push({ kind: 'done', step });
       }
       const after = applyOutcomes(before, new Map(), outcomes);
-      expect(after.entries.map(({ path, digest, mode }) => ({ path, digest, mode }))).toEqual(
+      expect([...after.entries].map(({ path, digest, mode }) => ({ path, digest, mode }))).toEqual(
         wanted.map(({ path, digest, mode }) => ({ path, digest, mode })),
       );
       expect(makePlan(diff(after, snapshot(...wanted)), 'delete').changes).toEqual([]);

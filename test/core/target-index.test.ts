@@ -12,10 +12,10 @@ const problem: Problem = { path: 'a', step: 'publish', code: 'FAILED', message: 
 
 it('claims nothing of a path from the moment it is announced until the truth is known', () => {
   const pending = withPending(index(old), new Map([[a, fresh]]));
-  expect(pending.entries).toEqual([]);
+  expect([...pending.entries]).toEqual([]);
   expect(pending.pending.get(a)).toEqual({ path: 'a', candidates: [old, fresh] });
   const settled = withTruths(pending, new Map([[a, fresh]]));
-  expect(settled.entries).toEqual([fresh]);
+  expect([...settled.entries]).toEqual([fresh]);
   expect(settled.pending.size).toBe(0);
 });
 
@@ -29,7 +29,7 @@ it('keeps its entries sorted whatever becomes known', () => {
   fc.assert(
     fc.property(anyTree, anyTree, (have, learned) => {
       const next = withTruths(index(...have), new Map(learned.map((each) => [each.path, each])));
-      const paths = next.entries.map((each) => each.path);
+      const paths = [...next.entries].map((each) => each.path);
       expect(paths).toEqual([...new Set([...have, ...learned].map((each) => each.path))].sort());
     }),
   );
@@ -42,25 +42,25 @@ describe('applyOutcomes', () => {
 
   it('records what was done', () => {
     const after = applyOutcomes(before, announced, [{ kind: 'done', step }]);
-    expect([after.entries, after.pending.size]).toEqual([[fresh], 0]);
+    expect([[...after.entries], after.pending.size]).toEqual([[fresh], 0]);
   });
 
   it('stays with what was there when nothing was touched', () => {
     const after = applyOutcomes(before, announced, [{ kind: 'untouched', step, problem }]);
-    expect([after.entries, after.pending.size]).toEqual([[old], 0]);
+    expect([[...after.entries], after.pending.size]).toEqual([[old], 0]);
   });
 
   it('knows that a new file which was not touched is not there', () => {
     const after = applyOutcomes(index(), announced, [
       { kind: 'untouched', step: { ...step, old: undefined }, problem },
     ]);
-    expect([after.entries, after.pending.size]).toEqual([[], 0]);
+    expect([[...after.entries], after.pending.size]).toEqual([[], 0]);
   });
 
   it('leaves a path pending when it is uncertain, or was never reached', () => {
     for (const outcomes of [[{ kind: 'uncertain', step, problem } as const], []]) {
       const after = applyOutcomes(before, announced, outcomes);
-      expect([after.entries, after.pending.get(a)?.candidates]).toEqual([[], [old, fresh]]);
+      expect([[...after.entries], after.pending.get(a)?.candidates]).toEqual([[], [old, fresh]]);
     }
   });
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ByteWriter, unseal } from '../../src/core/bytes.js';
+import { EntryTable } from '../../src/core/entry-table.js';
 import { encodeSnapshot } from '../../src/core/index-codec.js';
 import { decodeWarm, encodeWarm, type Warm } from '../../src/core/warm-codec.js';
 import { anyPath, anyTree, entry, path } from '../support/entries.js';
@@ -139,7 +140,7 @@ describe('under a checksum that agrees, it', () => {
 
 /** As far as the snapshot. */
 function begun(): ByteWriter {
-  const entries = encodeSnapshot([]);
+  const entries = encodeSnapshot(EntryTable.EMPTY);
   return new ByteWriter().bytes(Buffer.from('PSWM')).number(1).text('x').number(entries.length).bytes(entries);
 }
 

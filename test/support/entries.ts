@@ -1,6 +1,7 @@
 /** Entries, indexes and changes as literals, and the generators of property tests. */
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
+import { EntryTable } from '../../src/core/entry-table.js';
 import { parseRelPath, type RelPath } from '../../src/core/relpath.js';
 import { type Entry, type Snapshot, sortEntries } from '../../src/core/snapshot.js';
 import { emptyIndex, type TargetIndex } from '../../src/core/target-index.js';
@@ -26,7 +27,12 @@ export function snapshot(...entries: Entry[]): Snapshot {
 }
 
 export function index(...entries: Entry[]): TargetIndex {
-  return { ...emptyIndex('site'), generation: 1, entries: sortEntries(entries) };
+  return { ...emptyIndex('site'), generation: 1, entries: EntryTable.of(sortEntries(entries)) };
+}
+
+/** For comparisons. */
+export function plain(of: TargetIndex) {
+  return { ...of, entries: [...of.entries] };
 }
 
 const component = fc

@@ -1,0 +1,113 @@
+/**
+ * EntryTable: many entries as a value, sorted by path, each path once: packed as they were read, and what has changed since
+ * beside them. To change a few costs a few, and an entry is an object for as long as somebody looks at it.
+ */
+import { PackedEntries } from './packed-entries.js';
+import type { RelPath } from './relpath.js';
+import { type Entry, sortEntries } from './snapshot.js';
+
+const FEW_CHANGES = 1024;
+const MOST_CHANGED = 1 / 4; // of the entries: more of them take more memory than all of them packed again
+
+/** What a path holds from now on: its entry, or nothing. */
+export type EntryChanges = ReadonlyMap<RelPath, Entry | undefined>;
+
+export class EntryTable implements Iterable<Entry> {
+  static readonly EMPTY = EntryTable.of([]);
+
+  readonly length: number;
+  /** The sum of the sizes of the files. */
+  readonly fileBytes: number;
+  readonly #packed: PackedEntries;
+  readonly #changes: EntryChanges;
+
+  constructor(
+    packed: PackedEntries,
+    changes: EntryChanges = new Map(),
+    { length, fileBytes }: Pick<EntryTable, 'length' | 'fileBytes'> = packed,
+  ) {
+    this.#packed = packed;
+    this.#changes = changes;
+    this.length = length;
+    this.fileBytes = fileBytes;
+  }
+
+  /** `entries` are sorted by path, each path once. */
+  static of(entries: Iterable<Entry>): EntryTable {
+    return new EntryTable(PackedEntries.of(entries));
+  }
+
+  with(changes: EntryChanges): EntryTable {
+    if (changes.size === 0) return this;
+    let { length, fileBytes } = this;
+    for (const [path, after] of changes) {
+      const before = this.find(path);
+      length += Number(after !== undefined) - Number(before !== undefined);
+      fileBytes += (after?.size ?? 0) - (before?.size ?? 0);
+    }
+    const all = this.#changes.size === 0 ? changes : new Map([...this.#changes, ...changes]);
+    const changed = new EntryTable(this.#packed, all, { length, fileBytes });
+    return all.size > Math.max(FEW_CHANGES, length * MOST_CHANGED) ? new EntryTable(changed.packed()) : changed;
+  }
+
+  /** All of it, packed. */
+  packed(): PackedEntries {
+    return this.#changes.size === 0 ? this.#packed : PackedEntries.of(this);
+  }
+
+  find(path: RelPath): Entry | undefined {
+    return this.#changes.has(path) ? this.#changes.get(path) : this.#packed.find(path);
+  }
+
+  [Symbol.iterator](): Generator<Entry, void> {
+    return this.from('');
+  }
+
+  /** From the first on whose path is not before `path`. */
+  *from(path: string): Generator<Entry, void> {
+    const changed = [...this.#changes.keys()].filter((each) => each >= path).sort();
+    let next = 0;
+    for (const entry of this.#packed.from(path)) {
+      for (let at = changed[next]; at !== undefined && at < entry.path; at = changed[++next]) yield* this.#changed(at);
+      if (changed[next] !== entry.path) yield entry;
+      else yield* this.#changed(changed[next++] as RelPath);
+    }
+    for (; next < changed.length; next++) yield* this.#changed(changed[next] as RelPath);
+  }
+
+  /** Those at or below one of `places`, none of which lies within another one. */
+  in(places: readonly RelPath[]): Entry[] {
+    const found = places.flatMap((place) => [this.find(place) ?? [], this.below(place)].flat());
+    return sortEntries(found); // between `a` and what lies below it others may stand, such as `a-b`
+  }
+
+  /** Those below `folder`, at any depth. */
+  below(folder: RelPath): Entry[] {
+    const found: Entry[] = [];
+    for (const entry of this.#from(`${folder}/`)) found.push(entry);
+    return found;
+  }
+
+  holdsBelow(folder: RelPath): boolean {
+    return this.#from(`${folder}/`).next().done !== true;
+  }
+
+  /** Those with one of these sizes, in no particular order. */
+  *ofSizes(sizes: ReadonlySet<number>): Generator<Entry, void> {
+    for (const entry of this.#packed.ofSizes(sizes)) if (!this.#changes.has(entry.path)) yield entry;
+    for (const entry of this.#changes.values()) if (entry !== undefined && sizes.has(entry.size)) yield entry;
+  }
+
+  /** Those whose path begins like this. */
+  *#from(start: string): Generator<Entry, void> {
+    for (const entry of this.from(start)) {
+      if (!entry.path.startsWith(start)) return;
+      yield entry;
+    }
+  }
+
+  *#changed(path: RelPath): Generator<Entry, void> {
+    const entry = this.#changes.get(path);
+    if (entry !== undefined) yield entry;
+  }
+}

@@ -1,0 +1,241 @@
+/**
+ * PackedEntries: entries as the bytes that a snapshot of an index is made of, read where they lie. A hundred thousand take
+ * 5 MB, and nothing of them is made before it is asked for.
+ *
+ *   entry   path (length shared with the path before, rest), size, mtime, mode, 32 bytes of digest
+ *
+ * A path can only be told from the ones before it, so the first of every few is kept: a search looks among those, and then
+ * goes over a few entries.
+ */
+import { ByteReader, ByteWriter, damaged } from './bytes.js';
+import { readPath, writePath } from './path-codec.js';
+import { CONTROL, isWithin, parseRelPath, type RelPath } from './relpath.js';
+import type { Entry } from './snapshot.js';
+
+const DIGEST_BYTES = 32;
+const LEAST_ENTRY_BYTES = 2 + 1 + 1 + 1 + 1 + DIGEST_BYTES;
+const BETWEEN_MARKS = 16; // entries: to go over them takes about as long as the search for them
+const FIRST_PATH_BYTES = 512;
+const CONTINUES = 0x80; // of a byte of a number: another one follows
+const NOT_ASCII = 0x80;
+
+/** Where a search can begin. */
+interface Mark {
+  readonly path: string;
+  readonly offset: number;
+}
+
+export class PackedEntries {
+  readonly length: number;
+  /** The sum of the sizes of the files. */
+  readonly fileBytes: number;
+  readonly content: Buffer;
+  readonly #marks: readonly Mark[];
+
+  private constructor(content: Buffer, length: number) {
+    this.content = content;
+    this.length = length;
+    const cursor = new Cursor(content);
+    const marks: Mark[] = [];
+    let fileBytes = 0;
+    for (let at = 0; at < length; at++) {
+      const offset = cursor.offset;
+      cursor.next();
+      if (at % BETWEEN_MARKS === 0) marks.push({ path: cursor.path, offset });
+      fileBytes += cursor.size;
+    }
+    this.#marks = marks;
+    this.fileBytes = fileBytes;
+  }
+
+  /** `entries` are sorted by path, each path once. */
+  static of(entries: Iterable<Entry>): PackedEntries {
+    const writer = new ByteWriter();
+    let [before, length] = ['', 0];
+    for (const entry of entries) {
+      writePath(writer, before, entry.path);
+      writeEntry(writer, entry);
+      before = entry.path;
+      length++;
+    }
+    return new PackedEntries(writer.finish(), length);
+  }
+
+  /** The rest of what `reader` reads, which nobody has checked. Throws an IndexError 'damaged'. */
+  static from(reader: ByteReader): PackedEntries {
+    const length = reader.count(LEAST_ENTRY_BYTES);
+    const content = reader.rest();
+    let before = '';
+    for (let at = 0; at < length; at++) {
+      const path = readRelPath(reader, before);
+      if (at > 0 && path <= before) throw damaged('the paths of its snapshot are not in order');
+      readEntry(reader, path);
+      before = path;
+    }
+    reader.end();
+    return new PackedEntries(content, length);
+  }
+
+  /** The rest of what `reader` reads, of which it is known that `from` would not throw. */
+  static fromSound(reader: ByteReader): PackedEntries {
+    const length = reader.count(LEAST_ENTRY_BYTES);
+    return new PackedEntries(reader.rest(), length);
+  }
+
+  find(path: RelPath): Entry | undefined {
+    const at = this.#markFor(path);
+    if (at < 0) return undefined;
+    const cursor = this.#cursorAt(at);
+    const wanted = Buffer.from(path);
+    const end = Math.min(BETWEEN_MARKS, this.length - at * BETWEEN_MARKS);
+    for (let i = 0; i < end; i++) {
+      cursor.next();
+      if (cursor.isAt(wanted)) return cursor.entry();
+    }
+    return undefined;
+  }
+
+  /** From the first on whose path is not before `path`. */
+  *from(path = ''): Generator<Entry, void> {
+    const mark = Math.max(0, this.#markFor(path));
+    const cursor = this.#cursorAt(mark);
+    let isReached = false;
+    for (let at = mark * BETWEEN_MARKS; at < this.length; at++) {
+      cursor.next();
+      isReached ||= cursor.path >= path;
+      if (isReached) yield cursor.entry();
+    }
+  }
+
+  /** Those with one of these sizes. */
+  *ofSizes(sizes: ReadonlySet<number>): Generator<Entry, void> {
+    const cursor = new Cursor(this.content);
+    for (let at = 0; at < this.length; at++) {
+      cursor.next();
+      if (sizes.has(cursor.size)) yield cursor.entry();
+    }
+  }
+
+  /** The last mark whose path is not behind `path`; -1 if there is none. */
+  #markFor(path: string): number {
+    let [low, high] = [0, this.#marks.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#marks[middle] as Mark).path <= path) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+
+  #cursorAt(mark: number): Cursor {
+    const { path, offset } = this.#marks[mark] ?? { path: '', offset: 0 };
+    return new Cursor(this.content, offset, path);
+  }
+}
+
+/** Goes over entries, and makes of them what is asked for. */
+class Cursor {
+  readonly #content: Buffer;
+  #path = Buffer.allocUnsafe(FIRST_PATH_BYTES);
+  #pathBytes = 0;
+  #isAscii = true;
+  offset: number;
+  size = 0;
+  #mtime = 0;
+  #mode = 0;
+  #digestAt = 0;
+
+  /** `before` is the path before the first entry, or its own, which shares with itself what it shares with that. */
+  constructor(content: Buffer, offset = 0, before = '') {
+    this.#content = content;
+    this.offset = offset;
+    this.#append(Buffer.from(before), 0, Buffer.byteLength(before), 0);
+  }
+
+  /** Goes on to the next entry, which must be there. */
+  next(): void {
+    const shared = this.#number();
+    const length = this.#number();
+    this.#append(this.#content, this.offset, length, this.#bytesOf(shared));
+    this.offset += length;
+    this.size = this.#number();
+    this.#mtime = this.#number();
+    this.#mode = this.#number();
+    this.#digestAt = this.offset;
+    this.offset += DIGEST_BYTES;
+  }
+
+  get path(): string {
+    return this.#path.toString(this.#isAscii ? 'latin1' : 'utf8', 0, this.#pathBytes);
+  }
+
+  isAt(path: Buffer): boolean {
+    return path.length === this.#pathBytes && path.compare(this.#path, 0, this.#pathBytes) === 0;
+  }
+
+  entry(): Entry {
+    return {
+      path: this.path as RelPath,
+      size: this.size,
+      mtime: this.#mtime,
+      mode: this.#mode,
+      digest: this.#content.toString('hex', this.#digestAt, this.#digestAt + DIGEST_BYTES),
+    };
+  }
+
+  #number(): number {
+    let value = 0;
+    for (let factor = 1; ; factor *= CONTINUES) {
+      const byte = this.#content[this.offset++] as number;
+      if (byte < CONTINUES) return value + byte * factor;
+      value += (byte - CONTINUES) * factor;
+    }
+  }
+
+  /** Byte by byte: a call for a few bytes takes longer. */
+  #append(from: Buffer, start: number, length: number, at: number): void {
+    while (at + length > this.#path.length) this.#path = Buffer.concat([this.#path, Buffer.alloc(this.#path.length)]);
+    const path = this.#path;
+    let isAscii = this.#isAscii || at === 0;
+    for (let i = 0; i < length; i++) {
+      const byte = from[start + i] as number;
+      path[at + i] = byte;
+      if (byte >= NOT_ASCII) isAscii = false;
+    }
+    this.#pathBytes = at + length;
+    this.#isAscii = isAscii;
+  }
+
+  /** How many bytes the first `units` UTF-16 code units of the path take. */
+  #bytesOf(units: number): number {
+    if (this.#isAscii) return units;
+    let at = 0;
+    for (let left = units; left > 0; ) {
+      const byte = this.#path[at] as number;
+      const length = byte < NOT_ASCII ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+      at += length;
+      left -= length === 4 ? 2 : 1; // what takes four bytes are two units
+    }
+    return at;
+  }
+}
+
+export function writeEntry(writer: ByteWriter, entry: Entry): void {
+  writer.number(entry.size).number(entry.mtime).number(entry.mode).hex(entry.digest);
+}
+
+/** Throws an IndexError 'damaged'. */
+export function readEntry(reader: ByteReader, path: RelPath): Entry {
+  const size = reader.number();
+  const mtime = reader.number();
+  const mode = reader.number();
+  if (mode > 0o7777) throw damaged('it holds a mode that is none');
+  return { path, size, mtime, mode, digest: reader.hex(2 * DIGEST_BYTES) };
+}
+
+/** A path that a server named is one only if it could be published. Throws an IndexError 'damaged'. */
+export function readRelPath(reader: ByteReader, before: string): RelPath {
+  const path = parseRelPath(readPath(reader, before));
+  if (path === undefined || isWithin(path, CONTROL)) throw damaged('it holds a path that cannot be published');
+  return path;
+}
