@@ -11,7 +11,8 @@ import {
   type LocalWork,
   wholeOf,
 } from '../collect/in-thread.js';
-import { sinceBaseline } from '../collect/since-baseline.js';
+import { type Since, sinceBaseline } from '../collect/since-baseline.js';
+import { collectSinceCheckpoint } from '../collect/since-checkpoint.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { workOf } from '../cycle/local-work.js';
 import type { CollectReport } from '../cycle/report.js';
@@ -58,10 +59,12 @@ export function beginLocal(
   tellStorage(session, options.collect, input);
   const hooks = localHooks(session, input);
   const work = workOf(session.config, { mode, collect, env: input.process.env });
-  const settings = { ...settingsOf(session, options), baseline: baselineFor(work, options) };
+  const baseline = baselineFor(work, options);
+  const checkpoint = baseline === undefined ? undefined : ('leave' as const);
+  const settings = { ...settingsOf(session, options), baseline, checkpoint };
   let begun: LocalRun | undefined;
   const run = (): LocalRun => (begun ??= thread.run(work, settings, hooks));
-  const quick = sinceBaseline(thread, work, settings, hooks);
+  const quick = baseline === undefined ? Promise.resolve(undefined) : sinceLeft(thread, work, settings, hooks);
   const snapshot = async (): Promise<Snapshot> => (await wholeOf(run())).snapshot;
   const local = quick.then(async (part): Promise<Local> => {
     const result = part ?? (await wholeOf(run()));
@@ -74,6 +77,11 @@ export function beginLocal(
     arrivals: arrivalsOf(quick, run),
     contents: { take: (digest) => begun?.contents.take(digest), of: (digest) => begun?.contents.of(digest) },
   };
+}
+
+/** What has changed since a run before left a checkpoint or a baseline; undefined where all is to be looked at. */
+async function sinceLeft(...on: Parameters<typeof sinceBaseline>): Promise<Since | undefined> {
+  return (await collectSinceCheckpoint(...on)) ?? sinceBaseline(...on);
 }
 
 /** What a baseline is made for: all that decides what is made of the files. Undefined where all is to be looked at. */

@@ -4,17 +4,15 @@
  *
  * The marks are those of what stat said before anything was read: whatever changes after that has another one.
  */
-import { randomBytes } from 'node:crypto';
 import { ByteReader, ByteWriter, unseal } from '../core/bytes.js';
 import { readMarks, writeMarks } from '../core/marks-codec.js';
 import { IndexError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
 import { markOf, seenAt } from './marks.js';
 import type { MarkedFolders } from './sweep.js';
+import { forgetTouched, newId } from './touched-since.js';
 
 const NAME = 'baseline';
-const TOUCHED = 'baseline-touched';
-const ID_BYTES = 8;
 
 export interface Baseline {
   /** No other one has it. */
@@ -42,7 +40,7 @@ export async function leaveBaseline(
   madeFor: string,
   { files, trees, roots }: Omit<Baseline, 'id'>,
 ): Promise<string> {
-  const id = randomBytes(ID_BYTES).toString('hex');
+  const id = newId();
   const writer = new ByteWriter().text(madeFor).text(id).number(files).number(trees.length);
   for (const { marks, ignore } of trees) {
     writer.number(ignore.length);
@@ -52,8 +50,13 @@ export async function leaveBaseline(
   writer.number(roots.length);
   for (const { place, mark } of roots) writer.text(place).number(mark);
   await state.write(NAME, writer.finishSealed());
-  await state.remove(TOUCHED);
+  await forgetTouched(state, NAME);
   return id;
+}
+
+/** Rejects as StateFolder does. */
+export async function forgetBaseline(state: StateFolder): Promise<void> {
+  await state.remove(NAME);
 }
 
 /** Undefined where there is none that holds. */
@@ -75,18 +78,4 @@ export async function recallBaseline(state: StateFolder, madeFor: string): Promi
     if (error instanceof IndexError) return undefined;
     throw error;
   }
-}
-
-/**
- * The places that some run since the baseline has found to be otherwise. Even if they are as they were again, a target may hold
- * what they held in between.
- */
-export async function recallTouched(state: StateFolder, id: string): Promise<string[]> {
-  const text = (await state.read(TOUCHED))?.toString('utf8') ?? '';
-  return text.split('\n').flatMap((line) => (line.startsWith(`${id} `) ? [line.slice(id.length + 1)] : []));
-}
-
-/** To be called before anything is made of these places. Rejects as StateFolder does. */
-export async function noteTouched(state: StateFolder, id: string, places: readonly string[]): Promise<void> {
-  await state.extend(TOUCHED, places.map((place) => `${id} ${place}\n`).join(''));
 }

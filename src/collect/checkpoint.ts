@@ -2,8 +2,8 @@
  * Checkpoint: what a `collect` that collected all of a site with hashed names leaves in the state folder, so that the next
  * one need only look what has changed since. It is worth nothing once all was collected again, by whatever run.
  *
- * The marks of the sources are those of what stat said when they were listed, those of STATIC_ROOT are taken before it is
- * read, and what the run itself writes there is marked when it is written. So whatever changes meanwhile has another mark
+ * The marks are those of what stat said when the sources and STATIC_ROOT were listed, before any of it was read, and what the
+ * run itself writes there is marked when it is written. So whatever changes meanwhile has another mark
  * the next time.
  */
 import {
@@ -16,7 +16,6 @@ import {
 } from '../core/manifest/site-codec.js';
 import type { Marks } from '../core/marks-codec.js';
 import type { RelPath } from '../core/relpath.js';
-import type { Pacer } from '../fs/pace.js';
 import type { StateFolder } from '../fs/state.js';
 import type { HashedAll } from './hash-all.js';
 import { ChangingMarks, MarkTaker } from './marks.js';
@@ -24,7 +23,7 @@ import type { CollectProject } from './project.js';
 import type { Put } from './static-root.js';
 import { foundationOf, storeMarks } from './stored-marks.js';
 import { namesBehind, StoredHashedSite, siteToStore } from './stored-site.js';
-import { sweep } from './sweep.js';
+import { forgetTouched, newId } from './touched-since.js';
 import type { Winners } from './winners.js';
 
 const SITE = 'site';
@@ -35,19 +34,17 @@ export class CheckpointDraft {
   readonly #project: CollectProject;
   /** Takes the marks of the sources when they are listed. */
   readonly marks = new MarkTaker();
-  readonly #root: ChangingMarks;
+  #root = new ChangingMarks(new Map());
   /** The sum of what was left of the site. */
   #site: string | undefined;
 
-  private constructor(project: CollectProject, root: Marks) {
+  constructor(project: CollectProject) {
     this.#project = project;
-    this.#root = new ChangingMarks(root);
   }
 
-  /** To be called before anything is listed. */
-  static async begin(project: CollectProject, pacer: Pacer): Promise<CheckpointDraft> {
-    const { marks } = await sweep([project.root], [], undefined, pacer, 'lasting');
-    return new CheckpointDraft(project, marks);
+  /** These were taken of STATIC_ROOT when it was listed. */
+  found(root: Marks): void {
+    this.#root = new ChangingMarks(root);
   }
 
   /** This file of STATIC_ROOT has just been written. */
@@ -70,12 +67,19 @@ export class CheckpointDraft {
     this.#site = sumOf(bytes);
   }
 
-  /** To be called when the memory is written. Rejects as StateFolder does. */
-  async leave(state: StateFolder, beside: Omit<StoredBeside, 'madeFor' | 'site'>): Promise<void> {
-    if (this.#site === undefined) return;
+  /** To be called when the memory is written. Answers with its id; undefined where there is none. Rejects as StateFolder does. */
+  async leave(
+    state: StateFolder,
+    beside: Omit<StoredBeside, 'madeFor' | 'site'>,
+    atRest: number | undefined,
+  ): Promise<string | undefined> {
+    if (this.#site === undefined) return undefined;
     const { madeFor } = await foundationOf(this.#project, state);
-    await storeMarks(state, madeFor, { sources: this.marks.all(), root: this.#root.all() });
+    const id = newId();
+    await storeMarks(state, madeFor, { id, atRest, sources: this.marks.all(), root: this.#root.all() });
+    await forgetTouched(state, BESIDE);
     await state.write(BESIDE, encodeBeside({ ...beside, madeFor, site: this.#site }));
+    return id;
   }
 }
 

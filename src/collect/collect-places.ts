@@ -177,7 +177,11 @@ function oursOf({ entries, foreign }: KnownPlaces): Map<RelPath, Digest> {
   return new Map(entries.filter(({ path }) => !others.has(path)).map(({ path, digest }) => [path, digest]));
 }
 
-/** Without a stamp nothing is taken for unchanged; what they are for is the published mtime of a content. */
+/**
+ * Without a stamp nothing is taken for unchanged; what they are for is the published mtime of a content. Where that is not
+ * known, which 0 says, it is that of the file.
+ */
 function digestsOf(entries: readonly Entry[]): Map<string, CachedDigest> {
-  return new Map(entries.map(({ path, digest, mtime }) => [path, { stamp: '', digest, mtime }]));
+  const known = entries.filter(({ mtime }) => mtime !== 0);
+  return new Map(known.map(({ path, digest, mtime }) => [path, { stamp: '', digest, mtime }]));
 }

@@ -12,7 +12,7 @@ import type { Digest, Snapshot } from '../core/snapshot.js';
 import type { FollowedLink } from '../core/touched.js';
 import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
-import { leaveBaseline, markRoots, type RootMarks } from './baseline.js';
+import { forgetBaseline, leaveBaseline, markRoots, type RootMarks } from './baseline.js';
 import { CheckpointDraft } from './checkpoint.js';
 import { DigestCache } from './digest-cache.js';
 import { type Filled, fill, type HashedPart } from './fill.js';
@@ -52,7 +52,7 @@ export interface Collected {
   readonly problems: readonly Problem[];
   readonly shadowed: ReadonlyMap<RelPath, readonly Candidate[]>;
   readonly ownership: Ownership;
-  /** The id of the one that was left: see `baseline`. */
+  /** The id of the checkpoint or the baseline that was left. */
   readonly baseline?: string | undefined;
   /** Where the sources lead to other places. */
   readonly links: readonly FollowedLink[];
@@ -75,16 +75,17 @@ export async function collect(project: CollectProject, options: CollectOptions):
   const pacer = new Pacer(options);
   const memory = await recall(options.state);
   const isLeft = options.checkpoint === 'leave' && project.manifest !== undefined && options.mode === 'write';
-  const draft = isLeft ? await CheckpointDraft.begin(project, pacer) : undefined;
+  const draft = isLeft ? new CheckpointDraft(project) : undefined;
   // Where nothing is known from before, all of it is to be read and copied.
   const helper = memory.files.size === 0 ? options.helper : undefined;
   const onFound = (files: number): void => helper?.expect?.(files);
   const isBased = options.baseline !== undefined && options.mode === 'write' && project.staged === undefined;
   const places = [...project.sources.map(({ path }) => path), project.root];
-  const marks = isBased
-    ? { sources: draft?.marks ?? new MarkTaker(), root: new MarkTaker(), roots: markRoots(places) }
-    : undefined;
-  const listings = await listSources(project, pacer, { marks: marks?.sources ?? draft?.marks, onFound });
+  const marks =
+    isBased || isLeft
+      ? { sources: draft?.marks ?? new MarkTaker(), root: new MarkTaker(), roots: markRoots(places) }
+      : undefined;
+  const listings = await listSources(project, pacer, { marks: marks?.sources, onFound });
   const counts = countsOf(listings, project.staged);
   if (options.force === undefined) guardSources(counts, memory.sources);
 
@@ -97,6 +98,7 @@ export async function collect(project: CollectProject, options: CollectOptions):
   const { hashed, filled } = await later.atLatestAfter(async () => {
     const reading = { ...readingOf(options), pacer, step: 'scan', cache: root, marks: marks?.root } as const;
     const present = await readRoot(project.root, reading);
+    if (marks !== undefined) draft?.found(marks.root.all());
     const { manifest } = project;
     const hashes =
       manifest && (await hash({ ...project, manifest }, { listings, wanted, present, memory, contents }, run));
@@ -117,14 +119,19 @@ export async function collect(project: CollectProject, options: CollectOptions):
   await saveState(options, () => root.save(pacer));
   const ownership = { foreign: foreignIn(snapshot, files), folders: [...folders] };
   const links = linksOf(listings);
+  const isQuiet = hashed?.isQuiet !== false;
+  let baseline: string | undefined;
   if (draft !== undefined && hashed?.manifest !== undefined && problems.length === 0) {
     for (const path of [...filled.removed, ...folders, ...memory.folders]) draft.changed(path);
-    const { manifest } = hashed;
-    await saveState(options, () => draft.leave(options.state, { ...ownership, links, manifest }));
+    const beside = { ...ownership, links, manifest: hashed.manifest };
+    await saveState(options, async () => {
+      baseline = await draft.leave(options.state, beside, isQuiet ? filled.count : undefined);
+      if (baseline !== undefined) await forgetBaseline(options.state); // it says less
+    });
   }
-  const isAtRest = isNothingDone(filled) && hashed?.isQuiet !== false;
-  const found = isAtRest && marks !== undefined ? { files: filled.count, marks } : undefined;
-  const baseline = found && (await base(project, found, options));
+  const isAtRest = isNothingDone(filled) && isQuiet;
+  const found = isBased && isAtRest && marks !== undefined ? { files: filled.count, marks } : undefined;
+  if (found !== undefined) baseline ??= await base(project, found, options);
   return {
     snapshot,
     baseline,
@@ -242,7 +249,10 @@ export async function readRoot(
   options: Parameters<typeof scanTree>[1],
   places?: Places,
 ): Promise<ScannedTree> {
-  if (look(root) === undefined) return { files: [], problems: [], temporaries: [] };
+  if (look(root) === undefined) {
+    options.marks?.enter(root); // what comes there is new
+    return { files: [], problems: [], temporaries: [] };
+  }
   return scanTree(root, options, places);
 }
 

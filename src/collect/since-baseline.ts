@@ -6,15 +6,18 @@ import type { Places } from '../core/places.js';
 import { parseRelPath, type RelPath } from '../core/relpath.js';
 import { Pacer } from '../fs/pace.js';
 import { StateFolder } from '../fs/state.js';
-import { type Baseline, markRoots, noteTouched, recallBaseline, recallTouched } from './baseline.js';
+import { type Baseline, markRoots, recallBaseline } from './baseline.js';
 import type { LocalHooks, LocalResult, LocalSettings, LocalThread, LocalWork } from './in-thread.js';
 import { lookSince } from './look-since.js';
 import { markOf, nameIn } from './marks.js';
+import { noteTouched, recallTouched } from './touched-since.js';
 import { newTurn } from './turn.js';
 
 const MOST_TOUCHED = 64; // of more, all is looked at, which leaves a new baseline
 
+/** What has changed since something was left. */
 export interface Since extends LocalResult {
+  /** The id of what was left. */
   readonly baseline: string;
   /** What the snapshot is about: everything else is as it was then. */
   readonly places: Places;
@@ -35,43 +38,37 @@ export async function sinceBaseline(
   const roots = markRoots(baseline.roots.map(({ place }) => place));
   if (roots.some(({ mark }, at) => mark !== baseline.roots[at]?.mark)) return undefined;
   const look = { trees: baseline.trees, turn: newTurn() };
-  const looks = [thread.look({ kind: 'look', ...look }, settings, hooks), lookSince(look, new Pacer(hooks))];
-  const before = await recallTouched(state, baseline.id);
-  const found = (await Promise.all(looks)).flat();
-  const touched = [...new Set([...before, ...found])];
-  if (touched.length === 0) return { ...NOTHING, files: baseline.files, baseline: baseline.id };
-  if (work.kind !== 'scan' || touched.length > MOST_TOUCHED || touched.some(hasLineBreak)) return undefined;
-  const fresh = touched.slice(before.length);
-  if (fresh.length > 0 && !(await isNoted(() => noteTouched(state, baseline.id, fresh)))) return undefined;
+  const [before, ...found] = await Promise.all([
+    recallTouched(state, 'baseline', baseline.id),
+    thread.look({ kind: 'look', ...look }, settings, hooks),
+    lookSince(look, new Pacer(hooks)),
+  ]);
+  const touched = [...new Set([...before, ...found.flat()])];
+  if (touched.length === 0) return nothingSince(baseline.id, baseline.files);
+  if (work.kind !== 'scan' || touched.length > MOST_TOUCHED) return undefined;
+  if (!(await noteTouched(state, 'baseline', baseline.id, touched.slice(before.length)))) return undefined;
   return scanFiles(work.root, touched, baseline, (places) => {
     const known = { entries: [], foreign: [], folders: [] };
     return thread.run({ ...work, part: { places, known, epoch: 0 } }, settings, hooks).result;
   });
 }
 
-function hasLineBreak(place: string): boolean {
-  return place.includes('\n');
+/** Nothing has changed since `baseline` was left, when there were so many files. */
+export function nothingSince(baseline: string, files: number): Since {
+  return {
+    files,
+    baseline,
+    copied: 0,
+    hashed: 0,
+    removed: 0,
+    due: [],
+    places: [],
+    snapshot: { entries: [], problems: [] },
+    problems: [],
+    ownership: { foreign: [], folders: [] },
+    links: [],
+  };
 }
-
-/** Without the note, what is brought to the targets now could pass for what was there at the baseline. */
-function isNoted(note: () => Promise<void>): Promise<boolean> {
-  return note().then(
-    () => true,
-    () => false,
-  );
-}
-
-const NOTHING = {
-  copied: 0,
-  hashed: 0,
-  removed: 0,
-  due: [],
-  places: [],
-  snapshot: { entries: [], problems: [] },
-  problems: [],
-  ownership: { foreign: [], folders: [] },
-  links: [],
-};
 
 /** Undefined unless all of it are files that were there before, with another content perhaps. */
 async function scanFiles(

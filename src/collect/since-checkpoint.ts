@@ -2,38 +2,50 @@
  * collectSinceCheckpoint: what has changed since a run before collected all, in time that hangs on that.
  *
  * Looking at a hundred thousand files takes longer than all else, and is the system's work: the thread that will collect
- * and the one that called share it. The first of them has what is known of the site to load before it takes its part.
+ * and the one that called share it. The first of them loads what is known of the site when it has found a change.
  */
 import { Pacer } from '../fs/pace.js';
 import { StateFolder } from '../fs/state.js';
-import type { LocalHooks, LocalResult, LocalSettings, LocalThread, LocalWork } from './in-thread.js';
+import type { LocalHooks, LocalSettings, LocalThread, LocalWork } from './in-thread.js';
 import { lookSince } from './look-since.js';
+import { nothingSince, type Since } from './since-baseline.js';
 import { recallMarks } from './stored-marks.js';
+import { noteTouched, recallTouched } from './touched-since.js';
 import { newTurn } from './turn.js';
 
 const MOST_TOUCHED = 500; // more of them are cheaper to collect as a whole, and that leaves a new checkpoint
 
-/** Undefined where there is no checkpoint that holds, or all is to be collected: nothing was changed then. */
+/**
+ * What has changed in STATIC_ROOT since the checkpoint. Undefined where there is none that holds, or all is to be collected:
+ * nothing was changed then.
+ */
 export async function collectSinceCheckpoint(
   thread: LocalThread,
   work: LocalWork,
   settings: LocalSettings,
   hooks: LocalHooks,
-): Promise<LocalResult | undefined> {
+): Promise<Since | undefined> {
   if (work.kind !== 'collect' || work.project.manifest === undefined) return undefined;
   const { project, mode } = work;
   const pacer = new Pacer(hooks);
-  const marks = await recallMarks(project, new StateFolder(settings.statePath));
+  const state = new StateFolder(settings.statePath);
+  const marks = await recallMarks(project, state);
   if (marks === undefined) return undefined;
   const trees = [
     { marks: marks.sources, ignore: project.ignore },
     { marks: marks.root, ignore: [] },
   ];
   const since = { trees, turn: newTurn() };
-  // Whoever asks will want to know what it means.
-  const looking = thread.look({ kind: 'look', ...since, recall: project }, settings, hooks);
-  const looks = [looking, lookSince(since, pacer)];
-  const touched = (await Promise.all(looks)).flat();
+  const [before, ...found] = await Promise.all([
+    recallTouched(state, 'checkpoint', marks.id),
+    thread.look({ kind: 'look', ...since, recall: project }, settings, hooks),
+    lookSince(since, pacer),
+  ]);
+  const touched = [...new Set([...before, ...found.flat()])];
+  if (touched.length === 0 && marks.atRest !== undefined) return nothingSince(marks.id, marks.atRest);
   if (touched.length > MOST_TOUCHED) return undefined;
-  return thread.run({ kind: 'collect', mode, project, part: { touched } }, settings, hooks).result;
+  const isNoted = mode !== 'write' || (await noteTouched(state, 'checkpoint', marks.id, touched.slice(before.length)));
+  if (!isNoted) return undefined;
+  const collected = await thread.run({ kind: 'collect', mode, project, part: { touched } }, settings, hooks).result;
+  return collected && { ...collected, baseline: marks.id, places: collected.places ?? [] };
 }

@@ -14,13 +14,24 @@ const NAME = 'marks';
 
 /** The marks of the sources, and those of STATIC_ROOT. */
 export interface ProjectMarks {
+  /** Of the checkpoint. */
+  readonly id: string;
+  /** How many files there are, where a run that finds nothing changed has nothing to do and nothing to say. */
+  readonly atRest: number | undefined;
   readonly sources: Marks;
   readonly root: Marks;
 }
 
 /** Rejects as StateFolder does. */
-export async function storeMarks(state: StateFolder, madeFor: string, { sources, root }: ProjectMarks): Promise<void> {
-  const writer = new ByteWriter().text(madeFor);
+export async function storeMarks(
+  state: StateFolder,
+  madeFor: string,
+  { id, atRest, sources, root }: ProjectMarks,
+): Promise<void> {
+  const writer = new ByteWriter()
+    .text(madeFor)
+    .text(id)
+    .number(atRest === undefined ? 0 : atRest + 1);
   writeMarks(writer, sources);
   writeMarks(writer, root);
   await state.write(NAME, writer.finishSealed());
@@ -33,9 +44,12 @@ export async function recallMarks(project: CollectProject, state: StateFolder): 
   try {
     const reader = new ByteReader(unseal(bytes));
     if (reader.text() !== madeFor) return undefined;
+    const id = reader.text();
+    const files = reader.number() - 1;
     const [sources, root] = [readMarks(reader), readMarks(reader)];
     const gone = additions.flatMap(({ removed }) => removed.map((path) => `${project.root}/${path}`));
-    return { sources, root: withoutMarks(root, gone) };
+    const atRest = files < 0 || additions.length > 0 ? undefined : files;
+    return { id, atRest, sources, root: withoutMarks(root, gone) };
   } catch (error) {
     if (error instanceof IndexError) return undefined;
     throw error;

@@ -120,10 +120,9 @@ export class StoredHashedSite implements SiteInMind {
     return [...this.#plainSince].every(([path, digest]) => this.#indexes.has(path) === (digest !== undefined));
   }
 
-  /** What was put since, and still is to be there. */
-  get putSince(): RelPath[] {
-    const put = [...this.#plainSince, ...this.#madeSince].filter(([, digest]) => digest !== undefined);
-    return put.map(([path]) => path);
+  /** What was put or removed since. */
+  get changedSince(): RelPath[] {
+    return [...this.#plainSince.keys(), ...this.#madeSince.keys()];
   }
 
   get stored(): Pick<StoredSite, 'foreign' | 'links' | 'left'> {

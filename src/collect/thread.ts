@@ -252,15 +252,14 @@ async function collectPart({ project, mode, part }: Extract<LocalWork, { kind: '
   return collectPlaces(project, part.places, part.known, { ...options, mode, site });
 }
 
-/** What a run before left, loaded while others still look what has changed. */
+/** What a run before left, loaded while others still look, once it is known that something has changed. */
 let recalled: Promise<StoredHashedSite | undefined> | undefined;
 
 async function look(task: LookWork, options: RunOptions): Promise<string[]> {
-  if (task.recall !== undefined) {
-    recalled = recallSite(task.recall, options.state);
-    await recalled;
-  }
-  return lookSince(task, new Pacer(options));
+  recalled = undefined;
+  const touched = await lookSince(task, new Pacer(options));
+  if (task.recall !== undefined && touched.length > 0) recalled = recallSite(task.recall, options.state);
+  return touched;
 }
 
 /** Undefined where all is to be collected. */
@@ -269,11 +268,11 @@ async function collectSince(project: CollectProject, { touched }: Since, options
   if (site === undefined) return undefined;
   const { foreign, links, left } = site.stored;
   const roots = [...project.sources, { path: project.root, prefix: '' }];
-  // No mark tells that something of it is gone: it has none in the checkpoint.
-  const since = site.putSince.map((path) => `${project.root}/${path}`);
+  // No mark tells that something of it is gone: it has none in the checkpoint. And a target may have missed any of it.
+  const since = site.changedSince.map((path) => `${project.root}/${path}`);
   const places = touchedPlaces(roots, links, [...touched, ...since]);
   if (places === 'all') return undefined;
-  // Of a plain copy that is as it was put nothing but its content matters here.
+  // Of a plain copy that is as it was put no more than its content is known.
   const entries = places.flatMap((path) => {
     const digest = site.plainAt(path);
     return digest === undefined ? [] : [{ path, digest, size: 0, mtime: 0, mode: 0 }];
