@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startOpenSsh } from '../support/openssh-server.js';
 import { measureAlwaysOn, measureRest, measureService } from './always-on.js';
+import { measureDeploys } from './deploy.js';
 import { measureHashedNames } from './hashed-names.js';
 import { profileFirstPush } from './profile.js';
 import { pushstatic, time } from './sides.js';
@@ -54,6 +55,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   bytes: () => measureWireBytes(means),
   upgrades: () => measureUpgrades(means),
   'slow-line': () => measureSlowLine(means, RUNS),
+  deploy: () => measureDeploys(means, RUNS),
   'start-up': async () => measureStartUp(environment),
 };
 try {
@@ -73,6 +75,7 @@ async function measureAll(): Promise<void> {
   await measureSlowLine(means, RUNS);
   measureStartUp(environment);
   await measureHashedNames(folder, environment, RUNS);
+  await measureDeploys(means, RUNS);
   await measureAlwaysOn(means);
 }
 

@@ -30,7 +30,7 @@ const BOUNDS = [
   { files: 30_000, first: 5, changed: 50, daemon: 200 },
 ] as const;
 
-interface Place {
+export interface Place {
   readonly folder: string;
   readonly assets: string;
   readonly environment: NodeJS.ProcessEnv;
@@ -82,7 +82,7 @@ async function measure(place: Place, bounds: (typeof BOUNDS)[number], runs: numb
   console.log(`        peak memory of a first run: ${peak.toFixed(0)} MB`);
 }
 
-async function plantSite({ folder, assets }: Place, files: number): Promise<void> {
+export async function plantSite({ folder, assets }: Place, files: number): Promise<void> {
   for (let number = 0; number < files; number++) {
     const path = join(assets, pathOf(number));
     if (number % IN_FOLDER === 0) await mkdir(join(path, '..'), { recursive: true });
@@ -124,7 +124,7 @@ function pathOf(number: number): string {
   return `app${Math.floor(number / IN_FOLDER)}/file${number % IN_FOLDER}.${isStyle(number) ? 'css' : 'png'}`;
 }
 
-async function change({ assets }: Place, run: number): Promise<string> {
+export async function change({ assets }: Place, run: number): Promise<string> {
   const path = join(assets, pathOf(1 + STYLE_EVERY * run));
   await appendFile(path, `changed ${run}`);
   return path;
@@ -145,7 +145,7 @@ function timeOurs({ folder, environment }: Place, words: readonly string[] = [])
   );
 }
 
-function timeDjango({ folder }: Place): Promise<number> {
+export function timeDjango({ folder }: Place): Promise<number> {
   const settings = { DJANGO_SETTINGS_MODULE: 'bench_settings' };
   const words = ['-m', 'django', 'collectstatic', '--noinput', '-v', '0'];
   return time('python3', words, folder, { ...djangoEnvironment(DJANGO), ...settings });
