@@ -80,6 +80,19 @@ describe('a new version', () => {
     expect(differences(root, target)).toBe('');
   });
 
+  it('in another folder is made of the one of that name', async () => {
+    const { put, sync, target, root } = await makeScene();
+    const other = noise(SIZE, 2);
+    put({ 'lib-1.0/dist/lib.js': other, 'another/lib.js': noise(SIZE / 3, 3) });
+    await sync();
+    rmSync(join(root, 'lib-1.0'), { recursive: true });
+    put({ 'lib-1.1/dist/lib.js': edited(other, 'new') });
+    const { status, targets } = await sync();
+    expect([status, targets[0]]).toMatchObject([0, { uploaded: 0, patched: 1, removed: 1 }]);
+    expect(targets[0]?.sentBytes).toBeLessThan(FEW_BYTES);
+    expect(differences(root, target)).toBe('');
+  });
+
   it('that has nothing of the former one is sent, and so is what is small', async () => {
     const { put, sync, target, root } = await makeScene();
     put({ 'app.js': noise(SIZE, 9), 'index.html': 'another page' });

@@ -9,14 +9,11 @@ import type { Digest, Entry } from './snapshot.js';
 /** Smaller content is sent sooner than the requests are that copy it. Bytes. */
 const LEAST_COPIED_BYTES = 2048;
 
-/** A name that holds a hash, as Django's `app.0123456789ab.css` or a bundler's `app-DiwrgTda.js`: what is before and behind it. */
-const HASHED = /^(.*[.-])[\w-]{8,64}(\.[^./]+|)$/s;
 /** To send less is sooner done than to find out what of it is new. Bytes. */
 const LEAST_PATCHED_BYTES = 8 * 1024;
 /** A signature takes 2 ms for a MiB: for what is larger that is more than it is likely to save. */
 const MOST_PATCHED_BYTES = 256 * 1024 * 1024;
 
-const MOST_LOOKED_AT = 64;
 const MOST_ORIGINS = 8;
 
 /** What a target can do with what it holds. */
@@ -44,33 +41,8 @@ export function isPatched({ path, size }: Pick<Entry, 'path' | 'size'>): boolean
   return size >= LEAST_PATCHED_BYTES && size <= MOST_PATCHED_BYTES && !isPacked(path);
 }
 
-/**
- * The entry of `held` that `wanted` is most likely a later version of: the one of its name, or where the
- * name holds a hash, the one with another hash in the same place whose size is nearest.
- */
-export function formerOf(held: EntryTable, wanted: Entry): Entry | undefined {
-  if (!isPatched(wanted)) return undefined;
-  const same = held.find(wanted.path);
-  if (same !== undefined) return same;
-  const [, stem, ending] = HASHED.exec(wanted.path) ?? [];
-  if (stem === undefined || ending === undefined) return undefined;
-  let nearest: Entry | undefined;
-  let lookedAt = 0;
-  for (const entry of held.from(stem)) {
-    if (!entry.path.startsWith(stem) || lookedAt++ === MOST_LOOKED_AT) break;
-    const [, otherStem, otherEnding] = HASHED.exec(entry.path) ?? [];
-    if (otherStem !== stem || otherEnding !== ending) continue;
-    if (nearest === undefined || distance(entry, wanted) < distance(nearest, wanted)) nearest = entry;
-  }
-  return nearest;
-}
-
 function areAlike(a: Entry, b: Entry): boolean {
   return a.mtime === b.mtime && a.mode === b.mode;
-}
-
-function distance(a: Entry, b: Entry): number {
-  return Math.abs(a.size - b.size);
 }
 
 /**

@@ -8,7 +8,9 @@
  *
  * Content may be staged before it is certain that it will be published: nobody sees it, and `tidy` takes it away.
  */
-import { formerOf, originsIn } from '../core/origins.js';
+import { EntryTable } from '../core/entry-table.js';
+import { Formers } from '../core/formers.js';
+import { originsIn } from '../core/origins.js';
 import type { Step } from '../core/plan.js';
 import { CONTROL, join, type RelPath } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
@@ -84,6 +86,7 @@ export class Stage {
   readonly #superseded: Item[] = [];
   /** The first of each content. */
   readonly #firsts = new Map<Digest, Item>();
+  #formers = new Formers(EntryTable.EMPTY);
   readonly #problems = new Map<RelPath, Problem>();
   #waiting: Item[] = [];
   #next = 0;
@@ -204,6 +207,7 @@ export class Stage {
     const { hardlink, serverCopy } = this.#target.capabilities;
     const makesCopies = hardlink || serverCopy;
     const patches = serverCopy && this.#options.signatures !== undefined;
+    if (this.#formers.held !== held.entries) this.#formers = new Formers(held.entries);
     const origins = makesCopies ? originsIn(held.entries, entries) : new Map<Digest, Entry[]>();
     for (const [i, entry] of entries.entries()) {
       const superseded = this.#items.get(entry.path);
@@ -216,7 +220,7 @@ export class Stage {
         held: origins.get(digest) ?? NONE,
         twin: this.#firsts.get(digest),
         isCurrent,
-        former: patches ? formerOf(held.entries, entry) : undefined,
+        former: patches ? this.#formers.of(entry) : undefined,
         folder,
         state: 'waiting',
         way: 'uploaded',
