@@ -6,8 +6,8 @@
 import type { Content, Line, SftpLanes } from './sftp-lanes.js';
 import type { SshConnection } from './ssh.js';
 
-const SAMPLE_MS = 400; // to connect takes about as long on a far line
-const PACKED_BYTES = 1024 * 1024; // for less, another connection does not pay
+const SAMPLE_MS = 200;
+const LEAST_BYTES = 1024 * 1024; // for less, another connection does not pay
 /** The share of the time in which the event loop is at work. */
 const BUSY = 0.8;
 const IDLE = 0.5;
@@ -38,15 +38,22 @@ export class SecondLine {
   readonly #compress: 'auto' | 'on';
   readonly #ended = new AbortController();
   #opening: Promise<SshConnection | undefined> | undefined;
+  readonly #isFar: () => boolean;
   /** What each content takes once there are two. */
   #linesOf: LinesOf;
-  #packedBytes = 0;
+  readonly #begun: Record<Content, number> = { text: 0, packed: 0 };
   #underWay = 0;
   #sample = { startedAt: 0, bytes: 0, utilization: performance.eventLoopUtilization() };
 
-  /** `channels` is how many of them it shall have. */
-  constructor(connection: SshConnection, lanes: SftpLanes, compress: 'auto' | 'on', channels: () => number) {
+  /** `channels` is how many of them it shall have, `isFar` whether to connect takes its time. */
+  constructor(
+    connection: SshConnection,
+    lanes: SftpLanes,
+    compress: 'auto' | 'on',
+    { channels, isFar }: { readonly channels: () => number; readonly isFar: () => boolean },
+  ) {
     this.#connection = connection;
+    this.#isFar = isFar;
     this.#lanes = lanes;
     this.#compress = compress;
     this.#channels = channels;
@@ -56,8 +63,10 @@ export class SecondLine {
   /** Is told of each file that is to be sent. */
   begin(bytes: number, content: Content): void {
     if (this.#underWay++ === 0) this.#startSample();
-    if (content === 'packed') this.#packedBytes += bytes;
-    if (this.#connection.isCompressed && this.#packedBytes >= PACKED_BYTES) this.#open();
+    this.#begun[content] += bytes;
+    // For text it may turn out to be of no use; but until that is known it would be wanted.
+    const other = this.#connection.isCompressed ? 'packed' : 'text';
+    if (this.#begun[other] >= LEAST_BYTES && (other === 'packed' || this.#isFar())) this.#open();
   }
 
   /** Is told when all of it is there, or will not be. */
@@ -106,8 +115,8 @@ export class SecondLine {
       await connection.close();
       return undefined;
     }
-    this.#lanes.add(connection.channel, line);
     this.#lanes.divide(this.#linesOf);
+    this.#lanes.add(connection.channel, line);
     const opening = Array.from({ length: this.#channels() - 1 }, async () => {
       const channel = await connection.openChannel().catch(() => undefined);
       if (channel !== undefined) this.#lanes.add(channel, line);

@@ -69,7 +69,12 @@ class SftpTarget implements Target {
     this.#lanes = new SftpLanes(this.#first, line, this.#window);
     const { compress = 'off' } = settings;
     this.#second =
-      compress === 'off' ? undefined : new SecondLine(connection, this.#lanes, compress, () => this.#channels());
+      compress === 'off'
+        ? undefined
+        : new SecondLine(connection, this.#lanes, compress, {
+            channels: () => this.#channels(),
+            isFar: () => this.#roundTripMs >= FAR_MS,
+          });
     this.#found = this.#findRoot();
     // Whoever is first to change something hears of it.
     this.#found.catch(() => undefined);
