@@ -77,7 +77,8 @@ export interface CycleOptions {
 
 /** A part of a snapshot: all else is as it was at the time of the baseline. */
 export interface Since {
-  readonly baseline: string;
+  /** What a target may be noted with to need no more than this. */
+  readonly follows: ReadonlySet<string>;
   readonly places: Places;
   readonly snapshot: Snapshot;
 }
@@ -134,7 +135,7 @@ export async function syncTarget(
   const connection = await Connection.open(job, options, resting);
   try {
     const since = connection.restsSince === undefined ? undefined : await options.since;
-    const isContinued = since !== undefined && since.baseline === connection.restsSince;
+    const isContinued = since?.follows.has(connection.restsSince ?? '') === true;
     const result = isContinued
       ? await connection.goOn(since, snapshot, options)
       : await connection.cycle(

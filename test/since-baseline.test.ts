@@ -417,7 +417,7 @@ async function noted() {
   const first = await bench.plant(SITE);
   const sync = async ({ places, entries = [], whole = first, baseline = 'first', before, ...rest }: Told) => {
     const { terms = '', deletion = 'delete' } = rest;
-    const since = { baseline, places, snapshot: { entries, problems: [] } };
+    const since = { follows: new Set([baseline]), places, snapshot: { entries, problems: [] } };
     return syncTarget({ ...bench.job(target), terms, deletion, limit: undefined }, async () => whole, {
       ...bench.options(),
       ...(rest.site !== undefined && { site: rest.site }),

@@ -1,5 +1,15 @@
 /** A sync of a site with hashed names: it collects only what has changed, and brings each target what that one has missed. */
-import { readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -52,6 +62,75 @@ describe('sync of a site with hashed names', () => {
     }
   });
 
+  it('makes right what an older STATIC_ROOT lacks that somebody put in its place', async () => {
+    const { project, targets } = await scene();
+    const [image, aside] = [join(project.assets, 'images/0.png'), `${project.root}.aside`];
+    await project.sync();
+    renameSync(project.root, aside);
+    for (const edit of ['one', 'two']) {
+      writeFileSync(image, edit);
+      expect(await project.sync()).toMatchObject({ status: 0 });
+    }
+    rmSync(project.root, { recursive: true });
+    renameSync(aside, project.root);
+    expect(await project.sync()).toMatchObject({ status: 0 });
+    const kept = readFileSync(join(project.root, 'staticfiles.json'));
+    for (const target of targets) expect(differences(project.root, target)).toBe('');
+    await project.forgetState();
+    rmSync(project.root, { recursive: true });
+    await project.sync();
+    expect(readFileSync(join(project.root, 'staticfiles.json'))).toEqual(kept);
+  });
+
+  it('goes on from the same checkpoint after a target had to be looked at as a whole', async () => {
+    const { project, targets, checkpoint } = await scene();
+    await project.sync('web');
+    const left = checkpoint();
+    for (let run = 0; run < 2; run++) {
+      expect(await project.sync()).toMatchObject({ status: 0 });
+      for (const target of targets) expect(differences(project.root, target)).toBe('');
+      expect(checkpoint()).toEqual(left);
+    }
+  });
+
+  it('follows what a style sheet refers to that comes from somebody else', async () => {
+    const { project, targets } = await scene({ manifest: { missing: 'warn' } });
+    writeFileSync(join(project.assets, '0.css'), 'a{background:url(images/foreign.png)}');
+    for (let run = 0; run < 2; run++) await project.sync();
+    writeFileSync(join(project.root, 'images/foreign.png'), 'foreign');
+    expect(await project.sync()).toMatchObject({ status: 0 });
+    const style = readdirSync(project.root).find((name) => /^0\.[0-9a-f]{12}\.css$/.test(name)) ?? '';
+    expect(readFileSync(join(project.root, style), 'utf8')).toMatch(/foreign\.[0-9a-f]{12}\.png/);
+    for (const target of targets) expect(differences(project.root, target)).toBe('');
+  });
+
+  it('says that a source is gone, also one that had nothing', async () => {
+    const { project } = await scene({}, ['assets', 'empty']);
+    await project.sync();
+    rmSync(join(project.folder, 'empty'), { recursive: true });
+    expect(await project.sync()).toMatchObject({ status: 1, stderr: expect.stringContaining('no such folder') });
+  });
+
+  it.each<[string, (file: string) => void]>([
+    ['lost', (file) => rmSync(file)],
+    ['cut off', (file) => truncateSync(file, statSync(file).size - 3)],
+    ['short of a line', (file) => writeFileSync(file, readFileSync(file, 'utf8').split('\n').slice(1).join('\n'))],
+    ['spoilt', (file) => writeFileSync(file, readFileSync(file, 'latin1').replace(/[0-9a-f]{2}/, 'zz'))],
+  ])('removes what it brought to a target though its notes are %s', async (_, spoil) => {
+    for (const notes of ['checkpoint-touched', 'collected-since']) {
+      const { project, targets, stateFile } = await scene();
+      await project.sync();
+      writeFileSync(join(project.root, 'foreign.txt'), 'foreign');
+      writeFileSync(join(project.assets, 'images/0.png'), 'edit');
+      await project.sync();
+      spoil(stateFile(notes));
+      rmSync(join(project.root, 'foreign.txt'));
+      writeFileSync(join(project.assets, 'images/0.png'), 'another edit');
+      expect(await project.sync()).toMatchObject({ status: 0 });
+      for (const target of targets) expect([notes, differences(project.root, target)]).toEqual([notes, '']);
+    }
+  });
+
   it('leaves on each target what lies in STATIC_ROOT, after every change', async () => {
     const { project, targets, edit } = await scene();
     await project.sync();
@@ -72,7 +151,7 @@ describe('sync of a site with hashed names', () => {
   });
 });
 
-async function scene() {
+async function scene(settings: object = {}, dirs: readonly string[] = ['assets']) {
   const web = join(await temporaryFolder(), 'web');
   const second = join(await temporaryFolder(), 'second');
   const styles = Array.from({ length: STYLES }, (_, at) => [
@@ -83,15 +162,17 @@ async function scene() {
   const project = await makeProject(
     {
       targets: { web: on(server, web), second: inFolder(second) },
-      source: { dirs: ['assets'] },
-      static: { root: 'var/static', storage: 'manifest', django: '5.2' },
+      source: { dirs },
+      static: { root: 'var/static', storage: 'manifest', django: '5.2', ...settings },
     },
     Object.fromEntries([...styles, ...images]),
   );
-  const checkpoint = (): Buffer => {
+  for (const folder of dirs) mkdirSync(join(project.folder, folder), { recursive: true });
+  const stateFile = (name: string): string => {
     const [folder = ''] = readdirSync(join(project.state, 'pushstatic'));
-    return readFileSync(join(project.state, 'pushstatic', folder, 'marks'));
+    return join(project.state, 'pushstatic', folder, name);
   };
+  const checkpoint = (): Buffer => readFileSync(stateFile('marks'));
   let extra = 0;
   const edit = (chance: ReturnType<typeof chanceOf>, step: number): string => {
     const image = join(project.assets, 'images', `${chance.below(IMAGES)}.png`);
@@ -119,5 +200,5 @@ async function scene() {
     if (what === 'lost') rmSync(join(project.root, 'images', '3.png'), { force: true });
     return what;
   };
-  return { project, targets: [web, second], checkpoint, edit };
+  return { project, targets: [web, second], checkpoint, stateFile, edit };
 }

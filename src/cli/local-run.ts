@@ -65,9 +65,12 @@ export function beginLocal(
   let begun: LocalRun | undefined;
   const run = (): LocalRun => (begun ??= thread.run(work, settings, hooks));
   const quick = baseline === undefined ? Promise.resolve(undefined) : sinceLeft(thread, work, settings, hooks);
-  const snapshot = async (): Promise<Snapshot> => (await wholeOf(run())).snapshot;
+  // What a part has just made right need only be looked at: to collect it all would void what other targets are noted with.
+  let looked: LocalRun | undefined;
+  const look = (): LocalRun => (looked ??= thread.run(scanOf(work), { ...settings, ...ONLY_LOOK }, hooks));
   const local = quick.then(async (part): Promise<Local> => {
     const result = part ?? (await wholeOf(run()));
+    const snapshot = async (): Promise<Snapshot> => (part === undefined ? result : await wholeOf(look())).snapshot;
     return { snapshot, baseline: result.baseline, report: reportOf(result, started) };
   });
   for (const each of [quick, local]) each.catch(() => undefined); // whoever comes to it hears of its failure
@@ -75,8 +78,18 @@ export function beginLocal(
     local,
     since: quick,
     arrivals: arrivalsOf(quick, run),
-    contents: { take: (digest) => begun?.contents.take(digest), of: (digest) => begun?.contents.of(digest) },
+    contents: {
+      take: (digest) => (begun ?? looked)?.contents.take(digest),
+      of: (digest) => (begun ?? looked)?.contents.of(digest),
+    },
   };
+}
+
+const ONLY_LOOK = { baseline: undefined, checkpoint: undefined, force: 'past-guards' } as const;
+
+/** STATIC_ROOT as it is. */
+function scanOf(work: LocalWork): LocalWork {
+  return { kind: 'scan', mode: 'dry-run', root: work.kind === 'scan' ? work.root : work.project.root };
 }
 
 /** What has changed since a run before left a checkpoint or a baseline; undefined where all is to be looked at. */

@@ -8,7 +8,7 @@ import { ByteReader, ByteWriter, unseal } from '../core/bytes.js';
 import { readMarks, writeMarks } from '../core/marks-codec.js';
 import { IndexError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
-import { markOf, seenAt } from './marks.js';
+import { type RootMarks, readRoots, writeRoots } from './root-marks.js';
 import type { MarkedFolders } from './sweep.js';
 import { forgetTouched, newId } from './touched-since.js';
 
@@ -20,18 +20,7 @@ export interface Baseline {
   /** How many files the run counted. */
   readonly files: number;
   readonly trees: readonly MarkedFolders[];
-  /** Of the folders that the trees begin with, which nothing else has a mark of. */
   readonly roots: RootMarks;
-}
-
-export type RootMarks = readonly { readonly place: string; readonly mark: number }[];
-
-/** What lies at these absolute places, if anything does. */
-export function markRoots(places: readonly string[]): RootMarks {
-  return places.map((place) => {
-    const { stats, behind } = seenAt(place);
-    return { place, mark: markOf('', stats, behind) };
-  });
 }
 
 /** Answers with its id. `madeFor` is all that decides what is made of the trees. Rejects as StateFolder does. */
@@ -47,8 +36,7 @@ export async function leaveBaseline(
     for (const pattern of ignore) writer.text(pattern);
     writeMarks(writer, marks);
   }
-  writer.number(roots.length);
-  for (const { place, mark } of roots) writer.text(place).number(mark);
+  writeRoots(writer, roots);
   await state.write(NAME, writer.finishSealed());
   await forgetTouched(state, NAME);
   return id;
@@ -71,7 +59,7 @@ export async function recallBaseline(state: StateFolder, madeFor: string): Promi
       const ignore = Array.from({ length: reader.count(1) }, () => reader.text());
       return { ignore, marks: readMarks(reader) };
     });
-    const roots = Array.from({ length: reader.count(2) }, () => ({ place: reader.text(), mark: reader.number() }));
+    const roots = readRoots(reader);
     reader.end();
     return { id, files, trees, roots };
   } catch (error) {

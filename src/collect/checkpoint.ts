@@ -21,7 +21,7 @@ import type { HashedAll } from './hash-all.js';
 import { ChangingMarks, MarkTaker } from './marks.js';
 import type { CollectProject } from './project.js';
 import type { Put } from './static-root.js';
-import { foundationOf, storeMarks } from './stored-marks.js';
+import { foundationOf, type ProjectMarks, storeMarks } from './stored-marks.js';
 import { namesBehind, StoredHashedSite, siteToStore } from './stored-site.js';
 import { forgetTouched, newId } from './touched-since.js';
 import type { Winners } from './winners.js';
@@ -71,12 +71,12 @@ export class CheckpointDraft {
   async leave(
     state: StateFolder,
     beside: Omit<StoredBeside, 'madeFor' | 'site'>,
-    atRest: number | undefined,
+    left: Pick<ProjectMarks, 'roots' | 'atRest'>,
   ): Promise<string | undefined> {
     if (this.#site === undefined) return undefined;
     const { madeFor } = await foundationOf(this.#project, state);
     const id = newId();
-    await storeMarks(state, madeFor, { id, atRest, sources: this.marks.all(), root: this.#root.all() });
+    await storeMarks(state, madeFor, { ...left, id, sources: this.marks.all(), root: this.#root.all() });
     await forgetTouched(state, BESIDE);
     await state.write(BESIDE, encodeBeside({ ...beside, madeFor, site: this.#site }));
     return id;

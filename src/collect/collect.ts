@@ -12,7 +12,7 @@ import type { Digest, Snapshot } from '../core/snapshot.js';
 import type { FollowedLink } from '../core/touched.js';
 import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
-import { forgetBaseline, leaveBaseline, markRoots, type RootMarks } from './baseline.js';
+import { forgetBaseline, leaveBaseline } from './baseline.js';
 import { CheckpointDraft } from './checkpoint.js';
 import { DigestCache } from './digest-cache.js';
 import { type Filled, fill, type HashedPart } from './fill.js';
@@ -24,6 +24,7 @@ import { MarkTaker } from './marks.js';
 import { recall, remember } from './memory.js';
 import type { ManifestProject } from './post-process.js';
 import type { CollectProject, Staged } from './project.js';
+import { markRoots, onceMade, type RootMarks } from './root-marks.js';
 import { type RunOptions, saveState } from './run-options.js';
 import { type ScannedTree, scanTree } from './scan.js';
 import { type Listing, listSources } from './sources.js';
@@ -124,8 +125,9 @@ export async function collect(project: CollectProject, options: CollectOptions):
   if (draft !== undefined && hashed?.manifest !== undefined && problems.length === 0) {
     for (const path of [...filled.removed, ...folders, ...memory.folders]) draft.changed(path);
     const beside = { ...ownership, links, manifest: hashed.manifest };
+    const left = { roots: onceMade(marks?.roots ?? [], project.root), atRest: isQuiet ? filled.count : undefined };
     await saveState(options, async () => {
-      baseline = await draft.leave(options.state, beside, isQuiet ? filled.count : undefined);
+      baseline = await draft.leave(options.state, beside, left);
       if (baseline !== undefined) await forgetBaseline(options.state); // it says less
     });
   }

@@ -46,6 +46,7 @@ export interface LocalRun {
 }
 
 const ERRORS = { ConfigError, ManifestError, SafetyError, SourceError } as const;
+const ENDED = 'cannot read the local files: the thread that reads them ended';
 const NO_SETTINGS: LocalSettings = { statePath: '', contents: 'drop' };
 
 /** A thread takes a tenth of a second to come up. Made early, it does so while the configuration is read. */
@@ -71,7 +72,7 @@ export class LocalThread {
       for (const each of this.#failures) each(error);
     };
     worker.on('error', fail);
-    worker.on('exit', () => fail(new SourceError('cannot read the local files: the thread that reads them ended')));
+    worker.on('exit', () => fail(new SourceError(ENDED)));
     worker.unref();
     return worker;
   }
@@ -143,6 +144,7 @@ export class LocalThread {
     { signal, onProgress, onWarning }: LocalHooks,
     take: (message: ThreadMessage) => { readonly answer: T } | undefined,
   ): Promise<T> {
+    if (this.#hasEnded) throw new SourceError(ENDED);
     const stop = (): void => port.postMessage({ kind: 'abort' } satisfies ThreadRequest);
     if (signal?.aborted === true) stop();
     signal?.addEventListener('abort', stop, { once: true });

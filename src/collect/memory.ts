@@ -8,6 +8,7 @@
  * What was collected by place is appended to a file beside it, a line each time, so that it costs what changed. The lines
  * belong to one memory, and count for nothing once another one was written.
  */
+import { hash } from 'node:crypto';
 import { decodeMemory, encodeMemory, type Memory, NO_MEMORY } from '../core/collected-codec.js';
 import { comparePaths } from '../core/relpath.js';
 import type { Digest } from '../core/snapshot.js';
@@ -59,8 +60,8 @@ export async function extendMemory(state: StateFolder, addition: Addition): Prom
   if (Object.values(lists).every(({ length }) => length === 0)) return;
   const seal = await state.readEnd(NAME, SEAL_BYTES);
   if (seal === undefined) return;
-  const line: Line = { after: seal.toString('hex'), ...addition };
-  await state.extend(ADDITIONS, `${JSON.stringify(line)}\n`);
+  const line = JSON.stringify({ after: seal.toString('hex'), ...addition } satisfies Line);
+  await state.extend(ADDITIONS, `${sumOf(line)} ${line}\n`);
 }
 
 /** Writes `memory` unless `before` is the same. Rejects as StateFolder does. */
@@ -127,13 +128,15 @@ function validLines(lines: readonly string[], seal: string): Line[] {
   return valid;
 }
 
+/** Undefined for what was not written like this. */
 function parseLine(text: string): Line | undefined {
-  try {
-    return JSON.parse(text) as Line;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  const [sum = ''] = text.split(' ', 1);
+  const line = text.slice(sum.length + 1);
+  return sumOf(line) === sum ? (JSON.parse(line) as Line) : undefined;
+}
+
+function sumOf(line: string): string {
+  return hash('sha256', line, 'hex');
 }
 
 function inOrder(files: Map<string, Digest>): Map<string, Digest> {

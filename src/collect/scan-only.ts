@@ -5,11 +5,12 @@ import { guardSources } from '../core/shrink.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { SourceError } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
-import { leaveBaseline, markRoots } from './baseline.js';
+import { leaveBaseline } from './baseline.js';
 import { DigestCache } from './digest-cache.js';
 import { look } from './look.js';
 import { MarkTaker } from './marks.js';
 import { recall, remember } from './memory.js';
+import { markRoots } from './root-marks.js';
 import { type RunOptions, saveState } from './run-options.js';
 import { scan } from './scan.js';
 

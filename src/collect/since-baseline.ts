@@ -6,19 +6,22 @@ import type { Places } from '../core/places.js';
 import { parseRelPath, type RelPath } from '../core/relpath.js';
 import { Pacer } from '../fs/pace.js';
 import { StateFolder } from '../fs/state.js';
-import { type Baseline, markRoots, recallBaseline } from './baseline.js';
+import { type Baseline, recallBaseline } from './baseline.js';
 import type { LocalHooks, LocalResult, LocalSettings, LocalThread, LocalWork } from './in-thread.js';
 import { lookSince } from './look-since.js';
 import { markOf, nameIn } from './marks.js';
-import { noteTouched, recallTouched } from './touched-since.js';
+import { areSameRoots } from './root-marks.js';
+import { noteTouched, recallTouched, type Touched } from './touched-since.js';
 import { newTurn } from './turn.js';
 
 const MOST_TOUCHED = 64; // of more, all is looked at, which leaves a new baseline
 
 /** What has changed since something was left. */
 export interface Since extends LocalResult {
-  /** The id of what was left. */
+  /** What a target is noted with that has all of it. */
   readonly baseline: string;
+  /** What a target may be noted with to need no more than this. */
+  readonly follows: ReadonlySet<string>;
   /** What the snapshot is about: everything else is as it was then. */
   readonly places: Places;
 }
@@ -35,29 +38,32 @@ export async function sinceBaseline(
   const state = new StateFolder(statePath);
   const baseline = await recallBaseline(state, madeFor);
   if (baseline === undefined) return undefined;
-  const roots = markRoots(baseline.roots.map(({ place }) => place));
-  if (roots.some(({ mark }, at) => mark !== baseline.roots[at]?.mark)) return undefined;
+  if (!areSameRoots(baseline.roots)) return undefined;
   const look = { trees: baseline.trees, turn: newTurn() };
   const [before, ...found] = await Promise.all([
     recallTouched(state, 'baseline', baseline.id),
     thread.look({ kind: 'look', ...look }, settings, hooks),
     lookSince(look, new Pacer(hooks)),
   ]);
-  const touched = [...new Set([...before, ...found.flat()])];
-  if (touched.length === 0) return nothingSince(baseline.id, baseline.files);
+  if (before === undefined) return undefined;
+  const touched = [...new Set([...before.places, ...found.flat()])];
+  if (touched.length === 0) return nothingSince(before, baseline.files);
   if (work.kind !== 'scan' || touched.length > MOST_TOUCHED) return undefined;
-  if (!(await noteTouched(state, 'baseline', baseline.id, touched.slice(before.length)))) return undefined;
-  return scanFiles(work.root, touched, baseline, (places) => {
+  const noted = await noteTouched(state, 'baseline', before, touched);
+  if (noted === undefined) return undefined;
+  const scanned = await scanFiles(work.root, touched, baseline, (places) => {
     const known = { entries: [], foreign: [], folders: [] };
     return thread.run({ ...work, part: { places, known, epoch: 0 } }, settings, hooks).result;
   });
+  return scanned && { ...scanned, files: baseline.files, baseline: noted.state, follows: noted.states };
 }
 
-/** Nothing has changed since `baseline` was left, when there were so many files. */
-export function nothingSince(baseline: string, files: number): Since {
+/** Nothing has changed since it was left, when there were so many files. */
+export function nothingSince({ state, states }: Touched, files: number): Since {
   return {
     files,
-    baseline,
+    baseline: state,
+    follows: states,
     copied: 0,
     hashed: 0,
     removed: 0,
@@ -74,9 +80,9 @@ export function nothingSince(baseline: string, files: number): Since {
 async function scanFiles(
   root: string,
   touched: readonly string[],
-  { id, files, trees }: Baseline,
+  { trees }: Baseline,
   scan: (places: Places) => Promise<LocalResult | undefined>,
-): Promise<Since | undefined> {
+): Promise<(LocalResult & Pick<Since, 'places'>) | undefined> {
   const wasThere = (place: string): boolean => {
     const at = place.lastIndexOf('/');
     const name = nameIn(markOf(place.slice(at + 1), undefined));
@@ -92,5 +98,5 @@ async function scanFiles(
   const found = scanned?.snapshot.entries.map(({ path }) => path).toSorted();
   const isThere = found?.length === sorted.length && found.every((path, at) => path === sorted[at]);
   if (scanned === undefined || !isThere || scanned.problems.length > 0) return undefined;
-  return { ...scanned, files, baseline: id, places: sorted };
+  return { ...scanned, places: sorted };
 }

@@ -10,10 +10,10 @@ import type { LocalHooks, LocalSettings, LocalThread, LocalWork } from './in-thr
 import { lookSince } from './look-since.js';
 import { nothingSince, type Since } from './since-baseline.js';
 import { recallMarks } from './stored-marks.js';
-import { noteTouched, recallTouched } from './touched-since.js';
+import { noteTouched, recallTouched, type Touched } from './touched-since.js';
 import { newTurn } from './turn.js';
 
-const MOST_TOUCHED = 500; // more of them are cheaper to collect as a whole, and that leaves a new checkpoint
+const MOST_TOUCHED = 1000; // more of them are cheaper to collect as a whole, and that leaves a new checkpoint
 
 /**
  * What has changed in STATIC_ROOT since the checkpoint. Undefined where there is none that holds, or all is to be collected:
@@ -41,11 +41,24 @@ export async function collectSinceCheckpoint(
     thread.look({ kind: 'look', ...since, recall: project }, settings, hooks),
     lookSince(since, pacer),
   ]);
-  const touched = [...new Set([...before, ...found.flat()])];
-  if (touched.length === 0 && marks.atRest !== undefined) return nothingSince(marks.id, marks.atRest);
+  if (before === undefined) return undefined;
+  const touched = [...new Set([...before.places, ...found.flat()])];
+  if (touched.length === 0 && marks.atRest !== undefined) return nothingSince(before, marks.atRest);
   if (touched.length > MOST_TOUCHED) return undefined;
-  const isNoted = mode !== 'write' || (await noteTouched(state, 'checkpoint', marks.id, touched.slice(before.length)));
-  if (!isNoted) return undefined;
+  const note = (
+    now: Touched | undefined,
+    all: readonly string[],
+  ): Promise<Touched | undefined> | Touched | undefined =>
+    now && mode === 'write' ? noteTouched(state, 'checkpoint', now, all) : now;
+  const noted = await note(before, touched);
+  if (noted === undefined) return undefined;
   const collected = await thread.run({ kind: 'collect', mode, project, part: { touched } }, settings, hooks).result;
-  return collected && { ...collected, baseline: marks.id, places: collected.places ?? [] };
+  if (collected === undefined) return undefined;
+  // More than what was touched may be another one because of it.
+  const { places = [] } = collected;
+  const all = await note(
+    noted,
+    places.map((path) => `${project.root}/${path}`),
+  );
+  return all && { ...collected, baseline: all.state, follows: all.states, places };
 }

@@ -9,6 +9,7 @@ import type { StateFolder } from '../fs/state.js';
 import { withoutMarks } from './marks.js';
 import { type Addition, writtenMemory } from './memory.js';
 import type { CollectProject } from './project.js';
+import { areSameRoots, type RootMarks, readRoots, writeRoots } from './root-marks.js';
 
 const NAME = 'marks';
 
@@ -18,6 +19,7 @@ export interface ProjectMarks {
   readonly id: string;
   /** How many files there are, where a run that finds nothing changed has nothing to do and nothing to say. */
   readonly atRest: number | undefined;
+  readonly roots: RootMarks;
   readonly sources: Marks;
   readonly root: Marks;
 }
@@ -26,12 +28,13 @@ export interface ProjectMarks {
 export async function storeMarks(
   state: StateFolder,
   madeFor: string,
-  { id, atRest, sources, root }: ProjectMarks,
+  { id, atRest, roots, sources, root }: ProjectMarks,
 ): Promise<void> {
   const writer = new ByteWriter()
     .text(madeFor)
     .text(id)
     .number(atRest === undefined ? 0 : atRest + 1);
+  writeRoots(writer, roots);
   writeMarks(writer, sources);
   writeMarks(writer, root);
   await state.write(NAME, writer.finishSealed());
@@ -46,10 +49,12 @@ export async function recallMarks(project: CollectProject, state: StateFolder): 
     if (reader.text() !== madeFor) return undefined;
     const id = reader.text();
     const files = reader.number() - 1;
+    const roots = readRoots(reader);
+    if (!areSameRoots(roots)) return undefined;
     const [sources, root] = [readMarks(reader), readMarks(reader)];
     const gone = additions.flatMap(({ removed }) => removed.map((path) => `${project.root}/${path}`));
     const atRest = files < 0 || additions.length > 0 ? undefined : files;
-    return { id, atRest, sources, root: withoutMarks(root, gone) };
+    return { id, atRest, roots, sources, root: withoutMarks(root, gone) };
   } catch (error) {
     if (error instanceof IndexError) return undefined;
     throw error;

@@ -151,6 +151,7 @@ export class StoredHashedSite implements SiteInMind {
   propose(found: Found): Proposal | undefined {
     const { places, listings, wanted, foreign } = found;
     if (!this.#isSameButForContents(places, listings, wanted)) return undefined;
+    if (places.some((place) => this.#mayBeMissed(place))) return undefined;
     const { rules, name } = this.#manifest;
     // All of them, changed or not: since the checkpoint another run may have taken them for changed.
     const fresh = new Map(wanted.files.map((file) => [file.entry.path as string, siteFile(file)]));
@@ -230,6 +231,14 @@ export class StoredHashedSite implements SiteInMind {
       const isKnown = walked.files.every(({ path }) => names[folderOf(path)]?.files.includes(nameOf(path)) === true);
       return isKnown && [...folders].every((folder) => isListedAs(source, folder, names[folder]));
     });
+  }
+
+  /** Whether this is nothing of ours, and references that led nowhere may mean it: only all of the site tells. */
+  #mayBeMissed(place: RelPath): boolean {
+    if (this.#stored.left.length === 0 || this.#indexes.has(place) || this.#fileOf(place) !== undefined) return false;
+    if (this.#plainSince.has(place) || this.#madeSince.has(place)) return false;
+    // What is new in a folder of ours is a place of its own.
+    return !this.#stored.paths.some((path) => path.startsWith(`${place}/`));
   }
 
   #concernedBy(paths: Iterable<RelPath>): Set<RelPath> {

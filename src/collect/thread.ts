@@ -258,7 +258,10 @@ let recalled: Promise<StoredHashedSite | undefined> | undefined;
 async function look(task: LookWork, options: RunOptions): Promise<string[]> {
   recalled = undefined;
   const touched = await lookSince(task, new Pacer(options));
-  if (task.recall !== undefined && touched.length > 0) recalled = recallSite(task.recall, options.state);
+  if (task.recall !== undefined && touched.length > 0) {
+    recalled = recallSite(task.recall, options.state);
+    recalled.catch(() => undefined); // whoever wants it hears of it
+  }
   return touched;
 }
 

@@ -2,7 +2,7 @@
  * Touched since: the places that some run has found to be otherwise than when a baseline or a checkpoint was left. Even if they
  * are as they were again, a target may hold what they held in between.
  */
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type { StateFolder } from '../fs/state.js';
 
 const ID_BYTES = 8;
@@ -15,27 +15,54 @@ export function newId(): string {
   return randomBytes(ID_BYTES).toString('hex');
 }
 
-export async function recallTouched(state: StateFolder, left: Left, id: string): Promise<string[]> {
+/** What was noted. */
+export interface Touched {
+  /** Absolute, in the order in which they were noted; each once. */
+  readonly places: readonly string[];
+  /** Stands for what was left and for all of these places: with one more, or another one, it is another text. */
+  readonly state: string;
+  /** What it was before each of them was noted, and what it is now. */
+  readonly states: ReadonlySet<string>;
+}
+
+/** Undefined where the note is not whole. That some of it is lost shows in its state. */
+export async function recallTouched(state: StateFolder, left: Left, id: string): Promise<Touched | undefined> {
   const text = (await state.read(nameFor(left)))?.toString('utf8') ?? '';
-  return text.split('\n').flatMap((line) => (line.startsWith(`${id} `) ? [line.slice(id.length + 1)] : []));
+  if (text !== '' && !text.endsWith('\n')) return undefined;
+  const lines = text.split('\n').filter((line) => line.startsWith(`${id} `));
+  return extended(
+    { places: [], state: id, states: new Set([id]) },
+    lines.map((line) => line.slice(id.length + 1)),
+  );
 }
 
 /**
- * To be called before anything is made of these places. False where that cannot be: without the note, what is brought to
- * the targets now could pass for what was there when it was left.
+ * Notes what `before` has not. To be called before anything is made of these places. Undefined where that cannot be: without
+ * the note, what is brought to the targets now could pass for what was there when it was left.
  */
 export async function noteTouched(
   state: StateFolder,
   left: Left,
-  id: string,
+  before: Touched,
   places: readonly string[],
-): Promise<boolean> {
-  if (places.length === 0) return true;
-  if (places.some((place) => place.includes('\n'))) return false;
-  return state.extend(nameFor(left), places.map((place) => `${id} ${place}\n`).join('')).then(
-    () => true,
-    () => false,
+): Promise<Touched | undefined> {
+  const known = new Set(before.places);
+  const fresh = [...new Set(places)].filter((place) => !known.has(place));
+  if (fresh.length === 0) return before;
+  if (fresh.some((place) => place.includes('\n'))) return undefined;
+  const [id] = before.states;
+  return state.extend(nameFor(left), fresh.map((place) => `${id} ${place}\n`).join('')).then(
+    () => extended(before, fresh),
+    () => undefined,
   );
+}
+
+function extended({ places, state, states }: Touched, more: readonly string[]): Touched {
+  const [id] = states;
+  let now = state;
+  const all = new Set(states);
+  for (const place of more) all.add((now = `${id} ${hash('sha256', `${now}\n${place}`, 'hex')}`));
+  return { places: [...new Set([...places, ...more])], state: now, states: all };
 }
 
 /** To be called when another one was left. Rejects as StateFolder does. */
