@@ -45,20 +45,15 @@ export async function collectSinceCheckpoint(
   const touched = [...new Set([...before.places, ...found.flat()])];
   if (touched.length === 0 && marks.atRest !== undefined) return nothingSince(before, marks.atRest);
   if (touched.length > MOST_TOUCHED) return undefined;
-  const note = (
-    now: Touched | undefined,
-    all: readonly string[],
-  ): Promise<Touched | undefined> | Touched | undefined =>
-    now && mode === 'write' ? noteTouched(state, 'checkpoint', now, all) : now;
+  const note = async (now: Touched, all: readonly string[]): Promise<Touched | undefined> =>
+    mode === 'write' ? noteTouched(state, 'checkpoint', now, all) : now;
   const noted = await note(before, touched);
   if (noted === undefined) return undefined;
   const collected = await thread.run({ kind: 'collect', mode, project, part: { touched } }, settings, hooks).result;
   if (collected === undefined) return undefined;
   // More than what was touched may be another one because of it.
   const { places = [] } = collected;
-  const all = await note(
-    noted,
-    places.map((path) => `${project.root}/${path}`),
-  );
+  const inRoot = places.map((path) => `${project.root}/${path}`);
+  const all = await note(noted, inRoot);
   return all && { ...collected, baseline: all.state, follows: all.states, places };
 }
