@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LocalThread, wholeOf } from '../src/collect/in-thread.js';
-import { sinceBaseline } from '../src/collect/since-baseline.js';
+import { sinceBaseline } from '../src/collect/since/since-baseline.js';
 import { isRacy } from '../src/collect/stamp.js';
 import type { LocalSettings, LocalWork } from '../src/collect/thread.js';
 import type { RelPath } from '../src/core/relpath.js';

@@ -10,7 +10,7 @@ import { HashedSite } from '../src/collect/hashed-site.js';
 import { LocalThread, wholeOf } from '../src/collect/in-thread.js';
 import { MarkTaker } from '../src/collect/marks.js';
 import type { CollectProject } from '../src/collect/project.js';
-import { collectSinceCheckpoint } from '../src/collect/since-checkpoint.js';
+import { collectSinceCheckpoint } from '../src/collect/since/since-checkpoint.js';
 import { listSources } from '../src/collect/sources.js';
 import { lookAgain } from '../src/collect/sweep.js';
 import { newTurn } from '../src/collect/turn.js';

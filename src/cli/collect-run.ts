@@ -2,7 +2,7 @@
  * runCollect: the local half alone, for whoever wants to know no more than what it did.
  */
 import { type LocalThread, wholeOf } from '../collect/in-thread.js';
-import { collectSinceCheckpoint } from '../collect/since-checkpoint.js';
+import { collectSinceCheckpoint } from '../collect/since/since-checkpoint.js';
 import { workOf } from '../cycle/local-work.js';
 import type { CollectReport } from '../cycle/report.js';
 import type { CommandInput } from './command-input.js';

@@ -11,8 +11,8 @@ import {
   type LocalWork,
   wholeOf,
 } from '../collect/in-thread.js';
-import { type Since, sinceBaseline } from '../collect/since-baseline.js';
-import { collectSinceCheckpoint } from '../collect/since-checkpoint.js';
+import { type Since, sinceBaseline } from '../collect/since/since-baseline.js';
+import { collectSinceCheckpoint } from '../collect/since/since-checkpoint.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { workOf } from '../cycle/local-work.js';
 import type { CollectReport } from '../cycle/report.js';

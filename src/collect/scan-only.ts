@@ -5,14 +5,14 @@ import { guardSources } from '../core/shrink.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { SourceError } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
-import { leaveBaseline } from './baseline.js';
 import { DigestCache } from './digest-cache.js';
 import { look } from './look.js';
 import { MarkTaker } from './marks.js';
 import { recall, remember } from './memory.js';
-import { markRoots } from './root-marks.js';
 import { type RunOptions, saveState } from './run-options.js';
 import { scan } from './scan.js';
+import { leaveBaseline } from './since/baseline.js';
+import { markRoots } from './since/root-marks.js';
 
 export interface ScanOnlyOptions extends RunOptions {
   /** A dry run forgets how many files it saw: what it did not do is nothing to compare the next run with. */

@@ -13,18 +13,18 @@ import {
   encodeSite,
   type StoredBeside,
   sumOf,
-} from '../core/manifest/site-codec.js';
-import type { Marks } from '../core/marks-codec.js';
-import type { RelPath } from '../core/relpath.js';
-import type { StateFolder } from '../fs/state.js';
-import type { HashedAll } from './hash-all.js';
-import { ChangingMarks, MarkTaker } from './marks.js';
-import type { CollectProject } from './project.js';
-import type { Put } from './static-root.js';
+} from '../../core/manifest/site-codec.js';
+import type { Marks } from '../../core/marks-codec.js';
+import type { RelPath } from '../../core/relpath.js';
+import type { StateFolder } from '../../fs/state.js';
+import type { HashedAll } from '../hash-all.js';
+import { ChangingMarks, MarkTaker } from '../marks.js';
+import type { CollectProject } from '../project.js';
+import type { Put } from '../static-root.js';
+import { namesBehind, StoredHashedSite, siteToStore } from '../stored-site.js';
+import type { Winners } from '../winners.js';
 import { foundationOf, type ProjectMarks, storeMarks } from './stored-marks.js';
-import { namesBehind, StoredHashedSite, siteToStore } from './stored-site.js';
 import { forgetTouched, newId } from './touched-since.js';
-import type { Winners } from './winners.js';
 
 const SITE = 'site';
 const BESIDE = 'checkpoint';

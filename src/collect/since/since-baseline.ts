@@ -2,17 +2,17 @@
  * sinceBaseline: what has changed since a run before had nothing to do, in time that hangs on how many files there are to be
  * looked at, and on nothing else. The thread that would collect and the one that called share the looking.
  */
-import type { Places } from '../core/places.js';
-import { parseRelPath, type RelPath } from '../core/relpath.js';
-import { Pacer } from '../fs/pace.js';
-import { StateFolder } from '../fs/state.js';
+import type { Places } from '../../core/places.js';
+import { parseRelPath, type RelPath } from '../../core/relpath.js';
+import { Pacer } from '../../fs/pace.js';
+import { StateFolder } from '../../fs/state.js';
+import type { LocalHooks, LocalResult, LocalSettings, LocalThread, LocalWork } from '../in-thread.js';
+import { markOf, nameIn } from '../marks.js';
+import { newTurn } from '../turn.js';
 import { type Baseline, recallBaseline } from './baseline.js';
-import type { LocalHooks, LocalResult, LocalSettings, LocalThread, LocalWork } from './in-thread.js';
 import { lookSince } from './look-since.js';
-import { markOf, nameIn } from './marks.js';
 import { areSameRoots } from './root-marks.js';
 import { noteTouched, recallTouched, type Touched } from './touched-since.js';
-import { newTurn } from './turn.js';
 
 const MOST_TOUCHED = 64; // of more, all is looked at, which leaves a new baseline
 

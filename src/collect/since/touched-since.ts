@@ -3,7 +3,7 @@
  * are as they were again, a target may hold what they held in between.
  */
 import { hash, randomBytes } from 'node:crypto';
-import type { StateFolder } from '../fs/state.js';
+import type { StateFolder } from '../../fs/state.js';
 
 const ID_BYTES = 8;
 

@@ -1,9 +1,9 @@
 /**
  * lookSince: what has changed since a run before took these marks. Several threads can share the work.
  */
-import type { Pacer } from '../fs/pace.js';
-import { lookAgain, type MarkedFolders } from './sweep.js';
-import type { Turn } from './turn.js';
+import type { Pacer } from '../../fs/pace.js';
+import { lookAgain, type MarkedFolders } from '../sweep.js';
+import type { Turn } from '../turn.js';
 
 export interface LookSince {
   readonly trees: readonly MarkedFolders[];

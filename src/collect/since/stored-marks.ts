@@ -2,13 +2,13 @@
  * The marks of a checkpoint as they stand in the state folder, and what a checkpoint holds for.
  */
 import { hash } from 'node:crypto';
-import { ByteReader, ByteWriter, unseal } from '../core/bytes.js';
-import { type Marks, readMarks, writeMarks } from '../core/marks-codec.js';
-import { IndexError } from '../errors.js';
-import type { StateFolder } from '../fs/state.js';
-import { withoutMarks } from './marks.js';
-import { type Addition, writtenMemory } from './memory.js';
-import type { CollectProject } from './project.js';
+import { ByteReader, ByteWriter, unseal } from '../../core/bytes.js';
+import { type Marks, readMarks, writeMarks } from '../../core/marks-codec.js';
+import { IndexError } from '../../errors.js';
+import type { StateFolder } from '../../fs/state.js';
+import { withoutMarks } from '../marks.js';
+import { type Addition, writtenMemory } from '../memory.js';
+import type { CollectProject } from '../project.js';
 import { areSameRoots, type RootMarks, readRoots, writeRoots } from './root-marks.js';
 
 const NAME = 'marks';

@@ -4,12 +4,12 @@
  *
  * The marks are those of what stat said before anything was read: whatever changes after that has another one.
  */
-import { ByteReader, ByteWriter, unseal } from '../core/bytes.js';
-import { readMarks, writeMarks } from '../core/marks-codec.js';
-import { IndexError } from '../errors.js';
-import type { StateFolder } from '../fs/state.js';
+import { ByteReader, ByteWriter, unseal } from '../../core/bytes.js';
+import { readMarks, writeMarks } from '../../core/marks-codec.js';
+import { IndexError } from '../../errors.js';
+import type { StateFolder } from '../../fs/state.js';
+import type { MarkedFolders } from '../sweep.js';
 import { type RootMarks, readRoots, writeRoots } from './root-marks.js';
-import type { MarkedFolders } from './sweep.js';
 import { forgetTouched, newId } from './touched-since.js';
 
 const NAME = 'baseline';

@@ -4,14 +4,14 @@
  * Looking at a hundred thousand files takes longer than all else, and is the system's work: the thread that will collect
  * and the one that called share it. The first of them loads what is known of the site when it has found a change.
  */
-import { Pacer } from '../fs/pace.js';
-import { StateFolder } from '../fs/state.js';
-import type { LocalHooks, LocalSettings, LocalThread, LocalWork } from './in-thread.js';
+import { Pacer } from '../../fs/pace.js';
+import { StateFolder } from '../../fs/state.js';
+import type { LocalHooks, LocalSettings, LocalThread, LocalWork } from '../in-thread.js';
+import { newTurn } from '../turn.js';
 import { lookSince } from './look-since.js';
 import { nothingSince, type Since } from './since-baseline.js';
 import { recallMarks } from './stored-marks.js';
 import { noteTouched, recallTouched, type Touched } from './touched-since.js';
-import { newTurn } from './turn.js';
 
 const MOST_TOUCHED = 1000; // more of them are cheaper to collect as a whole, and that leaves a new checkpoint
 

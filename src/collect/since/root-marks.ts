@@ -2,8 +2,8 @@
  * RootMarks: of the folders that trees begin with, which nothing else has a mark of. Another folder in the place of one is another
  * tree, though it may hold what was there before.
  */
-import type { ByteReader, ByteWriter } from '../core/bytes.js';
-import { markOf, seenAt } from './marks.js';
+import type { ByteReader, ByteWriter } from '../../core/bytes.js';
+import { markOf, seenAt } from '../marks.js';
 
 export type RootMarks = readonly { readonly place: string; readonly mark: number }[];
 
