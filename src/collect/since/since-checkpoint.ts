@@ -13,7 +13,8 @@ import { nothingSince, type Since } from './since-baseline.js';
 import { recallMarks } from './stored-marks.js';
 import { noteTouched, recallTouched, type Touched } from './touched-since.js';
 
-const MOST_TOUCHED = 1000; // more of them are cheaper to collect as a whole, and that leaves a new checkpoint
+const MOST_TOUCHED = 500; // more of them are cheaper to collect as a whole, and that leaves a new checkpoint
+const MOST_NOTED = 200; // each run goes through them again; an edit adds about eight
 
 /**
  * What has changed in STATIC_ROOT since the checkpoint. Undefined where there is none that holds, or all is to be collected:
@@ -41,7 +42,7 @@ export async function collectSinceCheckpoint(
     thread.look({ kind: 'look', ...since, recall: project }, settings, hooks),
     lookSince(since, pacer),
   ]);
-  if (before === undefined) return undefined;
+  if (before === undefined || before.places.length > MOST_NOTED) return undefined;
   const touched = [...new Set([...before.places, ...found.flat()])];
   if (touched.length === 0 && marks.atRest !== undefined) return nothingSince(before, marks.atRest);
   if (touched.length > MOST_TOUCHED) return undefined;
