@@ -29,7 +29,7 @@ export function markOf(name: string, stats: Stats | undefined, behind?: Stats): 
   return ((ofName >>> 0) % NAME_VALUES) * STAMP_VALUES + ((ofStamp >>> 0) % STAMP_VALUES);
 }
 
-export type Marking = typeof markOf;
+type Marking = typeof markOf;
 
 /** `markOf`, but for what was changed so shortly before `nowMs` that it could change again and keep its stamp. */
 export function lastingMark(nowMs: number): Marking {

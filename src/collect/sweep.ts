@@ -8,7 +8,7 @@ import { type Dirent, lstatSync, readdirSync, type Stats } from 'node:fs';
 import { type IgnoreRules, ignoreRules } from '../core/fnmatch.js';
 import type { Marks } from '../core/marks-codec.js';
 import type { Pacer } from '../fs/pace.js';
-import { lastingMark, lookThrough, type Marking, markOf, nameIn, seenAt } from './marks.js';
+import { lookThrough, markOf, nameIn, seenAt } from './marks.js';
 import { isSystemError } from './trouble.js';
 import { type Turn, take } from './turn.js';
 
@@ -23,26 +23,22 @@ export interface Swept {
 }
 
 /**
- * Sweeps `folders`, links followed. `before` are the marks of the last sweep of the same folders. Marks that are to last are
- * `lasting`: what was changed a moment ago could change again without getting another mark, so it gets one that it never
- * has again.
+ * Sweeps `folders`, links followed. `before` are the marks of the last sweep of the same folders.
  */
 export async function sweep(
   folders: readonly string[],
   ignore: readonly string[],
   before: Marks | undefined,
   pacer: Pacer,
-  kind?: 'lasting',
 ): Promise<Swept> {
   const started = performance.now();
-  const marking: Marking = kind === undefined ? markOf : lastingMark(Date.now());
   const rules = ignoreRules(ignore);
   const marks = new Map<string, Float64Array>();
   const touched: string[] = [];
   const open = folders.map((place): Folder => ({ place, parent: undefined, identity: identityOf(lookThrough(place)) }));
   for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
     const { place } = folder;
-    const entries = leadsUp(folder) ? [] : list(place, rules, marking);
+    const entries = leadsUp(folder) ? [] : list(place, rules);
     marks.set(place, Float64Array.from(entries, ({ mark }) => mark).sort());
     if (before !== undefined) touched.push(...changesIn(place, entries, before.get(place)));
     for (const { name, identity } of entries) {
@@ -71,7 +67,7 @@ export async function lookAgain(trees: readonly MarkedFolders[], turn: Turn, pac
     const rules = ignoreRules(ignore);
     for (const [place, before] of marks) {
       if (number++ !== ours) continue;
-      if (!isMarkedAs(place, rules, before)) touched.push(...changesIn(place, list(place, rules, markOf), before));
+      if (!isMarkedAs(place, rules, before)) touched.push(...changesIn(place, list(place, rules), before));
       ours = take(turn);
       if (pacer.isDue) await pacer.breathe();
     }
@@ -129,26 +125,26 @@ interface Marked {
 const LOOK = { throwIfNoEntry: false } as const;
 
 /** Nothing for a folder that cannot be read. */
-function list(folder: string, ignore: IgnoreRules, marking: Marking): Marked[] {
+function list(folder: string, ignore: IgnoreRules): Marked[] {
   try {
     return readdirSync(folder, { withFileTypes: true })
       .filter(({ name }) => !ignore.ignoresFolder(name))
-      .map((entry) => marked(folder, entry, marking));
+      .map((entry) => marked(folder, entry));
   } catch (error) {
     if (isSystemError(error)) return [];
     throw error;
   }
 }
 
-function marked(folder: string, entry: Dirent, marking: Marking): Marked {
+function marked(folder: string, entry: Dirent): Marked {
   const { name } = entry;
   if (entry.isFile()) {
     const stats = lstatSync(`${folder}/${name}`, LOOK);
-    if (stats?.isFile() === true) return { name, identity: undefined, mark: marking(name, stats) };
+    if (stats?.isFile() === true) return { name, identity: undefined, mark: markOf(name, stats) };
   }
   const { stats, behind } = seenAt(`${folder}/${name}`);
   const identity = behind?.isDirectory() === true ? identityOf(behind) : undefined;
-  return { name, identity, mark: marking(name, stats, behind) };
+  return { name, identity, mark: markOf(name, stats, behind) };
 }
 
 /** The places in `folder` that are different. The name of one that is gone is not known any more: then it is the folder. */

@@ -20,6 +20,8 @@ export class EntryTable implements Iterable<Entry> {
   readonly fileBytes: number;
   readonly #packed: PackedEntries;
   readonly #changes: EntryChanges;
+  /** The paths of the changes. */
+  #inOrder: readonly RelPath[] | undefined;
 
   constructor(
     packed: PackedEntries,
@@ -40,14 +42,21 @@ export class EntryTable implements Iterable<Entry> {
   with(changes: EntryChanges): EntryTable {
     if (changes.size === 0) return this;
     let { length, fileBytes } = this;
+    const all = new Map(this.#changes);
     for (const [path, after] of changes) {
       const before = this.find(path);
+      if (before === after) continue; // nothing, before and after
+      all.set(path, after);
       length += Number(after !== undefined) - Number(before !== undefined);
       fileBytes += (after?.size ?? 0) - (before?.size ?? 0);
     }
-    const all = this.#changes.size === 0 ? changes : new Map([...this.#changes, ...changes]);
     const changed = new EntryTable(this.#packed, all, { length, fileBytes });
     return all.size > Math.max(FEW_CHANGES, length * MOST_CHANGED) ? new EntryTable(changed.packed()) : changed;
+  }
+
+  /** Without those at `paths`. */
+  without(paths: Iterable<RelPath>): EntryTable {
+    return this.with(new Map(Array.from(paths, (path) => [path, undefined])));
   }
 
   /** All of it, packed. */
@@ -65,8 +74,9 @@ export class EntryTable implements Iterable<Entry> {
 
   /** From the first on whose path is not before `path`. */
   *from(path: string): Generator<Entry, void> {
-    const changed = [...this.#changes.keys()].filter((each) => each >= path).sort();
-    let next = 0;
+    const changed = (this.#inOrder ??= [...this.#changes.keys()].sort());
+    let next = changed.findIndex((each) => each >= path);
+    if (next < 0) next = changed.length;
     for (const entry of this.#packed.from(path)) {
       for (let at = changed[next]; at !== undefined && at < entry.path; at = changed[++next]) yield* this.#changed(at);
       if (changed[next] !== entry.path) yield entry;

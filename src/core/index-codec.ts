@@ -165,9 +165,8 @@ export function replay(head: Head, entries: EntryTable, segments: readonly Segme
       }
     }
   }
-  const uncertain = [...pending.keys()].map((path) => [path, undefined] as const);
-  const changes = new Map<RelPath, Entry | undefined>([...certain, ...uncertain]);
-  return { site: head.site, generation: head.generation, entries: entries.with(changes), pending };
+  const { site, generation } = head;
+  return { site, generation, entries: entries.with(certain).without(pending.keys()), pending };
 }
 
 function decodeSegment(content: Buffer): Segment {

@@ -48,14 +48,12 @@ export function pathsOf(index: TargetIndex): Set<RelPath> {
 /** The index after each path of `announced` was marked to become its entry, or no file. */
 export function withPending(index: TargetIndex, announced: Truths): TargetIndex {
   const pending = new Map(index.pending);
-  const uncertain = new Map<RelPath, undefined>();
   for (const [path, after] of announced) {
     const before = index.entries.find(path);
-    uncertain.set(path, undefined);
     const candidates = before === undefined ? pending.get(path)?.candidates : [before];
     pending.set(path, pendingOf(path, candidates, after));
   }
-  return { ...index, entries: index.entries.with(uncertain), pending };
+  return { ...index, entries: index.entries.without(announced.keys()), pending };
 }
 
 /**

@@ -12,7 +12,6 @@
  */
 
 import { checksum } from '../core/bytes.js';
-import type { EntryTable } from '../core/entry-table.js';
 import {
   decodeHead,
   decodeJournal,
@@ -146,8 +145,8 @@ export class IndexStore {
     const writes = this.#head === undefined ? this.#startOver(index) : [];
     writes.push(check, ...this.#append('begin', announced));
     for (const path of announced.keys()) this.#announced.add(path);
-    const uncertain = new Map([...announced.keys()].map((path) => [path, undefined] as const));
-    await this.#replaceHead(index.entries.with(uncertain), index.generation, this.#announced.size, writes);
+    const certain = index.entries.without(announced.keys());
+    await this.#replaceHead({ ...index, entries: certain }, this.#announced.size, writes);
   }
 
   /**
@@ -167,7 +166,7 @@ export class IndexStore {
     const writes = isNew ? this.#startOver(next) : this.#append('commit', this.#withSettled(next, truths));
     writes.push(check);
     this.#announced = new Set(next.pending.keys());
-    await this.#replaceHead(next.entries, next.generation, next.pending.size, writes);
+    await this.#replaceHead(next, next.pending.size, writes);
     if (old !== undefined && isNew) this.#outdated.push(old.snapshot, old.journal);
     return next;
   }
@@ -258,8 +257,7 @@ export class IndexStore {
       this.#keep((cache) => cache.write(snapshot.name, content)),
     ];
     this.#journal = { bytes: 0, checksum: FIRST_CHECKSUM };
-    const { entries, generation, pending } = index;
-    this.#head = this.#headFor(entries, generation, pending.size, snapshot, `journal-${name}` as RelPath);
+    this.#head = this.#headFor(index, index.pending.size, snapshot, `journal-${name}` as RelPath);
     for (const announced of announcementsOf(index)) writes.push(...this.#append('begin', announced));
     return writes;
   }
@@ -278,15 +276,10 @@ export class IndexStore {
   }
 
   /** Makes the new head valid once everything it names is written. */
-  async #replaceHead(
-    entries: EntryTable,
-    generation: number,
-    pending: number,
-    writes: readonly Promise<void>[],
-  ): Promise<void> {
+  async #replaceHead(index: TargetIndex, pending: number, writes: readonly Promise<void>[]): Promise<void> {
     const before = this.#head;
     if (before === undefined) return;
-    const head = this.#headFor(entries, generation, pending, before.snapshot, before.journal.name);
+    const head = this.#headFor(index, pending, before.snapshot, before.journal.name);
     const bytes = encodeHead(head);
     const temporary = join(CONTROL, `head-${this.#options.run}` as RelPath);
     const mtime = Math.floor(this.#options.now() / 1000);
@@ -313,19 +306,13 @@ export class IndexStore {
     );
   }
 
-  #headFor(
-    { length, fileBytes }: Pick<EntryTable, 'length' | 'fileBytes'>,
-    generation: number,
-    pending: number,
-    snapshot: FileReference,
-    journal: RelPath,
-  ): Head {
+  #headFor({ entries, generation }: TargetIndex, pending: number, snapshot: FileReference, journal: RelPath): Head {
     return {
       site: this.#options.site,
       generation,
       committedAt: this.#options.now(),
-      files: length,
-      bytes: fileBytes,
+      files: entries.length,
+      bytes: entries.fileBytes,
       pending,
       snapshot,
       journal: { name: journal, ...this.#journal },

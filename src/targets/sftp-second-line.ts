@@ -66,7 +66,8 @@ export class SecondLine {
     this.#begun[content] += bytes;
     // For text it may turn out to be of no use; but until that is known it would be wanted.
     const other = this.#connection.isCompressed ? 'packed' : 'text';
-    if (this.#begun[other] >= LEAST_BYTES && (other === 'packed' || this.#isFar())) this.#open();
+    if (this.#begun[other] >= LEAST_BYTES && (other === 'packed' || (this.#compress === 'auto' && this.#isFar())))
+      this.#open();
   }
 
   /** Is told when all of it is there, or will not be. */

@@ -39,13 +39,13 @@ export async function sinceBaseline(
   const baseline = await recallBaseline(state, madeFor);
   if (baseline === undefined) return undefined;
   if (!areSameRoots(baseline.roots)) return undefined;
+  const before = await recallTouched(state, 'baseline', baseline.id);
+  if (before === undefined) return undefined;
   const look = { trees: baseline.trees, turn: newTurn() };
-  const [before, ...found] = await Promise.all([
-    recallTouched(state, 'baseline', baseline.id),
+  const found = await Promise.all([
     thread.look({ kind: 'look', ...look }, settings, hooks),
     lookSince(look, new Pacer(hooks)),
   ]);
-  if (before === undefined) return undefined;
   const touched = [...new Set([...before.places, ...found.flat()])];
   if (touched.length === 0) return nothingSince(before, baseline.files);
   if (work.kind !== 'scan' || touched.length > MOST_TOUCHED) return undefined;

@@ -32,17 +32,17 @@ export async function collectSinceCheckpoint(
   const state = new StateFolder(settings.statePath);
   const marks = await recallMarks(project, state);
   if (marks === undefined) return undefined;
+  const before = await recallTouched(state, 'checkpoint', marks.id);
+  if (before === undefined || before.places.length > MOST_NOTED) return undefined;
   const trees = [
     { marks: marks.sources, ignore: project.ignore },
     { marks: marks.root, ignore: [] },
   ];
   const since = { trees, turn: newTurn() };
-  const [before, ...found] = await Promise.all([
-    recallTouched(state, 'checkpoint', marks.id),
+  const found = await Promise.all([
     thread.look({ kind: 'look', ...since, recall: project }, settings, hooks),
     lookSince(since, pacer),
   ]);
-  if (before === undefined || before.places.length > MOST_NOTED) return undefined;
   const touched = [...new Set([...before.places, ...found.flat()])];
   if (touched.length === 0 && marks.atRest !== undefined) return nothingSince(before, marks.atRest);
   if (touched.length > MOST_TOUCHED) return undefined;
