@@ -67,6 +67,8 @@ export interface CycleOptions {
   readonly distrust?: 'index' | undefined;
   readonly foreign?: 'take-over' | undefined;
   readonly concurrency: number | 'auto';
+  /** See `PushOptions`. */
+  readonly filesInShare?: number | undefined;
   /** Bytes per second; undefined for no limit. */
   readonly bandwidth: number | undefined;
   readonly run: string;
@@ -282,7 +284,9 @@ export class Connection {
     const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
     const toBeSigned = target.capabilities.serverCopy ? toSign(plan, options) : [];
     const signed = toBeSigned.length > 0 ? options.sign?.(toBeSigned, signing.path) : undefined;
-    const pushed = await allOf([push(plan, index, means, { folderMode, ...hooks }), Promise.resolve(signed)]);
+    const { filesInShare } = options;
+    const pushing = push(plan, index, means, { folderMode, filesInShare, ...hooks });
+    const pushed = await allOf([pushing, Promise.resolve(signed)]);
     await signatures.prune(pushed.index);
     return { plan, ...told, ...pushed };
   }
@@ -314,7 +318,7 @@ async function decide(
 
 /** Of one content once. */
 function toSign(plan: Plan, { fileOf }: CycleOptions): ToSign[] {
-  const entries = uploadsOf(plan).map(({ entry }) => entry);
+  const entries = uploadsOf(plan.groups).map(({ entry }) => entry);
   const contents = new Map(entries.filter(isPatched).map((entry) => [entry.digest, entry]));
   return [...contents.values()].map(({ path, digest, size }) => ({ file: fileOf(path), digest, size }));
 }

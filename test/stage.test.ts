@@ -22,11 +22,9 @@ describe('staging', () => {
   for (const concurrency of [1, 7, 'auto'] as const) {
     for (const count of [2, 300, 20_000]) {
       it(`names each of ${count} files for which the disk is too full, ${concurrency} at once (F23)`, async () => {
-        const { problems, sentBytes } = await (await stageOn(new FullTarget(), { concurrency })).finish(
-          uploads(count),
-          emptyIndex('site'),
-        );
-        expect([problems.size, sentBytes]).toEqual([count, 0]);
+        const stage = await stageOn(new FullTarget(), { concurrency });
+        const { problems } = await stage.finish(uploads(count), emptyIndex('site'));
+        expect([problems.size, stage.sentBytes]).toEqual([count, 0]);
         expect(new Set([...problems.values()].map(({ code }) => code))).toEqual(new Set(['NO_SPACE']));
       });
     }

@@ -126,6 +126,42 @@ describe('a crash', () => {
     },
   );
 
+  it.each(['before', 'after'] as const)('%s any change of a push in shares leaves the same', async (moment) => {
+    const bench = await makeBench();
+    const { gone: _, 'turns/into.txt': __, ...site } = NEW; // what must be cleared away first is no matter of shares
+    const inShares = { filesInShare: 2, pace: 'one by one' } as const;
+    const total = await countChanges(bench, 'one by one', site, inShares);
+    expect(total).toBeGreaterThan(60);
+    for (let at = 1; at <= total; at++) {
+      const target = new MemoryTarget();
+      await bench.forgetState();
+      await bench.publish(target, OLD);
+      await expect(bench.publish(crashAt(target, at, moment), site, inShares)).rejects.toBeInstanceOf(Crash);
+      await expectSound(target);
+      if (at % 2 === 0) await bench.forgetState();
+      const { outcomes } = await bench.publish(target, site, at % 3 === 0 ? inShares : {});
+      expect(problemsOf(outcomes)).toEqual([]);
+      expect(await publicTree(target)).toEqual(site);
+      await expectTidyAfterNextChange(bench, target, site);
+    }
+  });
+
+  it('of a push in shares loses no more than the share it was in', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    const site = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`${i}.txt`, `${i}`]));
+    const inShares = { filesInShare: 10, concurrency: 1 } as const;
+    const counted = crashAt(new MemoryTarget(), Number.POSITIVE_INFINITY, 'before');
+    await bench.publish(counted, site, inShares);
+    await bench.forgetState();
+    const late = Math.floor(counted.changes() * 0.9);
+    await expect(bench.publish(crashAt(target, late, 'before'), site, inShares)).rejects.toBeInstanceOf(Crash);
+    expect(Object.keys(await publicTree(target)).length).toBeGreaterThanOrEqual(40);
+    const { outcomes } = await bench.publish(target, site, inShares);
+    expect(outcomes.length).toBeLessThanOrEqual(10);
+    expect(await publicTree(target)).toEqual(site);
+  });
+
   it('and a source that went back to its old content do not hide a file that was half-way', async () => {
     const bench = await makeBench();
     const total = await countChanges(bench);
@@ -191,12 +227,17 @@ describe('a crash', () => {
     });
   }
 
-  async function countChanges(bench: Bench, pace: Pace['pace'] = 'at once'): Promise<number> {
+  async function countChanges(
+    bench: Bench,
+    pace: Pace['pace'] = 'at once',
+    site: Site = NEW,
+    rest: { readonly filesInShare?: number } = {},
+  ): Promise<number> {
     const target = new MemoryTarget();
     await bench.forgetState();
     await bench.publish(target, OLD);
     const counted = crashAt(target, Number.POSITIVE_INFINITY, 'before');
-    await bench.publish(counted, NEW, { pace });
+    await bench.publish(counted, site, { pace, ...rest });
     return counted.changes();
   }
 
@@ -238,6 +279,62 @@ describe('a file that is not what was planned any more (F43)', () => {
     ]);
     expect(await publicTree(target)).toEqual({});
     await bench.publish(target, site);
+    expect(await publicTree(target)).toEqual(site);
+  });
+});
+
+describe('a push in shares', () => {
+  const inShares = { filesInShare: 2, pace: 'one by one' } as const;
+
+  it('makes the target equal to what is wanted, and leaves nothing but the index beside it', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    for (const site of [OLD, NEW, OLD, {}]) {
+      const { outcomes } = await bench.publish(target, site, inShares);
+      expect(problemsOf(outcomes)).toEqual([]);
+      expect(await publicTree(target)).toEqual(site);
+      expect(await controlFiles(target)).toEqual(['head', 'journal', 'snapshot']);
+    }
+  });
+
+  it('sends no content twice, whichever shares it is in', async () => {
+    const bench = await makeBench();
+    const site = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`${i}.png`, 'the same'.repeat(1000)]));
+    const { sentBytes, linked } = await bench.publish(new MemoryTarget(), site, { filesInShare: 2 });
+    expect([sentBytes, linked]).toEqual([8000, 8]);
+  });
+
+  it('goes on with what cannot refer to a file that failed, and holds back the rest', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    const leaves = Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`${i}.png`, `${i}`]));
+    const site = { ...leaves, 'app.css': 'url(0.png)', 'app.js': 'app', 'index.html': 'page' };
+    const { outcomes } = await bench.publish(target, site, {
+      filesInShare: 2,
+      onEvent: (event) => {
+        if (event.kind === 'plan') writeFileSync(join(bench.root(), '1.png'), 'B');
+      },
+    });
+    expect(problemsOf(outcomes).map(({ path: at, code }) => [at, code])).toEqual([
+      ['1.png', 'CHANGED'],
+      ['app.css', 'HELD_BACK'],
+      ['app.js', 'HELD_BACK'],
+      ['index.html', 'HELD_BACK'],
+    ]);
+    const { '1.png': __, ...whole } = leaves;
+    expect(await publicTree(target)).toEqual(whole);
+    expect(await controlFiles(target)).not.toContainEqual(expect.stringContaining('stage/'));
+    await bench.publish(target, site, { filesInShare: 2 });
+    expect(await publicTree(target)).toEqual(site);
+  });
+
+  it('takes over what an interrupted one had staged for any share', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    const site = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`${i}.txt`, `${i}`]));
+    await expect(bench.publish(crashAt(target, 45, 'before'), site, { concurrency: 1 })).rejects.toBeInstanceOf(Crash);
+    const { sentBytes } = await bench.publish(target, site, { concurrency: 1, filesInShare: 4 });
+    expect(sentBytes).toBeLessThan(Object.values(site).join('').length / 2);
     expect(await publicTree(target)).toEqual(site);
   });
 });

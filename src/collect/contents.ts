@@ -9,6 +9,7 @@ import { SMALL_BYTES } from './kept-contents.js';
 
 const SLAB_BYTES = 320 * 1024;
 const MOST_SLABS = 96; // 30 MiB
+const FEW_SLABS = 8;
 
 /** Contents one after another in `bytes`, and where each of them ends. */
 export interface Slab {
@@ -35,9 +36,9 @@ export class ContentPacker {
     this.#handOver = handOver;
   }
 
-  /** Keeps nothing more: of very many files it would be a small part, and memory is dear. */
-  keepNoMore(): void {
-    this.#unmade = 0;
+  /** From now on: of very many files it is a small part anyway, and memory is dear. */
+  keepLess(): void {
+    this.#unmade = Math.min(this.#unmade, FEW_SLABS);
   }
 
   /** How many bytes wait in a slab that is not handed over yet. */

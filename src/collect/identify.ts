@@ -58,6 +58,17 @@ export interface Identification {
 
 /** Identifies `found` in its order, and brings the cache up to date for them; a file that cannot be read is a problem. */
 export async function identify(found: readonly Found[], options: IdentifyOptions): Promise<Identification> {
+  const files: Identified[] = [];
+  const problems = await identifyAll([...found], options, (file) => files.push(file));
+  return { files, problems };
+}
+
+/** As `identify`, one file after another: `found` is empty in the end, so that what nobody else keeps takes no memory. */
+export async function identifyAll(
+  found: Found[],
+  options: IdentifyOptions,
+  take: (file: Identified) => void,
+): Promise<readonly Problem[]> {
   const { step, cache, pacer, reread, also, helper, onFound, onEntry, onProgress } = options;
   onFound?.(found.length);
   const knownOf = (file: Found): CachedDigest | undefined => {
@@ -73,33 +84,34 @@ export async function identify(found: readonly Found[], options: IdentifyOptions
       helper,
       also,
     );
-  const files: Identified[] = [];
   const problems: Problem[] = [];
-  let bytes = 0;
+  let [files, bytes] = [0, 0];
   try {
-    for (const [at, file] of found.entries()) {
+    found.reverse();
+    for (let at = 0, file = found.pop(); file !== undefined; at++, file = found.pop()) {
       const digest = known[at];
       try {
         const identified =
           digest === undefined
             ? await read(file, options, together && (await together.next()))
             : identifiedAs(file, file, digest);
-        files.push(identified);
+        take(identified);
+        files++;
         onEntry?.(identified.entry);
       } catch (error) {
         problems.push(problemOf(file.path, step, error));
       }
       bytes += file.size;
       if (pacer.isDue) {
-        onProgress?.({ files: files.length, bytes });
+        onProgress?.({ files, bytes });
         await pacer.breathe();
       }
     }
   } finally {
     await together?.end();
   }
-  onProgress?.({ files: files.length, bytes });
-  return { files, problems };
+  onProgress?.({ files, bytes });
+  return problems;
 }
 
 /** Undefined where that does not pay. */

@@ -7,6 +7,7 @@ import type { Snapshot } from '../core/snapshot.js';
 import { ConfigError, ManifestError, type Problem, SafetyError, SourceError } from '../errors.js';
 import { Arrivals } from './arrivals.js';
 import { Contents } from './contents.js';
+import { keepNewSpaceSmall, NEW_IN_THREAD_MB } from './heap.js';
 import type { Progress } from './identify.js';
 import type { Swept } from './sweep.js';
 import type {
@@ -65,7 +66,7 @@ export class LocalThread {
   }
 
   #makeWorker(): Worker {
-    const worker = new Worker(this.#program);
+    const worker = new Worker(this.#program, { resourceLimits: { maxYoungGenerationSizeMb: NEW_IN_THREAD_MB } });
     const fail = (error: Error): void => {
       if (worker !== this.#worker) return;
       this.#hasEnded = true;
@@ -91,7 +92,10 @@ export class LocalThread {
     );
     const result = this.#follow(port, hooks, (message) => {
       if (message.kind === 'contents') contents.add(message.slab);
-      if (message.kind === 'entries') arrivals.add(message.entries);
+      if (message.kind === 'entries') {
+        arrivals.add(message.entries);
+        if (settings.heap === 'small') keepNewSpaceSmall();
+      }
       if (message.kind === 'declined') return { answer: undefined };
       return message.kind === 'done' ? { answer: resultOf(message.summary, arrivals) } : undefined;
     }).finally(() => arrivals.end());

@@ -6,7 +6,7 @@ import type { Digest, Entry, Snapshot } from '../core/snapshot.js';
 import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import type { DigestCache } from './digest-cache.js';
-import { type Identified, type IdentifyOptions, identify, type Progress } from './identify.js';
+import { type Identified, type IdentifyOptions, identify, identifyAll, type Progress } from './identify.js';
 import { type WalkOptions, walkWays } from './walk.js';
 
 export interface ScanOptions {
@@ -39,11 +39,14 @@ export interface ScannedTree {
  * The files below `root`, links followed. The cache is brought up to date and not saved. Rejects with a SourceError
  * when `root` cannot be read.
  */
-export async function scan(root: string, { signal, ...options }: ScanOptions): Promise<Snapshot> {
-  const scanned = await scanTree(root, { ...options, step: 'scan', pacer: new Pacer({ signal }) });
-  const entries = scanned.files.map(({ entry }) => entry);
-  options.cache.retain(entries, scanned.problems);
-  return { entries, problems: scanned.problems };
+export async function scan(root: string, { signal, marks, ...options }: ScanOptions): Promise<Snapshot> {
+  const [step, pacer] = ['scan' as const, new Pacer({ signal })];
+  const walked = await walkWays(root, [[]], { step, pacer, marks });
+  const entries: Entry[] = [];
+  const unread = await identifyAll(walked.files, { ...options, step, pacer }, ({ entry }) => entries.push(entry));
+  const problems = [...walked.problems, ...unread];
+  options.cache.retain(entries, problems);
+  return { entries, problems };
 }
 
 /** As `scan`, for those who also want to know what stat said; of all, or of some places. */

@@ -4,7 +4,6 @@
  * Reading and hashing ten thousand files keeps a processor busy for as long as a connection takes to be made. Here it
  * happens beside that, and never keeps the connection waiting.
  */
-import { setFlagsFromString } from 'node:v8';
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import type { ToSign } from '../core/delta/signature.js';
 import type { Trouble } from '../core/manifest/trouble.js';
@@ -21,6 +20,7 @@ import { collectPlaces, type KnownPlaces, scanPlaces } from './collect-places.js
 import { collectStaged, type MakeStatic, type StagedProject } from './collect-staged.js';
 import { ContentPacker, type Slab } from './contents.js';
 import { HashedSite } from './hashed-site.js';
+import { keepHeapSmall } from './heap.js';
 import { HelperThread } from './helper-thread.js';
 import type { Progress } from './identify.js';
 import { warningsOf } from './post-process.js';
@@ -137,7 +137,7 @@ export type ThreadMessage =
 const ENTRIES_IN_MESSAGE = 2000; // each message is unpacked in one go, in some milliseconds
 const WAITING_BYTES = 256 * 1024; // contents that others could send already
 const BIG_TREE = 20_000; // files; from here on memory is dearer than a tenth of the time
-const MANY_FILES = 60_000; // from here on a second heap at work beside this one takes more memory than we promise
+const MANY_FILES = 60_000; // from here on memory is too dear to keep much of what was read
 
 parentPort?.on('message', (task: LocalTask) => void work(task));
 
@@ -181,11 +181,6 @@ async function work({ work: task, settings, port }: LocalTask): Promise<void> {
     port.close();
     await helper?.end();
   }
-}
-
-/** Big trees leave garbage that lived a little too long. Left alone, all heaps double before they are looked at. */
-function keepHeapSmall(): void {
-  setFlagsFromString('--heap-growing-percent=20');
 }
 
 async function carryOut(task: LocalTask['work'], options: RunOptions): Promise<ThreadMessage> {
@@ -299,12 +294,11 @@ function siteOf(project: CollectProject, { epoch }: Part, options: RunOptions): 
   return site;
 }
 
-/** Sends entries in batches, each after the contents that belong to it. Those of a big tree wait for the end. */
+/** Sends entries in batches, each after the contents that belong to it. */
 class EntrySender {
   readonly #packer: ContentPacker;
   readonly #say: (message: ThreadMessage) => void;
   #entries: Entry[] = [];
-  #isBig = false;
 
   constructor(packer: ContentPacker, say: (message: ThreadMessage) => void) {
     this.#packer = packer;
@@ -312,22 +306,17 @@ class EntrySender {
   }
 
   expect(files: number): void {
-    if (files <= MANY_FILES) return;
-    this.#isBig = true;
-    this.#packer.keepNoMore();
+    if (files > MANY_FILES) this.#packer.keepLess();
   }
 
   add(entry: Entry): void {
     this.#entries.push(entry);
-    const isFull = this.#entries.length >= ENTRIES_IN_MESSAGE || this.#packer.waitingBytes >= WAITING_BYTES;
-    if (isFull && !this.#isBig) this.flush();
+    if (this.#entries.length >= ENTRIES_IN_MESSAGE || this.#packer.waitingBytes >= WAITING_BYTES) this.flush();
   }
 
   flush(): void {
     this.#packer.finish();
-    for (let at = 0; at < this.#entries.length; at += ENTRIES_IN_MESSAGE) {
-      this.#say({ kind: 'entries', entries: this.#entries.slice(at, at + ENTRIES_IN_MESSAGE) });
-    }
+    if (this.#entries.length > 0) this.#say({ kind: 'entries', entries: this.#entries });
     this.#entries = [];
   }
 }

@@ -36,8 +36,8 @@ export interface Found extends Candidate {
 }
 
 export interface Walked {
-  /** Sorted by path. */
-  readonly files: readonly Found[];
+  /** Sorted by path. The caller's own. */
+  readonly files: Found[];
   /** What could not be read. The state of everything at or below the path of one is unknown. */
   readonly problems: readonly Problem[];
   /** What interrupted writes left behind, where it lies. */

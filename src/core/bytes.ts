@@ -10,7 +10,6 @@ import { IndexError } from '../errors.js';
 export const CHECKSUM_BYTES = 32; // SHA-256
 
 const FIRST_CAPACITY = 1024;
-const NINE = '9'.charCodeAt(0);
 const SHORT_TEXT = 0x7f; // its length is one byte
 
 export class ByteWriter {
@@ -53,12 +52,7 @@ export class ByteWriter {
   /** `digits` hexadecimal digits, lower case, as half as many bytes. */
   hex(digits: string): this {
     this.#reserve(digits.length / 2);
-    const buffer = this.#buffer;
-    let at = this.#length;
-    for (let i = 0; i + 1 < digits.length; i += 2) {
-      buffer[at++] = (valueOfDigit(digits.charCodeAt(i)) << 4) | valueOfDigit(digits.charCodeAt(i + 1));
-    }
-    this.#length = at;
+    this.#length += this.#buffer.write(digits, this.#length, 'hex');
     return this;
   }
 
@@ -161,10 +155,6 @@ export class ByteReader {
   end(): void {
     if (this.left > 0) throw damaged(`${this.left} bytes are left over at its end`);
   }
-}
-
-function valueOfDigit(unit: number): number {
-  return unit <= NINE ? unit & 0x0f : (unit & 0x0f) + 9;
 }
 
 /** SHA-256 of the pieces one after another. */

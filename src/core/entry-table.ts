@@ -4,9 +4,9 @@
  */
 import { PackedEntries } from './packed-entries.js';
 import type { RelPath } from './relpath.js';
-import { type Entry, sortEntries } from './snapshot.js';
+import { type Digest, type Entry, sortEntries } from './snapshot.js';
 
-const FEW_CHANGES = 1024;
+const FEW_CHANGES = 16_384;
 const MOST_CHANGED = 1 / 4; // of the entries: more of them take more memory than all of them packed again
 
 /** What a path holds from now on: its entry, or nothing. */
@@ -41,8 +41,12 @@ export class EntryTable implements Iterable<Entry> {
 
   with(changes: EntryChanges): EntryTable {
     if (changes.size === 0) return this;
-    let { length, fileBytes } = this;
     const all = new Map(this.#changes);
+    if (all.size + changes.size > Math.max(FEW_CHANGES, this.length * MOST_CHANGED)) {
+      for (const [path, after] of changes) all.set(path, after);
+      return new EntryTable(new EntryTable(this.#packed, all).packed());
+    }
+    let { length, fileBytes } = this;
     for (const [path, after] of changes) {
       const before = this.find(path);
       if (before === after) continue; // nothing, before and after
@@ -50,8 +54,7 @@ export class EntryTable implements Iterable<Entry> {
       length += Number(after !== undefined) - Number(before !== undefined);
       fileBytes += (after?.size ?? 0) - (before?.size ?? 0);
     }
-    const changed = new EntryTable(this.#packed, all, { length, fileBytes });
-    return all.size > Math.max(FEW_CHANGES, length * MOST_CHANGED) ? new EntryTable(changed.packed()) : changed;
+    return new EntryTable(this.#packed, all, { length, fileBytes });
   }
 
   /** Without those at `paths`. */
@@ -75,8 +78,7 @@ export class EntryTable implements Iterable<Entry> {
   /** From the first on whose path is not before `path`. */
   *from(path: string): Generator<Entry, void> {
     const changed = (this.#inOrder ??= [...this.#changes.keys()].sort());
-    let next = changed.findIndex((each) => each >= path);
-    if (next < 0) next = changed.length;
+    let next = firstFrom(changed, path);
     for (const entry of this.#packed.from(path)) {
       for (let at = changed[next]; at !== undefined && at < entry.path; at = changed[++next]) yield* this.#changed(at);
       if (changed[next] !== entry.path) yield entry;
@@ -102,10 +104,10 @@ export class EntryTable implements Iterable<Entry> {
     return this.#from(`${folder}/`).next().done !== true;
   }
 
-  /** Those with one of these sizes, in no particular order. */
-  *ofSizes(sizes: ReadonlySet<number>): Generator<Entry, void> {
-    for (const entry of this.#packed.ofSizes(sizes)) if (!this.#changes.has(entry.path)) yield entry;
-    for (const entry of this.#changes.values()) if (entry !== undefined && sizes.has(entry.size)) yield entry;
+  /** Those with one of these contents, in no particular order. */
+  *withContent(digests: ReadonlySet<Digest>): Generator<Entry, void> {
+    for (const entry of this.#packed.withContent(digests)) if (!this.#changes.has(entry.path)) yield entry;
+    for (const entry of this.#changes.values()) if (entry !== undefined && digests.has(entry.digest)) yield entry;
   }
 
   /** Those whose path begins like this. */
@@ -120,4 +122,15 @@ export class EntryTable implements Iterable<Entry> {
     const entry = this.#changes.get(path);
     if (entry !== undefined) yield entry;
   }
+}
+
+/** The position of the first of `paths`, which are sorted, that is not before `path`. */
+function firstFrom(paths: readonly RelPath[], path: string): number {
+  let [low, high] = [0, paths.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((paths[middle] as RelPath) < path) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

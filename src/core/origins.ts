@@ -26,9 +26,7 @@ interface Means {
 export function originsIn(held: EntryTable, wanted: readonly Entry[]): Map<Digest, Entry[]> {
   const origins = new Map<Digest, Entry[]>();
   if (held.length === 0) return origins;
-  const digests = new Set(wanted.map(({ digest }) => digest));
-  for (const entry of held.ofSizes(new Set(wanted.map(({ size }) => size)))) {
-    if (!digests.has(entry.digest)) continue;
+  for (const entry of held.withContent(new Set(wanted.map(({ digest }) => digest)))) {
     const others = origins.get(entry.digest);
     if (others === undefined) origins.set(entry.digest, [entry]);
     else if (others.length < MOST_ORIGINS && !others.some((other) => areAlike(other, entry))) others.push(entry);

@@ -10,9 +10,10 @@
 import { ByteReader, ByteWriter, damaged } from './bytes.js';
 import { readPath, writePath } from './path-codec.js';
 import { CONTROL, isWithin, parseRelPath, type RelPath } from './relpath.js';
-import type { Entry } from './snapshot.js';
+import type { Digest, Entry } from './snapshot.js';
 
 const DIGEST_BYTES = 32;
+const BEGINNING_BYTES = 6; // of a digest, as a number
 const LEAST_ENTRY_BYTES = 2 + 1 + 1 + 1 + 1 + DIGEST_BYTES;
 const BETWEEN_MARKS = 16; // entries: to go over them takes about as long as the search for them
 const FIRST_PATH_BYTES = 512;
@@ -107,12 +108,17 @@ export class PackedEntries {
     }
   }
 
-  /** Those with one of these sizes. */
-  *ofSizes(sizes: ReadonlySet<number>): Generator<Entry, void> {
+  /** Those with one of these contents. */
+  *withContent(digests: ReadonlySet<Digest>): Generator<Entry, void> {
+    const beginnings = new Set(
+      Array.from(digests, (digest) => Number.parseInt(digest.slice(0, 2 * BEGINNING_BYTES), 16)),
+    );
     const cursor = new Cursor(this.content);
     for (let at = 0; at < this.length; at++) {
       cursor.next();
-      if (sizes.has(cursor.size)) yield cursor.entry();
+      if (!beginnings.has(cursor.beginningOfDigest)) continue;
+      const entry = cursor.entry();
+      if (digests.has(entry.digest)) yield entry;
     }
   }
 
@@ -171,6 +177,10 @@ class Cursor {
 
   isAt(path: Buffer): boolean {
     return path.length === this.#pathBytes && path.compare(this.#path, 0, this.#pathBytes) === 0;
+  }
+
+  get beginningOfDigest(): number {
+    return this.#content.readUIntBE(this.#digestAt, BEGINNING_BYTES);
   }
 
   entry(): Entry {

@@ -45,6 +45,7 @@ const USUAL_MANIFEST = 'staticfiles.json';
 const WRITES = ['new leaves', 'new styles', 'new scripts', 'leaves', 'styles', 'scripts', 'entrances'] as const;
 const REMOVALS = ['removed entrances', 'removed scripts', 'removed styles', 'removed leaves'] as const;
 const ORDER = ['clear', ...WRITES, ...REMOVALS] as const;
+const NEW: ReadonlySet<string> = new Set(WRITES.slice(0, 3));
 
 type GroupName = (typeof ORDER)[number];
 
@@ -61,16 +62,44 @@ export function makePlan(changes: readonly Change[], deletion: Deletion, manifes
   };
 }
 
+/** What is carried out in one go, from the first byte staged to the commit. No group is empty. */
+export type Share = readonly Group[];
+
+/**
+ * The plan in shares of no more than `most` new files each, and all the rest with the last of them. A name that is new may be
+ * there long before anything refers to it; what readers use already changes together.
+ */
+export function sharesOf({ groups }: Plan, most: number): Share[] {
+  const firstOther = groups.findIndex(({ name }) => !NEW.has(name));
+  const end = firstOther < 0 ? groups.length : firstOther;
+  const shares: Group[][] = [];
+  let room = 0;
+  for (const { name, steps } of groups.slice(0, end)) {
+    for (let at = 0; at < steps.length; ) {
+      if (room === 0) {
+        shares.push([]);
+        room = most;
+      }
+      const part = steps.slice(at, at + room);
+      shares.at(-1)?.push({ name, steps: part });
+      at += part.length;
+      room -= part.length;
+    }
+  }
+  const last = shares.pop() ?? [];
+  return [...shares, [...last, ...groups.slice(end)]];
+}
+
 /** The steps that send a file, in the order of publishing. */
-export function uploadsOf(plan: Plan): Extract<Step, { kind: 'upload' }>[] {
-  return plan.groups.flatMap((group) => group.steps.filter((step) => step.kind === 'upload'));
+export function uploadsOf(groups: Share): Extract<Step, { kind: 'upload' }>[] {
+  return groups.flatMap(({ steps }) => steps.filter((step) => step.kind === 'upload'));
 }
 
 /** The folders that must be there before anything is published, each after the one that holds it. */
-export function foldersOf(plan: Plan): RelPath[] {
+export function foldersOf(groups: Share): RelPath[] {
   const folders = new Set<RelPath>();
   const seen = new Set<RelPath>();
-  for (const { path } of uploadsOf(plan)) {
+  for (const { path } of uploadsOf(groups)) {
     const parent = parentOf(path);
     if (parent === undefined || seen.has(parent)) continue;
     seen.add(parent);

@@ -151,9 +151,9 @@ export class IndexStore {
 
   /**
    * Records what is now certain of `index`, and leaves pending what else was announced. Answers with the index as it is
-   * recorded, one generation on.
+   * recorded, one generation on. Where more is `to come` at once, a new snapshot waits for that.
    */
-  async commit(index: TargetIndex, announced: Truths, truths: Truths): Promise<TargetIndex> {
+  async commit(index: TargetIndex, announced: Truths, truths: Truths, more?: 'to come'): Promise<TargetIndex> {
     await this.open();
     const next = {
       ...afterPush(index, announced, truths),
@@ -161,7 +161,7 @@ export class IndexStore {
     };
     const old = this.#head;
     const check = this.#requireSameHead();
-    const isNew = old === undefined || this.#isJournalLong(old);
+    const isNew = old === undefined || (more === undefined && this.#isJournalLong(old));
     if (!isNew) await check;
     const writes = isNew ? this.#startOver(next) : this.#append('commit', this.#withSettled(next, truths));
     writes.push(check);

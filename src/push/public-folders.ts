@@ -1,8 +1,8 @@
 /**
- * PublicFolders: the folders that a plan publishes into. Those that are missing are made, or moved here from the stage with
+ * PublicFolders: the folders that a share of a plan publishes into. Those that are missing are made, or moved here from the stage with
  * what is in them; nothing is written through a link.
  */
-import { foldersOf, type Plan } from '../core/plan.js';
+import { foldersOf, type Share } from '../core/plan.js';
 import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
 import type { Problem } from '../errors.js';
 import type { Target } from '../targets/target.js';
@@ -14,7 +14,7 @@ const IN_FLIGHT = 4096;
 const SETGID = 0o2000;
 
 export class PublicFolders {
-  readonly #plan: Plan;
+  readonly #share: Share;
   readonly #target: Target;
   readonly #mode: number;
   /** Folders that nothing may be written below, and why. */
@@ -27,8 +27,8 @@ export class PublicFolders {
   #made: Promise<unknown> | undefined;
 
   /** `mode` is that of new folders. */
-  constructor(plan: Plan, target: Target, mode: number) {
-    this.#plan = plan;
+  constructor(share: Share, target: Target, mode: number) {
+    this.#share = share;
     this.#target = target;
     this.#mode = mode;
   }
@@ -43,7 +43,7 @@ export class PublicFolders {
    * or a removal out of the published tree. What else may stand there is found when the folder is made.
    */
   async look(): Promise<void> {
-    const folders = new Set(this.#plan.changes.flatMap(({ path }) => ancestorsOf(path)));
+    const folders = new Set(this.#share.flatMap(({ steps }) => steps.flatMap(({ path }) => ancestorsOf(path))));
     await inParallel(folders, IN_FLIGHT, async (path) => {
       const there = await this.#target.stat(path);
       if (there !== undefined) this.#modes.set(path, there.mode);
@@ -80,7 +80,7 @@ export class PublicFolders {
   }
 
   async #makeAll(staged: ReadonlyMap<RelPath, RelPath>): Promise<void> {
-    const folders = foldersOf(this.#plan);
+    const folders = foldersOf(this.#share);
     const late = new Set<RelPath>();
     for (const folder of folders) {
       const isLate = (staged.has(folder) && this.#canMove(folder)) || late.has(parentOf(folder) as RelPath);

@@ -5,7 +5,7 @@
  * exactly one Outcome.
  */
 import type { Outcome } from '../core/apply.js';
-import type { Plan, Step } from '../core/plan.js';
+import type { Share, Step } from '../core/plan.js';
 import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
 import { type Problem, TargetError } from '../errors.js';
 import type { Target } from '../targets/target.js';
@@ -25,32 +25,43 @@ export interface PublishOptions {
   readonly onStep?: (step: Step) => void;
 }
 
-/** Publishes `plan` into `folders`, or says why not. */
+/** The group in which a step failed, and how. */
+export interface Stop {
+  readonly group: string;
+  readonly problem: Problem;
+}
+
+export interface Published {
+  readonly outcomes: readonly Outcome[];
+  readonly stop: Stop | undefined;
+}
+
+/** Publishes `share` into `folders`, or says why not. */
 export async function publish(
-  plan: Plan,
+  share: Share,
   staged: Staged,
   folders: PublicFolders,
   target: Target,
   options: PublishOptions,
-): Promise<Outcome[]> {
+): Promise<Published> {
   const means = { staged, folders, target };
   const outcomes: Outcome[] = [];
-  let cause: Problem | undefined;
-  for (const group of plan.groups) {
-    if (cause !== undefined) {
-      for (const step of group.steps) outcomes.push(heldBack(step, cause));
-      continue;
-    }
+  let stop: Stop | undefined;
+  for (const [at, group] of share.entries()) {
     options.signal?.throwIfAborted();
     if (group.name !== 'clear') await folders.make(staged.folders);
     const begin = outcomes.length;
     await inParallel(group.steps, inFlight(target), carry);
     const results = outcomes.slice(begin);
-    cause = results.find((outcome) => outcome.kind !== 'done')?.problem;
+    const problem = results.find((outcome) => outcome.kind !== 'done')?.problem;
     await removeEmptyFolders(emptiedBy(results), target);
+    if (problem === undefined) continue;
+    stop = { group: group.name, problem };
+    for (const outcome of heldBack(share.slice(at + 1), stop)) outcomes.push(outcome);
+    break;
   }
   await removeEmptyFolders(madeInVain(outcomes, folders), target);
-  return outcomes;
+  return { outcomes, stop };
 
   async function carry(step: Step): Promise<void> {
     const known = staged.problems.get(step.path) ?? folders.problemAt(step.path);
@@ -138,9 +149,14 @@ async function removeEmptyTree(folder: RelPath, target: Target): Promise<boolean
   return true;
 }
 
-function heldBack(step: Step, cause: Problem): Outcome {
+/** What comes after a stop. */
+export function heldBack(share: Share, { problem: cause }: Stop): Outcome[] {
   const message = `held back, because ${cause.path} could not be published`;
-  return { kind: 'untouched', step, problem: { path: step.path, step: 'publish', code: 'HELD_BACK', message } };
+  return share.flatMap(({ steps }) =>
+    steps.map((step): Outcome => {
+      return { kind: 'untouched', step, problem: { path: step.path, step: 'publish', code: 'HELD_BACK', message } };
+    }),
+  );
 }
 
 /** Folders that were made, some of them once more, for files that did not come. */

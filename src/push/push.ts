@@ -1,20 +1,28 @@
 /**
  * push: carries out a plan on a target, from the first byte staged to the commit of the index.
  *
- * Staging and the announcement of what may change run at once, for neither is visible. Publishing waits for both.
+ * Staging and the announcement of what may change run at once, for neither is visible. Publishing waits for both. Very many
+ * new files are pushed in shares, each with its own commit: what is kept in mind is about one of them, and an interrupted
+ * push goes on where it was.
  */
 import { type Outcome, truthsOf } from '../core/apply.js';
-import { type Plan, type Step, uploadsOf } from '../core/plan.js';
+import { type Group, type Plan, type Share, type Step, sharesOf, uploadsOf } from '../core/plan.js';
+import type { RelPath } from '../core/relpath.js';
+import type { Entry } from '../core/snapshot.js';
 import type { TargetIndex, Truths } from '../core/target-index.js';
 import type { Target } from '../targets/target.js';
 import { allOf } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
 import { PublicFolders } from './public-folders.js';
-import { publish } from './publish.js';
+import { heldBack, publish, type Stop } from './publish.js';
 import type { Stage } from './stage.js';
 import type { Way } from './staged-item.js';
 
+const FILES_IN_SHARE = 32_768;
+
 export interface PushOptions {
+  /** How many new files make a share, where that is not the usual number. */
+  readonly filesInShare?: number | undefined;
   /** The mode of new folders. */
   readonly folderMode: number;
   readonly signal?: AbortSignal | undefined;
@@ -39,38 +47,87 @@ export interface Pushed {
 }
 
 /** `stage` may hold some of the content already. */
-export async function push(
-  plan: Plan,
-  index: TargetIndex,
-  { target, store, stage }: Means,
-  options: PushOptions,
-): Promise<Pushed> {
+export async function push(plan: Plan, index: TargetIndex, means: Means, options: PushOptions): Promise<Pushed> {
+  const running = new Push(plan, index, means, options);
+  const shares = sharesOf(plan, options.filesInShare ?? FILES_IN_SHARE);
   options.onPhase?.('stage');
-  const announced = announcementOf(plan);
-  const folders = new PublicFolders(plan, target, options.folderMode);
-  const staged = await allOf([stage.finish(uploadsOf(plan), index), store.begin(index, announced), folders.look()]);
-  options.onPhase?.('publish');
-  const outcomes = await publish(plan, staged, folders, target, options);
-  options.onPhase?.('commit');
-  const published = outcomes.filter(({ kind, step }) => kind === 'done' && step.kind === 'upload');
-  const files = new Set(published.map(({ step }) => step.path));
-  const amount = (way: Way): number =>
-    published.filter(({ step }) => step.kind === 'upload' && staged.wayOf(step) === way).length;
-  const committed = await allOf([
-    store.commit(index, announced, truthsOf(index, outcomes)),
-    stage.tidy(files, folders.moved),
-  ]);
-  await store.reap();
-  return {
-    index: committed,
-    outcomes,
-    linked: amount('linked'),
-    patched: amount('patched'),
-    sentBytes: staged.sentBytes,
-  };
+  for (const [at, share] of shares.entries())
+    await running.carryOut(share, at === shares.length - 1 ? 'last' : 'early');
+  await means.store.reap();
+  return running.pushed;
 }
 
-/** What each path of the plan shall become. */
-function announcementOf(plan: Plan): Truths {
-  return new Map(plan.changes.map((change) => [change.path, change.kind === 'removed' ? undefined : change.entry]));
+class Push {
+  readonly #means: Means;
+  readonly #options: PushOptions;
+  /** What the target held before the first share. */
+  readonly #before: TargetIndex;
+  /** Resolves once nothing is in the way of the stage. */
+  readonly #hasRoom: Promise<void>;
+  #index: TargetIndex;
+  #stop: Stop | undefined;
+  readonly #outcomes: Outcome[] = [];
+  readonly #ways: Record<Way, number> = { uploaded: 0, linked: 0, patched: 0 };
+
+  constructor(plan: Plan, index: TargetIndex, means: Means, options: PushOptions) {
+    this.#means = means;
+    this.#options = options;
+    this.#before = index;
+    this.#index = index;
+    this.#hasRoom = means.stage.makeRoom(uploadsOf(plan.groups));
+    this.#hasRoom.catch(() => undefined); // the first share hears of it
+  }
+
+  get pushed(): Pushed {
+    const { linked, patched } = this.#ways;
+    const { sentBytes } = this.#means.stage;
+    return { index: this.#index, outcomes: this.#outcomes, linked, patched, sentBytes };
+  }
+
+  /** What is early makes no more than new names; the phases are those of what follows. */
+  async carryOut(whole: Share, place: 'early' | 'last'): Promise<void> {
+    const { target, store, stage } = this.#means;
+    const { folderMode, onPhase } = this.#options;
+    const isLast = place === 'last';
+    const share = this.#withoutHeldBack(whole);
+    const announced = announcementOf(share);
+    const folders = new PublicFolders(share, target, folderMode);
+    const staging = this.#hasRoom.then(() => stage.finish(uploadsOf(share), this.#index, this.#before));
+    const staged = await allOf([staging, store.begin(this.#index, announced), folders.look()]);
+    if (isLast) onPhase?.('publish');
+    const { outcomes, stop } = await publish(share, staged, folders, target, this.#options);
+    if (isLast) onPhase?.('commit');
+    this.#stop ??= stop;
+    this.#add(outcomes);
+    const uploads = outcomes.flatMap(({ kind, step }) => (kind === 'done' && step.kind === 'upload' ? [step] : []));
+    for (const step of uploads) this.#ways[staged.wayOf(step)]++;
+    const files = uploads.map(({ path }) => path);
+    stage.release(files, folders.moved.keys());
+    const truths = truthsOf(this.#index, outcomes);
+    const committed = store.commit(this.#index, announced, truths, isLast ? undefined : 'to come');
+    this.#index = await allOf([committed, isLast ? stage.tidy() : Promise.resolve()]);
+  }
+
+  /** After a step that failed, what may refer to it is held back, and so are all groups but that of the step. */
+  #withoutHeldBack(share: Share): Share {
+    const stop = this.#stop;
+    if (stop === undefined) return share;
+    const goesOn = ({ name }: Group): boolean => name === stop.group;
+    const held = share.filter((group) => !goesOn(group));
+    this.#add(heldBack(held, stop));
+    return share.filter(goesOn);
+  }
+
+  #add(outcomes: readonly Outcome[]): void {
+    for (const outcome of outcomes) this.#outcomes.push(outcome);
+  }
+}
+
+/** What each path of the share shall become. */
+function announcementOf(share: Share): Truths {
+  const announced = new Map<RelPath, Entry | undefined>();
+  for (const { steps } of share) {
+    for (const step of steps) announced.set(step.path, step.kind === 'remove' ? undefined : step.entry);
+  }
+  return announced;
 }

@@ -38,6 +38,7 @@ const MOST_IN_FLIGHT = 8192;
 const FILES_PER_MS = 160;
 const BYTES_IN_FLIGHT = 24 * 1024 * 1024; // enough for 100 MB/s at 200 ms
 const MOST_IN_A_TURN = 256; // what is begun leaves only when the event loop turns
+const MOST_AHEAD = 8_192; // files; what is kept in mind of them stays until they are published
 const LARGE_IN_FLIGHT = 4 * 1024 * 1024; // what one long file has on its way, whatever its size
 
 export type Upload = Extract<Step, { kind: 'upload' }>;
@@ -60,12 +61,9 @@ export interface Staged {
   readonly folders: ReadonlyMap<RelPath, RelPath>;
   /** The uploads that could not be staged. */
   readonly problems: ReadonlyMap<RelPath, Problem>;
-  readonly sentBytes: number;
 }
 
 const NONE: readonly Entry[] = [];
-
-type Paths = Pick<ReadonlySet<RelPath>, 'has'>;
 
 /** How many files may be under way at once so that neither the line nor the server waits. */
 function filesInFlight(roundTripMs: number): number {
@@ -119,25 +117,36 @@ export class Stage {
 
   /**
    * Begins to stage what is likely to be in the plan, for a target of which `held` is known, and may be found out not to be
-   * current. False where it takes none: what an interrupted run left behind may be some of it, or in the way of it, and all
-   * waits for `finish`.
+   * current. False where it takes none: it has a lot already, or what an interrupted run left behind may be some of it, or in
+   * the way of it. All else waits for `finish`.
    */
   async ahead(entries: readonly Entry[], held: TargetIndex, isCurrent?: Promise<boolean>): Promise<boolean> {
     if (entries.length === 0) return true;
     const { leftovers, made } = await this.#begin();
-    if (!leftovers.isEmpty || this.#failure !== undefined) return false;
+    const takesNone = !leftovers.isEmpty || this.#failure !== undefined || this.#items.size >= MOST_AHEAD;
+    if (takesNone) return false;
+    if (this.#formers.held !== held.entries) this.#formers = new Formers(held.entries);
     this.#add(entries, held, isCurrent);
     await made;
     this.#pump();
     return true;
   }
 
-  /** Stages what is left of `uploads`. Rejects only when the target as a whole is out of reach, or on an abort. */
-  async finish(uploads: readonly Upload[], held: TargetIndex): Promise<Staged> {
+  /** Removes at once what interrupted runs left and none of `uploads`, which are all there will be, can use. */
+  async makeRoom(uploads: readonly Upload[]): Promise<void> {
     const { leftovers, made } = await this.#begin();
     await made;
     await leftovers.makeRoom(uploads);
+  }
+
+  /**
+   * Stages what is left of `uploads`, for a target that holds `held`, and held `before` when the push began: what was published
+   * since is no former version of anything. Rejects only when the target as a whole is out of reach, or on an abort.
+   */
+  async finish(uploads: readonly Upload[], held: TargetIndex, before = held): Promise<Staged> {
+    await this.prepare();
     const missing = uploads.filter(({ path, entry }) => !isFor(this.#items.get(path), entry));
+    if (this.#formers.held !== before.entries) this.#formers = new Formers(before.entries);
     this.#add(
       missing.map(({ entry }) => entry),
       held,
@@ -150,22 +159,35 @@ export class Stage {
       wayOf: ({ path }) => this.#items.get(path)?.way ?? 'uploaded',
       folders: this.#wholeFolders(uploads),
       problems: this.#problems,
-      sentBytes: this.#delivery.sentBytes,
     };
   }
 
+  /** What went over the line until now. */
+  get sentBytes(): number {
+    return this.#delivery.sentBytes;
+  }
+
   /**
-   * Removes what this run staged and did not publish, and what earlier runs left. Nothing may be under way. `files` are the
-   * paths of those that were published, `folders` of those that were with all that was staged in them.
+   * Forgets what is published and so not here any more: the files at these paths, and folders with all that was staged in
+   * them. Nothing may be under way.
    */
-  async tidy(files: Paths, folders: Paths): Promise<void> {
+  release(files: Iterable<RelPath>, folders: Iterable<RelPath>): void {
+    for (const path of files) {
+      const item = this.#items.get(path);
+      if (item === undefined) continue;
+      this.#items.delete(path);
+      if (this.#firsts.get(item.entry.digest) === item) this.#firsts.delete(item.entry.digest);
+    }
+    this.#folders.release(folders);
+  }
+
+  /** Removes what this run staged and did not publish, and what earlier runs left. Nothing may be under way. */
+  async tidy(): Promise<void> {
     if (this.#leftovers === undefined) return;
-    const unpublished = [...this.#items.values()].filter(({ entry }) => !files.has(entry.path));
-    const left = [...unpublished, ...this.#superseded].filter(({ state }) => state === 'staged');
+    const left = [...this.#items.values(), ...this.#superseded].filter(({ state }) => state === 'staged');
     const places = [...left.map((item) => this.#place(item)), ...(this.#notes.isEmpty ? [] : [this.#notes.file])];
     await Promise.all([...places.map((place) => this.#target.remove(place)), this.#leftovers.removeFiles()]);
-    const unmoved = this.#folders.all.filter(({ path }) => !folders.has(path));
-    const emptied = unmoved.map(({ name }) => join(this.#folder, name));
+    const emptied = this.#folders.all.map(({ name }) => join(this.#folder, name));
     const superfluous = [this.#folder, ...emptied, ...this.#leftovers.folders];
     if (!(await removeEmptyFolders(superfluous, this.#target))) await this.#clear();
   }
@@ -185,7 +207,7 @@ export class Stage {
     if (this.#begun === undefined) return;
     await Promise.allSettled([this.prepare()]);
     await Promise.allSettled([this.#idle()]);
-    await Promise.allSettled([this.tidy(new Set(), new Set())]);
+    await Promise.allSettled([this.tidy()]);
   }
 
   /** Resolves once the folders are asked for: those in them can be asked for then, too. */
@@ -207,7 +229,6 @@ export class Stage {
     const { hardlink, serverCopy } = this.#target.capabilities;
     const makesCopies = hardlink || serverCopy;
     const patches = serverCopy && this.#options.signatures !== undefined;
-    if (this.#formers.held !== held.entries) this.#formers = new Formers(held.entries);
     const origins = makesCopies ? originsIn(held.entries, entries) : new Map<Digest, Entry[]>();
     for (const [i, entry] of entries.entries()) {
       const superseded = this.#items.get(entry.path);

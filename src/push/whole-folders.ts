@@ -25,6 +25,7 @@ export interface WholeFolder {
 export class WholeFolders {
   readonly #make: (name: RelPath) => Promise<void>;
   readonly #byPath = new Map<RelPath, WholeFolder>();
+  #begun = 0;
 
   /** `make` makes a folder on the stage. */
   constructor(make: (name: RelPath) => Promise<void>) {
@@ -33,6 +34,11 @@ export class WholeFolders {
 
   get all(): WholeFolder[] {
     return [...this.#byPath.values()];
+  }
+
+  /** Forgets those at `paths`, which are not on the stage any more. */
+  release(paths: Iterable<RelPath>): void {
+    for (const path of paths) this.#byPath.delete(path);
   }
 
   /** For each of `entries` the folder to stage it in, or undefined for a file that is published by itself. */
@@ -51,7 +57,7 @@ export class WholeFolders {
   }
 
   #begin(path: RelPath): WholeFolder {
-    const name = `${this.#byPath.size}` as RelPath;
+    const name = `${this.#begun++}` as RelPath;
     const made = this.#make(name);
     made.catch(() => undefined); // each file that waits for it hears of its failure
     return { path, name, made, names: new Set() };

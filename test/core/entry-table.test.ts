@@ -42,9 +42,9 @@ describe('a table', () => {
           expect(table.below(each)).toEqual(list.filter(({ path: at }) => at.startsWith(`${each}/`)));
         }
         expect([...table.from(sought)]).toEqual(list.filter(({ path: at }) => at >= sought));
-        const sizes = new Set([0, 5]);
-        const fitting = list.filter(({ size }) => sizes.has(size));
-        expect(sortEntries(table.ofSizes(sizes))).toEqual(fitting);
+        const digests = new Set(list.slice(0, 2).map(({ digest }) => digest));
+        const fitting = list.filter(({ digest }) => digests.has(digest));
+        expect(sortEntries(table.withContent(digests))).toEqual(fitting);
       }),
       { numRuns: 300 },
     );
@@ -83,11 +83,24 @@ describe('a table', () => {
     for (const each of all) expect(table.find(each.path)).toEqual(each);
   });
 
-  it('is packed again when a good part of it is changed', () => {
-    const many = sortEntries(Array.from({ length: 5000 }, (_, at) => entry(`folder-${at % 7}/${at}`)));
-    const changes = new Map(many.filter((_, at) => at % 2 === 0).map((each) => [each.path, { ...each, size: 9 }]));
+  it.each([
+    ['of few', 5000, 2],
+    ['of many', 40_000, 2],
+    ['made of nothing', 0, 1],
+  ])('%s is the same when a good part of it is changed', (_kind, count, every) => {
+    const many = sortEntries(Array.from({ length: count }, (_, at) => entry(`folder-${at % 7}/${at}`)));
+    const added = Array.from({ length: 20_000 }, (_, at) => entry(`folder-${at % 9}/${at}.new`));
+    const modified = many.filter((_, at) => at % every === 0).map((each) => ({ ...each, size: 9 }));
+    const changes = new Map([...modified, ...added].map((each) => [each.path, each]));
     const table = EntryTable.of(many).with(changes);
-    expect([...table]).toEqual(changed(many, changes));
+    const list = changed(many, changes);
+    expect([...table]).toEqual(list);
+    expect([table.length, table.fileBytes]).toEqual([list.length, totalBytes(list)]);
+  });
+
+  it('is packed once most of it has changed', () => {
+    const added = new Map(Array.from({ length: 20_000 }, (_, at) => [path(`${at}`), entry(`${at}`)]));
+    const table = EntryTable.EMPTY.with(added);
     expect(table.packed()).toBe(table.packed());
   });
 });

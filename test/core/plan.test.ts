@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyOutcomes, type Outcome } from '../../src/core/apply.js';
 import { diff } from '../../src/core/diff.js';
-import { foldersOf, makePlan, type Plan } from '../../src/core/plan.js';
+import { foldersOf, makePlan, type Plan, type Share, sharesOf } from '../../src/core/plan.js';
 import { anyTree, entry, index, snapshot } from '../support/entries.js';
 
 function planOf(have: string[], wanted: string[]): Plan {
@@ -11,9 +11,11 @@ function planOf(have: string[], wanted: string[]): Plan {
 }
 
 function groupsOf(plan: Plan): Record<string, string[]> {
-  return Object.fromEntries(
-    plan.groups.map(({ name, steps }) => [name, steps.map((step) => `${step.kind} ${step.path}`)]),
-  );
+  return stepsOf(plan.groups);
+}
+
+function stepsOf(share: Share): Record<string, string[]> {
+  return Object.fromEntries(share.map(({ name, steps }) => [name, steps.map((step) => `${step.kind} ${step.path}`)]));
 }
 
 describe('the write order', () => {
@@ -59,13 +61,51 @@ describe('the write order', () => {
   });
 });
 
+describe('the shares of a plan', () => {
+  it('hold so many new files each, in the order of the plan, and the last one all that is left', () => {
+    const plan = planOf(['app.js', 'old'], ['1.png', '2.png', '3.png', 'a.css', 'b.css', 'app.js', 'index.html']);
+    expect(sharesOf(plan, 2).map(stepsOf)).toEqual([
+      { 'new leaves': ['upload 1.png', 'upload 2.png'] },
+      { 'new leaves': ['upload 3.png'], 'new styles': ['upload a.css'] },
+      {
+        'new styles': ['upload b.css'],
+        scripts: ['upload app.js'],
+        entrances: ['upload index.html'],
+        'removed leaves': ['remove old'],
+      },
+    ]);
+  });
+
+  it('is one where what readers use changes, or something must be cleared away first', () => {
+    const names = ['1', '2', '3'];
+    expect(sharesOf(planOf(names, names), 1)).toHaveLength(1);
+    expect(sharesOf(planOf(['a'], ['a/1', 'a/2', 'a/3']), 1)).toHaveLength(1);
+    expect(sharesOf(planOf([], []), 1)).toEqual([[]]);
+  });
+
+  it('are the plan, whatever they hold', () => {
+    fc.assert(
+      fc.property(anyTree, anyTree, fc.integer({ min: 1, max: 5 }), (have, wanted, most) => {
+        const plan = makePlan(diff(index(...have), snapshot(...wanted)), 'delete');
+        const steps = (share: Share) => share.flatMap((group) => group.steps);
+        expect(sharesOf(plan, most).flatMap(steps)).toEqual(steps(plan.groups));
+        expect(
+          sharesOf(plan, most)
+            .slice(0, -1)
+            .every((share) => steps(share).length === most),
+        ).toBe(true);
+      }),
+    );
+  });
+});
+
 it('leaves removals out when nothing is to be deleted', () => {
   const changes = diff(index(entry('a')), snapshot(entry('b')));
   expect(makePlan(changes, 'keep').changes.map((change) => change.path)).toEqual(['b']);
 });
 
 it('names the folders to make, each after the one that holds it', () => {
-  expect(foldersOf(planOf([], ['a/b/c/x', 'a/y', 'z']))).toEqual(['a', 'a/b', 'a/b/c']);
+  expect(foldersOf(planOf([], ['a/b/c/x', 'a/y', 'z']).groups)).toEqual(['a', 'a/b', 'a/b/c']);
 });
 
 it('reaches the wanted tree when every step succeeds, in steps that a disk could take', () => {
