@@ -151,8 +151,8 @@ describe('of a STATIC_ROOT that others fill', () => {
 });
 
 describe('of what is collected', () => {
-  it.each(['plain', 'manifest'] as const)('a run that had nothing to do leaves it, %s', async (storage) => {
-    const { look, run, folder, root, assets } = await collected(storage);
+  it('a run that had nothing to do leaves it where names are hashed', async () => {
+    const { look, run, folder, root, assets } = await collected('manifest');
     expect((await run()).baseline).toBeUndefined();
     await atRest(folder);
     const { baseline, files } = await run();
@@ -166,6 +166,32 @@ describe('of what is collected', () => {
       change();
       expect(await look()).toBeUndefined();
       await run();
+      await atRest(folder);
+      expect((await run()).baseline).toBeDefined();
+      expect(await look()).toMatchObject({ places: [] });
+    }
+  });
+
+  it('every run leaves it where names are plain, and a file with another content is collected by itself', async () => {
+    const { look, run, folder, root, assets } = await collected('plain');
+    await atRest(folder);
+    const { baseline, files } = await run();
+    expect(await look()).toMatchObject({ baseline, files, places: [] });
+    for (const place of [assets, root]) {
+      writeFileSync(join(place, 'a.css'), `edited in ${place}`);
+      expect(await look()).toMatchObject({ files, copied: 1, places: ['a.css'], snapshot: { entries: [{}] } });
+      expect(readFileSync(join(root, 'a.css'), 'utf8')).toBe(`edited in ${assets}`);
+      // What was another one since is one of the places from now on.
+      expect(await look()).toMatchObject({ files, copied: 0, places: ['a.css'] });
+    }
+    for (const change of [
+      () => writeFileSync(join(root, 'foreign.css'), 'and here'),
+      () => writeFileSync(join(assets, 'new.png'), 'new'),
+      () => rmSync(join(assets, 'b.png')),
+      () => rmSync(join(root, 'c.png')),
+    ]) {
+      change();
+      expect(await look()).toBeUndefined();
       await atRest(folder);
       expect((await run()).baseline).toBeDefined();
       expect(await look()).toMatchObject({ places: [] });

@@ -2,11 +2,18 @@
  * runCollect: the local half alone, for whoever wants to know no more than what it did.
  */
 import { type LocalThread, wholeOf } from '../collect/in-thread.js';
-import { collectSinceCheckpoint } from '../collect/since/since-checkpoint.js';
 import { workOf } from '../cycle/local-work.js';
 import type { CollectReport } from '../cycle/report.js';
 import type { CommandInput } from './command-input.js';
-import { type LocalOptions, localHooks, reportOf, settingsOf, tellStorage } from './local-run.js';
+import {
+  baselineFor,
+  type LocalOptions,
+  localHooks,
+  reportOf,
+  settingsOf,
+  sinceLeft,
+  tellStorage,
+} from './local-run.js';
 import type { Output } from './output.js';
 import { collectLine, problemLines } from './render.js';
 import type { Session } from './session.js';
@@ -21,15 +28,12 @@ export async function runCollect(
   const started = performance.now();
   tellStorage(session, 'collect', input);
   const work = workOf(session.config, { mode: options.mode, collect: 'collect', env: input.process.env });
-  const settings = {
-    ...settingsOf(session, { ...options, reread: undefined, contents: 'drop' }),
-    snapshot: 'drop' as const,
-    checkpoint: 'leave' as const,
-  };
+  const how = { ...options, reread: undefined, contents: 'drop' } as const;
+  const baseline = baselineFor(work, how);
+  const settings = { ...settingsOf(session, how), baseline, checkpoint: 'leave' as const };
   const hooks = localHooks(session, input);
-  const isForced = options.guards === 'pass';
-  const quick = isForced ? undefined : await collectSinceCheckpoint(thread, work, settings, hooks);
-  const run = () => wholeOf(thread.run(work, { ...settings, helper: 'thread' }, hooks));
+  const quick = options.guards === 'pass' ? undefined : await sinceLeft(thread, work, settings, hooks);
+  const run = () => wholeOf(thread.run(work, { ...settings, snapshot: 'drop', helper: 'thread' }, hooks));
   return reportOf(quick ?? (await run()), started);
 }
 

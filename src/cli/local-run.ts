@@ -93,12 +93,15 @@ function scanOf(work: LocalWork): LocalWork {
 }
 
 /** What has changed since a run before left a checkpoint or a baseline; undefined where all is to be looked at. */
-async function sinceLeft(...on: Parameters<typeof sinceBaseline>): Promise<Since | undefined> {
+export async function sinceLeft(...on: Parameters<typeof sinceBaseline>): Promise<Since | undefined> {
   return (await collectSinceCheckpoint(...on)) ?? sinceBaseline(...on);
 }
 
 /** What a baseline is made for: all that decides what is made of the files. Undefined where all is to be looked at. */
-function baselineFor(work: LocalWork, { mode, reread, guards }: LocalOptions): string | undefined {
+export function baselineFor(
+  work: LocalWork,
+  { mode, reread, guards }: Pick<LocalOptions, 'mode' | 'reread' | 'guards'>,
+): string | undefined {
   const isQuick = mode === 'write' && reread === undefined && guards === 'heed' && work.kind !== 'collectstatic';
   return isQuick ? JSON.stringify([version(), work]) : undefined;
 }

@@ -18,7 +18,6 @@ import { type HashAllInput, type HashedAll, hashAll } from './hash-all.js';
 import { KeptContents } from './kept-contents.js';
 import { Later } from './later.js';
 import { look } from './look.js';
-import { MarkTaker } from './marks.js';
 import { recall, remember } from './memory.js';
 import type { ManifestProject } from './post-process.js';
 import type { CollectProject, Staged } from './project.js';
@@ -26,7 +25,7 @@ import { type RunOptions, saveState } from './run-options.js';
 import { type ScannedTree, scanTree } from './scan.js';
 import { forgetBaseline, leaveBaseline } from './since/baseline.js';
 import { CheckpointDraft } from './since/checkpoint.js';
-import { markRoots, onceMade, type RootMarks } from './since/root-marks.js';
+import { Marking } from './since/marking.js';
 import { type Listing, listSources } from './sources.js';
 import type { Put } from './static-root.js';
 import { recallTraces, rememberTraces } from './traces.js';
@@ -76,17 +75,13 @@ export async function collect(project: CollectProject, options: CollectOptions):
   const pacer = new Pacer(options);
   const memory = await recall(options.state);
   const isLeft = options.checkpoint === 'leave' && project.manifest !== undefined && options.mode === 'write';
-  const draft = isLeft ? new CheckpointDraft(project) : undefined;
   // Where nothing is known from before, all of it is to be read and copied.
   const helper = memory.files.size === 0 ? options.helper : undefined;
   const onFound = (files: number): void => helper?.expect?.(files);
   const isBased = options.baseline !== undefined && options.mode === 'write' && project.staged === undefined;
-  const places = [...project.sources.map(({ path }) => path), project.root];
-  const marks =
-    isBased || isLeft
-      ? { sources: draft?.marks ?? new MarkTaker(), root: new MarkTaker(), roots: markRoots(places) }
-      : undefined;
-  const listings = await listSources(project, pacer, { marks: marks?.sources, onFound });
+  const marking = isBased || isLeft ? new Marking(project) : undefined;
+  const draft = isLeft && marking !== undefined ? new CheckpointDraft(project, marking) : undefined;
+  const listings = await listSources(project, pacer, { marks: marking?.sources, onFound });
   const counts = countsOf(listings, project.staged);
   if (options.force === undefined) guardSources(counts, memory.sources);
 
@@ -94,12 +89,11 @@ export async function collect(project: CollectProject, options: CollectOptions):
   const { later, contents } = run;
   const wanted = await readSources(project, listings, run);
   const root = await DigestCache.load(options.state, 'root', pacer);
-  const onPut = draft && ((put: Put) => draft.wrote(put));
+  const onPut = marking && ((put: Put) => marking.wrote(put));
   // Also if it fails: the next run fails as well, until a person has acted, and need not read all of it for that.
   const { hashed, filled } = await later.atLatestAfter(async () => {
-    const reading = { ...readingOf(options), pacer, step: 'scan', cache: root, marks: marks?.root } as const;
+    const reading = { ...readingOf(options), pacer, step: 'scan', cache: root, marks: marking?.root } as const;
     const present = await readRoot(project.root, reading);
-    if (marks !== undefined) draft?.found(marks.root.all());
     const { manifest } = project;
     const hashes =
       manifest && (await hash({ ...project, manifest }, { listings, wanted, present, memory, contents }, run));
@@ -121,19 +115,19 @@ export async function collect(project: CollectProject, options: CollectOptions):
   const ownership = { foreign: foreignIn(snapshot, files), folders: [...folders] };
   const links = linksOf(listings);
   const isQuiet = hashed?.isQuiet !== false;
+  if (problems.length === 0)
+    for (const path of [...filled.removed, ...folders, ...memory.folders]) marking?.changed(path);
   let baseline: string | undefined;
   if (draft !== undefined && hashed?.manifest !== undefined && problems.length === 0) {
-    for (const path of [...filled.removed, ...folders, ...memory.folders]) draft.changed(path);
     const beside = { ...ownership, links, manifest: hashed.manifest };
-    const left = { roots: onceMade(marks?.roots ?? [], project.root), atRest: isQuiet ? filled.count : undefined };
     await saveState(options, async () => {
-      baseline = await draft.leave(options.state, beside, left);
+      baseline = await draft.leave(options.state, beside, isQuiet ? filled.count : undefined);
       if (baseline !== undefined) await forgetBaseline(options.state); // it says less
     });
   }
-  const isAtRest = isNothingDone(filled) && isQuiet;
-  const found = isBased && isAtRest && marks !== undefined ? { files: filled.count, marks } : undefined;
-  if (found !== undefined) baseline ??= await base(project, found, options);
+  // What is made of plain files is known from what was written; of hashed names, from a run that had nothing to do.
+  const isKnown = project.manifest === undefined ? problems.length === 0 : isNothingDone(filled) && isQuiet;
+  if (isBased && isKnown && marking !== undefined) baseline ??= await base(project, filled.count, marking, options);
   return {
     snapshot,
     baseline,
@@ -152,27 +146,22 @@ function isNothingDone({ copied, hashed, removed, problems }: Filled): boolean {
   return copied.length + hashed.length + removed.length + problems.length === 0;
 }
 
-interface TakenMarks extends Readonly<Record<'sources' | 'root', MarkTaker>> {
-  readonly roots: RootMarks;
-}
-
 /** Leaves a baseline; undefined where it cannot be written. */
 async function base(
   { ignore }: CollectProject,
-  { files, marks }: { readonly files: number; readonly marks: TakenMarks },
+  files: number,
+  marking: Marking,
   options: CollectOptions,
 ): Promise<string | undefined> {
   const { baseline: madeFor, state } = options;
   if (madeFor === undefined) return undefined;
   const trees = [
-    { marks: marks.sources.all(), ignore },
-    { marks: marks.root.all(), ignore: [] },
+    { marks: marking.sources.all(), ignore },
+    { marks: marking.rootMarks(), ignore: [] },
   ];
+  const found = { files, trees, roots: marking.roots() };
   let id: string | undefined;
-  await saveState(
-    options,
-    async () => void (id = await leaveBaseline(state, madeFor, { files, trees, roots: marks.roots })),
-  );
+  await saveState(options, async () => void (id = await leaveBaseline(state, madeFor, found)));
   return id;
 }
 

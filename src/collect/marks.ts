@@ -99,6 +99,8 @@ export class ChangingMarks {
   readonly #before: Marks;
   /** By folder, in order; of what is not there any more, what its name says as a negative number. */
   readonly #changed = new Map<string, number[]>();
+  /** Folders that are not there any more. */
+  readonly #gone = new Set<string>();
 
   constructor(before: Marks) {
     this.#before = before;
@@ -119,7 +121,7 @@ export class ChangingMarks {
     const { stats, behind } = seenAt(place);
     const isGone = stats === undefined && behind === undefined;
     this.note(place, isGone ? undefined : markOf(place.slice(place.lastIndexOf('/') + 1), stats, behind));
-    if (isGone) this.#changed.delete(place);
+    if (isGone) this.#gone.add(place);
   }
 
   /** All that is known now. */
@@ -131,6 +133,7 @@ export class ChangingMarks {
       // A place that was looked at twice is there once; two names that are alike here are two.
       all.set(folder, Float64Array.from(new Set([...kept, ...noted.filter((mark) => mark >= 0)])).sort());
     }
+    for (const folder of this.#gone) all.delete(folder);
     return all;
   }
 }

@@ -23,6 +23,7 @@ import { HashedSite } from './hashed-site.js';
 import { keepHeapSmall } from './heap.js';
 import { HelperThread } from './helper-thread.js';
 import type { Progress } from './identify.js';
+import { recall } from './memory.js';
 import { warningsOf } from './post-process.js';
 import type { CollectProject } from './project.js';
 import type { RunOptions } from './run-options.js';
@@ -262,6 +263,7 @@ async function look(task: LookWork, options: RunOptions): Promise<string[]> {
 
 /** Undefined where all is to be collected. */
 async function collectSince(project: CollectProject, { touched }: Since, options: CollectOptions) {
+  if (project.manifest === undefined) return collectPlainSince(project, touched, options);
   const site = await (recalled ?? recallSite(project, options.state));
   if (site === undefined) return undefined;
   const { foreign, links, left } = site.stored;
@@ -281,6 +283,20 @@ async function collectSince(project: CollectProject, { touched }: Since, options
   const isAsBefore = ({ path }: Trouble): boolean => !collected.places.includes(path);
   for (const warning of warningsOf(left.filter(isAsBefore))) options.onWarning?.(warning);
   return { ...collected, files: site.size };
+}
+
+/** Undefined where something of it was not put there as it is now known. */
+async function collectPlainSince(project: CollectProject, touched: readonly string[], options: CollectOptions) {
+  const roots = [...project.sources, { path: project.root, prefix: '' }];
+  const places = touchedPlaces(roots, [], touched);
+  if (places === 'all') return undefined;
+  const { files } = await recall(options.state);
+  const known = places.flatMap((path) => {
+    const digest = files.get(path);
+    return digest === undefined ? [] : [{ path, digest, size: 0, mtime: 0, mode: 0 }];
+  });
+  if (known.length < places.length) return undefined;
+  return collectPlaces(project, places, { entries: known, foreign: [], folders: [] }, options);
 }
 
 /** The site that this thread keeps in mind, and what it was loaded for. */

@@ -1,5 +1,5 @@
 /**
- * Baseline: what the sources and STATIC_ROOT looked like when a run had nothing to do there, so that a later one need only look
+ * Baseline: what the sources and STATIC_ROOT looked like when nothing was to be done there, so that a later run need only look
  * whether they still do.
  *
  * The marks are those of what stat said before anything was read: whatever changes after that has another one.

@@ -1,10 +1,6 @@
 /**
  * Checkpoint: what a `collect` that collected all of a site with hashed names leaves in the state folder, so that the next
  * one need only look what has changed since. It is worth nothing once all was collected again, by whatever run.
- *
- * The marks are those of what stat said when the sources and STATIC_ROOT were listed, before any of it was read, and what the
- * run itself writes there is marked when it is written. So whatever changes meanwhile has another mark
- * the next time.
  */
 import {
   decodeBeside,
@@ -14,15 +10,12 @@ import {
   type StoredBeside,
   sumOf,
 } from '../../core/manifest/site-codec.js';
-import type { Marks } from '../../core/marks-codec.js';
-import type { RelPath } from '../../core/relpath.js';
 import type { StateFolder } from '../../fs/state.js';
 import type { HashedAll } from '../hash-all.js';
-import { ChangingMarks, MarkTaker } from '../marks.js';
 import type { CollectProject } from '../project.js';
-import type { Put } from '../static-root.js';
 import { namesBehind, StoredHashedSite, siteToStore } from '../stored-site.js';
 import type { Winners } from '../winners.js';
+import type { Marking } from './marking.js';
 import { foundationOf, type ProjectMarks, storeMarks } from './stored-marks.js';
 import { forgetTouched, newId } from './touched-since.js';
 
@@ -32,29 +25,13 @@ const BESIDE = 'checkpoint';
 /** A checkpoint in the making. */
 export class CheckpointDraft {
   readonly #project: CollectProject;
-  /** Takes the marks of the sources when they are listed. */
-  readonly marks = new MarkTaker();
-  #root = new ChangingMarks(new Map());
+  readonly #marking: Marking;
   /** The sum of what was left of the site. */
   #site: string | undefined;
 
-  constructor(project: CollectProject) {
+  constructor(project: CollectProject, marking: Marking) {
     this.#project = project;
-  }
-
-  /** These were taken of STATIC_ROOT when it was listed. */
-  found(root: Marks): void {
-    this.#root = new ChangingMarks(root);
-  }
-
-  /** This file of STATIC_ROOT has just been written. */
-  wrote({ entry: { path }, mark }: Put): void {
-    this.#root.note(`${this.#project.root}/${path}`, mark);
-  }
-
-  /** This folder of STATIC_ROOT, or this file that is gone, is not what it was. */
-  changed(path: RelPath | string): void {
-    this.#root.lookAt(`${this.#project.root}/${path}`);
+    this.#marking = marking;
   }
 
   /** Leaves what became of the files: the greater part, and worth nothing before `leave`. Rejects as StateFolder does. */
@@ -71,12 +48,14 @@ export class CheckpointDraft {
   async leave(
     state: StateFolder,
     beside: Omit<StoredBeside, 'madeFor' | 'site'>,
-    left: Pick<ProjectMarks, 'roots' | 'atRest'>,
+    atRest: ProjectMarks['atRest'],
   ): Promise<string | undefined> {
     if (this.#site === undefined) return undefined;
     const { madeFor } = await foundationOf(this.#project, state);
     const id = newId();
-    await storeMarks(state, madeFor, { ...left, id, sources: this.marks.all(), root: this.#root.all() });
+    const marking = this.#marking;
+    const marks = { roots: marking.roots(), sources: marking.sources.all(), root: marking.rootMarks() };
+    await storeMarks(state, madeFor, { ...marks, id, atRest });
     await forgetTouched(state, BESIDE);
     await state.write(BESIDE, encodeBeside({ ...beside, madeFor, site: this.#site }));
     return id;

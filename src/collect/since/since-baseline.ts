@@ -1,13 +1,13 @@
 /**
- * sinceBaseline: what has changed since a run before had nothing to do, in time that hangs on how many files there are to be
- * looked at, and on nothing else. The thread that would collect and the one that called share the looking.
+ * sinceBaseline: what has changed since a run before left nothing to be done, in time that hangs on how many files there are to
+ * be looked at, and on nothing else. The thread that would collect and the one that called share the looking.
  */
 import type { Places } from '../../core/places.js';
-import { parseRelPath, type RelPath } from '../../core/relpath.js';
+import { type Root, touchedPlaces } from '../../core/touched.js';
 import { Pacer } from '../../fs/pace.js';
 import { StateFolder } from '../../fs/state.js';
 import type { LocalHooks, LocalResult, LocalSettings, LocalThread, LocalWork } from '../in-thread.js';
-import { markOf, nameIn } from '../marks.js';
+import { markOf, nameIn, seenAt } from '../marks.js';
 import { newTurn } from '../turn.js';
 import { type Baseline, recallBaseline } from './baseline.js';
 import { lookSince } from './look-since.js';
@@ -15,6 +15,7 @@ import { areSameRoots } from './root-marks.js';
 import { noteTouched, recallTouched, type Touched } from './touched-since.js';
 
 const MOST_TOUCHED = 64; // of more, all is looked at, which leaves a new baseline
+const NOTHING_KNOWN = { entries: [], foreign: [], folders: [] };
 
 /** What has changed since something was left. */
 export interface Since extends LocalResult {
@@ -48,14 +49,18 @@ export async function sinceBaseline(
   ]);
   const touched = [...new Set([...before.places, ...found.flat()])];
   if (touched.length === 0) return nothingSince(before, baseline.files);
-  if (work.kind !== 'scan' || touched.length > MOST_TOUCHED) return undefined;
-  const noted = await noteTouched(state, 'baseline', before, touched);
+  if (touched.length > MOST_TOUCHED || !touched.every((place) => wasThere(place, baseline) && isFile(place)))
+    return undefined;
+  const roots = rootsOf(work);
+  const places = roots && touchedPlaces(roots, [], touched);
+  if (places === undefined || places === 'all') return undefined;
+  const inRoot = places.map((path) => `${rootOf(work)}/${path}`);
+  const noted = await noteTouched(state, 'baseline', before, [...touched, ...inRoot]);
   if (noted === undefined) return undefined;
-  const scanned = await scanFiles(work.root, touched, baseline, (places) => {
-    const known = { entries: [], foreign: [], folders: [] };
-    return thread.run({ ...work, part: { places, known, epoch: 0 } }, settings, hooks).result;
-  });
-  return scanned && { ...scanned, files: baseline.files, baseline: noted.state, follows: noted.states };
+  const part = work.kind === 'scan' ? { places, known: NOTHING_KNOWN, epoch: 0 } : { touched };
+  const made = await thread.run({ ...work, part } as LocalWork, settings, hooks).result;
+  if (made === undefined || !isAllOf(places, made)) return undefined;
+  return { ...made, places, files: baseline.files, baseline: noted.state, follows: noted.states };
 }
 
 /** Nothing has changed since it was left, when there were so many files. */
@@ -76,27 +81,32 @@ export function nothingSince({ state, states }: Touched, files: number): Since {
   };
 }
 
-/** Undefined unless all of it are files that were there before, with another content perhaps. */
-async function scanFiles(
-  root: string,
-  touched: readonly string[],
-  { trees }: Baseline,
-  scan: (places: Places) => Promise<LocalResult | undefined>,
-): Promise<(LocalResult & Pick<Since, 'places'>) | undefined> {
-  const wasThere = (place: string): boolean => {
-    const at = place.lastIndexOf('/');
-    const name = nameIn(markOf(place.slice(at + 1), undefined));
-    return trees.some(({ marks }) => marks.get(place.slice(0, at))?.some((mark) => nameIn(mark) === name));
-  };
-  const places = touched.flatMap((place): RelPath[] => {
-    const path = place.startsWith(`${root}/`) ? parseRelPath(place.slice(root.length + 1)) : undefined;
-    return path !== undefined && wasThere(place) ? [path] : [];
-  });
-  if (places.length < touched.length) return undefined;
-  const sorted = places.toSorted();
-  const scanned = await scan(sorted);
-  const found = scanned?.snapshot.entries.map(({ path }) => path).toSorted();
-  const isThere = found?.length === sorted.length && found.every((path, at) => path === sorted[at]);
-  if (scanned === undefined || !isThere || scanned.problems.length > 0) return undefined;
-  return { ...scanned, places: sorted };
+/** The trees whose files are published; undefined where it takes more to tell what becomes of a change. */
+function rootsOf(work: LocalWork): Root[] | undefined {
+  if (work.kind === 'scan') return [{ path: work.root, prefix: '' }];
+  if (work.kind !== 'collect' || work.project.manifest !== undefined) return undefined;
+  return [...work.project.sources, { path: work.project.root, prefix: '' }];
+}
+
+function rootOf(work: LocalWork): string {
+  return work.kind === 'scan' ? work.root : work.project.root;
+}
+
+function wasThere(place: string, { trees }: Baseline): boolean {
+  const at = place.lastIndexOf('/');
+  const name = nameIn(markOf(place.slice(at + 1), undefined));
+  return trees.some(({ marks }) => marks.get(place.slice(0, at))?.some((mark) => nameIn(mark) === name));
+}
+
+/** Or a link to one. */
+function isFile(place: string): boolean {
+  const { stats, behind } = seenAt(place);
+  return (behind ?? stats)?.isFile() === true;
+}
+
+/** Whether a file lies at each of the places, and all went well. */
+function isAllOf(places: Places, { snapshot, problems }: LocalResult): boolean {
+  const found = snapshot.entries.map(({ path }) => path).toSorted();
+  const wanted = places.toSorted();
+  return problems.length === 0 && found.length === wanted.length && found.every((path, at) => path === wanted[at]);
 }
