@@ -8,8 +8,8 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
 const MOST_NEW_BYTES = 16 * 1024 * 1024;
 
-/** Of a thread that reads trees, for what is new: nearly all of it stays. */
-export const NEW_IN_THREAD_MB = 6;
+/** Of a thread that reads trees, for what is new: half of what it would take. */
+export const NEW_IN_THREAD_MB = 24;
 
 /** Big trees leave garbage that lived a little too long. */
 export function keepHeapSmall(): void {

@@ -2,7 +2,6 @@
  * scanOnly: the state of a STATIC_ROOT that something else fills (storage `none`).
  */
 import { guardSources } from '../core/shrink.js';
-import type { Snapshot } from '../core/snapshot.js';
 import { SourceError } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import { DigestCache } from './digest-cache.js';
@@ -10,7 +9,7 @@ import { look } from './look.js';
 import { MarkTaker } from './marks.js';
 import { recall, remember } from './memory.js';
 import { type RunOptions, saveState } from './run-options.js';
-import { scan } from './scan.js';
+import { type Scanned, scan } from './scan.js';
 import { leaveBaseline } from './since/baseline.js';
 import { markRoots } from './since/root-marks.js';
 
@@ -20,7 +19,7 @@ export interface ScanOnlyOptions extends RunOptions {
 }
 
 /** And the baseline that was left. */
-export interface Scanned extends Snapshot {
+export interface ScannedRoot extends Scanned {
   readonly baseline: string | undefined;
 }
 
@@ -28,7 +27,7 @@ export interface Scanned extends Snapshot {
  * Rejects with a SourceError when `root` is missing or no folder, and with a SafetyError when it is empty or has lost
  * most of its files since the last run.
  */
-export async function scanOnly(root: string, options: ScanOnlyOptions): Promise<Scanned> {
+export async function scanOnly(root: string, options: ScanOnlyOptions): Promise<ScannedRoot> {
   requireFolder(root);
   const pacer = new Pacer(options);
   const memory = await recall(options.state);
@@ -36,7 +35,7 @@ export async function scanOnly(root: string, options: ScanOnlyOptions): Promise<
   const marks = options.baseline === undefined ? undefined : new MarkTaker();
   const roots = markRoots([root]);
   const snapshot = await scan(root, { ...options, cache, marks });
-  const count = { key: `STATIC_ROOT\0${root}`, path: root, files: snapshot.entries.length };
+  const count = { key: `STATIC_ROOT\0${root}`, path: root, files: snapshot.files };
   if (options.force === undefined) guardSources([count], memory.sources);
   await saveState(options, () => cache.save(pacer));
   let baseline: string | undefined;

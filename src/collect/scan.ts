@@ -35,18 +35,29 @@ export interface ScannedTree {
   readonly temporaries: readonly string[];
 }
 
+/** And how many files there are. Those that `onEntry` was told of are not said again when all of them are new. */
+export interface Scanned extends Snapshot {
+  readonly files: number;
+}
+
 /**
  * The files below `root`, links followed. The cache is brought up to date and not saved. Rejects with a SourceError
  * when `root` cannot be read.
  */
-export async function scan(root: string, { signal, marks, ...options }: ScanOptions): Promise<Snapshot> {
+export async function scan(root: string, { signal, marks, ...options }: ScanOptions): Promise<Scanned> {
+  const { cache, onEntry } = options;
   const [step, pacer] = ['scan' as const, new Pacer({ signal })];
+  const isKept = onEntry === undefined || cache.size > 0;
   const walked = await walkWays(root, [[]], { step, pacer, marks });
   const entries: Entry[] = [];
-  const unread = await identifyAll(walked.files, { ...options, step, pacer }, ({ entry }) => entries.push(entry));
+  let files = 0;
+  const unread = await identifyAll(walked.files, { ...options, step, pacer }, ({ entry }) => {
+    files++;
+    if (isKept) entries.push(entry);
+  });
   const problems = [...walked.problems, ...unread];
-  options.cache.retain(entries, problems);
-  return { entries, problems };
+  if (isKept) cache.retain(entries, problems);
+  return { entries, problems, files };
 }
 
 /** As `scan`, for those who also want to know what stat said; of all, or of some places. */

@@ -216,7 +216,7 @@ async function scan({ root, mode, part }: Extract<LocalWork, { kind: 'scan' }>, 
   const whole = part === undefined ? await scanOnly(root, { ...options, mode }) : undefined;
   const snapshot = part === undefined ? whole : await scanPlaces(root, part.places, part.known.entries, options);
   if (snapshot === undefined) return undefined;
-  const { entries, problems } = snapshot;
+  const { problems } = snapshot;
   const nothing = {
     copied: 0,
     hashed: 0,
@@ -226,7 +226,13 @@ async function scan({ root, mode, part }: Extract<LocalWork, { kind: 'scan' }>, 
     ownership: { foreign: [], folders: [] },
     links: [],
   };
-  return { ...nothing, files: entries.length, unknown: problems, problems, baseline: whole?.baseline };
+  return {
+    ...nothing,
+    files: whole?.files ?? snapshot.entries.length,
+    unknown: problems,
+    problems,
+    baseline: whole?.baseline,
+  };
 }
 
 async function collectAs(task: Extract<LocalWork, { kind: 'collect' }>, options: RunOptions) {

@@ -65,7 +65,7 @@ export interface WalkOptions {
 
 /** Walks `root`, which is absolute. Rejects with a SourceError when `root` itself cannot be read. */
 export async function walk(root: string, options: WalkOptions): Promise<Walked> {
-  const walker = new Walker(options);
+  const walker = new Walker(root, options);
   await walker.run({ path: options.prefix, place: root, parent: undefined });
   return walker;
 }
@@ -75,7 +75,7 @@ export type Way = readonly string[];
 
 /** As `walk`, but only what lies at or below the ends of `ways`. A way that leads nowhere leads to nothing. */
 export async function walkWays(root: string, ways: readonly Way[], options: WalkOptions): Promise<Walked> {
-  const walker = new Walker(options);
+  const walker = new Walker(root, options);
   for (const way of ways) await walker.runFrom({ path: options.prefix, place: root, parent: undefined }, way);
   if (ways.length === 1) return walker;
   // What stands in several ways is met in each of them.
@@ -109,6 +109,46 @@ interface Subfolder extends Folder {
 
 type Kind = Pick<Dirent, 'isDirectory' | 'isFile' | 'isSymbolicLink'>;
 
+/** What all files of a walk have in common. */
+interface Tree {
+  readonly root: string;
+  readonly source: number;
+  /** How much of a path is no part of where it lies. */
+  readonly hidden: number;
+}
+
+/** Hundreds of thousands of them may be there at once, so where it lies is told when it is asked for. */
+class FoundFile implements Found {
+  readonly path: RelPath;
+  readonly size: number;
+  readonly mtime: number;
+  readonly mode: number;
+  readonly stamp: string;
+  readonly isLink: boolean;
+  readonly rank: number;
+  readonly #tree: Tree;
+
+  constructor(tree: Tree, path: RelPath, stats: Stats, isLink: boolean, rank: number) {
+    this.#tree = tree;
+    this.path = path;
+    this.size = sizeOf(stats);
+    this.mtime = mtimeOf(stats);
+    this.mode = modeOf(stats);
+    this.stamp = stampOf(stats);
+    this.isLink = isLink;
+    this.rank = rank;
+  }
+
+  get source(): number {
+    return this.#tree.source;
+  }
+
+  get file(): string {
+    const { root, hidden } = this.#tree;
+    return `${root}/${this.path.slice(hidden)}`;
+  }
+}
+
 class Walker implements Walked {
   readonly files: Found[] = [];
   readonly problems: Problem[] = [];
@@ -116,26 +156,23 @@ class Walker implements Walked {
   readonly links: FollowedLink[] = [];
   readonly folders = new Map<RelPath, number>();
   readonly #step: ProblemStep;
-  readonly #source: number;
+  readonly #tree: Tree;
   readonly #ignore: IgnoreRules | undefined;
   readonly #pacer: Pacer;
   readonly #marks: MarkTaker | undefined;
   readonly #onFound: WalkOptions['onFound'];
-  /** How much of a path the ignore patterns do not see. */
-  readonly #hidden: number;
   /** What the folder that is being read holds. */
   #levelFiles: Found[] = [];
   #levelFolders: Subfolder[] = [];
   #rank = 0;
 
-  constructor({ step, prefix, source = 0, ignore, pacer = new Pacer(), marks, onFound }: WalkOptions) {
+  constructor(root: string, { step, prefix, source = 0, ignore, pacer = new Pacer(), marks, onFound }: WalkOptions) {
     this.#marks = marks;
     this.#onFound = onFound;
     this.#step = step;
-    this.#source = source;
     this.#ignore = ignore;
     this.#pacer = pacer;
-    this.#hidden = prefix === undefined ? 0 : prefix.length + 1;
+    this.#tree = { root, source, hidden: prefix === undefined ? 0 : prefix.length + 1 };
   }
 
   async run(root: Folder): Promise<void> {
@@ -259,7 +296,7 @@ class Walker implements Walked {
       const stats = lstatSync(place);
       if (stats.isFile()) {
         this.#marks?.markFile(folder, name, stats);
-        this.#levelFiles.push(this.#foundAt(path, place, stats, false));
+        this.#levelFiles.push(this.#found(path, stats, false));
       } else this.#report(path, 'CHANGED', 'it was replaced while the folder was read'); // something else has its name
     } catch (error) {
       if (!isSystemError(error)) throw error;
@@ -277,7 +314,7 @@ class Walker implements Walked {
         else this.#report(path, 'LINK_LOOP', 'it is a link to a folder that it lies in');
       } else if (!stats.isFile()) {
         this.#refuse(path, name, 'NOT_A_FILE', 'it is a link to a FIFO, a socket or a device');
-      } else if (!this.#ignoresFile(path, name)) this.#levelFiles.push(this.#foundAt(path, place, stats, true));
+      } else if (!this.#ignoresFile(path, name)) this.#levelFiles.push(this.#found(path, stats, true));
     } catch (error) {
       if (!isSystemError(error)) throw error;
       if (error.code === 'ELOOP') this.#refuse(path, name, 'LINK_LOOP', 'it is a link that leads back to itself');
@@ -294,22 +331,12 @@ class Walker implements Walked {
     this.folders.set(folder.path, this.#rank);
   }
 
-  #foundAt(path: RelPath, file: string, stats: Stats, isLink: boolean): Found {
-    return {
-      path,
-      source: this.#source,
-      file,
-      size: sizeOf(stats),
-      mtime: mtimeOf(stats),
-      mode: modeOf(stats),
-      stamp: stampOf(stats),
-      isLink,
-      rank: this.#rank,
-    };
+  #found(path: RelPath, stats: Stats, isLink: boolean): Found {
+    return new FoundFile(this.#tree, path, stats, isLink, this.#rank);
   }
 
   #ignoresFile(path: RelPath, name: string): boolean {
-    return this.#ignore?.ignoresFile(path.slice(this.#hidden), name) === true;
+    return this.#ignore?.ignoresFile(path.slice(this.#tree.hidden), name) === true;
   }
 
   /** Reports what Django would take for a file, and so would ignore like one. */
