@@ -33,10 +33,11 @@ const edges = files.flatMap(({ path, code }) => importsOf(code, path).map((to): 
  */
 const LAYERS: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['errors.ts', []],
+  ['heap.ts', []],
   ['core/', ['core/', 'errors.ts']],
   ['fs/', ['fs/', 'errors.ts']],
-  ['collect/thread.ts', ['collect/', 'django/run-collectstatic.ts', 'core/', 'fs/', 'errors.ts']],
-  ['collect/in-thread.ts', ['collect/', 'type:django/', 'core/', 'fs/', 'errors.ts']],
+  ['collect/thread.ts', ['collect/', 'django/run-collectstatic.ts', 'core/', 'fs/', 'errors.ts', 'heap.ts']],
+  ['collect/in-thread.ts', ['collect/', 'type:django/', 'core/', 'fs/', 'errors.ts', 'heap.ts']],
   ['collect/', ['collect/', 'core/', 'fs/', 'errors.ts']],
   ['targets/target.ts', ['type:core/relpath.ts']],
   ['targets/open.ts', ['targets/', 'config/address.ts', 'type:config/schema.ts', 'type:config/secrets.ts']],
@@ -49,7 +50,7 @@ const LAYERS: readonly (readonly [from: string, to: readonly string[]])[] = [
     'targets/',
     ['targets/ssh-', 'targets/sftp-channel.ts', 'targets/host-key.ts', 'targets/known-hosts.ts', 'errors.ts'],
   ],
-  ['push/', ['push/', 'core/', 'fs/', 'errors.ts', 'type:targets/target.ts']],
+  ['push/', ['push/', 'core/', 'fs/', 'errors.ts', 'heap.ts', 'type:targets/target.ts']],
   ['sync.ts', ['core/', 'push/', 'type:fs/state.ts', 'type:targets/target.ts', 'type:errors.ts']],
   ['config/', ['config/', 'core/', 'errors.ts']],
   ['django/', ['django/', 'type:config/schema.ts', 'config/django-version.ts', 'core/', 'fs/', 'errors.ts']],

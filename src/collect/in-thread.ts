@@ -5,9 +5,9 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { ToSign } from '../core/delta/signature.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { ConfigError, ManifestError, type Problem, SafetyError, SourceError } from '../errors.js';
+import { keepNewSpaceSmall, NEW_IN_THREAD_MB } from '../heap.js';
 import { Arrivals } from './arrivals.js';
 import { Contents } from './contents.js';
-import { keepNewSpaceSmall, NEW_IN_THREAD_MB } from './heap.js';
 import type { Progress } from './identify.js';
 import type { Swept } from './sweep.js';
 import type {

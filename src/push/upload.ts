@@ -9,6 +9,7 @@ import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Entry } from '../core/snapshot.js';
 import { codeOf, FileError, reasonOf } from '../errors.js';
+import { makeRoomForPackets } from '../heap.js';
 import type { Body } from '../targets/target.js';
 
 /** Files up to this size are read at once. Larger ones never lie in memory as a whole. */
@@ -42,9 +43,11 @@ async function* readLarge(file: string, entry: Entry): AsyncIterable<Uint8Array>
   const handle = await open(file, READ).catch((error: unknown) => {
     throw unreadable(file, error);
   });
+  const release = makeRoomForPackets();
   try {
     yield* hashed(handle, file, entry);
   } finally {
+    release();
     await handle.close();
   }
 }
