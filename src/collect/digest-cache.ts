@@ -61,7 +61,7 @@ export class DigestCache {
   /** Writes the cache if it has changed since it was loaded. Rejects as StateFolder does. */
   async save(pacer: Pacer): Promise<void> {
     if (!this.#isChanged) return;
-    await this.#folder.write(this.#name, await encode(this.#entries, pacer));
+    await this.#folder.write(this.#name, encode(this.#entries, pacer));
     this.#isChanged = false;
   }
 }
@@ -80,13 +80,15 @@ async function decode(bytes: Uint8Array, pacer: Pacer): Promise<Map<string, Cach
   return entries;
 }
 
-async function encode(entries: ReadonlyMap<string, CachedDigest>, pacer: Pacer): Promise<Buffer> {
+/** Piece by piece: ten megabytes for a hundred thousand files would come on top of all that is known of them. */
+async function* encode(entries: ReadonlyMap<string, CachedDigest>, pacer: Pacer): AsyncGenerator<Uint8Array> {
   const encoder = new CacheEncoder(entries.size);
   for (const [path, entry] of await inOrder(entries, pacer)) {
-    encoder.add(path, entry);
+    const piece = encoder.add(path, entry);
+    if (piece !== undefined) yield piece;
     if (pacer.isDue) await pacer.breathe();
   }
-  return encoder.finish();
+  yield encoder.finish();
 }
 
 /** After a first scan they are in order already, and a list of a hundred thousand pairs can be saved. */

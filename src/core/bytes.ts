@@ -66,8 +66,19 @@ export class ByteWriter {
     return this;
   }
 
+  get length(): number {
+    return this.#length;
+  }
+
   finish(): Buffer {
     return this.#buffer.subarray(0, this.#length);
+  }
+
+  /** What was written since the last time: good until more is. */
+  take(): Buffer {
+    const taken = this.finish();
+    this.#length = 0;
+    return taken;
   }
 
   /** As `finish`, with the checksum of all of it at the end: what `unseal` reads. */

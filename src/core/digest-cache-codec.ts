@@ -7,8 +7,9 @@
  * Entries are added and read one at a time, so that the caller can make pauses; `encodeCache` and `decodeCache` are
  * for callers who need none.
  */
+import { createHash } from 'node:crypto';
 import { IndexError } from '../errors.js';
-import { ByteReader, ByteWriter, CHECKSUM_BYTES, damaged, unseal } from './bytes.js';
+import { ByteReader, ByteWriter, damaged, unseal } from './bytes.js';
 import { CONTENT_HASH_DIGITS, type ContentHash } from './manifest/hashed-name.js';
 import { readPath, writePath } from './path-codec.js';
 import { comparePaths } from './relpath.js';
@@ -17,7 +18,7 @@ import type { Digest } from './snapshot.js';
 const MAGIC = Buffer.from('PSDC');
 const FORMAT = 2;
 const DIGEST_DIGITS = 64;
-const TYPICAL_ENTRY_BYTES = 100; // a short rest of a path, 40 bytes of stamp, 32 of digest
+const PIECE_BYTES = 256 * 1024;
 const LEAST_ENTRY_BYTES = 2 + 1 + 1 + 1 + DIGEST_DIGITS / 2;
 
 /** What is remembered of a file's content. */
@@ -33,27 +34,37 @@ export interface CachedDigest {
 
 export type CacheRecord = readonly [string, CachedDigest];
 
-/** Makes the bytes from `count` entries. Sorted by path they become smallest. */
+/** Makes the bytes from `count` entries, piece by piece. Sorted by path they become smallest. */
 export class CacheEncoder {
-  readonly #writer: ByteWriter;
+  readonly #writer = new ByteWriter(PIECE_BYTES);
+  readonly #sum = createHash('sha256');
   #before = '';
 
   constructor(count: number) {
-    this.#writer = new ByteWriter(count * TYPICAL_ENTRY_BYTES + CHECKSUM_BYTES);
     this.#writer.bytes(MAGIC).number(FORMAT).number(count);
   }
 
-  add(path: string, entry: CachedDigest): void {
+  /** Answers with a piece when there is one: good until more is added. */
+  add(path: string, entry: CachedDigest): Buffer | undefined {
     writePath(this.#writer, this.#before, path);
     this.#before = path;
     const { stamp, digest, mtime, hash } = entry;
     this.#writer.number(mtime).number(stamp.length * 2 + (hash === undefined ? 0 : 1));
     this.#writer.latin1(stamp).hex(digest);
     if (hash !== undefined) this.#writer.hex(hash);
+    return this.#writer.length < PIECE_BYTES ? undefined : this.#piece();
   }
 
+  /** The last piece. */
   finish(): Buffer {
-    return this.#writer.finishSealed();
+    const piece = Buffer.from(this.#piece());
+    return Buffer.concat([piece, this.#sum.digest()]);
+  }
+
+  #piece(): Buffer {
+    const piece = this.#writer.take();
+    this.#sum.update(piece);
+    return piece;
   }
 }
 
@@ -79,8 +90,12 @@ export function* readCache(bytes: Uint8Array): Generator<CacheRecord> {
 
 export function encodeCache(entries: ReadonlyMap<string, CachedDigest>): Buffer {
   const encoder = new CacheEncoder(entries.size);
-  for (const [path, entry] of [...entries].toSorted((a, b) => comparePaths(a[0], b[0]))) encoder.add(path, entry);
-  return encoder.finish();
+  const pieces: Buffer[] = [];
+  for (const [path, entry] of [...entries].toSorted((a, b) => comparePaths(a[0], b[0]))) {
+    const piece = encoder.add(path, entry);
+    if (piece !== undefined) pieces.push(Buffer.from(piece));
+  }
+  return Buffer.concat([...pieces, encoder.finish()]);
 }
 
 /** The entries, or undefined for bytes that are damaged or of another version. */

@@ -24,8 +24,11 @@ export function temporaryFor(path: string): string {
   return `${path.slice(0, path.lastIndexOf('/') + 1)}${PREFIX}${THIS_THREAD}-${(made++).toString(36)}${SUFFIX}`;
 }
 
+/** A piece is only good until the next one is asked for. */
+export type Content = Uint8Array | string | AsyncIterable<Uint8Array>;
+
 /** Makes `path` hold `content`, with `mode` if one is given (else what the umask leaves of 0666). */
-export async function atomicWrite(path: string, content: Uint8Array | string, mode?: number): Promise<void> {
+export async function atomicWrite(path: string, content: Content, mode?: number): Promise<void> {
   const temporary = temporaryFor(path);
   try {
     await writeFile(temporary, content, { flag: 'wx' });

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { appendFile, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { atomicWrite } from './atomic-write.js';
+import { atomicWrite, type Content } from './atomic-write.js';
 import { writeAll } from './write-all.js';
 
 /**
@@ -39,7 +39,7 @@ export class StateFolder {
     return readFile(join(this.path, name)).catch(() => undefined);
   }
 
-  async write(name: string, content: Uint8Array | string): Promise<void> {
+  async write(name: string, content: Content): Promise<void> {
     await this.#make();
     await atomicWrite(join(this.path, name), content, 0o600);
   }
