@@ -18,7 +18,7 @@ import type { TargetIndex } from './core/target-index.js';
 import type { StateFolder } from './fs/state.js';
 import { allOf } from './push/in-parallel.js';
 import { IndexStore, type Known } from './push/index-store.js';
-import { push } from './push/push.js';
+import { type Committed, committedBy, push } from './push/push.js';
 import { removeLeftFolders } from './push/remove-folders.js';
 import { Resting } from './push/resting.js';
 import { Signatures } from './push/signatures.js';
@@ -112,6 +112,38 @@ export interface CycleResult {
 
 /** What a cycle did that had to know what the target holds. */
 export type Cycled = CycleResult & Required<Pick<CycleResult, 'index'>>;
+
+/** What cycles that ended with these errors had committed. The next one finds that done. */
+export function committedBefore(errors: readonly unknown[]): Committed {
+  const each = errors.map(committedBy).filter((committed) => committed !== undefined);
+  const sum = (part: (committed: Committed) => number): number => each.reduce((all, one) => all + part(one), 0);
+  return {
+    outcomes: each.flatMap(({ outcomes }) => outcomes.filter(({ kind }) => kind === 'done')),
+    linked: sum(({ linked }) => linked),
+    patched: sum(({ patched }) => patched),
+    sentBytes: sum(({ sentBytes }) => sentBytes),
+  };
+}
+
+/** `result`, with what was committed by the cycles before it that it went on with. */
+export function resumed<R extends CycleResult>(result: R, errors: readonly unknown[]): R {
+  const before = committedBefore(errors);
+  const again = new Set(result.plan.changes.map(({ path }) => path));
+  const outcomes = before.outcomes.filter(({ step }) => !again.has(step.path));
+  if (outcomes.length === 0) return result;
+  const changes = outcomes.flatMap(({ step }): Change[] =>
+    step.kind === 'upload' ? [{ kind: 'added', path: step.path, entry: step.entry }] : [],
+  );
+  return {
+    ...result,
+    plan: { ...result.plan, changes: [...changes, ...result.plan.changes] },
+    outcomes: [...outcomes, ...result.outcomes],
+    unchanged: result.unchanged - outcomes.length,
+    linked: result.linked + before.linked,
+    patched: result.patched + before.patched,
+    sentBytes: result.sentBytes + before.sentBytes,
+  };
+}
 
 /** What a target is to become. */
 export interface Wanted {
@@ -264,7 +296,7 @@ export class Connection {
     const looking = current.then(async () => look(target, trusted(await this.#load(), options), options.site));
     // What is staged in vain is removed: there is no need to wait for the answer.
     const guessing = needsSurvey(known) ? looking : look(target, known, options.site);
-    const { index, plan, ...told } = await allOf([
+    const { index, plan, isKnown, ...told } = await allOf([
       decide(target, { looking, current }, wanted, { ...job, ...limitFor(job, options), manifest: options.manifest }),
       stageAhead(stage, known, guessing, this.#isUsed ? current : undefined, job, options),
     ]).catch(async (error: unknown) => {
@@ -284,7 +316,8 @@ export class Connection {
     const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
     const toBeSigned = target.capabilities.serverCopy ? toSign(plan, options) : [];
     const signed = toBeSigned.length > 0 ? options.sign?.(toBeSigned, signing.path) : undefined;
-    const { filesInShare } = options;
+    // What nobody knows of may be what readers use already.
+    const filesInShare = isKnown ? options.filesInShare : Number.POSITIVE_INFINITY;
     const pushing = push(plan, index, means, { folderMode, filesInShare, ...hooks });
     const pushed = await allOf([pushing, Promise.resolve(signed)]);
     await signatures.prune(pushed.index);
@@ -313,7 +346,8 @@ async function decide(
   const left = held + count(plan, 'added') - count(plan, 'removed');
   if (job.limit !== undefined) guard(plan, { held, left }, job.limit);
   const unchanged = index.entries.length - changes.filter(({ kind }) => kind !== 'added').length;
-  return { index, plan, unchanged, held: isHolding ? heldOf(changes, plan) : [] };
+  const isKnown = seen.unknown.size === 0 && index.pending.size === 0;
+  return { index, plan, isKnown, unchanged, held: isHolding ? heldOf(changes, plan) : [] };
 }
 
 /** Of one content once. */

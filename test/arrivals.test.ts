@@ -17,6 +17,16 @@ it('gives every reader all batches, those that came before it and those to come'
   ]);
 });
 
+it('keeps to itself what is for later, until all is there', async () => {
+  const arrivals = new Arrivals();
+  arrivals.add([entry('b')]);
+  arrivals.addForLater([entry('a'), entry('d')]);
+  arrivals.add([entry('c')]);
+  arrivals.end();
+  expect(await pathsOf(arrivals)).toEqual(['b', 'c']);
+  expect(arrivals.sorted().map(({ path }) => path)).toEqual(['a', 'b', 'c', 'd']);
+});
+
 it('puts all that came in the order of a snapshot', () => {
   const arrivals = new Arrivals();
   arrivals.add([entry('b'), entry('c')]);

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { problemsOf } from '../src/core/apply.js';
 import { placesOf } from '../src/core/places.js';
 import { TargetError } from '../src/errors.js';
-import { Connection, type CycleOptions, type TargetJob, type Wanted } from '../src/sync.js';
+import { Connection, type CycleOptions, committedBefore, resumed, type TargetJob, type Wanted } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import { Crash, crashAt } from './support/crashing-target.js';
 import { type Bench, controlFiles, makeBench, type Pace, publicTree, type Site } from './support/cycle.js';
@@ -328,6 +328,81 @@ describe('a push in shares', () => {
     expect(await publicTree(target)).toEqual(site);
   });
 
+  it('that is gone on with tells of what was committed before it broke off', async () => {
+    const bench = await makeBench();
+    const site = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`${i}.png`, `picture ${i}`]));
+    const bytes = Object.values(site).join('').length;
+    const counted = crashAt(new MemoryTarget(), Number.POSITIVE_INFINITY, 'before');
+    await bench.publish(counted, site, { filesInShare: 10 });
+    let told = 0;
+    for (let at = 1; at <= counted.changes(); at += 3) {
+      await bench.forgetState();
+      const target = new MemoryTarget();
+      const error: unknown = await bench
+        .publish(crashAt(target, at, 'before'), site, { filesInShare: 10 })
+        .catch((crash: unknown) => crash);
+      const before = committedBefore([error]);
+      const rest = await bench.publish(target, site, { filesInShare: 10 });
+      const { plan, outcomes, unchanged, linked, patched, sentBytes } = resumed(rest, [error]);
+      const paths = outcomes.map(({ step }) => step.path);
+      expect([new Set(paths).size, plan.changes.length, linked, patched]).toEqual([paths.length, paths.length, 0, 0]);
+      // Of the share that was being published, some may be found to be there.
+      expect([paths.length + unchanged, unchanged <= 10, sentBytes <= bytes]).toEqual([30, true, true]);
+      expect([0, 10, 20, 30]).toContain(before.outcomes.length);
+      if (before.outcomes.length > 0) told++;
+    }
+    expect(told).toBeGreaterThan(5);
+  });
+
+  it('changes no name that nobody knows of before all is staged', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    await bench.publish(target, OLD);
+    await bench.forgetState();
+    await target.remove(path('.pushstatic/head'));
+    const old = new Set(Object.keys(OLD));
+    const seen: string[] = [];
+    const watched = new Proxy(target, {
+      get(inner, key) {
+        const value: unknown = Reflect.get(inner, key);
+        if (typeof value !== 'function') return value;
+        return (...args: unknown[]) => {
+          if (key === 'write' && String(args[0]).includes('/stage/')) seen.push('staged');
+          if (key === 'rename' && old.has(String(args[1]))) seen.push('replaced');
+          return (value as (...all: unknown[]) => unknown).apply(inner, args);
+        };
+      },
+    });
+    await bench.publish(watched, Object.fromEntries(Object.keys(OLD).map((name) => [name, `other ${name}`])), {
+      filesInShare: 2,
+    });
+    expect(seen.lastIndexOf('staged')).toBeLessThan(seen.indexOf('replaced'));
+    expect(seen).toContain('replaced');
+  });
+
+  it.each(['at once', 'one by one'] as const)(
+    'leaves nothing on a disk that is full, content brought over %s',
+    async (pace) => {
+      const site = Object.fromEntries(
+        Array.from({ length: 60 }, (_, i) => [`${i}.${i % 4 === 3 ? 'css' : 'png'}`, `${i}`.padEnd(1000, '.')]),
+      );
+      for (const quota of [20_000, 32_000, 40_000, 45_000, 60_000]) {
+        const bench = await makeBench();
+        const target = new MemoryTarget();
+        const full = withQuota(target, quota);
+        const result = await bench.publish(full, site, { filesInShare: 10, pace }).catch((error: unknown) => error);
+        if (result instanceof Error) expect(result).toMatchObject({ kind: 'no-space' });
+        else {
+          const { outcomes } = result as Awaited<ReturnType<Bench['publish']>>;
+          expect(outcomes.map(({ step }) => step.path).toSorted()).toEqual(Object.keys(site).toSorted());
+          expect(problemsOf(outcomes).map(({ code }) => code)).toContain('NO_SPACE');
+        }
+        expect((await controlFiles(target)).filter((name) => name.startsWith('stage/'))).toEqual([]);
+        for (const [name, text] of Object.entries(await publicTree(target))) expect(text).toBe(site[name]);
+      }
+    },
+  );
+
   it('takes over what an interrupted one had staged for any share', async () => {
     const bench = await makeBench();
     const target = new MemoryTarget();
@@ -338,6 +413,37 @@ describe('a push in shares', () => {
     expect(await publicTree(target)).toEqual(site);
   });
 });
+
+/** A disk that holds so many bytes. */
+function withQuota(target: MemoryTarget, quota: number): MemoryTarget {
+  const sizes = new Map<string, number>();
+  const need = (name: string, size: number): void => {
+    const others = [...sizes].reduce((sum, [each, bytes]) => sum + (each === name ? 0 : bytes), 0);
+    if (others + size > quota) throw new TargetError('no-space', `no space left for ${name}`);
+    sizes.set(name, size);
+  };
+  const move = (from: string, to: string): void => {
+    for (const [name, size] of sizes) {
+      if (name !== from && !name.startsWith(`${from}/`)) continue;
+      sizes.delete(name);
+      sizes.set(to + name.slice(from.length), size);
+    }
+  };
+  return new Proxy(target, {
+    get(inner, key) {
+      const value: unknown = Reflect.get(inner, key);
+      if (typeof value !== 'function') return value;
+      if (key === 'list' || key === 'read' || key === 'close') return value.bind(inner) as unknown;
+      return async (name: string, ...args: unknown[]) => {
+        if (key === 'write') need(name, (args[1] as { size: number }).size);
+        if (key === 'append') need(name, (args[0] as number) + (args[1] as Uint8Array).length);
+        if (key === 'rename' || key === 'moveFolder') move(name, args[0] as string);
+        if (key === 'remove') sizes.delete(name);
+        return (value as (...all: unknown[]) => unknown).call(inner, name, ...args);
+      };
+    },
+  });
+}
 
 describe('content that is brought over ahead', () => {
   it('is what the target lacks, and nothing else', async () => {

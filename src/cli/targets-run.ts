@@ -5,7 +5,7 @@ import type { Snapshot } from '../core/snapshot.js';
 import { type Ending, statusOf, type TargetReport, targetReport } from '../cycle/report.js';
 import type { ExitStatus } from '../errors.js';
 import { retry } from '../push/retry.js';
-import { type CycleOptions, syncTarget, type TargetJob } from '../sync.js';
+import { type CycleOptions, type CycleResult, committedBefore, resumed, syncTarget, type TargetJob } from '../sync.js';
 import type { CommandInput } from './command-input.js';
 import type { Local } from './local-run.js';
 import type { Session } from './session.js';
@@ -44,16 +44,24 @@ async function runTarget(
   input: CommandInput,
 ): Promise<Ending> {
   const started = performance.now();
+  const errors: unknown[] = [];
+  const attempt = async (): Promise<CycleResult> => {
+    try {
+      return await syncTarget(job, snapshot, { ...options, run: `${options.run}-${errors.length}` });
+    } catch (error) {
+      errors.push(error);
+      throw error;
+    }
+  };
   try {
-    let attempt = 0;
-    const result = await retry(() => syncTarget(job, snapshot, { ...options, run: `${options.run}-${attempt++}` }), {
+    const result = await retry(attempt, {
       retries: RETRIES,
       signal: options.signal,
       onRetry: (error) => input.output.note(`${job.name}: ${error.message}; trying again`),
     });
-    return { kind: 'result', result, durationMs: performance.now() - started };
+    return { kind: 'result', result: resumed(result, errors), durationMs: performance.now() - started };
   } catch (error) {
     options.signal?.throwIfAborted();
-    return { kind: 'error', error, durationMs: performance.now() - started };
+    return { kind: 'error', error, committed: committedBefore(errors), durationMs: performance.now() - started };
   }
 }

@@ -6,6 +6,8 @@ import { type Entry, sortEntries } from '../core/snapshot.js';
 /** Whoever iterates gets all batches from the first on, and waits for those to come. */
 export class Arrivals implements AsyncIterable<readonly Entry[]> {
   readonly #batches: (readonly Entry[])[] = [];
+  /** What is not handed on. */
+  readonly #later: (readonly Entry[])[] = [];
   #isOver = false;
   #wake: () => void = () => undefined;
   #news = this.#whenNext();
@@ -13,6 +15,11 @@ export class Arrivals implements AsyncIterable<readonly Entry[]> {
   add(batch: readonly Entry[]): void {
     this.#batches.push(batch);
     this.#announce();
+  }
+
+  /** Of very many entries, these are of no use before all of them are there. */
+  addForLater(batch: readonly Entry[]): void {
+    this.#later.push(batch);
   }
 
   /** No more will come. */
@@ -23,7 +30,7 @@ export class Arrivals implements AsyncIterable<readonly Entry[]> {
 
   /** All that came, sorted by path. */
   sorted(): Entry[] {
-    return sortEntries(this.#batches.flat());
+    return sortEntries([...this.#batches, ...this.#later].flat());
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<readonly Entry[], void> {

@@ -1,7 +1,7 @@
 /**
  * LocalThread: the local half of a cycle in a thread of its own, with the same answers and errors as if it were called.
  */
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type ResourceLimits, Worker } from 'node:worker_threads';
 import type { ToSign } from '../core/delta/signature.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { ConfigError, ManifestError, type Problem, SafetyError, SourceError } from '../errors.js';
@@ -53,20 +53,22 @@ const NO_SETTINGS: LocalSettings = { statePath: '', contents: 'drop' };
 /** A thread takes a tenth of a second to come up. Made early, it does so while the configuration is read. */
 export class LocalThread {
   readonly #program: URL;
+  readonly #limits: ResourceLimits;
   /** Undefined while it is put aside. */
   #worker: Worker | undefined;
   /** Of the runs under way. */
   readonly #failures = new Set<(error: Error) => void>();
   #hasEnded = false;
 
-  /** `program` is the built program of the thread. */
-  constructor(program = new URL('./thread.cjs', import.meta.url)) {
+  /** `program` is the built program of the thread. `heap`: it is to take less memory rather than less time. */
+  constructor(program = new URL('./thread.cjs', import.meta.url), heap?: 'small') {
     this.#program = program;
+    this.#limits = heap === 'small' ? { maxYoungGenerationSizeMb: NEW_IN_THREAD_MB } : {};
     this.#worker = this.#makeWorker();
   }
 
   #makeWorker(): Worker {
-    const worker = new Worker(this.#program, { resourceLimits: { maxYoungGenerationSizeMb: NEW_IN_THREAD_MB } });
+    const worker = new Worker(this.#program, { resourceLimits: this.#limits });
     const fail = (error: Error): void => {
       if (worker !== this.#worker) return;
       this.#hasEnded = true;
@@ -93,7 +95,8 @@ export class LocalThread {
     const result = this.#follow(port, hooks, (message) => {
       if (message.kind === 'contents') contents.add(message.slab);
       if (message.kind === 'entries') {
-        arrivals.add(message.entries);
+        if (message.use === 'now') arrivals.add(message.entries);
+        else arrivals.addForLater(message.entries);
         if (settings.heap === 'small') keepNewSpaceSmall();
       }
       if (message.kind === 'declined') return { answer: undefined };

@@ -125,7 +125,7 @@ export interface LocalSummary {
 export type ThreadMessage =
   | { readonly kind: 'progress'; readonly progress: Progress }
   | { readonly kind: 'warning'; readonly text: string }
-  | { readonly kind: 'entries'; readonly entries: readonly Entry[] }
+  | { readonly kind: 'entries'; readonly entries: readonly Entry[]; readonly use: 'now' | 'later' }
   | { readonly kind: 'contents'; readonly slab: Slab }
   | { readonly kind: 'done'; readonly summary: LocalSummary }
   /** The part cannot be worked on by itself. */
@@ -138,7 +138,8 @@ export type ThreadMessage =
 const ENTRIES_IN_MESSAGE = 2000; // each message is unpacked in one go, in some milliseconds
 const WAITING_BYTES = 256 * 1024; // contents that others could send already
 const BIG_TREE = 20_000; // files; from here on memory is dearer than a tenth of the time
-const MANY_FILES = 60_000; // from here on memory is too dear to keep much of what was read
+const MANY_FILES = 60_000; // from here on memory is too dear to keep much of what was read, or to send much of it ahead
+const MOST_AHEAD = 8192; // of so many
 
 parentPort?.on('message', (task: LocalTask) => void work(task));
 
@@ -321,6 +322,8 @@ class EntrySender {
   readonly #packer: ContentPacker;
   readonly #say: (message: ThreadMessage) => void;
   #entries: Entry[] = [];
+  /** How many are still of use before all are there. */
+  #left = Number.POSITIVE_INFINITY;
 
   constructor(packer: ContentPacker, say: (message: ThreadMessage) => void) {
     this.#packer = packer;
@@ -328,7 +331,9 @@ class EntrySender {
   }
 
   expect(files: number): void {
-    if (files > MANY_FILES) this.#packer.keepLess();
+    if (files <= MANY_FILES) return;
+    this.#packer.keepLess();
+    this.#left = MOST_AHEAD;
   }
 
   add(entry: Entry): void {
@@ -338,7 +343,9 @@ class EntrySender {
 
   flush(): void {
     this.#packer.finish();
-    if (this.#entries.length > 0) this.#say({ kind: 'entries', entries: this.#entries });
+    const entries = this.#entries;
+    if (entries.length > 0) this.#say({ kind: 'entries', entries, use: this.#left > 0 ? 'now' : 'later' });
+    this.#left -= entries.length;
     this.#entries = [];
   }
 }

@@ -5,6 +5,7 @@ import { problemsOf } from '../core/apply.js';
 import type { Change } from '../core/diff.js';
 import { totalBytes } from '../core/snapshot.js';
 import { EXIT, type ExitStatus, type Problem, PushstaticError, reasonOf } from '../errors.js';
+import type { Committed } from '../push/push.js';
 import type { CycleResult } from '../sync.js';
 
 export interface CollectReport {
@@ -62,30 +63,45 @@ export type Ending =
       readonly durationMs: number;
       readonly servedAt?: number | undefined;
     }
-  | { readonly kind: 'error'; readonly error: unknown; readonly durationMs: number };
+  /** `committed`: what was published all the same. */
+  | {
+      readonly kind: 'error';
+      readonly error: unknown;
+      readonly committed?: Committed | undefined;
+      readonly durationMs: number;
+    };
 
 export function targetReport(name: string, ending: Ending, act: 'push' | 'only-plan'): TargetReport {
   const durationMs = Math.round(ending.durationMs);
-  if (ending.kind === 'error') return { ...NOTHING, name, ok: false, durationMs, error: errorOf(ending.error) };
-  const { plan, outcomes, generation, unchanged, linked, patched, sentBytes } = ending.result;
+  if (ending.kind === 'error') {
+    const amounts = ending.committed === undefined ? {} : amountsOf(ending.committed);
+    return { ...NOTHING, ...amounts, name, ok: false, durationMs, error: errorOf(ending.error) };
+  }
+  const { plan, outcomes, generation, unchanged } = ending.result;
   const problems = problemsOf(outcomes);
-  const achieved = outcomes.filter((outcome) => outcome.kind === 'done').map((outcome) => outcome.step);
-  const uploads = achieved.filter((step) => step.kind === 'upload');
   return {
     name,
     ok: problems.length === 0,
     generation,
+    ...amountsOf(ending.result),
+    unchanged,
+    durationMs,
+    problems,
+    ...(act === 'only-plan' ? { changes: plan.changes.map(changeReport) } : {}),
+  };
+}
+
+function amountsOf({ outcomes, linked, patched, sentBytes }: Committed) {
+  const achieved = outcomes.filter((outcome) => outcome.kind === 'done').map((outcome) => outcome.step);
+  const uploads = achieved.filter((step) => step.kind === 'upload');
+  return {
     uploaded: uploads.length - linked - patched,
     patched,
     linked,
     removed: achieved.filter((step) => step.kind === 'remove').length,
     modes: achieved.filter((step) => step.kind === 'chmod').length,
-    unchanged,
     contentBytes: totalBytes(uploads.map((step) => step.entry)),
     sentBytes,
-    durationMs,
-    problems,
-    ...(act === 'only-plan' ? { changes: plan.changes.map(changeReport) } : {}),
   };
 }
 

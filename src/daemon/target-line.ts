@@ -22,7 +22,16 @@ import {
 } from '../core/standing.js';
 import { type Ending, errorOf, idleReport, type TargetReport, targetReport } from '../cycle/report.js';
 import { LockedError, type Problem, SafetyError, SourceError, TargetError } from '../errors.js';
-import { Connection, type Cycled, type CycleEvent, type CycleOptions, type TargetJob, type Wanted } from '../sync.js';
+import {
+  Connection,
+  type Cycled,
+  type CycleEvent,
+  type CycleOptions,
+  committedBefore,
+  resumed,
+  type TargetJob,
+  type Wanted,
+} from '../sync.js';
 import { LineProgress } from './line-progress.js';
 import { type Changed, Round } from './round.js';
 import type { TargetStatus } from './status.js';
@@ -64,6 +73,8 @@ export class TargetLine {
   #connection: Connection | undefined;
   #connections = 0;
   #servedAt: number | undefined;
+  /** Why cycles ended that had committed a part, since the last one that ended well. */
+  readonly #brokenOff: unknown[] = [];
   /** What the target has not got, or may not have. */
   #pending: Set<RelPath> | 'all' = 'all';
   #running: Promise<Ending | undefined> | undefined;
@@ -256,7 +267,8 @@ export class TargetLine {
     abandoning.addEventListener('abort', breakOff, { once: true });
     if (abandoning.aborted) breakOff();
     try {
-      const result = await this.#cycle(wanted, this.#optionsFor(round, terms, breaking.signal), terms);
+      const cycled = await this.#cycle(wanted, this.#optionsFor(round, terms, breaking.signal), terms);
+      const result = resumed(cycled, this.#brokenOff.splice(0));
       for (const path of result.held) if (this.#pending !== 'all') this.#pending.add(path);
       this.#held = { generation: result.index.generation, files: result.index.entries.length };
       this.#judge(result.outcomes);
@@ -268,6 +280,7 @@ export class TargetLine {
         if (retryAt !== undefined) this.#catchUpIn(pauseAfter(failures, this.#means.chance()));
         return undefined;
       }
+      this.#note(error);
       this.#pending = 'all';
       this.#problems = [];
       // A guard refuses before anything is asked of the target.
@@ -291,9 +304,14 @@ export class TargetLine {
       return await kept.cycle(wanted, options());
     } catch (error) {
       if (!(error instanceof TargetError && error.kind === 'unreachable')) throw error;
+      this.#note(error);
       await this.#disconnect();
       return (await this.#connect(terms)).cycle(wanted, options());
     }
+  }
+
+  #note(error: unknown): void {
+    if (committedBefore([error]).outcomes.length > 0) this.#brokenOff.push(error);
   }
 
   async #connect({ force }: CycleTerms): Promise<Connection> {

@@ -10,6 +10,7 @@ import { type Group, type Plan, type Share, type Step, sharesOf, uploadsOf } fro
 import type { RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import type { TargetIndex, Truths } from '../core/target-index.js';
+import { type Problem, TargetError } from '../errors.js';
 import type { Target } from '../targets/target.js';
 import { allOf } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
@@ -18,7 +19,8 @@ import { heldBack, publish, type Stop } from './publish.js';
 import type { Stage } from './stage.js';
 import type { Way } from './staged-item.js';
 
-const FILES_IN_SHARE = 32_768;
+const MANY_FILES = 65_536;
+const FILES_IN_SHARE = 32_768; // of many: what is kept in mind of one share is about 20 MB
 
 export interface PushOptions {
   /** How many new files make a share, where that is not the usual number. */
@@ -37,8 +39,8 @@ export interface Means {
   readonly stage: Stage;
 }
 
-export interface Pushed {
-  readonly index: TargetIndex;
+/** What was published and committed. */
+export interface Committed {
   readonly outcomes: readonly Outcome[];
   /** How many of the published files were not sent whole. */
   readonly linked: number;
@@ -46,14 +48,34 @@ export interface Pushed {
   readonly sentBytes: number;
 }
 
+export interface Pushed extends Committed {
+  readonly index: TargetIndex;
+}
+
+const committed = new WeakMap<object, Committed>();
+
+/** What a push that ended with this error had committed. */
+export function committedBy(error: unknown): Committed | undefined {
+  return typeof error === 'object' && error !== null ? committed.get(error) : undefined;
+}
+
 /** `stage` may hold some of the content already. */
 export async function push(plan: Plan, index: TargetIndex, means: Means, options: PushOptions): Promise<Pushed> {
   const running = new Push(plan, index, means, options);
-  const shares = sharesOf(plan, options.filesInShare ?? FILES_IN_SHARE);
+  const usual = plan.changes.length > MANY_FILES ? FILES_IN_SHARE : MANY_FILES;
+  const shares = sharesOf(plan, options.filesInShare ?? usual);
   options.onPhase?.('stage');
-  for (const [at, share] of shares.entries())
-    await running.carryOut(share, at === shares.length - 1 ? 'last' : 'early');
-  await means.store.reap();
+  try {
+    for (const [at, share] of shares.entries()) {
+      await running.carryOut(share, at === shares.length - 1 ? 'last' : 'early');
+    }
+    await means.store.reap();
+  } catch (error) {
+    if (typeof error === 'object' && error !== null) committed.set(error, running.pushed);
+    const isFull = means.stage.full !== undefined || (error instanceof TargetError && error.kind === 'no-space');
+    if (isFull) await means.stage.abandon(); // what lies there is in the way of all else
+    throw error;
+  }
   return running.pushed;
 }
 
@@ -66,7 +88,9 @@ class Push {
   readonly #hasRoom: Promise<void>;
   #index: TargetIndex;
   #stop: Stop | undefined;
+  /** Of what is committed. */
   readonly #outcomes: Outcome[] = [];
+  #sentBytes = 0;
   readonly #ways: Record<Way, number> = { uploaded: 0, linked: 0, patched: 0 };
 
   constructor(plan: Plan, index: TargetIndex, means: Means, options: PushOptions) {
@@ -80,8 +104,7 @@ class Push {
 
   get pushed(): Pushed {
     const { linked, patched } = this.#ways;
-    const { sentBytes } = this.#means.stage;
-    return { index: this.#index, outcomes: this.#outcomes, linked, patched, sentBytes };
+    return { index: this.#index, outcomes: this.#outcomes, linked, patched, sentBytes: this.#sentBytes };
   }
 
   /** What is early makes no more than new names; the phases are those of what follows. */
@@ -89,7 +112,7 @@ class Push {
     const { target, store, stage } = this.#means;
     const { folderMode, onPhase } = this.#options;
     const isLast = place === 'last';
-    const share = this.#withoutHeldBack(whole);
+    const share = stage.full === undefined ? this.#withoutHeldBack(whole) : this.#withoutAny(whole, stage.full);
     const announced = announcementOf(share);
     const folders = new PublicFolders(share, target, folderMode);
     const staging = this.#hasRoom.then(() => stage.finish(uploadsOf(share), this.#index, this.#before));
@@ -97,15 +120,17 @@ class Push {
     if (isLast) onPhase?.('publish');
     const { outcomes, stop } = await publish(share, staged, folders, target, this.#options);
     if (isLast) onPhase?.('commit');
-    this.#stop ??= stop;
-    this.#add(outcomes);
     const uploads = outcomes.flatMap(({ kind, step }) => (kind === 'done' && step.kind === 'upload' ? [step] : []));
-    for (const step of uploads) this.#ways[staged.wayOf(step)]++;
+    const ways = uploads.map(staged.wayOf);
     const files = uploads.map(({ path }) => path);
     stage.release(files, folders.moved.keys());
     const truths = truthsOf(this.#index, outcomes);
-    const committed = store.commit(this.#index, announced, truths, isLast ? undefined : 'to come');
-    this.#index = await allOf([committed, isLast ? stage.tidy() : Promise.resolve()]);
+    const index = store.commit(this.#index, announced, truths, isLast ? undefined : 'to come');
+    this.#index = await allOf([index, isLast ? stage.tidy() : Promise.resolve()]);
+    this.#stop ??= stop;
+    this.#add(outcomes);
+    for (const way of ways) this.#ways[way]++;
+    this.#sentBytes = stage.sentBytes;
   }
 
   /** After a step that failed, what may refer to it is held back, and so are all groups but that of the step. */
@@ -118,9 +143,27 @@ class Push {
     return share.filter(goesOn);
   }
 
+  /** Nothing more fits, and so nothing is announced. */
+  #withoutAny(share: Share, full: Problem): Share {
+    for (const { name, steps } of share) {
+      const [uploads, others] = [steps.filter(isUpload), steps.filter((step) => !isUpload(step))];
+      for (const step of uploads) {
+        const problem = { ...full, path: step.path };
+        this.#stop ??= { group: name, problem };
+        this.#add([{ kind: 'untouched', step, problem }]);
+      }
+      if (this.#stop !== undefined) this.#add(heldBack([{ name, steps: others }], this.#stop));
+    }
+    return [];
+  }
+
   #add(outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) this.#outcomes.push(outcome);
   }
+}
+
+function isUpload({ kind }: Step): boolean {
+  return kind === 'upload';
 }
 
 /** What each path of the share shall become. */

@@ -38,7 +38,6 @@ const MOST_IN_FLIGHT = 8192;
 const FILES_PER_MS = 160;
 const BYTES_IN_FLIGHT = 24 * 1024 * 1024; // enough for 100 MB/s at 200 ms
 const MOST_IN_A_TURN = 256; // what is begun leaves only when the event loop turns
-const MOST_AHEAD = 8_192; // files; what is kept in mind of them stays until they are published
 const LARGE_IN_FLIGHT = 4 * 1024 * 1024; // what one long file has on its way, whatever its size
 
 export type Upload = Extract<Step, { kind: 'upload' }>;
@@ -117,14 +116,13 @@ export class Stage {
 
   /**
    * Begins to stage what is likely to be in the plan, for a target of which `held` is known, and may be found out not to be
-   * current. False where it takes none: it has a lot already, or what an interrupted run left behind may be some of it, or in
-   * the way of it. All else waits for `finish`.
+   * current. False where it takes none: what an interrupted run left behind may be some of it, or in the way of it, and all
+   * waits for `finish`.
    */
   async ahead(entries: readonly Entry[], held: TargetIndex, isCurrent?: Promise<boolean>): Promise<boolean> {
     if (entries.length === 0) return true;
     const { leftovers, made } = await this.#begin();
-    const takesNone = !leftovers.isEmpty || this.#failure !== undefined || this.#items.size >= MOST_AHEAD;
-    if (takesNone) return false;
+    if (!leftovers.isEmpty || this.#failure !== undefined) return false;
     if (this.#formers.held !== held.entries) this.#formers = new Formers(held.entries);
     this.#add(entries, held, isCurrent);
     await made;
@@ -160,6 +158,11 @@ export class Stage {
       folders: this.#wholeFolders(uploads),
       problems: this.#problems,
     };
+  }
+
+  /** Why nothing more fits on the target; undefined as long as something does. */
+  get full(): Problem | undefined {
+    return this.#full;
   }
 
   /** What went over the line until now. */

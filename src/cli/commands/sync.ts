@@ -13,7 +13,7 @@ export async function syncCommand(
   names: readonly string[],
   options: SyncOptions,
 ): Promise<ExitStatus> {
-  const thread = new LocalThread();
+  const thread = new LocalThread(undefined, 'small');
   const [{ runSync, showSync }, { openSession }, { handOver }] = await Promise.all([
     import('../sync-run.js'),
     import('../session.js'),
