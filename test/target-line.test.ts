@@ -4,12 +4,13 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { scanOnly } from '../src/collect/scan-only.js';
 import { type Places, placesOf } from '../src/core/places.js';
 import type { Snapshot } from '../src/core/snapshot.js';
-import type { Ending } from '../src/cycle/report.js';
+import { type Ending, targetReport } from '../src/cycle/report.js';
+import { pathsOf } from '../src/daemon/cycle-of.js';
 import { Round } from '../src/daemon/round.js';
 import { type LineMeans, TargetLine } from '../src/daemon/target-line.js';
 import { SourceError, TargetError } from '../src/errors.js';
 import { StateFolder } from '../src/fs/state.js';
-import type { TargetJob } from '../src/sync.js';
+import type { CycleOptions, TargetJob } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import type { Target } from '../src/targets/target.js';
 import { controlFiles, publicTree, type Site } from './support/cycle.js';
@@ -393,6 +394,22 @@ test('a file that is another one each time it is to be read keeps no other waiti
   expect(bench.line.status()).toMatchObject({ state: 'in-sync', failures: 0 });
 });
 
+test('a push that broke off between two shares is told of as a whole by the cycle that goes on with it', async () => {
+  const names = Array.from({ length: 10 }, (_, i) => `${i}.png`);
+  const bench = await makeLine(Object.fromEntries(names.map((name) => [name, name])), {}, { filesInShare: 4 });
+  bench.server.dropAfter(2);
+  const broken = await bench.serve();
+  expect(kindOf(broken)).toBe('error');
+  expect(Object.keys(await bench.served())).toHaveLength(4);
+  await bench.state(({ state }) => state === 'in-sync');
+  const [ending] = bench.retried.slice(-1);
+  expect(ending && targetReport('target', ending, 'push')).toMatchObject({ ok: true, uploaded: 10, unchanged: 0 });
+  expect(pathsOf([ending])).toEqual(names);
+  // And once only.
+  await bench.edit({ '0.png': 'other' });
+  expect(pathsOf([await bench.serve(['0.png'])])).toEqual(['0.png']);
+});
+
 describe('a line that is closed', () => {
   test('has ended its cycle, and begins nothing any more', async () => {
     const bench = await makeLine({ a: 'a' });
@@ -424,7 +441,11 @@ interface Bench {
   state(is: (status: ReturnType<TargetLine['status']>) => boolean): Promise<void>;
 }
 
-async function makeLine(tree: Site, rest: Partial<TargetJob> = {}): Promise<Bench> {
+async function makeLine(
+  tree: Site,
+  rest: Partial<TargetJob> = {},
+  { filesInShare }: Pick<CycleOptions, 'filesInShare'> = {},
+): Promise<Bench> {
   const folder = await temporaryFolder();
   const root = join(folder, 'root');
   const state = new StateFolder(join(folder, 'state'));
@@ -445,6 +466,7 @@ async function makeLine(tree: Site, rest: Partial<TargetJob> = {}): Promise<Benc
       fileOf: (at) => join(root, at),
       concurrency: 'auto',
       bandwidth: undefined,
+      filesInShare,
       run: `run${++runs}`,
       now: Date.now,
     }),
@@ -505,6 +527,7 @@ class Server {
   #generation = 0;
   #gate: Promise<void> = Promise.resolve();
   #refusals = 0;
+  #headsLeft = Number.POSITIVE_INFINITY;
 
   async connect(): Promise<Target> {
     this.tries++;
@@ -532,7 +555,9 @@ class Server {
         }
         return async (...args: unknown[]): Promise<unknown> => {
           await admit(String(key), args[0]);
-          return value.apply(target, args) as unknown;
+          const answer: unknown = await value.apply(target, args);
+          if (key === 'rename' && args[1] === '.pushstatic/head' && --this.#headsLeft === 0) this.drop();
+          return answer;
         };
       },
     });
@@ -557,6 +582,11 @@ class Server {
   /** Breaks the connections there are. */
   drop(): void {
     this.#generation++;
+  }
+
+  /** Breaks the connection once the head was replaced so many times: twice by each share of a push. */
+  dropAfter(heads: number): void {
+    this.#headsLeft = heads;
   }
 
   /** The next files that are to be staged cannot be. */
