@@ -27,6 +27,8 @@ import { attest, isMissing, look, type Sighting } from './push/survey.js';
 import { throttleTo } from './push/throttle.js';
 import type { Target } from './targets/target.js';
 
+export type { Committed } from './push/push.js';
+
 /** A target and what it is to get. */
 export interface TargetJob extends Selection {
   readonly name: string;

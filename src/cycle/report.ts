@@ -5,8 +5,7 @@ import { problemsOf } from '../core/apply.js';
 import type { Change } from '../core/diff.js';
 import { totalBytes } from '../core/snapshot.js';
 import { EXIT, type ExitStatus, type Problem, PushstaticError, reasonOf } from '../errors.js';
-import type { Committed } from '../push/push.js';
-import type { CycleResult } from '../sync.js';
+import type { Committed, CycleResult } from '../sync.js';
 
 export interface CollectReport {
   readonly files: number;
