@@ -9,8 +9,8 @@ import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'n
 const MOST_NEW_BYTES = 16 * 1024 * 1024;
 const SMALL_BYTES = 32 * 1024 * 1024;
 
-/** For what is new in a thread that reads trees: half of what it would take, for a twentieth of the time. */
-export const NEW_IN_THREAD_MB = 24;
+/** For what is new in a thread that reads trees: a quarter of what it would take. */
+export const NEW_IN_THREAD_MB = 12;
 
 /** For big trees, which leave garbage that lived a little too long: less memory is better than a tenth of the time. */
 export function keepHeapSmall(): void {
