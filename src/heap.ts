@@ -8,12 +8,18 @@ import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'n
 
 const MOST_NEW_BYTES = 16 * 1024 * 1024;
 const SMALL_BYTES = 32 * 1024 * 1024;
+const BIG_TREE = 20_000; // files
 
 /** For what is new in a thread that reads trees: a quarter of what it would take. */
 export const NEW_IN_THREAD_MB = 12;
 
-/** For big trees, which leave garbage that lived a little too long: less memory is better than a tenth of the time. */
-export function keepHeapSmall(): void {
+/** Whether this thread has to do with a big tree. */
+let isSmall = false;
+
+/** For that many files: of many, less memory is better than a tenth of the time. They leave garbage that lived a little too long. */
+export function keepHeapSmall(files: number): void {
+  if (files <= BIG_TREE) return;
+  isSmall = true;
   setFlagsFromString('--heap-growing-percent=20');
 }
 
@@ -23,6 +29,7 @@ export function keepNewSpaceSmall(): void {
   if ((space?.space_size ?? 0) >= MOST_NEW_BYTES) setFlagsFromString('--semi-space-growth-factor=1');
 }
 
+/** How many large contents are being sent, and whether there is room for them. */
 let large = 0;
 let isRoomy = false;
 
@@ -31,13 +38,13 @@ let isRoomy = false;
  * it would be looked through a hundred times a gigabyte, for a fourth of the time. Answers with what ends it.
  */
 export function makeRoomForPackets(): () => void {
-  if (large++ === 0 && getHeapStatistics().used_heap_size < SMALL_BYTES) {
+  if (large++ === 0 && !isSmall && getHeapStatistics().used_heap_size < SMALL_BYTES) {
     isRoomy = true;
     setFlagsFromString('--heap-growing-percent=400');
   }
   return () => {
     if (--large > 0 || !isRoomy) return;
     isRoomy = false;
-    setFlagsFromString('--heap-growing-percent=0'); // as Node has it
+    if (!isSmall) setFlagsFromString('--heap-growing-percent=0'); // as Node has it
   };
 }

@@ -18,7 +18,7 @@ import type { TargetIndex } from './core/target-index.js';
 import type { StateFolder } from './fs/state.js';
 import { allOf } from './push/in-parallel.js';
 import { IndexStore, type Known } from './push/index-store.js';
-import { type Committed, committedBy, push } from './push/push.js';
+import { push } from './push/push.js';
 import { removeLeftFolders } from './push/remove-folders.js';
 import { Resting } from './push/resting.js';
 import { Signatures } from './push/signatures.js';
@@ -27,7 +27,7 @@ import { attest, isMissing, look, type Sighting } from './push/survey.js';
 import { throttleTo } from './push/throttle.js';
 import type { Target } from './targets/target.js';
 
-export type { Committed } from './push/push.js';
+export type { Committed } from './push/committed.js';
 
 /** A target and what it is to get. */
 export interface TargetJob extends Selection {
@@ -114,38 +114,6 @@ export interface CycleResult {
 
 /** What a cycle did that had to know what the target holds. */
 export type Cycled = CycleResult & Required<Pick<CycleResult, 'index'>>;
-
-/** What cycles that ended with these errors had committed. The next one finds that done. */
-export function committedBefore(errors: readonly unknown[]): Committed {
-  const each = errors.map(committedBy).filter((committed) => committed !== undefined);
-  const sum = (part: (committed: Committed) => number): number => each.reduce((all, one) => all + part(one), 0);
-  return {
-    outcomes: each.flatMap(({ outcomes }) => outcomes.filter(({ kind }) => kind === 'done')),
-    linked: sum(({ linked }) => linked),
-    patched: sum(({ patched }) => patched),
-    sentBytes: sum(({ sentBytes }) => sentBytes),
-  };
-}
-
-/** `result`, with what was committed by the cycles before it that it went on with. */
-export function resumed<R extends CycleResult>(result: R, errors: readonly unknown[]): R {
-  const before = committedBefore(errors);
-  const again = new Set(result.plan.changes.map(({ path }) => path));
-  const outcomes = before.outcomes.filter(({ step }) => !again.has(step.path));
-  if (outcomes.length === 0) return result;
-  const changes = outcomes.flatMap(({ step }): Change[] =>
-    step.kind === 'upload' ? [{ kind: 'added', path: step.path, entry: step.entry }] : [],
-  );
-  return {
-    ...result,
-    plan: { ...result.plan, changes: [...changes, ...result.plan.changes] },
-    outcomes: [...outcomes, ...result.outcomes],
-    unchanged: result.unchanged - outcomes.length,
-    linked: result.linked + before.linked,
-    patched: result.patched + before.patched,
-    sentBytes: result.sentBytes + before.sentBytes,
-  };
-}
 
 /** What a target is to become. */
 export interface Wanted {

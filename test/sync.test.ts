@@ -4,8 +4,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { problemsOf } from '../src/core/apply.js';
 import { placesOf } from '../src/core/places.js';
+import { resumed } from '../src/cycle/resumed.js';
 import { TargetError } from '../src/errors.js';
-import { Connection, type CycleOptions, committedBefore, resumed, type TargetJob, type Wanted } from '../src/sync.js';
+import { committedBefore } from '../src/push/committed.js';
+import { Connection, type CycleOptions, type TargetJob, type Wanted } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import { Crash, crashAt } from './support/crashing-target.js';
 import { type Bench, controlFiles, makeBench, type Pace, publicTree, type Site } from './support/cycle.js';
@@ -343,7 +345,7 @@ describe('a push in shares', () => {
         .catch((crash: unknown) => crash);
       const before = committedBefore([error]);
       const rest = await bench.publish(target, site, { filesInShare: 10 });
-      const { plan, outcomes, unchanged, linked, patched, sentBytes } = resumed(rest, [error]);
+      const { plan, outcomes, unchanged, linked, patched, sentBytes } = resumed(rest, before);
       const paths = outcomes.map(({ step }) => step.path);
       expect([new Set(paths).size, plan.changes.length, linked, patched]).toEqual([paths.length, paths.length, 0, 0]);
       // Of the share that was being published, some may be found to be there.

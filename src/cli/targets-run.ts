@@ -3,9 +3,11 @@
  */
 import type { Snapshot } from '../core/snapshot.js';
 import { type Ending, statusOf, type TargetReport, targetReport } from '../cycle/report.js';
+import { resumed } from '../cycle/resumed.js';
 import type { ExitStatus } from '../errors.js';
+import { committedBefore } from '../push/committed.js';
 import { retry } from '../push/retry.js';
-import { type CycleOptions, type CycleResult, committedBefore, resumed, syncTarget, type TargetJob } from '../sync.js';
+import { type CycleOptions, type CycleResult, syncTarget, type TargetJob } from '../sync.js';
 import type { CommandInput } from './command-input.js';
 import type { Local } from './local-run.js';
 import type { Session } from './session.js';
@@ -59,7 +61,11 @@ async function runTarget(
       signal: options.signal,
       onRetry: (error) => input.output.note(`${job.name}: ${error.message}; trying again`),
     });
-    return { kind: 'result', result: resumed(result, errors), durationMs: performance.now() - started };
+    return {
+      kind: 'result',
+      result: resumed(result, committedBefore(errors)),
+      durationMs: performance.now() - started,
+    };
   } catch (error) {
     options.signal?.throwIfAborted();
     return { kind: 'error', error, committed: committedBefore(errors), durationMs: performance.now() - started };

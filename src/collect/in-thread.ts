@@ -5,7 +5,7 @@ import { MessageChannel, type MessagePort, type ResourceLimits, Worker } from 'n
 import type { ToSign } from '../core/delta/signature.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { ConfigError, ManifestError, type Problem, SafetyError, SourceError } from '../errors.js';
-import { keepNewSpaceSmall, NEW_IN_THREAD_MB } from '../heap.js';
+import { keepHeapSmall, keepNewSpaceSmall, NEW_IN_THREAD_MB } from '../heap.js';
 import { Arrivals } from './arrivals.js';
 import { Contents } from './contents.js';
 import type { Progress } from './identify.js';
@@ -92,12 +92,16 @@ export class LocalThread {
     const contents = new Contents((bytes) =>
       port.postMessage({ kind: 'freed', bytes } satisfies ThreadRequest, [bytes]),
     );
+    let arrived = 0;
     const result = this.#follow(port, hooks, (message) => {
       if (message.kind === 'contents') contents.add(message.slab);
       if (message.kind === 'entries') {
         if (message.use === 'now') arrivals.add(message.entries);
         else arrivals.addForLater(message.entries);
-        if (settings.heap === 'small') keepNewSpaceSmall();
+        if (settings.heap === 'small') {
+          keepHeapSmall((arrived += message.entries.length));
+          keepNewSpaceSmall();
+        }
       }
       if (message.kind === 'declined') return { answer: undefined };
       return message.kind === 'done' ? { answer: resultOf(message.summary, arrivals) } : undefined;

@@ -2,6 +2,7 @@
  * CollectProject: all that collecting needs to know of a project. Plain data, which goes to threads as it is.
  */
 import type { Counted } from '../core/shrink.js';
+import type { Root } from '../core/touched.js';
 import type { MadeFile } from './carry-out.js';
 import type { Seal } from './fill.js';
 import type { ManifestProject } from './post-process.js';
@@ -14,6 +15,11 @@ export interface CollectProject extends SourceProject {
   readonly manifest?: ManifestProject | undefined;
   /** Where the only source is what somebody else made for STATIC_ROOT. */
   readonly staged?: Staged | undefined;
+}
+
+/** The trees that decide what lies in STATIC_ROOT: the sources, and itself. */
+export function rootsOf({ sources, root }: CollectProject): Root[] {
+  return [...sources, { path: root, prefix: '' }];
 }
 
 export interface Staged {

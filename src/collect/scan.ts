@@ -7,7 +7,7 @@ import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import type { DigestCache } from './digest-cache.js';
 import { type Identified, type IdentifyOptions, identify, identifyAll, type Progress } from './identify.js';
-import { type WalkOptions, walkWays } from './walk.js';
+import { type WalkOptions, walk, walkWays } from './walk.js';
 
 export interface ScanOptions {
   readonly cache: DigestCache;
@@ -35,7 +35,7 @@ export interface ScannedTree {
   readonly temporaries: readonly string[];
 }
 
-/** And how many files there are. Those that `onEntry` was told of are not said again when all of them are new. */
+/** And how many files there are. What `onEntry` was told of is not said again. */
 export interface Scanned extends Snapshot {
   readonly files: number;
 }
@@ -47,8 +47,8 @@ export interface Scanned extends Snapshot {
 export async function scan(root: string, { signal, marks, ...options }: ScanOptions): Promise<Scanned> {
   const { cache, onEntry } = options;
   const [step, pacer] = ['scan' as const, new Pacer({ signal })];
-  const isKept = onEntry === undefined || cache.size > 0;
-  const walked = await walkWays(root, [[]], { step, pacer, marks });
+  const isKept = onEntry === undefined || cache.size > 0; // a cache that held nothing has nothing to forget
+  const walked = await walk(root, { step, pacer, marks });
   const entries: Entry[] = [];
   let files = 0;
   const unread = await identifyAll(walked.files, { ...options, step, pacer }, ({ entry }) => {
@@ -57,7 +57,7 @@ export async function scan(root: string, { signal, marks, ...options }: ScanOpti
   });
   const problems = [...walked.problems, ...unread];
   if (isKept) cache.retain(entries, problems);
-  return { entries, problems, files };
+  return { entries: onEntry === undefined ? entries : [], problems, files };
 }
 
 /** As `scan`, for those who also want to know what stat said; of all, or of some places. */

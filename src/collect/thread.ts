@@ -25,7 +25,7 @@ import { HelperThread } from './helper-thread.js';
 import type { Progress } from './identify.js';
 import { recall } from './memory.js';
 import { warningsOf } from './post-process.js';
-import type { CollectProject } from './project.js';
+import { type CollectProject, rootsOf } from './project.js';
 import type { RunOptions } from './run-options.js';
 import { scanOnly } from './scan-only.js';
 import { sign } from './sign.js';
@@ -137,7 +137,6 @@ export type ThreadMessage =
 
 const ENTRIES_IN_MESSAGE = 2000; // each message is unpacked in one go, in some milliseconds
 const WAITING_BYTES = 256 * 1024; // contents that others could send already
-const BIG_TREE = 20_000; // files; from here on memory is dearer than a tenth of the time
 const MANY_FILES = 60_000; // from here on memory is too dear to keep much of what was read, or to send much of it ahead
 const MOST_AHEAD = 8192; // of so many
 
@@ -166,7 +165,7 @@ async function work({ work: task, settings, port }: LocalTask): Promise<void> {
       helper,
       keep: contents === 'keep' ? (digest, bytes) => packer.keep(digest, bytes) : undefined,
       onFound: (files) => {
-        if (heap === 'small' && files > BIG_TREE) keepHeapSmall();
+        if (heap === 'small') keepHeapSmall(files);
         entries.expect(files);
       },
       onEntry: snapshot === 'drop' ? undefined : (entry) => entries.add(entry),
@@ -274,10 +273,9 @@ async function collectSince(project: CollectProject, { touched }: Since, options
   const site = await (recalled ?? recallSite(project, options.state));
   if (site === undefined) return undefined;
   const { foreign, links, left } = site.stored;
-  const roots = [...project.sources, { path: project.root, prefix: '' }];
   // No mark tells that something of it is gone: it has none in the checkpoint. And a target may have missed any of it.
   const since = site.changedSince.map((path) => `${project.root}/${path}`);
-  const places = touchedPlaces(roots, links, [...touched, ...since]);
+  const places = touchedPlaces(rootsOf(project), links, [...touched, ...since]);
   if (places === 'all') return undefined;
   // Of a plain copy that is as it was put no more than its content is known.
   const entries = places.flatMap((path) => {
@@ -294,8 +292,7 @@ async function collectSince(project: CollectProject, { touched }: Since, options
 
 /** Undefined where something of it was not put there as it is now known. */
 async function collectPlainSince(project: CollectProject, touched: readonly string[], options: CollectOptions) {
-  const roots = [...project.sources, { path: project.root, prefix: '' }];
-  const places = touchedPlaces(roots, [], touched);
+  const places = touchedPlaces(rootsOf(project), [], touched);
   if (places === 'all') return undefined;
   const { files } = await recall(options.state);
   const known = places.flatMap((path) => {

@@ -21,8 +21,20 @@ import { isSystemError, reasonOfSystem } from './trouble.js';
 
 const ENTRIES_AT_ONCE = 512; // read from a folder in one go, in well under a millisecond
 
-/** A file, as stat tells of it; its content was not looked at. */
-export interface Found extends Candidate {
+/** What all files of a walk have in common. */
+interface Tree {
+  readonly root: string;
+  readonly source: number;
+  /** How much of a path is no part of where it lies. */
+  readonly hidden: number;
+}
+
+/**
+ * A file, as stat tells of it; its content was not looked at. Hundreds of thousands of them may be there at once, so where it
+ * lies is told when it is asked for.
+ */
+export class Found implements Candidate {
+  readonly path: RelPath;
   /** Bytes. */
   readonly size: number;
   /** Whole seconds since 1970. */
@@ -33,6 +45,27 @@ export interface Found extends Candidate {
   readonly isLink: boolean;
   /** Its place among the entries of its folder, as the system lists them: see `foundOrder`. */
   readonly rank: number;
+  readonly #tree: Tree;
+
+  constructor(tree: Tree, path: RelPath, stats: Stats, isLink: boolean, rank: number) {
+    this.#tree = tree;
+    this.path = path;
+    this.size = sizeOf(stats);
+    this.mtime = mtimeOf(stats);
+    this.mode = modeOf(stats);
+    this.stamp = stampOf(stats);
+    this.isLink = isLink;
+    this.rank = rank;
+  }
+
+  get source(): number {
+    return this.#tree.source;
+  }
+
+  get file(): string {
+    const { root, hidden } = this.#tree;
+    return `${root}/${this.path.slice(hidden)}`;
+  }
 }
 
 export interface Walked {
@@ -108,46 +141,6 @@ interface Subfolder extends Folder {
 }
 
 type Kind = Pick<Dirent, 'isDirectory' | 'isFile' | 'isSymbolicLink'>;
-
-/** What all files of a walk have in common. */
-interface Tree {
-  readonly root: string;
-  readonly source: number;
-  /** How much of a path is no part of where it lies. */
-  readonly hidden: number;
-}
-
-/** Hundreds of thousands of them may be there at once, so where it lies is told when it is asked for. */
-class FoundFile implements Found {
-  readonly path: RelPath;
-  readonly size: number;
-  readonly mtime: number;
-  readonly mode: number;
-  readonly stamp: string;
-  readonly isLink: boolean;
-  readonly rank: number;
-  readonly #tree: Tree;
-
-  constructor(tree: Tree, path: RelPath, stats: Stats, isLink: boolean, rank: number) {
-    this.#tree = tree;
-    this.path = path;
-    this.size = sizeOf(stats);
-    this.mtime = mtimeOf(stats);
-    this.mode = modeOf(stats);
-    this.stamp = stampOf(stats);
-    this.isLink = isLink;
-    this.rank = rank;
-  }
-
-  get source(): number {
-    return this.#tree.source;
-  }
-
-  get file(): string {
-    const { root, hidden } = this.#tree;
-    return `${root}/${this.path.slice(hidden)}`;
-  }
-}
 
 class Walker implements Walked {
   readonly files: Found[] = [];
@@ -332,7 +325,7 @@ class Walker implements Walked {
   }
 
   #found(path: RelPath, stats: Stats, isLink: boolean): Found {
-    return new FoundFile(this.#tree, path, stats, isLink, this.#rank);
+    return new Found(this.#tree, path, stats, isLink, this.#rank);
   }
 
   #ignoresFile(path: RelPath, name: string): boolean {

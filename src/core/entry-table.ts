@@ -4,7 +4,7 @@
  */
 import { PackedEntries } from './packed-entries.js';
 import type { RelPath } from './relpath.js';
-import { type Digest, type Entry, sortEntries } from './snapshot.js';
+import { type Digest, type Entry, positionOf, sortEntries } from './snapshot.js';
 
 const FEW_CHANGES = 16_384;
 const MOST_CHANGED = 1 / 4; // of the entries: more of them take more memory than all of them packed again
@@ -20,8 +20,8 @@ export class EntryTable implements Iterable<Entry> {
   readonly fileBytes: number;
   readonly #packed: PackedEntries;
   readonly #changes: EntryChanges;
-  /** The paths of the changes. */
-  #inOrder: readonly RelPath[] | undefined;
+  /** The changes, sorted by path. */
+  #inOrder: readonly { readonly path: RelPath; readonly entry: Entry | undefined }[] | undefined;
 
   constructor(
     packed: PackedEntries,
@@ -57,9 +57,11 @@ export class EntryTable implements Iterable<Entry> {
     return new EntryTable(this.#packed, all, { length, fileBytes });
   }
 
-  /** Without those at `paths`. */
+  /** Without those at `paths`, most of which it may not hold. */
   without(paths: Iterable<RelPath>): EntryTable {
-    return this.with(new Map(Array.from(paths, (path) => [path, undefined])));
+    const held = new Map<RelPath, undefined>();
+    for (const path of paths) if (this.find(path) !== undefined) held.set(path, undefined);
+    return this.with(held);
   }
 
   /** All of it, packed. */
@@ -77,14 +79,15 @@ export class EntryTable implements Iterable<Entry> {
 
   /** From the first on whose path is not before `path`. */
   *from(path: string): Generator<Entry, void> {
-    const changed = (this.#inOrder ??= [...this.#changes.keys()].sort());
-    let next = firstFrom(changed, path);
+    const changed = (this.#inOrder ??= sortEntries(Array.from(this.#changes, ([at, entry]) => ({ path: at, entry }))));
+    let next = positionOf(changed, path);
     for (const entry of this.#packed.from(path)) {
-      for (let at = changed[next]; at !== undefined && at < entry.path; at = changed[++next]) yield* this.#changed(at);
-      if (changed[next] !== entry.path) yield entry;
-      else yield* this.#changed(changed[next++] as RelPath);
+      for (let at = changed[next]; at !== undefined && at.path <= entry.path; at = changed[++next]) {
+        if (at.entry !== undefined) yield at.entry;
+      }
+      if (changed[next - 1]?.path !== entry.path) yield entry;
     }
-    for (; next < changed.length; next++) yield* this.#changed(changed[next] as RelPath);
+    for (const { entry } of changed.slice(next)) if (entry !== undefined) yield entry;
   }
 
   /** Those at or below one of `places`, none of which lies within another one. */
@@ -117,20 +120,4 @@ export class EntryTable implements Iterable<Entry> {
       yield entry;
     }
   }
-
-  *#changed(path: RelPath): Generator<Entry, void> {
-    const entry = this.#changes.get(path);
-    if (entry !== undefined) yield entry;
-  }
-}
-
-/** The position of the first of `paths`, which are sorted, that is not before `path`. */
-function firstFrom(paths: readonly RelPath[], path: string): number {
-  let [low, high] = [0, paths.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((paths[middle] as RelPath) < path) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -127,6 +127,20 @@ function stepOf(change: Change): Step {
   }
 }
 
+/** The change that `step` makes. */
+export function changeOf(step: Step): Change {
+  const { path } = step;
+  switch (step.kind) {
+    case 'upload':
+      if (step.old === undefined) return { kind: 'added', path, entry: step.entry };
+      return { kind: 'modified', path, entry: step.entry, old: step.old };
+    case 'chmod':
+      return { kind: 'mode', path, entry: step.entry, old: step.old, where: 'in place' };
+    case 'remove':
+      return { kind: 'removed', path, old: step.old };
+  }
+}
+
 function groupOf(change: Change, first: ReadonlySet<RelPath>, manifest: string): GroupName {
   const rank = change.path === manifest ? 3 : referenceRank(change.path);
   if (change.kind === 'removed') {

@@ -21,17 +21,10 @@ import {
   succeeded,
 } from '../core/standing.js';
 import { type Ending, errorOf, idleReport, type TargetReport, targetReport } from '../cycle/report.js';
+import { resumed } from '../cycle/resumed.js';
 import { LockedError, type Problem, SafetyError, SourceError, TargetError } from '../errors.js';
-import {
-  Connection,
-  type Cycled,
-  type CycleEvent,
-  type CycleOptions,
-  committedBefore,
-  resumed,
-  type TargetJob,
-  type Wanted,
-} from '../sync.js';
+import { committedBefore } from '../push/committed.js';
+import { Connection, type Cycled, type CycleEvent, type CycleOptions, type TargetJob, type Wanted } from '../sync.js';
 import { LineProgress } from './line-progress.js';
 import { type Changed, Round } from './round.js';
 import type { TargetStatus } from './status.js';
@@ -268,7 +261,7 @@ export class TargetLine {
     if (abandoning.aborted) breakOff();
     try {
       const cycled = await this.#cycle(wanted, this.#optionsFor(round, terms, breaking.signal), terms);
-      const result = resumed(cycled, this.#brokenOff.splice(0));
+      const result = resumed(cycled, committedBefore(this.#brokenOff.splice(0)));
       for (const path of result.held) if (this.#pending !== 'all') this.#pending.add(path);
       this.#held = { generation: result.index.generation, files: result.index.entries.length };
       this.#judge(result.outcomes);

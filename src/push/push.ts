@@ -12,6 +12,7 @@ import type { Entry } from '../core/snapshot.js';
 import type { TargetIndex, Truths } from '../core/target-index.js';
 import { type Problem, TargetError } from '../errors.js';
 import type { Target } from '../targets/target.js';
+import { type Committed, noteCommitted } from './committed.js';
 import { allOf } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
 import { PublicFolders } from './public-folders.js';
@@ -39,24 +40,8 @@ export interface Means {
   readonly stage: Stage;
 }
 
-/** What was published and committed. */
-export interface Committed {
-  readonly outcomes: readonly Outcome[];
-  /** How many of the published files were not sent whole. */
-  readonly linked: number;
-  readonly patched: number;
-  readonly sentBytes: number;
-}
-
 export interface Pushed extends Committed {
   readonly index: TargetIndex;
-}
-
-const committed = new WeakMap<object, Committed>();
-
-/** What a push that ended with this error had committed. */
-export function committedBy(error: unknown): Committed | undefined {
-  return typeof error === 'object' && error !== null ? committed.get(error) : undefined;
 }
 
 /** `stage` may hold some of the content already. */
@@ -71,7 +56,7 @@ export async function push(plan: Plan, index: TargetIndex, means: Means, options
     }
     await means.store.reap();
   } catch (error) {
-    if (typeof error === 'object' && error !== null) committed.set(error, running.pushed);
+    noteCommitted(error, running.pushed);
     const isFull = means.stage.full !== undefined || (error instanceof TargetError && error.kind === 'no-space');
     if (isFull) await means.stage.abandon(); // what lies there is in the way of all else
     throw error;
@@ -124,13 +109,15 @@ class Push {
     const ways = uploads.map(staged.wayOf);
     const files = uploads.map(({ path }) => path);
     stage.release(files, folders.moved.keys());
-    const truths = truthsOf(this.#index, outcomes);
-    const index = store.commit(this.#index, announced, truths, isLast ? undefined : 'to come');
-    this.#index = await allOf([index, isLast ? stage.tidy() : Promise.resolve()]);
     this.#stop ??= stop;
-    this.#add(outcomes);
-    for (const way of ways) this.#ways[way]++;
-    this.#sentBytes = stage.sentBytes;
+    const commit = async (): Promise<void> => {
+      const truths = truthsOf(this.#index, outcomes);
+      this.#index = await store.commit(this.#index, announced, truths, isLast ? undefined : 'to come');
+      this.#add(outcomes);
+      for (const way of ways) this.#ways[way]++;
+      this.#sentBytes = stage.sentBytes;
+    };
+    await allOf([commit(), isLast ? stage.tidy() : Promise.resolve()]);
   }
 
   /** After a step that failed, what may refer to it is held back, and so are all groups but that of the step. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyOutcomes, type Outcome } from '../../src/core/apply.js';
 import { diff } from '../../src/core/diff.js';
-import { foldersOf, makePlan, type Plan, type Share, sharesOf } from '../../src/core/plan.js';
+import { changeOf, foldersOf, makePlan, type Plan, type Share, sharesOf } from '../../src/core/plan.js';
 import { anyTree, entry, index, snapshot } from '../support/entries.js';
 
 function planOf(have: string[], wanted: string[]): Plan {
@@ -97,6 +97,20 @@ describe('the shares of a plan', () => {
       }),
     );
   });
+});
+
+it('tells of each step which change it makes', () => {
+  fc.assert(
+    fc.property(anyTree, anyTree, (have, wanted) => {
+      const plan = makePlan(diff(index(...have), snapshot(...wanted)), 'delete');
+      const made = plan.groups.flatMap(({ steps }) => steps.map(changeOf));
+      const isApart = (path: string): boolean =>
+        plan.changes.some((change) => change.path === path && change.kind === 'mode' && change.where === 'apart');
+      const byPath = (a: { path: string }, b: { path: string }): number => (a.path < b.path ? -1 : 1);
+      const plain = ({ path }: { path: string }): boolean => !isApart(path);
+      expect(made.filter(plain).toSorted(byPath)).toEqual(plan.changes.filter(plain));
+    }),
+  );
 });
 
 it('leaves removals out when nothing is to be deleted', () => {

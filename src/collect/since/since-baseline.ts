@@ -8,6 +8,7 @@ import { Pacer } from '../../fs/pace.js';
 import { StateFolder } from '../../fs/state.js';
 import type { LocalHooks, LocalResult, LocalSettings, LocalThread, LocalWork } from '../in-thread.js';
 import { markOf, nameIn, seenAt } from '../marks.js';
+import { rootsOf } from '../project.js';
 import { newTurn } from '../turn.js';
 import { type Baseline, recallBaseline } from './baseline.js';
 import { lookSince } from './look-since.js';
@@ -51,14 +52,13 @@ export async function sinceBaseline(
   if (touched.length === 0) return nothingSince(before, baseline.files);
   if (touched.length > MOST_TOUCHED || !touched.every((place) => wasThere(place, baseline) && isFile(place)))
     return undefined;
-  const roots = rootsOf(work);
-  const places = roots && touchedPlaces(roots, [], touched);
+  const trees = treesOf(work);
+  const places = trees && touchedPlaces(trees, [], touched);
   if (places === undefined || places === 'all') return undefined;
   const inRoot = places.map((path) => `${rootOf(work)}/${path}`);
   const noted = await noteTouched(state, 'baseline', before, [...touched, ...inRoot]);
   if (noted === undefined) return undefined;
-  const part = work.kind === 'scan' ? { places, known: NOTHING_KNOWN, epoch: 0 } : { touched };
-  const made = await thread.run({ ...work, part } as LocalWork, settings, hooks).result;
+  const made = await thread.run(workOn(work, places, touched), settings, hooks).result;
   if (made === undefined || !isAllOf(places, made)) return undefined;
   return { ...made, places, files: baseline.files, baseline: noted.state, follows: noted.states };
 }
@@ -82,10 +82,15 @@ export function nothingSince({ state, states }: Touched, files: number): Since {
 }
 
 /** The trees whose files are published; undefined where it takes more to tell what becomes of a change. */
-function rootsOf(work: LocalWork): Root[] | undefined {
+function treesOf(work: LocalWork): Root[] | undefined {
   if (work.kind === 'scan') return [{ path: work.root, prefix: '' }];
-  if (work.kind !== 'collect' || work.project.manifest !== undefined) return undefined;
-  return [...work.project.sources, { path: work.project.root, prefix: '' }];
+  return work.kind === 'collect' && work.project.manifest === undefined ? rootsOf(work.project) : undefined;
+}
+
+/** `work`, for what was touched alone. */
+function workOn(work: LocalWork, places: Places, touched: readonly string[]): LocalWork {
+  if (work.kind === 'scan') return { ...work, part: { places, known: NOTHING_KNOWN, epoch: 0 } };
+  return work.kind === 'collect' ? { ...work, part: { touched } } : work;
 }
 
 function rootOf(work: LocalWork): string {
