@@ -171,7 +171,8 @@ it('a small heap is enough for many changes while a target is away (F67)', { tim
   });
   for (const text of ['first', 'second', 'third']) {
     await plant(sources, tree(text));
-    await eventually('it is served', () => differences(sources, near) === '', 60_000);
+    const said = () => `it is served; it wrote ${daemon.output.stderr.slice(-2000)}`;
+    await eventually(said, () => differences(sources, near) === '', 60_000);
   }
   expect(targetOf(await daemon.client.status(), 'away')).toMatchObject({ state: 'unreachable' });
   await daemon.stop();

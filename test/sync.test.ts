@@ -599,6 +599,18 @@ describe('a connection that is kept', () => {
     expect(after.changes.map((change) => change.path)).toEqual(['a']);
   });
 
+  it('removes what a session that broke off before it staged only while the first cycle went on', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    const { cycle } = await connect(bench, target);
+    await cycle(A);
+    const stage = path('.pushstatic/stage');
+    const late = path(`${stage}/broken-off`);
+    for (const folder of [stage, late]) await target.makeFolder(folder, 0o700);
+    await cycle({ ...A, a: 'A' }, ['a']);
+    expect(await target.stat(late)).toBe(undefined);
+  });
+
   it('holds removals, and does them in a later cycle of the same places', async () => {
     const bench = await makeBench();
     const target = new MemoryTarget();

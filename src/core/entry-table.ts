@@ -87,7 +87,7 @@ export class EntryTable implements Iterable<Entry> {
       }
       if (changed[next - 1]?.path !== entry.path) yield entry;
     }
-    for (const { entry } of changed.slice(next)) if (entry !== undefined) yield entry;
+    for (let at = changed[next]; at !== undefined; at = changed[++next]) if (at.entry !== undefined) yield at.entry;
   }
 
   /** Those at or below one of `places`, none of which lies within another one. */

@@ -78,6 +78,7 @@ export class IndexStore {
   #goodUntil = 0;
   #opened: Promise<void> | undefined;
   #control: Promise<readonly RemoteFile[]> | undefined;
+  #isSettled = false;
   /** Files that the head named before this run. */
   readonly #outdated: FileReference[] = [];
   /** What the journal says is pending; a look at the target may have settled it since. */
@@ -179,9 +180,14 @@ export class IndexStore {
     return isCurrent;
   }
 
-  /** After a cycle, when nothing is under way: what lay in the control area before it was taken over or removed. */
+  /**
+   * After a cycle, when nothing is under way: what lay in the control area before it was taken over or removed. After the first
+   * one it is listed once more: a session that broke off before this one may have done its last bit only since.
+   */
   settle(): void {
-    if (this.#control !== undefined) this.#control = Promise.resolve([]);
+    if (this.#control === undefined) return;
+    this.#control = this.#isSettled ? Promise.resolve([]) : undefined;
+    this.#isSettled = true;
   }
 
   /** What lies in the control area before this run writes there. */
