@@ -4,12 +4,11 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { connectSsh } from '../src/targets/ssh.js';
-import { type Relay, startRelay } from './bench/relay.js';
 import { until } from './bench/until.js';
-import { type FilledRoot, makeFilledRoot } from './support/filled-root.js';
 import { noise } from './support/noise.js';
 import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
-import { differences, on } from './support/project.js';
+import { differences } from './support/project.js';
+import { makeRelayedRoot } from './support/relayed-root.js';
 
 const FILES = 40;
 const KB = 1024;
@@ -25,7 +24,7 @@ afterAll(() => server.stop());
 
 describe('on', () => {
   it('sends text in a quarter of its bytes, and all of it is there', async () => {
-    const { scene, relay } = await makeScene(server, 'on');
+    const { scene, relay } = await makeRelayedRoot(server, 'on');
     scene.put(texts());
     expect(await scene.sync()).toMatchObject({ status: 0, targets: [{ uploaded: FILES + 1 }] });
     expect(differences(scene.root, scene.target)).toBe('');
@@ -33,7 +32,7 @@ describe('on', () => {
   });
 
   it('leaves alone what is compressed by its kind: that goes over a connection of its own', async () => {
-    const { scene, relay } = await makeScene(server, 'on');
+    const { scene, relay } = await makeRelayedRoot(server, 'on');
     relay.setRate(KB * KB);
     const before = logins(server);
     scene.put({
@@ -48,7 +47,7 @@ describe('on', () => {
   it('does without where the server compresses nothing', async () => {
     const plain = await startOpenSsh({ extra: ['Compression no'] });
     onTestFinished(() => plain.stop());
-    const { scene, relay } = await makeScene(plain, 'on');
+    const { scene, relay } = await makeRelayedRoot(plain, 'on');
     scene.put(texts());
     expect(await scene.sync()).toMatchObject({ status: 0, targets: [{ uploaded: FILES + 1 }] });
     expect(differences(scene.root, scene.target)).toBe('');
@@ -60,7 +59,7 @@ describe('a compressed connection', () => {
   it.each(['is lost', 'is given up'] as const)('that %s is told like any other', async (how) => {
     const fragile = await startOpenSsh();
     onTestFinished(() => fragile.stop());
-    const { scene, relay } = await makeScene(fragile, 'on');
+    const { scene, relay } = await makeRelayedRoot(fragile, 'on');
     relay.setRate(200 * KB);
     scene.put(Object.fromEntries(Array.from({ length: FILES }, (_, i) => [`${i}.js`, noise(100 * KB, i)])));
     const running = scene.program.start('-v', 'sync');
@@ -102,7 +101,7 @@ describe('a compressed connection that is busy', () => {
 
 describe('auto', () => {
   it('finds out that a line is slow, and goes on compressed over another connection', async () => {
-    const { scene, relay } = await makeScene(server, 'auto');
+    const { scene, relay } = await makeRelayedRoot(server, 'auto');
     relay.setRate(500 * KB);
     const before = logins(server);
     scene.put(texts());
@@ -113,7 +112,7 @@ describe('auto', () => {
   });
 
   it('goes on as it is where a second connection is refused', async () => {
-    const { scene, relay } = await makeScene(server, 'auto');
+    const { scene, relay } = await makeRelayedRoot(server, 'auto');
     relay.setRate(KB * KB);
     relay.takeAtMost(1);
     scene.put(texts());
@@ -122,7 +121,7 @@ describe('auto', () => {
   });
 
   it('goes on by the first connection when the second one is lost', async () => {
-    const { scene, relay } = await makeScene(server, 'auto');
+    const { scene, relay } = await makeRelayedRoot(server, 'auto');
     relay.setRate(KB * KB);
     const before = logins(server);
     const leaves = Array.from({ length: 2 * FILES }, (_, i) => [`leaves/${i}.svg`, noise(100 * KB, i)] as const);
@@ -141,7 +140,7 @@ describe('auto', () => {
   });
 
   it('has one connection where there is little to send', async () => {
-    const { scene } = await makeScene(server, 'auto');
+    const { scene } = await makeRelayedRoot(server, 'auto');
     const before = logins(server);
     scene.put({ '0.js': texts()['0.js'] ?? '', 'a.png': noise(100 * KB, 1) });
     expect(await scene.sync()).toMatchObject({ status: 0, targets: [{ uploaded: 3 }] });
@@ -151,7 +150,7 @@ describe('auto', () => {
 
 describe('off', () => {
   it('compresses nothing, however slow the line is', async () => {
-    const { scene, relay } = await makeScene(server, 'off');
+    const { scene, relay } = await makeRelayedRoot(server, 'off');
     relay.setRate(2 * KB * KB);
     const before = logins(server);
     scene.put(texts());
@@ -160,20 +159,6 @@ describe('off', () => {
     expect(relay.bytes()).toBeGreaterThan(TEXT_BYTES);
   });
 });
-
-async function makeScene(
-  place: OpenSshServer,
-  compress: 'auto' | 'on' | 'off',
-): Promise<{ readonly scene: FilledRoot; readonly relay: Relay }> {
-  const relay = await startRelay(place.port, 0);
-  onTestFinished(() => relay.stop());
-  const scene = await makeFilledRoot(place);
-  const { url, identityFile, sshConfig } = on(place, scene.target);
-  const byRelay = url.replace(`:${place.port}`, `:${relay.port}`);
-  const web = { url: byRelay, identityFile, sshConfig, hostKey: place.fingerprint };
-  await scene.configure({ targets: { web }, push: { compress } });
-  return { scene, relay };
-}
 
 /** Each another one, of words, which get shorter to about a tenth. */
 function texts(): Record<string, string> {

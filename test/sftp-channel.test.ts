@@ -2,9 +2,9 @@
 import { Duplex } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { openSftpChannel, type SftpChannel } from '../src/targets/sftp-channel.js';
+import { openSftpChannel, type SftpChannel, type ToOpen } from '../src/targets/sftp-channel.js';
 import { patchFile } from '../src/targets/sftp-patch.js';
-import { REPLY, REQUEST, ReplyReader } from '../src/targets/sftp-wire.js';
+import { OPEN, REPLY, REQUEST, ReplyReader } from '../src/targets/sftp-wire.js';
 
 const LOOK_MS = 5; // instead of half a minute
 const NO_POUR = async (): Promise<void> => {};
@@ -167,14 +167,14 @@ describe('a channel', () => {
     expect(asked).toBeLessThan(150);
   });
 
-  it('lets nobody wait for ever behind a pair of files for which a server has not enough handles (F21)', async () => {
+  it('lets nobody wait for ever behind two files for which a server has not enough handles (F21)', async () => {
     const { channel, server } = await open({ 'limits@openssh.com': '1', 'copy-data': '1' });
     const { id: limits } = await server.next(200);
     server.say(packet(REPLY.extended, uint32(limits), ...[0, 0, 0, 10].flatMap((value) => [uint32(0), uint32(value)])));
     const first = channel.open('/first', 1);
     server.say(packet(REPLY.handle, uint32((await server.next(3)).id), text('h')));
     const handle = await first;
-    const pairs = Promise.allSettled([channel.openPair('/a', '/b'), channel.openPair('/c', '/d')]);
+    const pairs = Promise.allSettled([channel.openTogether(two('/a', '/b')), channel.openTogether(two('/c', '/d'))]);
     const refused = channel.open('/refused', 1);
     server.say(status((await server.next(3)).id, 4, 'Failure')); // there is one handle, no more
     const last = channel.open('/last', 1);
@@ -192,7 +192,7 @@ describe('a channel', () => {
 
   it('opens two files together or none, and closes the one that was opened', async () => {
     const { channel, server } = await open({ 'copy-data': '1' });
-    const pair = channel.openPair('/a', '/b');
+    const pair = channel.openTogether(two('/a', '/b'));
     const [a, b] = [await server.next(3), await server.next(3)];
     server.say(packet(REPLY.handle, uint32(a.id), text('h')), status(b.id, 3, 'Permission denied'));
     server.say(status((await server.next(4)).id, 0));
@@ -421,4 +421,11 @@ function uint32(value: number): Buffer {
   const buffer = Buffer.alloc(4);
   buffer.writeUInt32BE(value >>> 0);
   return buffer;
+}
+
+function two(source: string, made: string): ToOpen[] {
+  return [
+    { path: source, flags: OPEN.read },
+    { path: made, flags: OPEN.write },
+  ];
 }

@@ -49,6 +49,11 @@ runContract('OpenSSH without a shell', async () => {
   return openOn(openSsh, root, `${root}/.pushstatic`);
 });
 
+runContract('OpenSSH over a connection that compresses', async () => {
+  const root = join(folder, `openssh-${roots++}`);
+  return openOn(openSsh, root, `${root}/.pushstatic`, 'on');
+});
+
 runContract('OpenSSH with the control area beside the tree', async () => {
   const root = join(folder, `openssh-${roots++}`);
   await mkdir(root);
@@ -69,8 +74,10 @@ async function openOn(
   server: { host: string; port: number; user: string; identityFile: string; knownHosts: string },
   root: string,
   control: string,
+  compress: 'on' | 'off' = 'off',
 ): Promise<Target> {
   const { host, port, user, identityFile, knownHosts } = server;
-  const connection = await connectSsh({ host, port, user, identityFile, knownHosts, sshConfig: false }, { env: {} });
-  return openSftp(connection, { url: `sftp://${host}${root}`, root, control });
+  const account = { host, port, user, identityFile, knownHosts };
+  const connection = await connectSsh({ ...account, sshConfig: false, compress }, { env: {} });
+  return openSftp(connection, { url: `sftp://${host}${root}`, root, control, compress });
 }

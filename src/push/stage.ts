@@ -26,7 +26,6 @@ import { removeEmptyFolders } from './remove-folders.js';
 import { StageNotes } from './stage-notes.js';
 import { type Item, isFor, mayBeDerived, placeOf, type Way } from './staged-item.js';
 import { problemOf } from './trouble.js';
-import { SMALL_BYTES } from './upload.js';
 import { placeIn, WholeFolders } from './whole-folders.js';
 
 const STAGE = join(CONTROL, 'stage' as RelPath);
@@ -304,7 +303,7 @@ export class Stage {
   /** Never rejects. */
   async #stageOne(item: Item): Promise<void> {
     const { size } = item.entry;
-    const cost = size <= SMALL_BYTES ? size : LARGE_IN_FLIGHT;
+    const cost = Math.min(size, LARGE_IN_FLIGHT);
     let taken = 0;
     try {
       if (item.folder !== undefined) await this.#whenMade(item);

@@ -60,6 +60,12 @@ interface Question<T> {
   readonly atEnd?: T;
 }
 
+/** A file, and what for. */
+export interface ToOpen {
+  readonly path: string;
+  readonly flags: number;
+}
+
 /** Two files that are open together. */
 export interface Pair {
   readonly source: Buffer;
@@ -170,28 +176,40 @@ export class SftpChannel {
   }
 
   /**
-   * Opens `source` to be read and makes `made`, where nothing may lie, once two handles are free. Nobody holds one and waits for
-   * another: a server with few handles would wait for ever.
+   * Opens files in this order, once as many handles are free; `onAsked` is called when they are asked for. Nobody holds a handle and
+   * waits for another: a server with few of them would wait for ever.
    */
-  async openPair(source: string, made: string): Promise<Pair> {
-    while (this.#handles + 2 > this.#handleLimit && this.#broken === undefined) {
-      if (this.#handleLimit < 2) {
+  async openTogether(files: readonly ToOpen[], onAsked?: () => void): Promise<Buffer[]> {
+    while (this.#handles + files.length > this.#handleLimit && this.#broken === undefined) {
+      if (this.#handleLimit < files.length) {
         this.#wake(); // it was woken, maybe, and takes nothing
-        throw notOffered('copy to', made);
+        throw notOffered('copy to', files[0]?.path ?? '');
       }
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
-    this.#handles += 2;
-    const opened = await Promise.allSettled([
-      this.#openNow('read', source, OPEN.read),
-      this.#openNow('open', made, OPEN.write | OPEN.create | OPEN.exclusive),
-    ]);
-    const [first, second] = opened;
-    if (first.status === 'fulfilled' && second.status === 'fulfilled')
-      return { source: first.value, made: second.value };
-    for (const each of opened) if (each.status === 'rejected') this.#release();
-    await Promise.allSettled(opened.flatMap((each) => (each.status === 'fulfilled' ? [this.close(each.value)] : [])));
-    throw first.status === 'rejected' ? first.reason : (second as PromiseRejectedResult).reason;
+    this.#handles += files.length;
+    const opening = files.map(({ path, flags }) => this.#openNow(flags === OPEN.read ? 'read' : 'open', path, flags));
+    onAsked?.();
+    const opened = await Promise.allSettled(opening);
+    const handles = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+    const failed = opened.find((each) => each.status === 'rejected');
+    if (failed === undefined) return handles;
+    for (let missing = handles.length; missing < files.length; missing++) this.#release();
+    await Promise.allSettled(handles.map((handle) => this.close(handle)));
+    throw failed.reason;
+  }
+
+  /** Does `act` in a turn of the event loop that has time for it. */
+  inTurn<T>(act: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#turns.take(() => {
+        try {
+          resolve(act());
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
   }
 
   async close(handle: Buffer): Promise<void> {

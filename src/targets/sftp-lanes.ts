@@ -6,6 +6,7 @@
  * and some to one that does not, it depends on the content which of them it takes.
  */
 import type { SftpChannel } from './sftp-channel.js';
+import { Repeats } from './sftp-repeats.js';
 import type { Window } from './sftp-window.js';
 
 /**
@@ -14,6 +15,9 @@ import type { Window } from './sftp-window.js';
  * thousand of them took 13 s instead of one. Content waits for two round trips, so this is 80 MB/s at 100 ms on 8 channels.
  */
 export const LANE_BYTES = 2 * 1024 * 1024;
+
+/** Where text is compressed the line is what all waits for, not the server. */
+const REPEATING_BYTES = 2 * LANE_BYTES;
 
 /** Of the connection that a channel belongs to. */
 export type Line = 'plain' | 'compressed';
@@ -24,6 +28,8 @@ export type Content = 'text' | 'packed';
 export interface Lane {
   readonly channel: SftpChannel;
   readonly line: Line;
+  /** Of the first one that compresses, which text takes before all others, so that it finds itself there. */
+  readonly repeats: Repeats | undefined;
   /** How many bytes of the lane are in use. */
   taken: number;
 }
@@ -37,7 +43,7 @@ interface Waiting {
 
 export class SftpLanes {
   readonly first: SftpChannel;
-  readonly #lanes: Lane[];
+  readonly #lanes: Lane[] = [];
   readonly #waiting: Readonly<Record<Content, Waiting[]>> = { text: [], packed: [] };
   readonly #window: Pick<Window, 'bytes'>;
   readonly #line: Line;
@@ -49,12 +55,18 @@ export class SftpLanes {
     this.#window = window;
     this.#line = line;
     this.first = first;
-    this.#lanes = [{ channel: first, line, taken: 0 }];
+    this.add(first, line);
   }
 
   add(channel: SftpChannel, line: Line = 'plain'): void {
-    this.#lanes.push({ channel, line, taken: 0 });
+    const isFirst = line === 'compressed' && this.#repeating === undefined;
+    this.#lanes.push({ channel, line, repeats: isFirst ? new Repeats(channel) : undefined, taken: 0 });
     this.#admit();
+  }
+
+  /** Undefined as long as none of them compresses. */
+  get repeats(): Repeats | undefined {
+    return this.#repeating?.repeats;
   }
 
   /** From now on each content takes lanes of its line, as long as there are some. */
@@ -119,9 +131,15 @@ export class SftpLanes {
   #laneFor(bytes: number, content: Content): Lane | undefined {
     if (this.#taken > 0 && this.#taken + bytes > this.#window.bytes) return undefined;
     const line = this.#linesOf?.[content];
+    const repeating = content === 'text' ? this.#repeating : undefined;
+    const isBetter = repeating !== undefined && !repeating.channel.isOver && (line ?? 'compressed') === 'compressed';
+    if (isBetter) return hasRoomFor(bytes, repeating, REPEATING_BYTES) ? repeating : undefined;
     const emptiest = (line && this.#emptiest(line)) ?? this.#emptiest();
-    const fits = emptiest !== undefined && (emptiest.taken === 0 || emptiest.taken + bytes <= LANE_BYTES);
-    return fits ? emptiest : undefined;
+    return emptiest !== undefined && hasRoomFor(bytes, emptiest, LANE_BYTES) ? emptiest : undefined;
+  }
+
+  get #repeating(): Lane | undefined {
+    return this.#lanes.find(({ repeats }) => repeats !== undefined);
   }
 
   /** Of one line, or of all. The first one of all is there even when it is over: then it says why. */
@@ -134,4 +152,8 @@ export class SftpLanes {
     }
     return emptiest;
   }
+}
+
+function hasRoomFor(bytes: number, { taken }: Lane, most: number): boolean {
+  return taken === 0 || taken + bytes <= most;
 }

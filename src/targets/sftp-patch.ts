@@ -8,7 +8,7 @@ import { TargetError } from '../errors.js';
 import type { Pair, SftpChannel } from './sftp-channel.js';
 import { inWindow, together, writesOf } from './sftp-pour.js';
 import { ignoreMissing } from './sftp-trouble.js';
-import { type Attributes, kindOf } from './sftp-wire.js';
+import { type Attributes, kindOf, OPEN } from './sftp-wire.js';
 import type { FileMeta, Piece, Recipe } from './target.js';
 
 /** See `Target.link`. One round trip. `held` is undefined for a file that nobody can have changed. */
@@ -71,9 +71,14 @@ async function patch(
   meta: FileMeta,
 ): Promise<boolean> {
   // A link in the place of the basis would lead to what is behind it.
-  const [there, opened] = await Promise.allSettled([channel.lstat(path), channel.openPair(path, to)]);
+  const files = [
+    { path, flags: OPEN.read },
+    { path: to, flags: OPEN.write | OPEN.create | OPEN.exclusive },
+  ];
+  const [there, opened] = await Promise.allSettled([channel.lstat(path), channel.openTogether(files)]);
   if (opened.status === 'rejected') throw opened.reason;
-  const pair = opened.value;
+  const [source, made] = opened.value as [Buffer, Buffer];
+  const pair = { source, made };
   const ending: Promise<void>[] = [];
   try {
     if (there.status === 'rejected') throw there.reason;

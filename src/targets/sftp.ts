@@ -7,9 +7,10 @@
 import { CONTROL, isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
 import { TargetError } from '../errors.js';
 import type { SftpChannel } from './sftp-channel.js';
-import { SftpLanes } from './sftp-lanes.js';
+import { type Content, type Lane, SftpLanes } from './sftp-lanes.js';
 import { linkFile, patchFile } from './sftp-patch.js';
 import { CHUNK_BYTES, FILE_WINDOW, type Flow, pour, requireSize, together, writesOf } from './sftp-pour.js';
+import { MOST_REPEATING_BYTES } from './sftp-repeats.js';
 import { SecondLine } from './sftp-second-line.js';
 import { ignoreMissing } from './sftp-trouble.js';
 import { Window } from './sftp-window.js';
@@ -124,26 +125,25 @@ class SftpTarget implements Target {
     const content = packed ?? 'text';
     if (this.#lanes.isIdle) this.#window.begin(performance.now());
     this.#second?.begin(meta.size, content);
+    this.#lanes.repeats?.replace(at);
     const lane = await this.#lanes.take(bytes, content);
-    let flow: Flow | undefined;
-    const { channel } = lane;
+    let inUse = bytes;
+    const give = (some: number): void => {
+      inUse -= some;
+      this.#lanes.give(lane, some);
+    };
     try {
-      await channel.put(
-        at,
-        () => checked(body(), meta, path),
-        meta,
-        (...opened) => pour(...opened, { meta, path, flow: (flow = this.#flow()) }),
-      );
-      if (flow === undefined) this.#arrived(meta.size + PATH_BYTES);
+      const whole = (): ReturnType<Body> => checked(body(), meta, path);
+      await this.#put(lane, at, whole, meta, content, (copied) => give(Math.min(copied, inUse)));
     } catch (error) {
       if (this.#lanes.isLost(lane)) throw lineLost(error);
       const explained = await this.#explain(error, at, meta.size);
       // Best effort: what stays in the control area is found and removed by the next run.
-      await channel.remove(at).catch(() => undefined);
+      await lane.channel.remove(at).catch(() => undefined);
       throw explained;
     } finally {
       this.#second?.end();
-      this.#lanes.give(lane, bytes);
+      give(inUse);
     }
   }
 
@@ -175,6 +175,7 @@ class SftpTarget implements Target {
   }
 
   async rename(from: RelPath, to: RelPath): Promise<void> {
+    this.#lanes.repeats?.forget();
     const channel = this.#lanes.idlest();
     const [source, destination] = [this.#at(from), this.#at(to)];
     try {
@@ -187,6 +188,7 @@ class SftpTarget implements Target {
   }
 
   async moveFolder(from: RelPath, to: RelPath): Promise<void> {
+    this.#lanes.repeats?.forget();
     await this.#first.plainRename(this.#at(from), this.#at(to));
   }
 
@@ -214,6 +216,7 @@ class SftpTarget implements Target {
   }
 
   async remove(path: RelPath): Promise<void> {
+    this.#lanes.repeats?.forget();
     const at = this.#at(path);
     try {
       await this.#lanes.idlest().remove(at);
@@ -270,6 +273,24 @@ class SftpTarget implements Target {
     if (found === undefined) await makeRoot(this.#first, root);
     else if (kindOf(found.mode) !== 'folder')
       throw new TargetError('not-a-directory', `cannot use ${url}: it is not a folder`);
+  }
+
+  /** `onCopied` is told how many bytes need not travel. */
+  async #put(
+    { channel, repeats }: Lane,
+    at: string,
+    body: Body,
+    meta: FileMeta,
+    content: Content,
+    onCopied: (bytes: number) => void,
+  ): Promise<void> {
+    const mayRepeat = repeats?.areFound === true && content === 'text' && meta.size <= MOST_REPEATING_BYTES;
+    let flow: Flow | undefined;
+    if (!mayRepeat || !(await repeats.write(at, body, meta, onCopied)))
+      await channel.put(at, body, meta, (...opened) =>
+        pour(...opened, { meta, path: at, flow: (flow = this.#flow()) }),
+      );
+    if (flow === undefined) this.#arrived(meta.size + PATH_BYTES);
   }
 
   #flow(): Flow {

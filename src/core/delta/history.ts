@@ -1,0 +1,189 @@
+/**
+ * History: content that was sent lately, so that what later content repeats of it need not be sent again. It is to a whole push
+ * what the window of a compressor is to its stream, and reaches back as far as the last 8 to 16 MiB.
+ *
+ * Each 32 bytes the weak sum of the next 64 is noted; it moves through new content byte by byte, and where it is one of those, the
+ * bytes themselves decide. So no sum is ever believed.
+ */
+import { movedOn, weakSum, weightOfFirst } from './weak-sum.js';
+
+const WINDOW_BYTES = 64;
+const STEP_BYTES = 32;
+const WEIGHT = weightOfFirst(WINDOW_BYTES);
+const PAGE_BYTES = 8 * 1024 * 1024;
+const SLOT_BITS = 19; // twice as many slots as a page has notes
+/** To ask for a shorter one takes about as many bytes as it has, once compressed. */
+const LEAST_MATCH_BYTES = 128;
+/** So much is to be taken from a source in all: it has to be opened and closed. */
+const LEAST_FROM_SOURCE_BYTES = 512;
+/** What lies nearer is in the window of the compressor, which takes it for less. */
+const NEAR_BYTES = 32 * 1024;
+/** Of one content. More of them would save less than a hundredth more, measured on four packages. */
+const MOST_SOURCES = 4;
+
+/** A range of content that was added before. */
+export interface Match<Source> {
+  readonly source: Source;
+  /** Where it lies in the content of the source. */
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** A match, and where the same bytes are in what it was found in. */
+interface Found<Source> extends Match<Source> {
+  readonly at: number;
+}
+
+export class History<Source> {
+  #newer = new Page<Source>();
+  #older = new Page<Source>();
+
+  /** Keeps `bytes`, which lie at `offset` of the content of `source`; the oldest ones are let go for it. */
+  add(source: Source, bytes: Uint8Array, offset = 0): void {
+    if (bytes.length > PAGE_BYTES) return;
+    if (!this.#newer.hasRoomFor(bytes.length)) {
+      [this.#newer, this.#older] = [this.#older, this.#newer];
+      this.#newer.clear();
+    }
+    this.#newer.add(source, bytes, offset);
+    // Of what was sent before the last page began all but the end is far.
+    this.#older.shown = this.#older.filled - Math.max(0, NEAR_BYTES - this.#newer.filled);
+    this.#newer.shown = this.#newer.filled - NEAR_BYTES;
+  }
+
+  /**
+   * `bytes` as matches in sources that may be taken, and what lies between them, which is part of `bytes`; undefined where there
+   * is nothing to be gained.
+   */
+  find(bytes: Uint8Array, mayBeTaken: (source: Source) => boolean): (Match<Source> | Uint8Array)[] | undefined {
+    const found = this.#matchesIn(bytes, mayBeTaken);
+    const fromSource = new Map<Source, number>();
+    for (const { source, length } of found) fromSource.set(source, (fromSource.get(source) ?? 0) + length);
+    const worth = found.filter(({ source }) => (fromSource.get(source) ?? 0) >= LEAST_FROM_SOURCE_BYTES);
+    if (worth.length === 0) return undefined;
+    const parts: (Match<Source> | Uint8Array)[] = [];
+    let end = 0;
+    for (const match of worth) {
+      if (match.at > end) parts.push(bytes.subarray(end, match.at));
+      parts.push(match);
+      end = match.at + match.length;
+    }
+    if (end < bytes.length) parts.push(bytes.subarray(end));
+    return parts;
+  }
+
+  clear(): void {
+    this.#newer.clear();
+    this.#older.clear();
+  }
+
+  #matchesIn(bytes: Uint8Array, mayBeTaken: (source: Source) => boolean): Found<Source>[] {
+    const found: Found<Source>[] = [];
+    if (this.#newer.shown <= 0 && this.#older.shown <= 0) return found;
+    const sources = new Set<Source>();
+    const isTaken = (source: Source): boolean =>
+      sources.has(source) || (sources.size < MOST_SOURCES && mayBeTaken(source));
+    const last = bytes.length - WINDOW_BYTES;
+    let [at, free] = [0, 0];
+    let sum = last >= 0 ? weakSum(bytes, 0, WINDOW_BYTES) : 0;
+    while (at <= last) {
+      const slot = slotOf(sum);
+      const match =
+        this.#newer.match(slot, bytes, at, free, isTaken) ?? this.#older.match(slot, bytes, at, free, isTaken);
+      if (match === undefined) {
+        if (at < last) sum = movedOn(sum, bytes[at] as number, WEIGHT, bytes[at + WINDOW_BYTES] as number);
+        at++;
+        continue;
+      }
+      found.push(match);
+      sources.add(match.source);
+      at = free = match.at + match.length;
+      if (at <= last) sum = weakSum(bytes, at, WINDOW_BYTES);
+    }
+    return found;
+  }
+}
+
+/** Bytes of one source, one after another, from `start` of the page to the start of the next one. */
+interface Stretch<Source> {
+  readonly start: number;
+  readonly source: Source;
+  readonly offset: number;
+}
+
+class Page<Source> {
+  // Memory that is not touched is none: both grow as they are filled.
+  readonly #bytes = Buffer.allocUnsafeSlow(PAGE_BYTES);
+  /** One more than the place of the last bytes noted there; 0 where there are none. */
+  readonly #slots = new Int32Array(2 ** SLOT_BITS);
+  #stretches: Stretch<Source>[] = [];
+  #filled = 0;
+  /** What lies before this place may be found. */
+  shown = 0;
+
+  get filled(): number {
+    return this.#filled;
+  }
+
+  hasRoomFor(length: number): boolean {
+    return this.#filled + length <= PAGE_BYTES;
+  }
+
+  add(source: Source, bytes: Uint8Array, offset: number): void {
+    const start = this.#filled;
+    this.#stretches.push({ start, source, offset });
+    this.#bytes.set(bytes, start);
+    this.#filled += bytes.length;
+    for (let at = start; at + WINDOW_BYTES <= this.#filled; at += STEP_BYTES) {
+      this.#slots[slotOf(weakSum(this.#bytes, at, WINDOW_BYTES))] = at + 1;
+    }
+  }
+
+  clear(): void {
+    if (this.#filled === 0) return;
+    this.#slots.fill(0);
+    this.#stretches = [];
+    this.#filled = 0;
+    this.shown = 0;
+  }
+
+  /** What is noted in `slot`, if it is what `bytes` has at `at`, grown to both sides, but not to before `free`. */
+  match(
+    slot: number,
+    bytes: Uint8Array,
+    at: number,
+    free: number,
+    isTaken: (source: Source) => boolean,
+  ): Found<Source> | undefined {
+    const there = (this.#slots[slot] as number) - 1;
+    if (there < 0 || there >= this.shown || this.#bytes[there] !== bytes[at]) return undefined;
+    const index = this.#stretchAt(there);
+    const { start, source, offset } = this.#stretches[index] as Stretch<Source>;
+    if (!isTaken(source)) return undefined;
+    const end = this.#stretches[index + 1]?.start ?? this.#filled;
+    let [before, after] = [0, 0];
+    while (there + after < end && at + after < bytes.length && this.#bytes[there + after] === bytes[at + after])
+      after++;
+    if (after < WINDOW_BYTES) return undefined; // another one with the same sum
+    while (there - before > start && at - before > free && this.#bytes[there - before - 1] === bytes[at - before - 1])
+      before++;
+    const length = before + after;
+    if (length < LEAST_MATCH_BYTES) return undefined;
+    return { source, offset: offset + there - before - start, length, at: at - before };
+  }
+
+  /** The last one that begins at or before `place`. */
+  #stretchAt(place: number): number {
+    let [low, high] = [0, this.#stretches.length - 1];
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if ((this.#stretches[middle] as Stretch<Source>).start <= place) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+}
+
+function slotOf(sum: number): number {
+  return Math.imul(sum, 0x9e37_79b1) >>> (32 - SLOT_BITS);
+}
