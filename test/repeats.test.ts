@@ -39,7 +39,7 @@ describe('a push', () => {
       'between.js': BETWEEN,
       'b.css': `/* b */ ${part(0, 200)}`,
       'c/c.css': `${part(100, 200)} /* and */ ${part(0, 100)}`,
-      'd.js': `${BETWEEN}${part(50, 150)}`,
+      'd.js': Buffer.concat([BETWEEN, LONG.subarray(50 * KB, 150 * KB)]),
     });
     expect(await scene.sync()).toMatchObject({ status: 0, targets: [{ uploaded: 6, problems: [] }] });
     expect(differences(scene.root, scene.target)).toBe('');

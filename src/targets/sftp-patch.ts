@@ -77,8 +77,8 @@ async function patch(
   ];
   const [there, opened] = await Promise.allSettled([channel.lstat(path), channel.openTogether(files)]);
   if (opened.status === 'rejected') throw opened.reason;
-  const [source, made] = opened.value as [Buffer, Buffer];
-  const pair = { source, made };
+  const [read, written] = opened.value as [Buffer, Buffer];
+  const pair: Pair = { source: read, made: written };
   const ending: Promise<void>[] = [];
   try {
     if (there.status === 'rejected') throw there.reason;
