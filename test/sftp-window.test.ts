@@ -35,7 +35,8 @@ describe('the better line', () => {
     [undefined, { line: 'plain', busy: 0.9, bytesPerSecond: 2 * MIB }],
     [undefined, { line: 'plain', busy: 0.1, bytesPerSecond: 50 * MIB }],
     ['plain', { line: 'compressed', busy: 0.95, bytesPerSecond: 30 * MIB }],
-    [undefined, { line: 'compressed', busy: 0.3, bytesPerSecond: 8 * MIB }],
+    [undefined, { line: 'compressed', busy: 0.95, bytesPerSecond: 8 * MIB }],
+    [undefined, { line: 'compressed', busy: 0.3, bytesPerSecond: 30 * MIB }],
   ] as const)('is %s after %o', (better, sample) => {
     expect(betterLine(sample)).toBe(better);
   });

@@ -48,9 +48,10 @@ export class SftpLanes {
   readonly #window: Pick<Window, 'bytes'>;
   readonly #line: Line;
   #linesOf: Readonly<Record<Content, Line>> | undefined;
-  #taken = 0;
+  /** Of each line: what another one still has on its way holds up none that is better. */
+  readonly #taken: Record<Line, number> = { plain: 0, compressed: 0 };
 
-  /** `window` bounds what is on its way on all of them together. */
+  /** `window` bounds what is on its way on all lanes of a line together. */
   constructor(first: SftpChannel, line: Line = 'plain', window: Pick<Window, 'bytes'> = UNBOUNDED) {
     this.#window = window;
     this.#line = line;
@@ -58,9 +59,11 @@ export class SftpLanes {
     this.add(first, line);
   }
 
-  add(channel: SftpChannel, line: Line = 'plain'): void {
+  /** From then on each content takes lanes as `linesOf` says. */
+  add(channel: SftpChannel, line: Line = 'plain', linesOf = this.#linesOf): void {
     const isFirst = line === 'compressed' && this.#repeating === undefined;
     this.#lanes.push({ channel, line, repeats: isFirst ? new Repeats(channel) : undefined, taken: 0 });
+    this.#linesOf = linesOf;
     this.#admit();
   }
 
@@ -101,18 +104,18 @@ export class SftpLanes {
 
   give(lane: Lane, bytes: number): void {
     lane.taken -= bytes;
-    this.#taken -= bytes;
+    this.#taken[lane.line] -= bytes;
     this.#admit();
   }
 
   /** Nothing is on its way. */
   get isIdle(): boolean {
-    return this.#taken === 0;
+    return this.#taken.plain + this.#taken.compressed === 0;
   }
 
   #use(lane: Lane, bytes: number): void {
     lane.taken += bytes;
-    this.#taken += bytes;
+    this.#taken[lane.line] += bytes;
   }
 
   #admit(): void {
@@ -129,13 +132,18 @@ export class SftpLanes {
   }
 
   #laneFor(bytes: number, content: Content): Lane | undefined {
-    if (this.#taken > 0 && this.#taken + bytes > this.#window.bytes) return undefined;
+    const lane = this.#bestFor(content);
+    if (lane === undefined) return undefined;
+    const most = lane.repeats === undefined ? LANE_BYTES : REPEATING_BYTES;
+    const isFree = fits(bytes, lane.taken, most) && fits(bytes, this.#taken[lane.line], this.#window.bytes);
+    return isFree ? lane : undefined;
+  }
+
+  #bestFor(content: Content): Lane | undefined {
     const line = this.#linesOf?.[content];
-    const repeating = content === 'text' ? this.#repeating : undefined;
-    const isBetter = repeating !== undefined && !repeating.channel.isOver && (line ?? 'compressed') === 'compressed';
-    if (isBetter) return hasRoomFor(bytes, repeating, REPEATING_BYTES) ? repeating : undefined;
-    const emptiest = (line && this.#emptiest(line)) ?? this.#emptiest();
-    return emptiest !== undefined && hasRoomFor(bytes, emptiest, LANE_BYTES) ? emptiest : undefined;
+    const repeating = content === 'text' && line !== 'plain' ? this.#repeating : undefined;
+    if (repeating?.channel.isOver === false) return repeating;
+    return (line && this.#emptiest(line)) ?? this.#emptiest();
   }
 
   get #repeating(): Lane | undefined {
@@ -154,6 +162,7 @@ export class SftpLanes {
   }
 }
 
-function hasRoomFor(bytes: number, { taken }: Lane, most: number): boolean {
+/** More than all of it is let through alone. */
+function fits(bytes: number, taken: number, most: number): boolean {
   return taken === 0 || taken + bytes <= most;
 }

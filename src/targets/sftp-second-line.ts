@@ -24,8 +24,9 @@ export interface Sample {
 
 /** Which line text should take; undefined where the one that it takes will do. */
 export function betterLine({ line, busy, bytesPerSecond }: Sample): Line | undefined {
-  if (line === 'compressed') return busy > BUSY ? 'plain' : undefined;
-  return busy < IDLE && bytesPerSecond < SLOW_LINE ? 'compressed' : undefined;
+  const isSlow = bytesPerSecond < SLOW_LINE;
+  if (line === 'compressed') return busy > BUSY && !isSlow ? 'plain' : undefined;
+  return busy < IDLE && isSlow ? 'compressed' : undefined;
 }
 
 type LinesOf = Readonly<Record<Content, Line>>;
@@ -116,8 +117,7 @@ export class SecondLine {
       await connection.close();
       return undefined;
     }
-    this.#lanes.divide(this.#linesOf);
-    this.#lanes.add(connection.channel, line);
+    this.#lanes.add(connection.channel, line, this.#linesOf);
     const opening = Array.from({ length: this.#channels() - 1 }, async () => {
       const channel = await connection.openChannel().catch(() => undefined);
       if (channel !== undefined) this.#lanes.add(channel, line);
