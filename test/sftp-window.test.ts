@@ -31,12 +31,12 @@ describe('the window', () => {
 
 describe('the better line', () => {
   it.each([
-    ['compressed', { line: 'plain', busy: 0.1, bytesPerSecond: 2 * MIB }],
-    [undefined, { line: 'plain', busy: 0.9, bytesPerSecond: 2 * MIB }],
-    [undefined, { line: 'plain', busy: 0.1, bytesPerSecond: 50 * MIB }],
-    ['plain', { line: 'compressed', busy: 0.95, bytesPerSecond: 30 * MIB }],
-    [undefined, { line: 'compressed', busy: 0.95, bytesPerSecond: 8 * MIB }],
-    [undefined, { line: 'compressed', busy: 0.3, bytesPerSecond: 30 * MIB }],
+    ['compressed', { line: 'plain', busy: 0.1, bytesPerSecond: 2 * MIB, plainBytesPerSecond: 2 * MIB }],
+    [undefined, { line: 'plain', busy: 0.9, bytesPerSecond: 2 * MIB, plainBytesPerSecond: 2 * MIB }],
+    [undefined, { line: 'plain', busy: 0.1, bytesPerSecond: 50 * MIB, plainBytesPerSecond: 50 * MIB }],
+    ['plain', { line: 'compressed', busy: 0.95, bytesPerSecond: 30 * MIB, plainBytesPerSecond: 50 * MIB }],
+    [undefined, { line: 'compressed', busy: 0.95, bytesPerSecond: 8 * MIB, plainBytesPerSecond: 3 * MIB }],
+    [undefined, { line: 'compressed', busy: 0.3, bytesPerSecond: 8 * MIB, plainBytesPerSecond: 9 * MIB }],
   ] as const)('is %s after %o', (better, sample) => {
     expect(betterLine(sample)).toBe(better);
   });

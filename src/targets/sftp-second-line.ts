@@ -20,13 +20,14 @@ export interface Sample {
   /** The share of the time in which this side was at work. */
   readonly busy: number;
   readonly bytesPerSecond: number;
+  /** What the plain line brought while it had all for itself. */
+  readonly plainBytesPerSecond: number;
 }
 
 /** Which line text should take; undefined where the one that it takes will do. */
-export function betterLine({ line, busy, bytesPerSecond }: Sample): Line | undefined {
-  const isSlow = bytesPerSecond < SLOW_LINE;
-  if (line === 'compressed') return busy > BUSY && !isSlow ? 'plain' : undefined;
-  return busy < IDLE && isSlow ? 'compressed' : undefined;
+export function betterLine({ line, busy, bytesPerSecond, plainBytesPerSecond }: Sample): Line | undefined {
+  if (line === 'plain') return busy < IDLE && bytesPerSecond < SLOW_LINE ? 'compressed' : undefined;
+  return busy > BUSY && bytesPerSecond < plainBytesPerSecond ? 'plain' : undefined;
 }
 
 type LinesOf = Readonly<Record<Content, Line>>;
@@ -44,6 +45,9 @@ export class SecondLine {
   #linesOf: LinesOf;
   readonly #begun: Record<Content, number> = { text: 0, packed: 0 };
   #underWay = 0;
+  #isAlone = true;
+  /** The most bytes in a second while it was. */
+  #plain = 0;
   #sample = { startedAt: 0, bytes: 0, utilization: performance.eventLoopUtilization() };
 
   /** `channels` is how many of them it shall have, `isFar` whether to connect takes its time. */
@@ -84,7 +88,9 @@ export class SecondLine {
     if (ms < SAMPLE_MS) return;
     const { bytes: sent, utilization } = this.#sample;
     const busy = performance.eventLoopUtilization(utilization).utilization;
-    const line = betterLine({ line: this.#linesOf.text, busy, bytesPerSecond: (sent / ms) * 1000 });
+    const bytesPerSecond = (sent / ms) * 1000;
+    if (this.#isAlone) this.#plain = Math.max(this.#plain, bytesPerSecond);
+    const line = betterLine({ line: this.#linesOf.text, busy, bytesPerSecond, plainBytesPerSecond: this.#plain });
     if (line !== undefined) this.#divide({ text: line, packed: 'plain' });
     this.#startSample();
   }
@@ -117,6 +123,7 @@ export class SecondLine {
       await connection.close();
       return undefined;
     }
+    this.#isAlone = false;
     this.#lanes.add(connection.channel, line, this.#linesOf);
     const opening = Array.from({ length: this.#channels() - 1 }, async () => {
       const channel = await connection.openChannel().catch(() => undefined);
