@@ -38,6 +38,7 @@ const OURS = new RegExp(`^${CONTROL}/(?:head|snapshot|journal)-[^/]*$`);
 const PRIVATE_FILE = 0o600;
 const PRIVATE_FOLDER = 0o700;
 const HEAD_BYTES = 4096;
+const FAR_MS = 5;
 const GOOD_MS = 300; // no longer than a reading and writing without it would be apart over a distance
 const LEAST_JOURNAL_BYTES = 64 * 1024; // below this a new snapshot saves nothing worth its upload
 
@@ -76,6 +77,7 @@ export class IndexStore {
   #glanced: [Buffer | undefined, Buffer | undefined] | undefined;
   /** By `performance.now`. */
   #goodUntil = 0;
+  #foreseen: Promise<boolean> | undefined;
   #opened: Promise<void> | undefined;
   #control: Promise<readonly RemoteFile[]> | undefined;
   #isSettled = false;
@@ -117,9 +119,11 @@ export class IndexStore {
    * is uncertain. `load` goes on from there.
    */
   async glance(): Promise<Head | undefined> {
+    const asked = performance.now();
     const [bytes, cached] = (this.#glanced = await this.#readHeads());
     const isKnown = bytes !== undefined && cached?.equals(bytes) === true;
     const head = isKnown ? attempt(() => decodeHead(bytes)) : undefined;
+    if (isKnown) this.#goodUntil = asked + GOOD_MS;
     return head?.pending === 0 ? head : undefined;
   }
 
@@ -141,7 +145,7 @@ export class IndexStore {
   /** Marks on the target as pending what may change of `index`. */
   async begin(index: TargetIndex, announced: Truths): Promise<void> {
     await this.open();
-    const check = performance.now() < this.#goodUntil ? Promise.resolve() : this.#requireSameHead();
+    const check = this.#requireSameHead();
     if (this.#head !== undefined) await check;
     const writes = this.#head === undefined ? this.#startOver(index) : [];
     writes.push(check, ...this.#append('begin', announced));
@@ -172,12 +176,20 @@ export class IndexStore {
     return next;
   }
 
-  /** Whether the head on the target is the one this run knows. For a moment that answer is good enough to begin with. */
+  /** Whether the head on the target is the one this run knows. For a moment that answer is good enough. */
   async isCurrent(): Promise<boolean> {
     const asked = performance.now();
-    const isCurrent = await this.#hasSameHead();
+    if (asked < this.#goodUntil) return true;
+    const isCurrent = isSame(await readUpTo(this.#target, HEAD, HEAD_BYTES), this.#headBytes);
     if (isCurrent) this.#goodUntil = asked + GOOD_MS;
     return isCurrent;
+  }
+
+  /** Over a distance, asks ahead of a `commit` that comes soon. */
+  foresee(): void {
+    if (this.#target.capabilities.roundTripMs < FAR_MS) return;
+    this.#foreseen = this.isCurrent();
+    this.#foreseen.catch(() => undefined); // the commit hears of it
   }
 
   /**
@@ -292,13 +304,10 @@ export class IndexStore {
     const written = this.#target.write(temporary, () => bytes, { size: bytes.length, mtime, mode: PRIVATE_FILE });
     await allOf([written, ...writes]);
     await this.#target.rename(temporary, HEAD);
+    this.#goodUntil = 0; // whoever asks after this asks about another one
     this.#head = head;
     this.#headBytes = bytes;
     await this.#keep((cache) => cache.write('head', bytes));
-  }
-
-  async #hasSameHead(): Promise<boolean> {
-    return isSame(await readUpTo(this.#target, HEAD, HEAD_BYTES), this.#headBytes);
   }
 
   /**
@@ -306,7 +315,9 @@ export class IndexStore {
    * append waits for this; files with names of their own need not.
    */
   async #requireSameHead(): Promise<void> {
-    if (await this.#hasSameHead()) return;
+    await this.#foreseen;
+    this.#foreseen = undefined;
+    if (await this.isCurrent()) return;
     throw new LockedError(
       `another run wrote to ${this.#target.url} meanwhile; nothing of this one was recorded over it; run again`,
     );

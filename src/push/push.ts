@@ -103,7 +103,8 @@ class Push {
     const staging = this.#hasRoom.then(() => stage.finish(uploadsOf(share), this.#index, this.#before));
     const staged = await allOf([staging, store.begin(this.#index, announced), folders.look()]);
     if (isLast) onPhase?.('publish');
-    const { outcomes, stop } = await publish(share, staged, folders, target, this.#options);
+    const publishing = { ...this.#options, onLast: () => store.foresee() };
+    const { outcomes, stop } = await publish(share, staged, folders, target, publishing);
     if (isLast) onPhase?.('commit');
     const uploads = outcomes.flatMap(({ kind, step }) => (kind === 'done' && step.kind === 'upload' ? [step] : []));
     const ways = uploads.map(staged.wayOf);
