@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { Arrivals } from '../src/collect/arrivals.js';
+import { CONTROL, isWithin, type RelPath } from '../src/core/relpath.js';
 import { type Entry, type Snapshot, sortEntries } from '../src/core/snapshot.js';
 import { StateFolder } from '../src/fs/state.js';
 import { Connection, type CycleOptions, type TargetJob } from '../src/sync.js';
@@ -99,5 +100,27 @@ it('what a run made of the wrong version before it noticed is not taken over by 
   await expect(one.cycle(late, wanted)).rejects.toThrow('another run wrote');
   const { outcomes } = await one.cycle(await one.open(), wanted);
   expect(outcomes.map(({ kind }) => kind)).toEqual(['done', 'done', 'done', 'done']);
+  expect(await publicTree(target)).toEqual(wanted);
+});
+
+it('a run that comes between the groups of another one is noticed, however far away the target is', async () => {
+  class FarTarget extends MemoryTarget {
+    override readonly capabilities = { ...new MemoryTarget().capabilities, roundTripMs: 50 };
+    onPublish: (() => Promise<unknown>) | undefined;
+
+    override async rename(from: RelPath, to: RelPath): Promise<void> {
+      const meanwhile = isWithin(to, CONTROL) ? undefined : this.onPublish;
+      if (meanwhile !== undefined) this.onPublish = undefined;
+      await meanwhile?.();
+      await super.rename(from, to);
+    }
+  }
+  const target = new FarTarget();
+  const [one, other] = await twoMachines(target);
+  await one.cycle(await one.open(), { 'a.png': '1', 'index.html': '1' });
+  target.onPublish = async () => other.cycle(await other.open(), { 'a.png': '2', 'index.html': '2' });
+  const wanted = { 'a.png': '3', 'index.html': '3' };
+  await expect(one.cycle(await one.open(), wanted)).rejects.toThrow('another run wrote');
+  await one.cycle(await one.open(), wanted);
   expect(await publicTree(target)).toEqual(wanted);
 });
