@@ -22,11 +22,16 @@ describe('a file that is made of another one', () => {
     for (const name of ['s', 'm']) server.say(packet(REPLY.handle, uint32((await server.next(3)).id), text(name)));
   }
 
+  /** All is well, says the server, and so many bytes are there. */
+  async function copied(server: FakeServer, size: number): Promise<void> {
+    server.say(status((await server.next(200)).id, 0), fileFacts((await server.next(8)).id, { ...HELD, size }));
+  }
+
   it('gets its time when the server has said what it was made of, and not before', async () => {
     const { channel, server } = await open({ 'copy-data': '1' });
     const copying = copy(channel);
     await opened(server);
-    server.say(status((await server.next(200)).id, 0));
+    await copied(server, 100);
     const looks = [await server.next(8), await server.next(8)];
     await settled();
     expect(server.requests()).toEqual([]);
@@ -43,12 +48,24 @@ describe('a file that is made of another one', () => {
     const { channel, server } = await open({ 'copy-data': '1' });
     const copying = copy(channel);
     await opened(server);
-    server.say(status((await server.next(200)).id, 0));
+    await copied(server, 100);
     server.say(fileFacts((await server.next(8)).id, basis), fileFacts((await server.next(8)).id, made));
     server.say(status((await server.next(4)).id, 0), status((await server.next(4)).id, 0));
     const removal = await server.next(13);
     expect(removal.body.toString('latin1')).toContain('/made');
     server.say(status(removal.id, 0));
+    expect(await copying).toBe(false);
+    expect(server.requests()).toEqual([]);
+  });
+
+  it('goes where less was copied than the server says, as OpenSSH does on a full disk', async () => {
+    const { channel, server } = await open({ 'copy-data': '1' });
+    const copying = copy(channel);
+    await opened(server);
+    await copied(server, 99);
+    server.say(fileFacts((await server.next(8)).id, HELD), fileFacts((await server.next(8)).id, HELD));
+    server.say(status((await server.next(4)).id, 0), status((await server.next(4)).id, 0));
+    server.say(status((await server.next(13)).id, 0));
     expect(await copying).toBe(false);
     expect(server.requests()).toEqual([]);
   });

@@ -282,9 +282,15 @@ export class SftpChannel {
     return filled;
   }
 
-  /** `length` bytes of one open file, from `offset` on, to `position` of another one. */
-  copyData({ source, made }: Pair, span: { offset: number; length: number }, position: number): Promise<void> {
-    return this.#tell('copy to', 'a file', (id) => this.#writer.copyData(id, source, span, made, position));
+  /**
+   * `length` bytes of one open file, from `offset` on, to `position` of another one, which ends there. OpenSSH says that all is well
+   * where the disk is full and it has written a part or nothing, so what is there then is looked at, in the same round trip.
+   */
+  async copyData({ source, made }: Pair, span: { offset: number; length: number }, position: number): Promise<void> {
+    const copied = this.#tell('copy to', 'a file', (id) => this.#writer.copyData(id, source, span, made, position));
+    const [, { size }] = await Promise.all([copied, this.handleStat(made)]);
+    if (size < position + span.length)
+      throw new TargetError('failed', 'cannot copy to a file: the server copied less than it was asked to');
   }
 
   handleStat(handle: Buffer): Promise<Attributes> {

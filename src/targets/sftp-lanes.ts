@@ -17,7 +17,7 @@ import type { Window } from './sftp-window.js';
 export const LANE_BYTES = 2 * 1024 * 1024;
 
 /** Where text is compressed the line is what all waits for, not the server. */
-const REPEATING_BYTES = 2 * LANE_BYTES;
+const REPEATING_BYTES = 4 * LANE_BYTES;
 
 /** Of the connection that a channel belongs to. */
 export type Line = 'plain' | 'compressed';
@@ -132,18 +132,18 @@ export class SftpLanes {
   }
 
   #laneFor(bytes: number, content: Content): Lane | undefined {
-    const lane = this.#bestFor(content);
-    if (lane === undefined) return undefined;
-    const most = lane.repeats === undefined ? LANE_BYTES : REPEATING_BYTES;
-    const isFree = fits(bytes, lane.taken, most) && fits(bytes, this.#taken[lane.line], this.#window.bytes);
-    return isFree ? lane : undefined;
-  }
-
-  #bestFor(content: Content): Lane | undefined {
     const line = this.#linesOf?.[content];
     const repeating = content === 'text' && line !== 'plain' ? this.#repeating : undefined;
-    if (repeating?.channel.isOver === false) return repeating;
-    return (line && this.#emptiest(line)) ?? this.#emptiest();
+    if (repeating?.channel.isOver === false && fits(bytes, repeating.taken, REPEATING_BYTES))
+      return this.#hasRoomFor(bytes, repeating) ? repeating : undefined;
+    const lane = (line && this.#emptiest(line)) ?? this.#emptiest();
+    return lane !== undefined && fits(bytes, lane.taken, LANE_BYTES) && this.#hasRoomFor(bytes, lane)
+      ? lane
+      : undefined;
+  }
+
+  #hasRoomFor(bytes: number, { line }: Lane): boolean {
+    return fits(bytes, this.#taken[line], this.#window.bytes);
   }
 
   get #repeating(): Lane | undefined {

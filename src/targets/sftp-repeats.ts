@@ -18,7 +18,8 @@ export const MOST_REPEATING_BYTES = 2 * 1024 * 1024;
 
 export class Repeats {
   readonly #channel: SftpChannel;
-  #history: History<Sending> | undefined;
+  readonly #history = new History<Sending>((sending) => this.#letGoOf(sending));
+  /** Those of which the history has something. */
   readonly #byPath = new Map<string, Sending>();
   /** One after another, so that each finds all that was read before it. */
   #reading: Promise<unknown> = Promise.resolve();
@@ -39,66 +40,85 @@ export class Repeats {
    */
   async write(path: string, body: Body, meta: FileMeta, onRead: (copied: number) => void): Promise<boolean> {
     const sending = new Sending(path);
-    this.#byPath.set(path, sending);
     try {
-      const reading = this.#reading.then(() => this.#begin(sending, body, meta));
+      const reading = this.#reading.then(() => this.#read(sending, body, meta));
       this.#reading = reading.catch(() => undefined);
       const { opening } = await reading;
       onRead(sending.copiedBytes);
-      await this.#send(sending, await opening, meta);
-      return true;
-    } catch (error) {
-      sending.fail();
-      // Once it has arrived others may be copying from it.
-      if (sending.hasArrived || !(error instanceof TargetError) || this.#channel.isOver) throw error;
-      return false;
+      return await this.#send(sending, opening, meta);
+    } finally {
+      sending.end();
     }
   }
 
-  /** Something else is to be written at `path`. */
+  /** Something else is to be written at `path`, or was. */
   replace(path: string): void {
     this.#byPath.get(path)?.replace();
   }
 
   /** What was written may get another name, or go. */
   forget(): void {
-    this.#history?.clear();
+    for (const sending of this.#byPath.values()) sending.replace();
+    this.#history.clear();
     this.#byPath.clear();
   }
 
   /** Reads it, and asks for all that it takes to be opened. */
-  async #begin(sending: Sending, body: Body, meta: FileMeta): Promise<{ readonly opening: Promise<Buffer[]> }> {
+  async #read(sending: Sending, body: Body, meta: FileMeta): Promise<{ readonly opening: Promise<Buffer[]> }> {
     const content = await this.#channel.inTurn(() => {
       const whole = body();
       if (whole instanceof Uint8Array) this.#take(sending, whole);
       return whole;
     });
-    if (!(content instanceof Uint8Array)) for await (const piece of content) this.#take(sending, piece);
+    if (!(content instanceof Uint8Array)) {
+      for await (const piece of content) {
+        this.#take(sending, piece);
+        if (sending.bytes > meta.size) break;
+      }
+    }
     requireSize(sending.bytes, meta, sending.path);
     const files = [
       { path: sending.path, flags: OPEN.write | OPEN.create | OPEN.truncate },
       ...[...sending.sources].map(({ path }) => ({ path, flags: OPEN.read })),
     ];
-    return { opening: this.#channel.openTogether(files, () => (sending.mayBeCopied = true)) };
+    return { opening: this.#channel.openTogether(files, () => sending.opening()) };
   }
 
   #take(sending: Sending, piece: Uint8Array): void {
-    const history = (this.#history ??= new History());
-    const found = history.find(piece, ({ mayBeCopied }) => mayBeCopied) ?? [piece];
-    history.add(sending, piece, sending.bytes);
+    const { path, bytes } = sending;
+    const found = this.#history.find(piece, ({ mayBeCopied }) => mayBeCopied) ?? [piece];
+    if (this.#history.add(sending, piece, bytes)) {
+      if (sending.kept++ === 0) this.replace(path);
+      this.#byPath.set(path, sending);
+    }
     for (const part of found) sending.add(part);
   }
 
-  async #send(sending: Sending, handles: readonly Buffer[], meta: FileMeta): Promise<void> {
+  #letGoOf(sending: Sending): void {
+    if (--sending.kept === 0 && this.#byPath.get(sending.path) === sending) this.#byPath.delete(sending.path);
+  }
+
+  /** False where it did not arrive, and nobody copies from it, so that it may be written anew. */
+  async #send(sending: Sending, opening: Promise<readonly Buffer[]>, meta: FileMeta): Promise<boolean> {
+    try {
+      await this.#fill(sending, await opening, meta);
+      return true;
+    } catch (error) {
+      if (sending.hasArrived || !(error instanceof TargetError) || this.#channel.isOver) throw error;
+      return false;
+    }
+  }
+
+  async #fill(sending: Sending, handles: readonly Buffer[], meta: FileMeta): Promise<void> {
     const channel = this.#channel;
     const ending: Promise<void>[] = [];
     try {
       for (const source of sending.sources) await source.isAsked;
       const requests = this.#requestsFor(sending, handles);
+      const isOne = requests.length <= 1 && sending.sources.size === 0; // then its size tells whether it was carried out
       sending.asked();
       const arriving = together(requests).then(() => sending.arrive());
-      // Its size and its time tell that it is complete, and the size alone whether one write was done.
-      if (requests.length <= 1 && sending.sources.size === 0) ending.push(arriving);
+      if (isOne) ending.push(arriving);
       else await arriving;
       ending.push(channel.setStat(handles[0] as Buffer, meta));
     } finally {
@@ -122,15 +142,18 @@ export class Repeats {
 /** A file on its way. It waits for none but those that were begun before it, and so never for one that waits for it. */
 class Sending {
   readonly path: string;
-  /** Until it is asked for. */
+  /** Until they are asked for. */
   parts: (Match<Sending> | Uint8Array)[] = [];
+  /** Until it has arrived. */
   sources = new Set<Sending>();
   bytes = 0;
   copiedBytes = 0;
-  /** It is asked for, and nothing has gone wrong yet. */
-  mayBeCopied = false;
+  /** How many pieces of it the history has. */
+  kept = 0;
   hasArrived = false;
-  #isReplaced = false;
+  #isOpening = false;
+  /** What is at its path, or will be, may be something else. */
+  #isLost = false;
   /** Resolves when all that its content takes was asked for. */
   readonly isAsked: Promise<void>;
   readonly #isThere: Promise<boolean>;
@@ -143,6 +166,10 @@ class Sending {
     this.#isThere = new Promise((resolve) => (this.#settle = resolve));
   }
 
+  get mayBeCopied(): boolean {
+    return this.#isOpening && !this.#isLost;
+  }
+
   /** New bytes are good during the call only. */
   add(part: Match<Sending> | Uint8Array): void {
     this.bytes += part.length;
@@ -150,6 +177,11 @@ class Sending {
     this.parts.push(part);
     this.sources.add(part.source);
     this.copiedBytes += part.length;
+  }
+
+  /** All that it takes is asked to be opened. */
+  opening(): void {
+    this.#isOpening = true;
   }
 
   /** All that its content takes is asked for. */
@@ -161,22 +193,23 @@ class Sending {
   /** All requests for it were carried out. Throws where something did not arrive, or did not stay, that it is made of. */
   async arrive(): Promise<void> {
     for (const source of this.sources) {
-      if (!(await source.#isThere) || source.#isReplaced)
+      if (!(await source.#isThere) || source.#isLost)
         throw new TargetError('failed', `cannot copy from ${source.path}: it is not there any more`);
     }
-    this.sources = new Set();
     this.hasArrived = true;
     this.#settle(true);
   }
 
+  /** Something else is to be at its path. */
   replace(): void {
-    this.mayBeCopied = false;
-    this.#isReplaced = true;
+    this.#isLost = true;
   }
 
-  fail(): void {
-    this.mayBeCopied = false;
-    this.#asked();
-    this.#settle(false);
+  /** It is there, or nothing comes of it. */
+  end(): void {
+    if (!this.hasArrived) this.#isLost = true;
+    this.asked();
+    this.sources = new Set();
+    this.#settle(false); // where it has arrived, that was said before
   }
 }

@@ -166,6 +166,7 @@ class SftpTarget implements Target {
 
   async append(path: RelPath, offset: number, bytes: Uint8Array): Promise<void> {
     const at = this.#at(path);
+    this.#lanes.repeats?.replace(at);
     try {
       const handle = await this.#first.open(at, OPEN.write | OPEN.create);
       await together([...writesOf(this.#first, handle, bytes, offset), this.#first.close(handle)]);

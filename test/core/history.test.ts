@@ -81,6 +81,23 @@ describe('a history', () => {
     expect([history.find(first, any), history.find(second, any)]).toEqual([undefined, undefined]);
   });
 
+  it('tells of what it lets go, once for each piece of it that it kept', () => {
+    const gone: number[] = [];
+    const history = new History<number>((source) => gone.push(source));
+    expect([noise(KB, 1), noise(511, 2), noise(KB, 3)].map((each, i) => history.add(i, each))).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    history.add(0, noise(KB, 4), KB);
+    history.add(4, noise(PAGE - KB, 5));
+    expect(gone).toEqual([]);
+    history.add(5, noise(PAGE - KB, 6));
+    expect(gone).toEqual([0, 2, 0]);
+    history.clear();
+    expect(gone.slice(3).toSorted()).toEqual([4, 5]);
+  });
+
   it('is empty once it was cleared', () => {
     const old = noise(10 * KB, 1);
     const history = historyOf(old, BETWEEN);

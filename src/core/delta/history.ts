@@ -12,6 +12,8 @@ const STEP_BYTES = 32;
 const WEIGHT = weightOfFirst(WINDOW_BYTES);
 const PAGE_BYTES = 8 * 1024 * 1024;
 const SLOT_BITS = 19; // twice as many slots as a page has notes
+const PLACE_BITS = 24;
+const PLACE_MASK = 2 ** PLACE_BITS - 1;
 /** To ask for a shorter one takes about as many bytes as it has, once compressed. */
 const LEAST_MATCH_BYTES = 128;
 /** So much is to be taken from a source in all: it has to be opened and closed. */
@@ -37,18 +39,28 @@ interface Found<Source> extends Match<Source> {
 export class History<Source> {
   #newer = new Page<Source>();
   #older = new Page<Source>();
+  readonly #onGone: ((source: Source) => void) | undefined;
 
-  /** Keeps `bytes`, which lie at `offset` of the content of `source`; the oldest ones are let go for it. */
-  add(source: Source, bytes: Uint8Array, offset = 0): void {
-    if (bytes.length > PAGE_BYTES) return;
+  /** `onGone` is told once for each `add` whose bytes are let go. */
+  constructor(onGone?: (source: Source) => void) {
+    this.#onGone = onGone;
+  }
+
+  /**
+   * Keeps `bytes`, which lie at `offset` of the content of `source`; the oldest ones are let go for it. False where they are too few
+   * to be found, or too many.
+   */
+  add(source: Source, bytes: Uint8Array, offset = 0): boolean {
+    if (bytes.length < LEAST_FROM_SOURCE_BYTES || bytes.length > PAGE_BYTES) return false;
     if (!this.#newer.hasRoomFor(bytes.length)) {
       [this.#newer, this.#older] = [this.#older, this.#newer];
-      this.#newer.clear();
+      this.#letGoOf(this.#newer);
     }
     this.#newer.add(source, bytes, offset);
     // Of what was sent before the last page began all but the end is far.
     this.#older.shown = this.#older.filled - Math.max(0, NEAR_BYTES - this.#newer.filled);
     this.#newer.shown = this.#newer.filled - NEAR_BYTES;
+    return true;
   }
 
   /**
@@ -73,8 +85,12 @@ export class History<Source> {
   }
 
   clear(): void {
-    this.#newer.clear();
-    this.#older.clear();
+    this.#letGoOf(this.#newer);
+    this.#letGoOf(this.#older);
+  }
+
+  #letGoOf(page: Page<Source>): void {
+    for (const source of page.clear()) this.#onGone?.(source);
   }
 
   #matchesIn(bytes: Uint8Array, mayBeTaken: (source: Source) => boolean): Found<Source>[] {
@@ -87,9 +103,9 @@ export class History<Source> {
     let [at, free] = [0, 0];
     let sum = last >= 0 ? weakSum(bytes, 0, WINDOW_BYTES) : 0;
     while (at <= last) {
-      const slot = slotOf(sum);
+      const hash = hashOf(sum);
       const match =
-        this.#newer.match(slot, bytes, at, free, isTaken) ?? this.#older.match(slot, bytes, at, free, isTaken);
+        this.#newer.match(hash, bytes, at, free, isTaken) ?? this.#older.match(hash, bytes, at, free, isTaken);
       if (match === undefined) {
         if (at < last) sum = movedOn(sum, bytes[at] as number, WEIGHT, bytes[at + WINDOW_BYTES] as number);
         at++;
@@ -114,7 +130,7 @@ interface Stretch<Source> {
 class Page<Source> {
   // Memory that is not touched is none: both grow as they are filled.
   readonly #bytes = Buffer.allocUnsafeSlow(PAGE_BYTES);
-  /** One more than the place of the last bytes noted there; 0 where there are none. */
+  /** One more than the place of the last bytes noted there, and the end of their hash; 0 where there are none. */
   readonly #slots = new Int32Array(2 ** SLOT_BITS);
   #stretches: Stretch<Source>[] = [];
   #filled = 0;
@@ -135,27 +151,34 @@ class Page<Source> {
     this.#bytes.set(bytes, start);
     this.#filled += bytes.length;
     for (let at = start; at + WINDOW_BYTES <= this.#filled; at += STEP_BYTES) {
-      this.#slots[slotOf(weakSum(this.#bytes, at, WINDOW_BYTES))] = at + 1;
+      const hash = hashOf(weakSum(this.#bytes, at, WINDOW_BYTES));
+      this.#slots[slotOf(hash)] = (hash << PLACE_BITS) | (at + 1);
     }
   }
 
-  clear(): void {
-    if (this.#filled === 0) return;
+  /** The sources of what it held. */
+  clear(): Source[] {
+    if (this.#filled === 0) return [];
+    const gone = this.#stretches.map(({ source }) => source);
     this.#slots.fill(0);
     this.#stretches = [];
     this.#filled = 0;
     this.shown = 0;
+    return gone;
   }
 
-  /** What is noted in `slot`, if it is what `bytes` has at `at`, grown to both sides, but not to before `free`. */
+  /** What is noted for `hash`, if it is what `bytes` has at `at`, grown to both sides, but not to before `free`. */
   match(
-    slot: number,
+    hash: number,
     bytes: Uint8Array,
     at: number,
     free: number,
     isTaken: (source: Source) => boolean,
   ): Found<Source> | undefined {
-    const there = (this.#slots[slot] as number) - 1;
+    const noted = this.#slots[slotOf(hash)] as number;
+    // To look at the bytes takes far longer than to find that they are not the ones.
+    if (((noted ^ (hash << PLACE_BITS)) & ~PLACE_MASK) !== 0) return undefined;
+    const there = (noted & PLACE_MASK) - 1;
     if (there < 0 || there >= this.shown || this.#bytes[there] !== bytes[at]) return undefined;
     const index = this.#stretchAt(there);
     const { start, source, offset } = this.#stretches[index] as Stretch<Source>;
@@ -184,6 +207,10 @@ class Page<Source> {
   }
 }
 
-function slotOf(sum: number): number {
-  return Math.imul(sum, 0x9e37_79b1) >>> (32 - SLOT_BITS);
+function hashOf(sum: number): number {
+  return Math.imul(sum, 0x9e37_79b1);
+}
+
+function slotOf(hash: number): number {
+  return hash >>> (32 - SLOT_BITS);
 }
