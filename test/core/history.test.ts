@@ -95,7 +95,7 @@ describe('a history', () => {
     history.add(5, noise(PAGE - KB, 6));
     expect(gone).toEqual([0, 2, 0]);
     history.clear();
-    expect(gone.slice(3).toSorted()).toEqual([4, 5]);
+    expect(new Set(gone.slice(3))).toEqual(new Set([4, 5]));
   });
 
   it('is empty once it was cleared', () => {
