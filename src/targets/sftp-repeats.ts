@@ -51,12 +51,12 @@ export class Repeats {
     }
   }
 
-  /** Something else is to be written at `path`, or was. */
+  /** What is at `path` gets another name or goes, or something else comes there. */
   replace(path: string): void {
     this.#byPath.get(path)?.replace();
   }
 
-  /** What was written may get another name, or go. */
+  /** As `replace`, for whatever was written. */
   forget(): void {
     for (const sending of this.#byPath.values()) sending.replace();
     this.#history.clear();

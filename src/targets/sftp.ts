@@ -176,9 +176,9 @@ class SftpTarget implements Target {
   }
 
   async rename(from: RelPath, to: RelPath): Promise<void> {
-    this.#lanes.repeats?.forget();
     const channel = this.#lanes.idlest();
     const [source, destination] = [this.#at(from), this.#at(to)];
+    for (const at of [source, destination]) this.#lanes.repeats?.replace(at);
     try {
       await channel.posixRename(source, destination);
     } catch (error) {
@@ -217,8 +217,8 @@ class SftpTarget implements Target {
   }
 
   async remove(path: RelPath): Promise<void> {
-    this.#lanes.repeats?.forget();
     const at = this.#at(path);
+    this.#lanes.repeats?.replace(at);
     try {
       await this.#lanes.idlest().remove(at);
     } catch (error) {
