@@ -15,6 +15,7 @@ import { makeRelayedRoot } from './support/relayed-root.js';
 import { temporaryFolder } from './support/tree.js';
 
 const KB = 1024;
+const SFTP_SERVER = '/usr/lib/openssh/sftp-server'; // that can be given limits
 const META = { mtime: 1_700_000_000, mode: 0o644 };
 /** Text that compression leaves nearly as long as it is. */
 const LONG = text(200 * KB, 1);
@@ -156,6 +157,23 @@ describe('a file that repeats another one', () => {
     expect(relay.bytes() - before).toBeGreaterThan(LONG.length / 2);
   });
 
+  it('is refused where the server takes no more of it, though it says that it has copied all', async () => {
+    const tight = await startOpenSsh({
+      extra: [`ForceCommand exec /bin/sh -c 'trap "" XFSZ; ulimit -f ${(100 * KB) / 512}; exec ${SFTP_SERVER}'`],
+    });
+    onTestFinished(() => tight.stop());
+    const { write, read } = await open(tight);
+    const [first, second] = [LONG.subarray(0, 80 * KB), LONG.subarray(80 * KB, 160 * KB)];
+    await write('a', first);
+    await write('b', second);
+    await write('between', BETWEEN);
+    const both = Buffer.concat([first, second.subarray(0, 50 * KB)]);
+    await expect(write('c', both)).rejects.toMatchObject({ name: 'TargetError' });
+    expect(read('c').length).toBe(0); // and nothing is left of it
+    await write('d', both.subarray(0, 90 * KB));
+    expect(read('d').equals(both.subarray(0, 90 * KB))).toBe(true);
+  });
+
   it('has the mode and the time that it is to have, and is refused where its content has another length', async () => {
     const { target, write } = await open();
     await write('a', LONG);
@@ -184,11 +202,11 @@ interface Opened {
   readonly write: (name: string, content: Buffer | Body, size?: number) => Promise<void>;
 }
 
-async function open(): Promise<Opened> {
-  const relay = await startRelay(server.port, 0);
+async function open(place = server): Promise<Opened> {
+  const relay = await startRelay(place.port, 0);
   onTestFinished(() => relay.stop());
   const root = await temporaryFolder();
-  const { host, user, identityFile, fingerprint } = server;
+  const { host, user, identityFile, fingerprint } = place;
   const settings = {
     host,
     port: relay.port,
