@@ -283,13 +283,16 @@ export class SftpChannel {
   }
 
   /**
-   * `length` bytes of one open file, from `offset` on, to `position` of another one, which ends there. OpenSSH says that all is well
-   * where the disk is full and it has written a part or nothing, so what is there then is looked at, in the same round trip.
+   * `length` bytes of one open file, from `offset` on, to `position` of another one. Not to be believed before `requireBytes`:
+   * OpenSSH says that all is well where the disk is full and it has written a part or nothing.
    */
-  async copyData({ source, made }: Pair, span: { offset: number; length: number }, position: number): Promise<void> {
-    const copied = this.#tell('copy to', 'a file', (id) => this.#writer.copyData(id, source, span, made, position));
-    const [, { size }] = await Promise.all([copied, this.handleStat(made)]);
-    if (size < position + span.length)
+  copyData({ source, made }: Pair, span: { offset: number; length: number }, position: number): Promise<void> {
+    return this.#tell('copy to', 'a file', (id) => this.#writer.copyData(id, source, span, made, position));
+  }
+
+  /** Throws where a file is shorter than that. */
+  async requireBytes(handle: Buffer, bytes: number): Promise<void> {
+    if ((await this.handleStat(handle)).size < bytes)
       throw new TargetError('failed', 'cannot copy to a file: the server copied less than it was asked to');
   }
 

@@ -96,7 +96,7 @@ async function patch(
   }
 }
 
-/** At the end both files are looked at, and `judge` hears of it. */
+/** What was copied is looked at before anything is put behind it, and at the end both files are, of which `judge` hears. */
 async function* requestsFor(
   channel: SftpChannel,
   pair: Pair,
@@ -104,7 +104,10 @@ async function* requestsFor(
   judge: (source: Attributes, made: Attributes) => void,
 ): AsyncIterable<Promise<void>[]> {
   let position = 0;
+  let isCopied = false;
   for await (const piece of pieces) {
+    if (isCopied) yield [channel.requireBytes(pair.made, position)];
+    isCopied = !(piece instanceof Uint8Array);
     if (piece instanceof Uint8Array) yield writesOf(channel, pair.made, piece, position);
     else yield [channel.copyData(pair, piece, position)];
     position += piece.length;

@@ -134,7 +134,8 @@ export class Repeats {
       const at = position;
       position += part.length;
       if (part instanceof Uint8Array) return writesOf(this.#channel, made, part, at);
-      return [this.#channel.copyData({ source: handleOf.get(part.source) as Buffer, made }, part, at)];
+      const copied = this.#channel.copyData({ source: handleOf.get(part.source) as Buffer, made }, part, at);
+      return [copied, this.#channel.requireBytes(made, position)];
     });
   }
 }
