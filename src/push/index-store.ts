@@ -119,11 +119,9 @@ export class IndexStore {
    * is uncertain. `load` goes on from there.
    */
   async glance(): Promise<Head | undefined> {
-    const asked = performance.now();
     const [bytes, cached] = (this.#glanced = await this.#readHeads());
     const isKnown = bytes !== undefined && cached?.equals(bytes) === true;
     const head = isKnown ? attempt(() => decodeHead(bytes)) : undefined;
-    if (isKnown) this.#goodUntil = asked + GOOD_MS;
     return head?.pending === 0 ? head : undefined;
   }
 
@@ -176,10 +174,9 @@ export class IndexStore {
     return next;
   }
 
-  /** Whether the head on the target is the one this run knows. For a moment that answer is good enough. */
+  /** Whether the head on the target is the one this run knows. For a moment that answer is good enough to write. */
   async isCurrent(): Promise<boolean> {
     const asked = performance.now();
-    if (asked < this.#goodUntil) return true;
     const isCurrent = isSame(await readUpTo(this.#target, HEAD, HEAD_BYTES), this.#headBytes);
     if (isCurrent) this.#goodUntil = asked + GOOD_MS;
     return isCurrent;
@@ -317,7 +314,7 @@ export class IndexStore {
   async #requireSameHead(): Promise<void> {
     await this.#foreseen;
     this.#foreseen = undefined;
-    if (await this.isCurrent()) return;
+    if (performance.now() < this.#goodUntil || (await this.isCurrent())) return;
     throw new LockedError(
       `another run wrote to ${this.#target.url} meanwhile; nothing of this one was recorded over it; run again`,
     );
