@@ -13,7 +13,7 @@ import { temporaryFolder } from './support/tree.js';
 
 /** A disk without room for files of the published tree. */
 class FullTarget extends MemoryTarget {
-  override async write(): Promise<void> {
+  override async write(): Promise<number> {
     throw new TargetError('no-space', 'no space left');
   }
 }

@@ -58,7 +58,12 @@ export function runContract(kind: string, open: () => Promise<Target>): void {
     it('writes a body of one piece that is longer than a request', async () => {
       const target = await fresh();
       const content = Buffer.alloc(256 * 1024, 'abcdefg');
-      await target.write(path('.pushstatic/b'), () => content, { size: content.length, mtime: MTIME, mode: 0o644 });
+      const sent = await target.write(path('.pushstatic/b'), () => content, {
+        size: content.length,
+        mtime: MTIME,
+        mode: 0o644,
+      });
+      expect(sent).toBe(content.length);
       expect((await text(target, '.pushstatic/b')) === content.toString()).toBe(true);
     });
 

@@ -125,9 +125,9 @@ export class Delivery {
     await throttle.take(entry.size, this.#either);
     if (this.#stopped.aborted) return undefined;
     const packed = isPacked(entry.path) ? 'packed' : undefined;
-    await this.#target.write(placeOf(item, this.#run), this.#bodyFor(entry), entry, packed);
-    this.#sentBytes += entry.size;
-    return entry.size;
+    const sent = await this.#target.write(placeOf(item, this.#run), this.#bodyFor(entry), entry, packed);
+    this.#sentBytes += sent;
+    return sent;
   }
 
   #bodyFor(entry: Entry): Body {

@@ -92,7 +92,7 @@ class LocalTarget implements Target {
     }
   }
 
-  async write(path: RelPath, body: Body, meta: FileMeta): Promise<void> {
+  async write(path: RelPath, body: Body, meta: FileMeta): Promise<number> {
     const at = this.#at(path);
     const handle = await open(at, 'w', 0o600).catch(fail('write', path));
     try {
@@ -101,6 +101,7 @@ class LocalTarget implements Target {
         throw new TargetError('failed', `cannot write ${path}: ${written} bytes instead of ${meta.size}`);
       await handle.chmod(meta.mode);
       await handle.utimes(meta.mtime, meta.mtime);
+      return written;
     } catch (error) {
       await rm(at, { force: true });
       throw isSystemError(error) ? targetError('write', path, error) : error;

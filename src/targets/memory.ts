@@ -38,7 +38,7 @@ export class MemoryTarget implements Target {
     yield this.#file('read', path).content;
   }
 
-  async write(path: RelPath, body: Body, meta: FileMeta): Promise<void> {
+  async write(path: RelPath, body: Body, meta: FileMeta): Promise<number> {
     this.#requireParent('write', path);
     const content = body();
     const pieces: Uint8Array[] = [];
@@ -49,6 +49,7 @@ export class MemoryTarget implements Target {
     if (whole.length !== meta.size)
       throw new TargetError('failed', `cannot write ${path}: ${whole.length} bytes instead of ${meta.size}`);
     this.#nodes.set(path, { kind: 'file', content: whole, mtime: meta.mtime, mode: meta.mode });
+    return whole.length;
   }
 
   async link(basis: Basis, to: RelPath): Promise<boolean> {

@@ -34,18 +34,18 @@ export class Repeats {
   }
 
   /**
-   * As `Target.write`. False where that cannot be done: what it was to be made of is gone, or did not arrive itself, or a server
+   * As `Target.write`. Undefined where that cannot be done: what it was to be made of is gone, or did not arrive itself, or a server
    * has too few handles. Then nothing of it will be copied any more, and it is to be written as a whole. `onRead` is told how many
    * bytes of it do not travel.
    */
-  async write(path: string, body: Body, meta: FileMeta, onRead: (copied: number) => void): Promise<boolean> {
+  async write(path: string, body: Body, meta: FileMeta, onRead: (copied: number) => void): Promise<number | undefined> {
     const sending = new Sending(path);
     try {
       const reading = this.#reading.then(() => this.#read(sending, body, meta));
       this.#reading = reading.catch(() => undefined);
       const { opening } = await reading;
       onRead(sending.copiedBytes);
-      return await this.#send(sending, opening, meta);
+      return (await this.#send(sending, opening, meta)) ? meta.size - sending.copiedBytes : undefined;
     } finally {
       sending.end();
     }

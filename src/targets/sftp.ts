@@ -118,7 +118,7 @@ class SftpTarget implements Target {
     }
   }
 
-  async write(path: RelPath, body: Body, meta: FileMeta, packed?: 'packed'): Promise<void> {
+  async write(path: RelPath, body: Body, meta: FileMeta, packed?: 'packed'): Promise<number> {
     this.#more ??= this.#openMore();
     const at = this.#at(path);
     const bytes = Math.min(meta.size + PATH_BYTES, FILE_WINDOW * CHUNK_BYTES, this.#window.bytes);
@@ -134,7 +134,7 @@ class SftpTarget implements Target {
     };
     try {
       const whole = (): ReturnType<Body> => checked(body(), meta, path);
-      await this.#put(lane, at, whole, meta, content, (copied) => give(Math.min(copied, inUse)));
+      return await this.#put(lane, at, whole, meta, content, (copied) => give(Math.min(copied, inUse)));
     } catch (error) {
       if (this.#lanes.isLost(lane)) throw lineLost(error);
       const explained = await this.#explain(error, at, meta.size);
@@ -276,7 +276,7 @@ class SftpTarget implements Target {
       throw new TargetError('not-a-directory', `cannot use ${url}: it is not a folder`);
   }
 
-  /** `onCopied` is told how many bytes need not travel. */
+  /** `onCopied` is told how many bytes need not travel. Answers with how many did. */
   async #put(
     { channel, repeats }: Lane,
     at: string,
@@ -284,14 +284,16 @@ class SftpTarget implements Target {
     meta: FileMeta,
     content: Content,
     onCopied: (bytes: number) => void,
-  ): Promise<void> {
+  ): Promise<number> {
     const mayRepeat = repeats?.areFound === true && content === 'text' && meta.size <= MOST_REPEATING_BYTES;
+    const sent = mayRepeat ? await repeats.write(at, body, meta, onCopied) : undefined;
     let flow: Flow | undefined;
-    if (!mayRepeat || !(await repeats.write(at, body, meta, onCopied)))
+    if (sent === undefined)
       await channel.put(at, body, meta, (...opened) =>
         pour(...opened, { meta, path: at, flow: (flow = this.#flow()) }),
       );
     if (flow === undefined) this.#arrived(meta.size + PATH_BYTES);
+    return sent ?? meta.size;
   }
 
   #flow(): Flow {

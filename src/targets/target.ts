@@ -94,9 +94,10 @@ export interface Target {
    * resolves and means nothing before; after a failure it may be there in part. What `body` throws comes back as it
    * is. A body of another length than `meta.size` is a failure. May be repeated. `packed`: to compress it on the way would
    * save nothing. 'line-lost': the way it took broke and another is left; what becomes of that name is not known, so it is to be
-   * written once more under another one.
+   * written once more under another one. Answers with how many bytes of the content travelled: a target that has some of it need
+   * not be sent that.
    */
-  write(path: RelPath, body: Body, meta: FileMeta, packed?: 'packed'): Promise<void>;
+  write(path: RelPath, body: Body, meta: FileMeta, packed?: 'packed'): Promise<number>;
 
   /**
    * Gives the file of `basis` the second name `to`, in the control area, where nothing lies. From then on neither may be written
