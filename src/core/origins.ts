@@ -10,7 +10,7 @@ import type { Digest, Entry } from './snapshot.js';
 const LEAST_COPIED_BYTES = 2048;
 
 /** To send less is sooner done than to find out what of it is new. Bytes. */
-const LEAST_PATCHED_BYTES = 8 * 1024;
+const LEAST_PATCHED_BYTES = 4 * 1024;
 /** A signature takes 2 ms for a MiB: for what is larger that is more than it is likely to save. */
 const MOST_PATCHED_BYTES = 256 * 1024 * 1024;
 

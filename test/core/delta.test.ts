@@ -20,7 +20,7 @@ describe('a delta', () => {
       const file = noise(size);
       const { literal, ops } = deltaOf(file, file);
       // A range that is shorter than the request for it is sent.
-      expect([size, literal, ops.length]).toEqual([size, size < 256 ? size : 0, 1]);
+      expect([size, literal, ops.length]).toEqual([size, size < 128 ? size : 0, 1]);
     }
   });
 
@@ -127,7 +127,7 @@ describe('a delta', () => {
     // Words of Thue and Morse: to exchange the two letters does not change such a polynomial modulo a power of two.
     const word = thueMorse(128);
     const other = word.map((byte) => (byte === 97 ? 98 : 97));
-    const size = 4 * MIB;
+    const size = 64 * MIB;
     const blockBytes = blockBytesFor(size);
     const block = (number: number): Buffer =>
       Buffer.concat(Array.from({ length: blockBytes / 128 }, (_, bit) => ((number >> bit) & 1 ? word : other)));
@@ -180,9 +180,9 @@ describe('a signature', () => {
     expect(() => new SignatureMaker(factsOf(noise(1000))).add(noise(1001))).toThrow('it is longer');
   });
 
-  it('has blocks that grow as the root of the size', () => {
-    const sizes = [0, 1, 262_144, MIB, 64 * MIB, 1024 * MIB];
-    expect(sizes.map(blockBytesFor)).toEqual([256, 256, 256, 512, 4096, 16_384]);
+  it('of a large file has blocks that grow as the root of the size', () => {
+    const sizes = [0, 1, MIB, 4 * MIB, 16 * MIB, 64 * MIB, 1024 * MIB];
+    expect(sizes.map(blockBytesFor)).toEqual([128, 128, 128, 256, 512, 1024, 4096]);
   });
 
   it('of which a bit is wrong is refused, and so are any other bytes', () => {

@@ -11,7 +11,7 @@ import { movedOn, weakSum, weightOfFirst } from './weak-sum.js';
 export type Op = { readonly offset: number; readonly length: number } | Uint8Array;
 
 /** To ask for a shorter range takes as many bytes as it has. */
-const LEAST_RANGE_BYTES = 256;
+const LEAST_RANGE_BYTES = 128;
 const MOST_LITERAL_BYTES = 64 * 1024;
 // Content that was made so that its weak sums agree and its strong ones do not: not worth the time.
 const FALSE_ALARMS = 10_000;
@@ -166,8 +166,9 @@ class BlockTable {
   /** One more than a block, at the place that its weak sum gives or the next free one; 0 where there is none. */
   readonly #slots: Int32Array;
   readonly #mask: number;
-  /** A bit for each of the last `SIEVE_BITS` of the weak sums that there are. */
-  readonly #sieve = new Uint8Array(2 ** (SIEVE_BITS - 3));
+  /** A bit for each of the first `#sieveBits` of the weak sums, once mixed, that there are. */
+  readonly #sieve: Uint8Array;
+  readonly #sieveBits: number;
 
   constructor(signature: Signature) {
     this.#signature = signature;
@@ -175,16 +176,18 @@ class BlockTable {
     const whole = Math.floor(size / blockBytes);
     this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(2 * whole + 2)));
     this.#mask = this.#slots.length - 1;
+    this.#sieveBits = Math.min(MOST_SIEVE_BITS, Math.log2(this.#slots.length) + SPARSE_BITS);
+    this.#sieve = new Uint8Array(2 ** (this.#sieveBits - 3));
     for (let block = 0; block < whole; block++) {
       const sum = weak[block] as number;
-      const place = sieveOf(sum);
+      const place = this.#inSieve(sum);
       this.#sieve[place >>> 3] = (this.#sieve[place >>> 3] as number) | (1 << (place & 7));
       this.#add(block, sum, strong.subarray(block * STRONG_BYTES, (block + 1) * STRONG_BYTES));
     }
   }
 
   mayHold(sum: number): boolean {
-    const place = sieveOf(sum);
+    const place = this.#inSieve(sum);
     return ((this.#sieve[place >>> 3] as number) & (1 << (place & 7))) !== 0 && this.#isThere(sum);
   }
 
@@ -224,11 +227,12 @@ class BlockTable {
   #first(sum: number): number {
     return (Math.imul(sum, 0x9e37_79b1) >>> 7) & this.#mask;
   }
+
+  #inSieve(sum: number): number {
+    return Math.imul(sum, 0x85eb_ca6b) >>> (32 - this.#sieveBits);
+  }
 }
 
-const SIEVE_BITS = 20;
+const MOST_SIEVE_BITS = 20;
+const SPARSE_BITS = 4; // of 16 to 64 bits one is set
 const MOST_ALIKE = 16; // blocks that are different and have one weak sum: by accident there are hardly two
-
-function sieveOf(sum: number): number {
-  return (Math.imul(sum, 0x85eb_ca6b) >>> (32 - SIEVE_BITS)) & (2 ** SIEVE_BITS - 1);
-}
