@@ -251,6 +251,14 @@ export class Connection {
     return (this.#known ??= await this.#store.load());
   }
 
+  /** Where there is little to look at, what a push begins with is asked for beside the look at what the target holds. */
+  async #prepare(wanted: Promise<Wanted>): Promise<void> {
+    const { snapshot, places } = await wanted.catch((): Partial<Wanted> => ({}));
+    if (snapshot === undefined || places === undefined || this.index === undefined) return;
+    const part = select(partOf(snapshot, places), this.#job);
+    if (diff(indexPartOf(this.index, places), part).length > 0) this.#store.prepare();
+  }
+
   async #run(wanted: Promise<Wanted>, options: CycleOptions) {
     const [job, target, store] = [this.#job, this.#target, this.#store];
     const loaded = await this.#load();
@@ -262,6 +270,7 @@ export class Connection {
     const stage = new Stage(target, store, { ...options, folderMode, throttle, signatures, onFile: tell.file });
     const known = trusted(loaded, options);
     if (needsSurvey(loaded)) tell.phase('survey');
+    if (this.#isUsed && options.act === 'push') void this.#prepare(wanted);
     const current = this.#isUsed ? this.#isCurrent() : Promise.resolve(false);
     const looking = current.then(async () => look(target, trusted(await this.#load(), options), options.site));
     // What is staged in vain is removed: there is no need to wait for the answer.

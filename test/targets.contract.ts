@@ -364,6 +364,16 @@ export function runContract(kind: string, open: () => Promise<Target>): void {
       expect(await list(target, path('.pushstatic/no'))).toEqual([]);
     });
 
+    it('lists the same where a folder is said to be likely, whether it is there or not', async () => {
+      const target = await fresh();
+      await target.makeFolder(path('.pushstatic/stage'), 0o700);
+      await put(target, '.pushstatic/stage/x', 'x');
+      for (const likely of [path('.pushstatic/stage'), path('.pushstatic/no')]) {
+        const paths = (await list(target, CONTROL, likely)).map((each) => each.path);
+        expect(paths.sort()).toEqual(['.pushstatic/stage', '.pushstatic/stage/x']);
+      }
+    });
+
     it.each([
       'with space',
       'per%23cent',
@@ -423,8 +433,8 @@ async function text(target: Target, name: string): Promise<string> {
   return Buffer.concat(pieces).toString();
 }
 
-async function list(target: Target, folder: RelPath | undefined): Promise<RemoteFile[]> {
+async function list(target: Target, folder: RelPath | undefined, likely?: RelPath): Promise<RemoteFile[]> {
   const found: RemoteFile[] = [];
-  for await (const each of target.list(folder)) found.push(each);
+  for await (const each of target.list(folder, likely)) found.push(each);
   return found;
 }

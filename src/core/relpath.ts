@@ -15,6 +15,9 @@ const MAX_BYTES = 4096; // PATH_MAX
 /** Where pushstatic keeps its own things on a target. Nothing is ever published at or below it. */
 export const CONTROL = '.pushstatic' as RelPath;
 
+/** In it, what is not published yet. */
+export const STAGE = '.pushstatic/stage' as RelPath;
+
 /** The path, or undefined if `text` may not be one. */
 export function parseRelPath(text: string): RelPath | undefined {
   return faultOf(text) === undefined ? (text as RelPath) : undefined;

@@ -25,7 +25,7 @@ import {
   replay,
 } from '../core/index-codec.js';
 import type { RelPath } from '../core/relpath.js';
-import { CONTROL, join, nameOf } from '../core/relpath.js';
+import { CONTROL, join, nameOf, STAGE } from '../core/relpath.js';
 import { afterPush, type TargetIndex, type Truths } from '../core/target-index.js';
 import { IndexError, LockedError, reasonOf, SafetyError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
@@ -180,6 +180,11 @@ export class IndexStore {
     const isCurrent = isSame(await readUpTo(this.#target, HEAD, HEAD_BYTES), this.#headBytes);
     if (isCurrent) this.#goodUntil = asked + GOOD_MS;
     return isCurrent;
+  }
+
+  /** Asks ahead for what whoever writes begins with. Whoever does hears of its failure. */
+  prepare(): void {
+    for (const asked of [this.control(), this.open()]) asked.catch(() => undefined);
   }
 
   /** Over a distance, asks ahead of a `commit` that comes soon. */
@@ -358,7 +363,7 @@ export class IndexStore {
 
 async function listAll(target: Target): Promise<RemoteFile[]> {
   const found: RemoteFile[] = [];
-  for await (const each of target.list(CONTROL)) found.push(each);
+  for await (const each of target.list(CONTROL, STAGE)) found.push(each);
   return found;
 }
 

@@ -12,7 +12,7 @@ import { EntryTable } from '../core/entry-table.js';
 import { Formers } from '../core/formers.js';
 import { originsIn } from '../core/origins.js';
 import type { Step } from '../core/plan.js';
-import { CONTROL, join, type RelPath } from '../core/relpath.js';
+import { join, type RelPath, STAGE } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
 import type { TargetIndex } from '../core/target-index.js';
 import { type Problem, TargetError } from '../errors.js';
@@ -28,7 +28,6 @@ import { type Item, isFor, mayBeDerived, placeOf, type Way } from './staged-item
 import { problemOf } from './trouble.js';
 import { placeIn, WholeFolders } from './whole-folders.js';
 
-const STAGE = join(CONTROL, 'stage' as RelPath);
 const PRIVATE = 0o700;
 const LEAST_IN_FLIGHT = 256;
 const MOST_IN_FLIGHT = 8192;

@@ -92,11 +92,15 @@ class SftpTarget implements Target {
     };
   }
 
-  async *list(folder: RelPath | undefined): AsyncIterable<RemoteFile> {
+  async *list(folder: RelPath | undefined, likely?: RelPath): AsyncIterable<RemoteFile> {
+    // Of use only if the folder above says that it is one: what is behind a link is not listed.
+    const early = likely === undefined ? undefined : this.#listOne(likely);
+    early?.catch(() => undefined);
     let level = [folder];
     while (level.length > 0) {
       const batch = level.splice(0, LISTINGS_IN_FLIGHT);
-      const found = (await Promise.all(batch.map((each) => this.#listOne(each)))).flat();
+      const listings = batch.map((each) => (each !== undefined && each === likely && early) || this.#listOne(each));
+      const found = (await Promise.all(listings)).flat();
       yield* found;
       level = level.concat(found.filter((file) => file.kind === 'folder').map((file) => file.path));
     }

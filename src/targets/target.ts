@@ -79,9 +79,10 @@ export interface Target {
   /**
    * Everything below `folder` (undefined: the root), at any depth, in no particular order, folders before what they
    * hold. Links are listed, not followed. The control area is left out unless `folder` lies in it, and so are names
-   * that cannot be a RelPath: they cannot be ours. A missing folder lists nothing.
+   * that cannot be a RelPath: they cannot be ours. A missing folder lists nothing. `likely` is a folder that most likely lies in
+   * it, and may be asked for at once.
    */
-  list(folder: RelPath | undefined): AsyncIterable<RemoteFile>;
+  list(folder: RelPath | undefined, likely?: RelPath): AsyncIterable<RemoteFile>;
 
   /** What lies at `path` itself, or undefined if nothing does. */
   stat(path: RelPath): Promise<RemoteFile | undefined>;
