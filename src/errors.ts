@@ -93,11 +93,17 @@ export class SafetyError extends PushstaticError {
   override readonly exitStatus = EXIT.refused;
 }
 
-/** Another run wrote to the target since this one looked. Nothing of this run was recorded over it. */
+/** Another run writes to the target, or wrote to it since this one looked. Nothing of this run was recorded over it. */
 export class LockedError extends PushstaticError {
   override readonly name = 'LockedError';
   override readonly code = 'LOCKED';
   override readonly exitStatus = EXIT.locked;
+  override readonly retryable: boolean;
+
+  constructor(message: string, { retryable = false, ...options }: ErrorOptions & { retryable?: boolean } = {}) {
+    super(message, options);
+    this.retryable = retryable;
+  }
 }
 
 /** Bytes of an index that do not say what an index must say. `reason` names the first rule that was broken. */

@@ -18,6 +18,7 @@ import type { TargetIndex } from './core/target-index.js';
 import type { StateFolder } from './fs/state.js';
 import { allOf } from './push/in-parallel.js';
 import { IndexStore, type Known } from './push/index-store.js';
+import type { LeaseTerms } from './push/lease.js';
 import { push } from './push/push.js';
 import { removeLeftFolders } from './push/remove-folders.js';
 import { Resting } from './push/resting.js';
@@ -71,6 +72,8 @@ export interface CycleOptions {
   readonly concurrency: number | 'auto';
   /** See `PushOptions`. */
   readonly filesInShare?: number | undefined;
+  /** How long others may hold a target, where that is not the usual time. */
+  readonly lease?: LeaseTerms | undefined;
   /** Bytes per second; undefined for no limit. */
   readonly bandwidth: number | undefined;
   readonly run: string;
@@ -93,7 +96,7 @@ export type CycleEvent =
   | { readonly kind: 'plan'; readonly target: string; readonly files: number; readonly bytes: number }
   | { readonly kind: 'file'; readonly target: string; readonly bytes: number }
   | { readonly kind: 'step'; readonly target: string; readonly step: Step }
-  | { readonly kind: 'warning'; readonly target: string; readonly text: string };
+  | { readonly kind: 'warning'; readonly target: string; readonly text: string; readonly about?: 'lease' };
 
 export type Phase = 'connect' | 'survey' | 'stage' | 'publish' | 'commit';
 
@@ -228,7 +231,8 @@ export class Connection {
   /** A cycle. One after another; `options.run` is a new name for each. */
   async cycle(wanted: Promise<Wanted>, options: CycleOptions): Promise<Cycled> {
     wanted.catch(() => undefined); // the target is looked at first, and meanwhile nobody else hears of its failure
-    const { index, ...result } = await this.#run(wanted, options);
+    this.#store.renew({ ...options, onWait: teller(this.#job, options).wait });
+    const { index, ...result } = await this.#runLeased(wanted, options);
     this.#store.settle();
     this.#isUsed = true;
     if (options.act === 'push') this.#known = { kind: 'index', index };
@@ -257,6 +261,19 @@ export class Connection {
     if (snapshot === undefined || places === undefined || this.index === undefined) return;
     const part = select(partOf(snapshot, places), this.#job);
     if (diff(indexPartOf(this.index, places), part).length > 0) this.#store.prepare();
+  }
+
+  async #runLeased(wanted: Promise<Wanted>, options: CycleOptions) {
+    const { lease } = this.#store;
+    try {
+      const result = await this.#run(wanted, options);
+      await lease.release('done');
+      return result;
+    } catch (error) {
+      const cause = await lease.causeOf(error);
+      await lease.release('failed');
+      throw cause;
+    }
   }
 
   async #run(wanted: Promise<Wanted>, options: CycleOptions) {
@@ -399,6 +416,7 @@ function teller({ name }: TargetJob, { onEvent }: CycleOptions) {
   return {
     phase: (phase: Phase) => onEvent?.({ kind: 'phase', target: name, phase }),
     warning: (text: string) => onEvent?.({ kind: 'warning', target: name, text }),
+    wait: (text: string) => onEvent?.({ kind: 'warning', target: name, text, about: 'lease' }),
     file: (entry: Entry) => onEvent?.({ kind: 'file', target: name, bytes: entry.size }),
     step: (step: Step) => onEvent?.({ kind: 'step', target: name, step }),
     plan: (plan: Plan) => {

@@ -654,10 +654,11 @@ describe('metrics', () => {
     expect(lag).toBeLessThan(90);
   });
 
-  test('counts the connections that were made after the first one', async () => {
+  test('counts the connections that were made after the first one, and the times that somebody else wrote', async () => {
     await start();
-    service.set({ targets: [aTarget({ reconnects: 3 })] });
+    service.set({ targets: [aTarget({ reconnects: 3, leaseWaits: 1 }), aTarget({ name: 'static2', leaseWaits: 2 })] });
     const { text } = await ask('/metrics');
+    expect(parseMetrics(text).get('pushstatic_lease_waits_total')).toBe(3);
     expect(parseMetrics(text).get('pushstatic_reconnects_total{target="static1"}')).toBe(3);
   });
 });

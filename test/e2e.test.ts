@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { isMark, nameOfHolder } from '../src/core/lease.js';
 import { freePort, type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
 import type { Running } from './support/program.js';
 import {
@@ -157,20 +158,21 @@ describe('a run with nothing to do', () => {
       .filter((line) => /^(?:\w+ )?"?\w+ (?:name )?"/.test(line));
     expect(asked.map((line) => line.replaceAll(target, ''))).toEqual([
       'stat name ""',
+      'lstat name "/.pushstatic"',
       'open "/.pushstatic/head" flags READ mode 0600',
       // "forced" where the session ended before a busy server had read that.
       expect.stringMatching(/^(?:forced )?close "\/\.pushstatic\/head" bytes read [1-9]\d* written 0$/),
     ]);
   });
 
-  it('asks a server for the root and the head, and for nothing else', async () => {
+  it('asks a server for the root, the control area and the head, and for nothing else', async () => {
     const { project, remote } = await makeRemoteScene();
     await project.sync();
     for (const record of [remote.requests, remote.opened, remote.read]) clear(record);
     expect(await project.sync()).toMatchObject({ status: 0, targets: [{ unchanged: 5, sentBytes: 0 }] });
     expect(remote.opened).toEqual(['/static/.pushstatic/head']);
     expect(new Set(remote.read)).toEqual(new Set(remote.opened));
-    expect(new Set(remote.requests.keys())).toEqual(new Set(['STAT', 'OPEN', 'FSTAT', 'READ', 'CLOSE']));
+    expect(new Set(remote.requests.keys())).toEqual(new Set(['STAT', 'LSTAT', 'OPEN', 'FSTAT', 'READ', 'CLOSE']));
   });
 });
 
@@ -583,6 +585,31 @@ describe('STATIC_ROOT that another tool fills', () => {
   });
 });
 
+describe('a target that somebody else is writing to', () => {
+  const ELSEWHERE = nameOfHolder({ run: 'other', host: 'build2', machine: 'ffffffff', pid: 7 });
+
+  it('is waited for, until its lease is dropped by hand', async () => {
+    const { sync, program, target, assets } = await makeScene();
+    await sync();
+    const stage = join(target, '.pushstatic', 'stage');
+    await mkdir(join(stage, ELSEWHERE));
+    await writeFile(join(stage, ELSEWHERE, 'digest.0'), 'content');
+    await writeFile(join(assets, 'js/app.js'), 'console.log(2)');
+    const run = program.start('sync');
+    while (!run.output.stderr.includes('waiting')) await setImmediate();
+    expect(run.output.stderr).toContain('web: build2 (process 7) is writing to it; waiting for that to end');
+    const { status, stdout } = await program.run('unlock', 'web');
+    expect([status, stdout]).toEqual([
+      0,
+      expect.stringMatching(/^web: held by build2 \(process 7\), whose last sign of life is of 20\S+Z; dropped\n$/),
+    ]);
+    expect((await run.ended).status).toBe(0);
+    expect(await readFile(join(target, 'js/app.js'), 'utf8')).toBe('console.log(2)');
+    expect(readdirSync(stage).filter((name) => !isMark(name))).toEqual([]);
+    expect((await program.run('unlock', 'web', '--json')).json()).toEqual({ ok: true, target: 'web', dropped: [] });
+  });
+});
+
 describe('an interrupted push', () => {
   const FILES = 1500;
   const BYTES = 1024;
@@ -616,7 +643,8 @@ describe('an interrupted push', () => {
       const { project, remote } = await makeRemoteScene({
         tree: manyFiles(200, 'assets', extension),
         fault: ({ kind, path = '' }) => {
-          if (kind !== request || !path.includes('/stage/') || ++renames <= before) return undefined;
+          if (kind !== request || !path.includes('/stage/') || path.endsWith('/head') || ++renames <= before)
+            return undefined;
           isStuck();
           return 'hang';
         },
@@ -691,7 +719,8 @@ describe('an interrupted push', () => {
     const control = readdirSync(join(target, '.pushstatic')).map((name) => name.replace(/-.*/, ''));
     // A journal begins to be there with its first segment.
     expect(new Set([...control, 'journal'])).toEqual(new Set(['head', 'journal', 'snapshot', 'stage']));
-    if (control.includes('stage')) expect(readdirSync(join(target, '.pushstatic', 'stage'))).toEqual([]);
+    const staged = control.includes('stage') ? readdirSync(join(target, '.pushstatic', 'stage')) : [];
+    expect(staged.filter((name) => !isMark(name))).toEqual([]);
   }
 
   /** The files that were sent, in part at least. */
@@ -699,7 +728,7 @@ describe('an interrupted push', () => {
     const stage = join(target, '.pushstatic', 'stage');
     if (!existsSync(stage)) return [];
     const found = readdirSync(stage, { recursive: true, withFileTypes: true });
-    return found.filter((each) => each.isFile() && each.name !== 'notes').map(({ name }) => name);
+    return found.filter((each) => each.isFile() && !['notes', 'head'].includes(each.name)).map(({ name }) => name);
   }
 });
 

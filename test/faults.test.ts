@@ -171,9 +171,9 @@ describe('a server whose disk is full (F23)', () => {
     ['when a file is opened', 'OPEN', /\/stage\//],
     ['in the middle of a file', 'WRITE', /\/stage\//],
     ['when a file is closed', 'CLOSE', /\/stage\//],
-    ['when a file is published', 'POSIX_RENAME', /\/stage\//],
-    ['when the index is written', 'WRITE', /\/(?:journal|head)-/],
-    ['when the index is renamed', 'POSIX_RENAME', /\/head-/],
+    ['when a file is published', 'POSIX_RENAME', /\/stage\/.*(?<!\/head)$/],
+    ['when the index is written', 'WRITE', /\/(?:journal-[^/]*|head)$/],
+    ['when the index is renamed', 'POSIX_RENAME', /\/head$/],
   ])(
     '%s is named, keeps every file whole, and is published to when there is space again',
     async ([, kind, path], { skip }) => {

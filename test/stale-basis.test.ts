@@ -10,9 +10,10 @@ import { Arrivals } from '../src/collect/arrivals.js';
 import { CONTROL, isWithin, type RelPath } from '../src/core/relpath.js';
 import { type Entry, type Snapshot, sortEntries } from '../src/core/snapshot.js';
 import { StateFolder } from '../src/fs/state.js';
+import type { LeaseTerms } from '../src/push/lease.js';
 import { Connection, type CycleOptions, type TargetJob } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';
-import { makeBench, publicTree } from './support/cycle.js';
+import { makeBench, OUT_AT_ONCE, publicTree } from './support/cycle.js';
 import { path } from './support/entries.js';
 import { noise } from './support/noise.js';
 import { temporaryFolder } from './support/tree.js';
@@ -34,11 +35,11 @@ async function twoMachines(target: MemoryTarget): Promise<readonly [Machine, Mac
   return [await machineOn(target), await machineOn(target)];
 }
 
-async function machineOn(target: MemoryTarget): Promise<Machine> {
+async function machineOn(target: MemoryTarget, lease?: LeaseTerms): Promise<Machine> {
   const bench = await makeBench();
   const root = await temporaryFolder();
   const job: TargetJob = { ...bench.job(target), cache: new StateFolder(await temporaryFolder()) };
-  const options = (): CycleOptions => ({ ...bench.options(), fileOf: (at) => join(root, at) });
+  const options = (): CycleOptions => ({ ...bench.options(), lease, fileOf: (at) => join(root, at) });
   return {
     open: () => Connection.open(job, options()),
     cycle: (connection, files, ahead) => {
@@ -116,11 +117,12 @@ it('a run that comes between the groups of another one is noticed, however far a
     }
   }
   const target = new FarTarget();
-  const [one, other] = await twoMachines(target);
+  const [one, other] = [await machineOn(target), await machineOn(target, OUT_AT_ONCE)];
   await one.cycle(await one.open(), { 'a.png': '1', 'index.html': '1' });
   target.onPublish = async () => other.cycle(await other.open(), { 'a.png': '2', 'index.html': '2' });
   const wanted = { 'a.png': '3', 'index.html': '3' };
-  await expect(one.cycle(await one.open(), wanted)).rejects.toThrow('another run wrote');
+  await expect(one.cycle(await one.open(), wanted)).rejects.toThrow('another run has taken over');
+  expect(await publicTree(target)).toEqual({ 'a.png': '2', 'index.html': '2' });
   await one.cycle(await one.open(), wanted);
   expect(await publicTree(target)).toEqual(wanted);
 });

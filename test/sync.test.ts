@@ -10,7 +10,7 @@ import { committedBefore } from '../src/push/committed.js';
 import { Connection, type CycleOptions, type TargetJob, type Wanted } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import { Crash, crashAt } from './support/crashing-target.js';
-import { type Bench, controlFiles, makeBench, type Pace, publicTree, type Site } from './support/cycle.js';
+import { type Bench, controlFiles, isStaged, makeBench, type Pace, publicTree, type Site } from './support/cycle.js';
 import { path } from './support/entries.js';
 
 const OLD: Site = {
@@ -369,7 +369,7 @@ describe('a push in shares', () => {
         const value: unknown = Reflect.get(inner, key);
         if (typeof value !== 'function') return value;
         return (...args: unknown[]) => {
-          if (key === 'write' && String(args[0]).includes('/stage/')) seen.push('staged');
+          if (key === 'write' && isStaged(String(args[0]))) seen.push('staged');
           if (key === 'rename' && old.has(String(args[1]))) seen.push('replaced');
           return (value as (...all: unknown[]) => unknown).apply(inner, args);
         };

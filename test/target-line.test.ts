@@ -13,7 +13,7 @@ import { StateFolder } from '../src/fs/state.js';
 import type { CycleOptions, TargetJob } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import type { Target } from '../src/targets/target.js';
-import { controlFiles, publicTree, type Site } from './support/cycle.js';
+import { controlFiles, isStaged, publicTree, type Site } from './support/cycle.js';
 import { path } from './support/entries.js';
 import { plant, temporaryFolder } from './support/tree.js';
 
@@ -538,7 +538,7 @@ class Server {
     const admit = async (request: string, at: unknown): Promise<void> => {
       await this.#gate;
       if (generation !== this.#generation) throw new TargetError('unreachable', 'the connection is lost');
-      if (request !== 'write' || this.#refusals === 0 || !String(at).includes('/stage/')) return;
+      if (request !== 'write' || this.#refusals === 0 || !isStaged(String(at))) return;
       this.#refusals--;
       throw new TargetError('failed', `cannot write ${String(at)}: refused`);
     };

@@ -357,21 +357,26 @@ export function runContract(kind: string, open: () => Promise<Target>): void {
       expect((await list(target, path('a'))).map((each) => each.path).sort()).toEqual(['a/b', 'a/b/x', 'a/y']);
     });
 
+    it('makes a folder, and lists what lies beside it then and nothing deeper', async () => {
+      const target = await fresh();
+      for (const folder of ['.pushstatic/stage', '.pushstatic/stage/a', '.pushstatic/stage/a/b'])
+        await target.makeFolder(path(folder), 0o700);
+      await put(target, '.pushstatic/stage/x', 'x');
+      const names = async (folder: string) =>
+        (await target.makeFolderAmong(path(folder), 0o700)).map((each) => `${each.kind} ${each.path}`).sort();
+      const all = ['folder .pushstatic/stage/a', 'folder .pushstatic/stage/c', 'file .pushstatic/stage/x'].sort();
+      expect(await names('.pushstatic/stage/c')).toEqual(all);
+      expect(await names('.pushstatic/stage/c')).toEqual(all);
+      await expect(target.makeFolderAmong(path('.pushstatic/no/c'), 0o700)).rejects.toMatchObject({
+        kind: 'not-found',
+      });
+    });
+
     it('lists its own things when it is asked for them, and a missing folder as nothing', async () => {
       const target = await fresh();
       await put(target, '.pushstatic/a', 'x');
       expect((await list(target, CONTROL)).map((each) => each.path)).toEqual(['.pushstatic/a']);
       expect(await list(target, path('.pushstatic/no'))).toEqual([]);
-    });
-
-    it('lists the same where a folder is said to be likely, whether it is there or not', async () => {
-      const target = await fresh();
-      await target.makeFolder(path('.pushstatic/stage'), 0o700);
-      await put(target, '.pushstatic/stage/x', 'x');
-      for (const likely of [path('.pushstatic/stage'), path('.pushstatic/no')]) {
-        const paths = (await list(target, CONTROL, likely)).map((each) => each.path);
-        expect(paths.sort()).toEqual(['.pushstatic/stage', '.pushstatic/stage/x']);
-      }
     });
 
     it.each([
@@ -433,8 +438,8 @@ async function text(target: Target, name: string): Promise<string> {
   return Buffer.concat(pieces).toString();
 }
 
-async function list(target: Target, folder: RelPath | undefined, likely?: RelPath): Promise<RemoteFile[]> {
+async function list(target: Target, folder: RelPath | undefined): Promise<RemoteFile[]> {
   const found: RemoteFile[] = [];
-  for await (const each of target.list(folder, likely)) found.push(each);
+  for await (const each of target.list(folder)) found.push(each);
   return found;
 }

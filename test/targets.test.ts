@@ -1,8 +1,7 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { CONTROL, STAGE } from '../src/core/relpath.js';
+import { afterAll, beforeAll } from 'vitest';
 import { openLocal } from '../src/targets/local.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import { openSftp } from '../src/targets/sftp.js';
@@ -69,19 +68,6 @@ runContract('OpenSSH with one channel and few extensions', async () => {
 runContract('a server inside this process', async () => {
   const root = `/root-${roots++}`;
   return openOn(inProcess, root, `${root}/.pushstatic`);
-});
-
-it('does not list what is behind a link, however likely a folder was there', async () => {
-  const root = join(folder, `openssh-${roots++}`);
-  const elsewhere = join(folder, 'elsewhere');
-  for (const each of [elsewhere, root, join(root, CONTROL)]) await mkdir(each);
-  await writeFile(join(elsewhere, 'precious'), 'x');
-  await symlink(elsewhere, join(root, STAGE));
-  const target = await openOn(openSsh, root, join(root, CONTROL));
-  const found: string[] = [];
-  for await (const { kind, path } of target.list(CONTROL, STAGE)) found.push(`${kind} ${path}`);
-  await target.close();
-  expect(found).toEqual([`link ${STAGE}`]);
 });
 
 async function openOn(

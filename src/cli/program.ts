@@ -89,6 +89,11 @@ export function makeProgram(context: Context): Command {
     .option('--repair', 'make the targets agree with STATIC_ROOT')
     .action(bind(async () => (await import('./commands/verify.js')).verifyCommand));
   program
+    .command('unlock')
+    .description('drop the lease of a target, after saying who holds it')
+    .argument('<target>', 'the name of a target')
+    .action(bind(async () => (await import('./commands/unlock.js')).unlockCommand));
+  program
     .command('watch')
     .description('sync, and keep syncing as sources change, in the foreground')
     .action(bind(async () => (await import('./commands/watch.js')).watchCommand));

@@ -106,7 +106,7 @@ function statusGauges(make: Maker): (status: DaemonStatus, now: number) => void 
   );
   const sweeps = make.counter('pushstatic_watch_sweeps_total', 'Times that everything was looked at again.');
   const found = make.counter('pushstatic_watch_sweep_finds_total', 'Changed files that only a sweep found.');
-  make.counter('pushstatic_lease_waits_total', 'Times that another writer held a target.').inc(0);
+  const leaseWaits = make.counter('pushstatic_lease_waits_total', 'Times that another writer held a target.');
   return (status, now) => {
     paused.set(Number(status.paused));
     configValid.set(Number(status.configError === null));
@@ -118,6 +118,7 @@ function statusGauges(make: Maker): (status: DaemonStatus, now: number) => void 
     setTotal(lost, status.watch.losses);
     setTotal(sweeps, status.watch.sweeps);
     setTotal(found, status.watch.foundBySweep);
+    setTotal(leaseWaits, sum(status.targets.map((target) => target.leaseWaits)));
     showTargets(status, now);
   };
 }
@@ -153,6 +154,10 @@ function targetGauges(make: Maker): (status: DaemonStatus, now: number) => void 
 /** What was never in sync is behind since the start. */
 function lagSeconds({ state, inSyncAt }: TargetStatus, { startedAt }: DaemonStatus, now: number): number {
   return state === 'in-sync' ? 0 : Math.max(0, (now - Date.parse(inSyncAt ?? startedAt)) / 1000);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
 }
 
 /** The counter of something that is counted elsewhere. */

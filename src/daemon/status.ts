@@ -73,6 +73,8 @@ export interface TargetStatus {
   readonly failures: number;
   /** Connections that were made after the first one. */
   readonly reconnects: number;
+  /** How often another writer had it. */
+  readonly leaseWaits: number;
   /** Files that could not be pushed. */
   readonly problems: readonly Problem[];
   /** How far the cycle under way is; null outside of one. */

@@ -65,6 +65,7 @@ export class TargetLine {
   #standing: Standing;
   #connection: Connection | undefined;
   #connections = 0;
+  #leaseWaits = 0;
   #servedAt: number | undefined;
   /** Why cycles ended that had committed a part, since the last one that ended well. */
   readonly #brokenOff: unknown[] = [];
@@ -181,6 +182,7 @@ export class TargetLine {
       retryAt: retryAt === undefined ? null : iso(retryAt),
       failures,
       reconnects: Math.max(0, this.#connections - 1),
+      leaseWaits: this.#leaseWaits,
       problems: this.#problems,
       progress: state === 'pushing' ? this.#progress.status() : null,
     };
@@ -332,6 +334,7 @@ export class TargetLine {
       contentOf: (digest) => round.contentOf(digest),
       onEvent: (event) => {
         this.#progress.take(event);
+        if (event.kind === 'warning' && event.about === 'lease') this.#leaseWaits++;
         if (event.kind === 'phase' && event.phase === 'commit') this.#servedAt = performance.now();
         if (event.kind === 'plan' && event.files > 0) this.#stand(pushing(this.#standing, this.#means.now()));
         this.#means.onEvent(event);

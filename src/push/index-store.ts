@@ -4,8 +4,8 @@
  * Order of writes, and what a crash after each leaves:
  *   begin   journal (nothing: the head does not name the new segment), head (every path announced is pending)
  *   commit  journal or a new snapshot (as before), head (what was achieved is known), old files are removed
- * The head is written beside its name and renamed over it. Before anything is written it is read once more: if it is not
- * the one this run knows, another run was here, and this one must not write over it.
+ * The head is written in the folder of this run's lease and renamed from there. Once the lease is taken, the head must still be the one
+ * that this run knows: if another run was here meanwhile, this one must not write over it.
  *
  * The local copy are the same files with the same names. When the head on the target equals the local one, nothing
  * else is read; otherwise, or if the copy is damaged, the target's files are.
@@ -25,12 +25,13 @@ import {
   replay,
 } from '../core/index-codec.js';
 import type { RelPath } from '../core/relpath.js';
-import { CONTROL, join, nameOf, STAGE } from '../core/relpath.js';
+import { CONTROL, join, nameOf } from '../core/relpath.js';
 import { afterPush, type TargetIndex, type Truths } from '../core/target-index.js';
 import { IndexError, LockedError, reasonOf, SafetyError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
 import type { RemoteFile, Target } from '../targets/target.js';
 import { allOf } from './in-parallel.js';
+import { Lease, type LeaseOptions, type Taken } from './lease.js';
 import { readUpTo } from './read-up-to.js';
 
 const HEAD = join(CONTROL, 'head' as RelPath);
@@ -38,8 +39,7 @@ const OURS = new RegExp(`^${CONTROL}/(?:head|snapshot|journal)-[^/]*$`);
 const PRIVATE_FILE = 0o600;
 const PRIVATE_FOLDER = 0o700;
 const HEAD_BYTES = 4096;
-const FAR_MS = 5;
-const GOOD_MS = 300; // no longer than a reading and writing without it would be apart over a distance
+const LOAD_RETRIES = 10;
 const LEAST_JOURNAL_BYTES = 64 * 1024; // below this a new snapshot saves nothing worth its upload
 
 /** What is known of the target: what its index says, that there is none yet, or that it must be made anew. */
@@ -53,16 +53,42 @@ export type Loaded =
   | Exclude<Known, { readonly kind: 'index' }>
   | (Extract<Known, { kind: 'index' }> & { readonly head: Head });
 
-export interface IndexStoreOptions {
+export interface IndexStoreOptions extends LeaseOptions {
   readonly site: string;
   readonly cache: StateFolder;
-  /** A name for this run that no other run has. */
-  readonly run: string;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Take over a target that belongs to another project. */
   readonly foreign?: 'take-over' | undefined;
   readonly onWarning?: ((text: string) => void) | undefined;
+}
+
+/** What a commit is made of. */
+interface Commit {
+  readonly index: TargetIndex;
+  readonly announced: Truths;
+  readonly truths: Truths;
+  readonly more: 'to come' | undefined;
+}
+
+/** A head that waits to become valid, once all is written that it names. */
+interface Written {
+  readonly head: Head;
+  readonly bytes: Buffer;
+  readonly written: Promise<unknown>;
+}
+
+/** A commit before its last step, and what was known before it. */
+interface Draft extends Written {
+  readonly commit: Commit;
+  readonly next: TargetIndex;
+  /** Whether it has a snapshot of its own. */
+  readonly isNew: boolean;
+  readonly before: {
+    readonly old: Head | undefined;
+    readonly journal: { readonly bytes: number; readonly checksum: string };
+    readonly announced: Set<RelPath>;
+  };
 }
 
 export class IndexStore {
@@ -75,10 +101,13 @@ export class IndexStore {
   #journal: { readonly bytes: number; readonly checksum: string } = { bytes: 0, checksum: FIRST_CHECKSUM };
   #lastGeneration = 0;
   #glanced: [Buffer | undefined, Buffer | undefined] | undefined;
-  /** By `performance.now`. */
-  #goodUntil = 0;
-  #foreseen: Promise<boolean> | undefined;
+  #lease: Lease;
+  /** The lease is taken, and the head known to be the one of this run. */
+  #writing: Promise<void> | undefined;
+  #draft: Draft | undefined;
   #opened: Promise<void> | undefined;
+  /** There was no control area. */
+  #isNew = false;
   #control: Promise<readonly RemoteFile[]> | undefined;
   #isSettled = false;
   /** Files that the head named before this run. */
@@ -89,12 +118,21 @@ export class IndexStore {
   constructor(target: Target, options: IndexStoreOptions) {
     this.#target = target;
     this.#options = options;
+    this.#lease = new Lease(target, options);
   }
 
   /**
    * Throws a SafetyError when the target belongs to another project, and an IndexError when a newer version wrote it.
    */
   async load(): Promise<Loaded> {
+    for (let triesLeft = LOAD_RETRIES; ; triesLeft--) {
+      const loaded = await this.#loadOnce();
+      // Whoever writes meanwhile removes what the former head names.
+      if (loaded.kind !== 'damaged' || triesLeft === 0 || (await this.isCurrent())) return loaded;
+    }
+  }
+
+  async #loadOnce(): Promise<Loaded> {
     const [bytes, cached] = this.#glanced ?? (await this.#readHeads());
     this.#glanced = undefined;
     this.#headBytes = bytes;
@@ -125,9 +163,19 @@ export class IndexStore {
     return head?.pending === 0 ? head : undefined;
   }
 
-  /** That of the target, and the local one. */
-  #readHeads(): Promise<[Buffer | undefined, Buffer | undefined]> {
-    return Promise.all([readUpTo(this.#target, HEAD, HEAD_BYTES), this.#options.cache.read('head')]);
+  /** That of the target, and the local one. Where the first one lies in a folder, that need not be made. */
+  async #readHeads(): Promise<[Buffer | undefined, Buffer | undefined]> {
+    const [control, ...heads] = await Promise.all([
+      this.#target.stat(CONTROL).then(
+        (there) => there?.kind ?? 'missing',
+        () => undefined,
+      ),
+      readUpTo(this.#target, HEAD, HEAD_BYTES),
+      this.#options.cache.read('head'),
+    ]);
+    if (control === 'folder') this.#opened ??= Promise.resolve();
+    this.#isNew = control === 'missing';
+    return heads;
   }
 
   /** The head as this run knows it; undefined where there is none. */
@@ -140,16 +188,42 @@ export class IndexStore {
     return (this.#opened ??= this.#target.makeFolder(CONTROL, PRIVATE_FOLDER));
   }
 
+  /** For a cycle with a name of its own. Nothing may be under way. */
+  renew(options: LeaseOptions): void {
+    this.#lease = new Lease(this.#target, options);
+    this.#writing = undefined;
+    if (this.#draft !== undefined) this.#forget(this.#draft);
+    this.#draft = undefined;
+  }
+
+  /** The lease of this run, which it may not have taken yet. */
+  get lease(): Lease {
+    return this.#lease;
+  }
+
+  /** Takes the lease, once. Throws a LockedError where somebody else keeps it. */
+  async hold(): Promise<Taken> {
+    const opened = this.open();
+    // Where there was nothing, both can be asked for at once: folders are made in the order of the calls.
+    if (!this.#isNew) await opened;
+    const taken = this.#lease.take();
+    taken.catch(() => undefined); // where the control area cannot be made, that is the reason
+    await opened;
+    return taken;
+  }
+
   /** Marks on the target as pending what may change of `index`. */
   async begin(index: TargetIndex, announced: Truths): Promise<void> {
-    await this.open();
-    const check = this.#requireSameHead();
-    if (this.#head !== undefined) await check;
+    await this.hold();
+    const isSafe = this.#requireSameHead();
+    if (this.#head !== undefined) await isSafe;
     const writes = this.#head === undefined ? this.#startOver(index) : [];
-    writes.push(check, ...this.#append('begin', announced));
+    writes.push(isSafe, ...this.#append('begin', announced));
     for (const path of announced.keys()) this.#announced.add(path);
-    const certain = index.entries.without(announced.keys());
-    await this.#replaceHead({ ...index, entries: certain }, this.#announced.size, writes);
+    const entries = index.entries.without(announced.keys());
+    const head = this.#writeHead({ ...index, entries }, this.#announced.size, writes);
+    await head.written;
+    await this.#install(head, 'to come');
   }
 
   /**
@@ -157,41 +231,32 @@ export class IndexStore {
    * recorded, one generation on. Where more is `to come` at once, a new snapshot waits for that.
    */
   async commit(index: TargetIndex, announced: Truths, truths: Truths, more?: 'to come'): Promise<TargetIndex> {
-    await this.open();
-    const next = {
-      ...afterPush(index, announced, truths),
-      generation: Math.max(index.generation, this.#lastGeneration) + 1,
-    };
-    const old = this.#head;
-    const check = this.#requireSameHead();
-    const isNew = old === undefined || (more === undefined && this.#isJournalLong(old));
-    if (!isNew) await check;
-    const writes = isNew ? this.#startOver(next) : this.#append('commit', this.#withSettled(next, truths));
-    writes.push(check);
-    this.#announced = new Set(next.pending.keys());
-    await this.#replaceHead(next, next.pending.size, writes);
-    if (old !== undefined && isNew) this.#outdated.push(old.snapshot, old.journal);
-    return next;
+    await this.hold();
+    await this.#lease.require();
+    await this.#requireSameHead();
+    const expected = await this.#draftOf({ index, announced, truths, more });
+    const draft = expected ?? this.#compose({ index, announced, truths, more });
+    await draft.written;
+    await this.#install(draft, more ?? 'nothing to come');
+    const { old } = draft.before;
+    if (old !== undefined && draft.isNew) this.#outdated.push(old.snapshot, old.journal);
+    return draft.next;
   }
 
-  /** Whether the head on the target is the one this run knows. For a moment that answer is good enough to write. */
+  /** After a `begin`: writes already, where nobody looks, what a `commit` is to record if all of `announced` comes true. */
+  expect(index: TargetIndex, announced: Truths, more?: 'to come'): void {
+    this.#draft = this.#compose({ index, announced, truths: announced, more });
+    this.#draft.written.catch(() => undefined); // the commit hears of it
+  }
+
+  /** Whether the head on the target is the one this run knows. */
   async isCurrent(): Promise<boolean> {
-    const asked = performance.now();
-    const isCurrent = isSame(await readUpTo(this.#target, HEAD, HEAD_BYTES), this.#headBytes);
-    if (isCurrent) this.#goodUntil = asked + GOOD_MS;
-    return isCurrent;
+    return isSame(await readUpTo(this.#target, HEAD, HEAD_BYTES), this.#headBytes);
   }
 
   /** Asks ahead for what whoever writes begins with. Whoever does hears of its failure. */
   prepare(): void {
-    for (const asked of [this.control(), this.open()]) asked.catch(() => undefined);
-  }
-
-  /** Over a distance, asks ahead of a `commit` that comes soon. */
-  foresee(): void {
-    if (this.#target.capabilities.roundTripMs < FAR_MS) return;
-    this.#foreseen = this.isCurrent();
-    this.#foreseen.catch(() => undefined); // the commit hears of it
+    for (const asked of [this.control(), this.hold()]) asked.catch(() => undefined);
   }
 
   /**
@@ -217,7 +282,11 @@ export class IndexStore {
       ...[this.#head?.snapshot, this.#head?.journal].map((file) => `${CONTROL}/${file?.name}`),
     ]);
     const orphans = control.filter(({ path, kind }) => kind === 'file' && OURS.test(path) && !named.has(path));
-    const outdated = this.#outdated.splice(0).map(({ name }) => join(CONTROL, name));
+    // A run that failed may have meant to replace what is still in use.
+    const outdated = this.#outdated
+      .splice(0)
+      .map(({ name }) => join(CONTROL, name))
+      .filter((path) => !named.has(path));
     const paths = new Set([...orphans.map(({ path }) => path), ...outdated]);
     await Promise.all([...paths].map((path) => this.#target.remove(path)));
     await this.#keep(async (cache) => {
@@ -268,11 +337,11 @@ export class IndexStore {
   }
 
   /** Begins to write all certain entries as a new snapshot, with a new journal beside it. The head does not name them yet. */
-  #startOver(index: TargetIndex): Promise<void>[] {
+  #startOver(index: TargetIndex): Promise<unknown>[] {
     const name = `${Math.max(index.generation, this.#lastGeneration)}-${this.#options.run}`;
     const content = encodeSnapshot(index.entries);
     const snapshot = reference('snapshot', name, content);
-    const writes = [
+    const writes: Promise<unknown>[] = [
       this.#target.append(join(CONTROL, snapshot.name), 0, content), // a new file; its checksum tells whether it is whole
       this.#keep((cache) => cache.write(snapshot.name, content)),
     ];
@@ -283,7 +352,7 @@ export class IndexStore {
   }
 
   /** Begins to append a segment, which the next head is to name. */
-  #append(kind: 'begin' | 'commit', paths: Truths): Promise<void>[] {
+  #append(kind: 'begin' | 'commit', paths: Truths): Promise<unknown>[] {
     const head = this.#head;
     if (head === undefined || paths.size === 0) return [];
     const segment = encodeSegment({ kind, paths }, this.#journal.checksum);
@@ -295,18 +364,56 @@ export class IndexStore {
     ];
   }
 
-  /** Makes the new head valid once everything it names is written. */
-  async #replaceHead(index: TargetIndex, pending: number, writes: readonly Promise<void>[]): Promise<void> {
-    const before = this.#head;
-    if (before === undefined) return;
-    const head = this.#headFor(index, pending, before.snapshot, before.journal.name);
+  /** Begins to write a commit, all but its last step. */
+  #compose(commit: Commit): Draft {
+    const { index, announced, truths, more } = commit;
+    const before = { old: this.#head, journal: this.#journal, announced: this.#announced };
+    const next = {
+      ...afterPush(index, announced, truths),
+      generation: Math.max(index.generation, this.#lastGeneration) + 1,
+    };
+    const isNew = before.old === undefined || (more === undefined && this.#isJournalLong(before.old));
+    const writes = isNew ? this.#startOver(next) : this.#append('commit', this.#withSettled(next, truths));
+    this.#announced = new Set(next.pending.keys());
+    return { ...this.#writeHead(next, next.pending.size, writes), commit, next, isNew, before };
+  }
+
+  /** What was written ahead, if it is this commit; what turned out otherwise is forgotten. */
+  async #draftOf({ index, announced, truths, more }: Commit): Promise<Draft | undefined> {
+    const draft = this.#draft;
+    this.#draft = undefined;
+    if (draft === undefined) return undefined;
+    const { commit } = draft;
+    const isIt = commit.index === index && commit.announced === announced && commit.more === more;
+    if (isIt && areSame(truths, announced)) return draft;
+    await draft.written.catch(() => undefined); // what is written now must not be written over by it
+    this.#forget(draft);
+    return undefined;
+  }
+
+  #forget({ isNew, before }: Draft): void {
+    if (isNew && this.#head !== undefined) this.#outdated.push(this.#head.snapshot, this.#head.journal);
+    this.#head = before.old;
+    this.#journal = before.journal;
+    this.#announced = before.announced;
+  }
+
+  /** Begins to write a head, for when everything that it names is written. */
+  #writeHead(index: TargetIndex, pending: number, writes: readonly Promise<unknown>[]): Written {
+    const { snapshot, journal } = this.#head as Head;
+    const head = this.#headFor(index, pending, snapshot, journal.name);
     const bytes = encodeHead(head);
-    const temporary = join(CONTROL, `head-${this.#options.run}` as RelPath);
     const mtime = Math.floor(this.#options.now() / 1000);
-    const written = this.#target.write(temporary, () => bytes, { size: bytes.length, mtime, mode: PRIVATE_FILE });
-    await allOf([written, ...writes]);
-    await this.#target.rename(temporary, HEAD);
-    this.#goodUntil = 0; // whoever asks after this asks about another one
+    const meta = { size: bytes.length, mtime, mode: PRIVATE_FILE };
+    const written = this.#target.write(this.#lease.head, () => bytes, meta);
+    return { head, bytes, written: allOf([written, this.#lease.unmark(), ...writes]) };
+  }
+
+  /** Makes it valid. */
+  async #install({ head, bytes }: Written, more: 'to come' | 'nothing to come'): Promise<void> {
+    const renamed = this.#target.rename(this.#lease.head, HEAD);
+    if (more === 'to come') await renamed;
+    else await allOf([renamed, this.#lease.letGo(checksum(bytes).toString('hex'))]);
     this.#head = head;
     this.#headBytes = bytes;
     await this.#keep((cache) => cache.write('head', bytes));
@@ -314,15 +421,25 @@ export class IndexStore {
 
   /**
    * Another run may have been here since this one looked. What it appended to the journal must not be written over, so an
-   * append waits for this; files with names of their own need not.
+   * append waits for this; files with names of their own need not. Once the lease is taken nobody else writes.
    */
-  async #requireSameHead(): Promise<void> {
-    await this.#foreseen;
-    this.#foreseen = undefined;
-    if (performance.now() < this.#goodUntil || (await this.isCurrent())) return;
-    throw new LockedError(
-      `another run wrote to ${this.#target.url} meanwhile; nothing of this one was recorded over it; run again`,
-    );
+  #requireSameHead(): Promise<void> {
+    return (this.#writing ??= this.#requireOnce());
+  }
+
+  async #requireOnce(): Promise<void> {
+    const bytes = this.#headBytes;
+    const isKnown = bytes !== undefined && (await this.#lease.isSince(checksum(bytes).toString('hex')));
+    if (!isKnown && !(await this.isCurrent()))
+      throw new LockedError(
+        `another run wrote to ${this.#target.url} meanwhile; nothing of this one was recorded over it; run again`,
+        { retryable: true },
+      );
+    const { left } = await this.#lease.take();
+    if (left.length === 0 || this.#head === undefined) return;
+    // Whoever was taken for dead may still append to the journal that it knows.
+    this.#outdated.push(this.#head.snapshot, this.#head.journal);
+    this.#head = undefined;
   }
 
   #headFor({ entries, generation }: TargetIndex, pending: number, snapshot: FileReference, journal: RelPath): Head {
@@ -363,7 +480,7 @@ export class IndexStore {
 
 async function listAll(target: Target): Promise<RemoteFile[]> {
   const found: RemoteFile[] = [];
-  for await (const each of target.list(CONTROL, STAGE)) found.push(each);
+  for await (const each of target.list(CONTROL)) found.push(each);
   return found;
 }
 
@@ -388,6 +505,12 @@ function announcementsOf(index: TargetIndex): Truths[] {
 
 function reference(kind: 'snapshot', name: string, content: Buffer): FileReference {
   return { name: `${kind}-${name}` as RelPath, bytes: content.length, checksum: checksum(content).toString('hex') };
+}
+
+function areSame(truths: Truths, announced: Truths): boolean {
+  if (truths.size !== announced.size) return false;
+  for (const [path, entry] of announced) if (!truths.has(path) || truths.get(path) !== entry) return false;
+  return true;
 }
 
 function isSame(a: Buffer | undefined, b: Buffer | undefined): boolean {

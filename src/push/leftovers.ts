@@ -5,7 +5,7 @@
  * The name of a staged file tells its digest, or the notes of its run do; its size and mtime are set last, so they tell
  * that it is complete.
  */
-import { isWithin, join, nameOf, parentOf, type RelPath } from '../core/relpath.js';
+import { join, nameOf, parentOf, type RelPath, STAGE } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
 import { TargetError } from '../errors.js';
 import type { RemoteFile, Target } from '../targets/target.js';
@@ -24,17 +24,16 @@ export class Leftovers {
     this.#target = target;
   }
 
-  /** `control` is what lies in the control area; `stage` holds a folder for each run, of which `own` is that of this one. */
-  static async find(target: Target, stage: RelPath, own: RelPath, control: readonly RemoteFile[]): Promise<Leftovers> {
+  /** `left` is what others left on the stage, where `own` is the folder of this run. */
+  static async find(target: Target, own: RelPath, left: readonly RemoteFile[]): Promise<Leftovers> {
     const leftovers = new Leftovers(target);
-    const theirs = control.filter(({ path }) => path !== stage && isWithin(path, stage) && !isWithin(path, own));
-    const found = await claim(target, stage, own, theirs);
+    const found = await claim(target, own, left);
     const digests = new Map<RelPath, Digest>();
-    for (const { path } of found.filter((file) => isNotes(file, stage))) {
-      const run = runOf(path, stage);
+    for (const { path } of found.filter((file) => isNotes(file))) {
+      const run = runOf(path);
       for (const [name, { digest }] of await readNotes(target, run)) digests.set(join(run, name), digest);
     }
-    for (const file of found) leftovers.#add(file, stage, digests);
+    for (const file of found) leftovers.#add(file, digests);
     return leftovers;
   }
 
@@ -81,10 +80,10 @@ export class Leftovers {
     return this.#target.patch({ path: file.path, meta: file }, place, () => [{ offset: 0, length: entry.size }], entry);
   }
 
-  #add(file: RemoteFile, stage: RelPath, digests: ReadonlyMap<RelPath, Digest>): void {
+  #add(file: RemoteFile, digests: ReadonlyMap<RelPath, Digest>): void {
     if (file.kind === 'folder') return void this.folders.push(file.path);
-    if (isNotes(file, stage)) return void this.#notes.push(file.path);
-    const digest = digests.get(file.path) ?? digestInName(file.path, stage);
+    if (isNotes(file)) return void this.#notes.push(file.path);
+    const digest = digests.get(file.path) ?? digestInName(file.path);
     if (digest === undefined) return void this.#unknown.push(file.path);
     const same = this.#byDigest.get(digest);
     if (same === undefined) this.#byDigest.set(digest, [file]);
@@ -100,15 +99,8 @@ export class Leftovers {
  * Takes the folder of each run by giving it a name of our own, before anything in it is touched. A run that is alive after
  * all then finds nothing of what it staged, instead of publishing a folder that lost files. Answers with what is ours.
  */
-async function claim(
-  target: Target,
-  stage: RelPath,
-  own: RelPath,
-  found: readonly RemoteFile[],
-): Promise<readonly RemoteFile[]> {
-  const runs = found
-    .filter(({ path, kind }) => kind === 'folder' && path === runOf(path, stage))
-    .map(({ path }) => path);
+async function claim(target: Target, own: RelPath, found: readonly RemoteFile[]): Promise<readonly RemoteFile[]> {
+  const runs = found.filter(({ path, kind }) => kind === 'folder' && path === runOf(path)).map(({ path }) => path);
   const taken = new Map<RelPath, RelPath | undefined>();
   await Promise.all(
     runs.map(async (run, i) => {
@@ -117,7 +109,7 @@ async function claim(
     }),
   );
   return found.flatMap((file) => {
-    const run = runOf(file.path, stage);
+    const run = runOf(file.path);
     if (!taken.has(run)) return [file];
     const name = taken.get(run);
     return name === undefined ? [] : [{ ...file, path: (name + file.path.slice(run.length)) as RelPath }];
@@ -139,17 +131,17 @@ function isComplete(file: RemoteFile, entry: Entry): boolean {
   return file.kind === 'file' && file.size === entry.size && file.mtime === entry.mtime;
 }
 
-function isNotes({ path, kind }: RemoteFile, stage: RelPath): boolean {
-  return kind === 'file' && path === notesIn(runOf(path, stage));
+function isNotes({ path, kind }: RemoteFile): boolean {
+  return kind === 'file' && path === notesIn(runOf(path));
 }
 
-/** The folder of the run that `path`, below `stage`, belongs to. */
-function runOf(path: RelPath, stage: RelPath): RelPath {
-  const end = path.indexOf('/', stage.length + 1);
+/** The folder of the run that `path`, on the stage, belongs to. */
+function runOf(path: RelPath): RelPath {
+  const end = path.indexOf('/', STAGE.length + 1);
   return end < 0 ? path : (path.slice(0, end) as RelPath);
 }
 
 /** Only a file that lies in the folder of a run itself is named by its digest. */
-function digestInName(path: RelPath, stage: RelPath): Digest | undefined {
-  return parentOf(path) === runOf(path, stage) ? nameOf(path).split('.')[0] : undefined;
+function digestInName(path: RelPath): Digest | undefined {
+  return parentOf(path) === runOf(path) ? nameOf(path).split('.')[0] : undefined;
 }

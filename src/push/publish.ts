@@ -23,8 +23,8 @@ const STEPS_PER_MS = 80;
 export interface PublishOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onStep?: (step: Step) => void;
-  /** Called when there is nothing to come but the last group. */
-  readonly onLast?: (() => void) | undefined;
+  /** Throws where nothing more may be published. */
+  readonly mayGoOn?: (() => Promise<void>) | undefined;
 }
 
 /** The group in which a step failed, and how. */
@@ -51,7 +51,7 @@ export async function publish(
   let stop: Stop | undefined;
   for (const [at, group] of share.entries()) {
     options.signal?.throwIfAborted();
-    if (at === share.length - 1) options.onLast?.();
+    await options.mayGoOn?.();
     if (group.name !== 'clear') await folders.make(staged.folders);
     const begin = outcomes.length;
     await inParallel(group.steps, inFlight(target), carry);

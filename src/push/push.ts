@@ -103,7 +103,9 @@ class Push {
     const staging = this.#hasRoom.then(() => stage.finish(uploadsOf(share), this.#index, this.#before));
     const staged = await allOf([staging, store.begin(this.#index, announced), folders.look()]);
     if (isLast) onPhase?.('publish');
-    const publishing = { ...this.#options, onLast: () => store.foresee() };
+    const more = isLast ? undefined : 'to come';
+    if (staged.problems.size === 0) store.expect(this.#index, announced, more);
+    const publishing = { ...this.#options, mayGoOn: () => store.lease.require() };
     const { outcomes, stop } = await publish(share, staged, folders, target, publishing);
     if (isLast) onPhase?.('commit');
     const uploads = outcomes.flatMap(({ kind, step }) => (kind === 'done' && step.kind === 'upload' ? [step] : []));
@@ -113,7 +115,7 @@ class Push {
     this.#stop ??= stop;
     const commit = async (): Promise<void> => {
       const truths = truthsOf(this.#index, outcomes);
-      this.#index = await store.commit(this.#index, announced, truths, isLast ? undefined : 'to come');
+      this.#index = await store.commit(this.#index, announced, truths, more);
       this.#add(outcomes);
       for (const way of ways) this.#ways[way]++;
       this.#sentBytes = stage.sentBytes;

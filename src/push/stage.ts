@@ -12,14 +12,13 @@ import { EntryTable } from '../core/entry-table.js';
 import { Formers } from '../core/formers.js';
 import { originsIn } from '../core/origins.js';
 import type { Step } from '../core/plan.js';
-import { join, type RelPath, STAGE } from '../core/relpath.js';
+import { join, type RelPath } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
 import type { TargetIndex } from '../core/target-index.js';
 import { type Problem, TargetError } from '../errors.js';
-import type { RemoteFile, Target } from '../targets/target.js';
+import type { Target } from '../targets/target.js';
 import { ByteBudget } from './byte-budget.js';
 import { Delivery, type DeliveryOptions } from './delivery.js';
-import { allOf } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
 import { Leftovers } from './leftovers.js';
 import { removeEmptyFolders } from './remove-folders.js';
@@ -28,7 +27,6 @@ import { type Item, isFor, mayBeDerived, placeOf, type Way } from './staged-item
 import { problemOf } from './trouble.js';
 import { placeIn, WholeFolders } from './whole-folders.js';
 
-const PRIVATE = 0o700;
 const LEAST_IN_FLIGHT = 256;
 const MOST_IN_FLIGHT = 8192;
 // A file waits for two round trips, and about 15 of them leave in a millisecond; some more keep the line full while the
@@ -41,8 +39,6 @@ const LARGE_IN_FLIGHT = 4 * 1024 * 1024; // what one long file has on its way, w
 export type Upload = Extract<Step, { kind: 'upload' }>;
 
 export interface StageOptions extends DeliveryOptions {
-  /** A name for this run that no other run has. */
-  readonly run: string;
   /** The mode of new folders. */
   readonly folderMode: number;
   readonly concurrency: number | 'auto';
@@ -87,7 +83,7 @@ export class Stage {
   #next = 0;
   #made = 0;
   #underWay = 0;
-  #begun: Promise<{ readonly leftovers: Leftovers; readonly made: Promise<void> }> | undefined;
+  #begun: Promise<Leftovers> | undefined;
   #leftovers: Leftovers | undefined;
   /** Why nothing more fits. */
   #full: Problem | undefined;
@@ -100,16 +96,15 @@ export class Stage {
     this.#target = target;
     this.#store = store;
     this.#options = options;
-    this.#folder = join(STAGE, options.run as RelPath);
+    this.#folder = store.lease.folder;
     this.#delivery = new Delivery(target, this.#folder, options, this.#stopped.signal);
     this.#folders = new WholeFolders((name) => target.makeFolder(join(this.#folder, name), options.folderMode));
     this.#notes = new StageNotes(target, this.#folder);
   }
 
-  /** Makes the folders to stage in, once. */
+  /** Takes the lease, and with it the folder to stage in, once. */
   async prepare(): Promise<void> {
-    const { made } = await this.#begin();
-    await made;
+    await this.#begin();
   }
 
   /**
@@ -119,19 +114,17 @@ export class Stage {
    */
   async ahead(entries: readonly Entry[], held: TargetIndex, isCurrent?: Promise<boolean>): Promise<boolean> {
     if (entries.length === 0) return true;
-    const { leftovers, made } = await this.#begin();
+    const leftovers = await this.#begin();
     if (!leftovers.isEmpty || this.#failure !== undefined) return false;
     if (this.#formers.held !== held.entries) this.#formers = new Formers(held.entries);
     this.#add(entries, held, isCurrent);
-    await made;
     this.#pump();
     return true;
   }
 
   /** Removes at once what interrupted runs left and none of `uploads`, which are all there will be, can use. */
   async makeRoom(uploads: readonly Upload[]): Promise<void> {
-    const { leftovers, made } = await this.#begin();
-    await made;
+    const leftovers = await this.#begin();
     await leftovers.makeRoom(uploads);
   }
 
@@ -189,17 +182,7 @@ export class Stage {
     const places = [...left.map((item) => this.#place(item)), ...(this.#notes.isEmpty ? [] : [this.#notes.file])];
     await Promise.all([...places.map((place) => this.#target.remove(place)), this.#leftovers.removeFiles()]);
     const emptied = this.#folders.all.map(({ name }) => join(this.#folder, name));
-    const superfluous = [this.#folder, ...emptied, ...this.#leftovers.folders];
-    if (!(await removeEmptyFolders(superfluous, this.#target))) await this.#clear();
-  }
-
-  /** A file that was renamed to another name of itself is still here. */
-  async #clear(): Promise<void> {
-    const left: RemoteFile[] = [];
-    for await (const each of this.#target.list(this.#folder)) left.push(each);
-    await Promise.all(left.filter(({ kind }) => kind !== 'folder').map(({ path }) => this.#target.remove(path)));
-    const folders = left.filter(({ kind }) => kind === 'folder').map(({ path }) => path);
-    await removeEmptyFolders([this.#folder, ...folders], this.#target);
+    await removeEmptyFolders([...emptied, ...this.#leftovers.folders], this.#target);
   }
 
   /** Ends the staging without a push. What cannot be removed now, because the target is out of reach, the next run removes. */
@@ -211,18 +194,13 @@ export class Stage {
     await Promise.allSettled([this.tidy()]);
   }
 
-  /** Resolves once the folders are asked for: those in them can be asked for then, too. */
-  #begin() {
+  #begin(): Promise<Leftovers> {
     return (this.#begun ??= this.#makeFolders());
   }
 
   async #makeFolders() {
-    const control = await allOf([this.#store.control(), this.#store.open()]);
-    const leftovers = await Leftovers.find(this.#target, STAGE, this.#folder, control);
-    this.#leftovers = leftovers;
-    const made = allOf([this.#target.makeFolder(STAGE, PRIVATE), this.#target.makeFolder(this.#folder, PRIVATE)]);
-    made.catch(() => undefined); // whoever waits for it hears of its failure
-    return { leftovers, made };
+    const { left } = await this.#store.hold();
+    return (this.#leftovers = await Leftovers.find(this.#target, this.#folder, left));
   }
 
   #add(entries: readonly Entry[], held: TargetIndex, isCurrent?: Promise<boolean>): void {

@@ -41,6 +41,10 @@ export async function verify(target: Target, index: TargetIndex, options: Verify
 export async function admit(store: IndexStore, index: TargetIndex, findings: readonly Finding[]): Promise<void> {
   const truths = truthsOfFindings(findings);
   if (truths.size === 0) return;
-  await store.commit(index, new Map(), truths);
-  await store.reap();
+  try {
+    await store.commit(index, new Map(), truths);
+    await store.reap();
+  } finally {
+    await store.lease.release('done');
+  }
 }

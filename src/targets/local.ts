@@ -1,23 +1,10 @@
 /**
  * A target in a folder of this machine (`file://`).
  */
-import { chmodSync, constants, createReadStream, mkdirSync, type Stats } from 'node:fs';
-import {
-  chmod,
-  type FileHandle,
-  link,
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  rename,
-  rm,
-  rmdir,
-  stat,
-  unlink,
-} from 'node:fs/promises';
+import { chmodSync, constants, createReadStream, mkdirSync, rmdirSync, type Stats } from 'node:fs';
+import { chmod, type FileHandle, link, lstat, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { CONTROL, isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
+import { CONTROL, isWithin, parentOf, parseRelPath, type RelPath } from '../core/relpath.js';
 import { TargetError, type TargetErrorKind } from '../errors.js';
 import { writeAll, writeAllSync } from '../fs/write-all.js';
 import type { Basis, Body, Capabilities, FileMeta, RemoteFile, Target } from './target.js';
@@ -166,13 +153,19 @@ class LocalTarget implements Target {
     }
   }
 
+  async makeFolderAmong(path: RelPath, mode: number): Promise<RemoteFile[]> {
+    await this.makeFolder(path, mode);
+    return this.#listOne(parentOf(path));
+  }
+
   async remove(path: RelPath): Promise<void> {
     await unlink(this.#at(path)).catch(ignore(['ENOENT'], path));
   }
 
   async removeFolder(path: RelPath): Promise<boolean> {
+    await this.#root;
     try {
-      await rmdir(this.#at(path));
+      rmdirSync(this.#at(path));
       return true;
     } catch (error) {
       if (isSystemError(error) && error.code === 'ENOENT') return true;

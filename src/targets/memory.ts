@@ -114,6 +114,12 @@ export class MemoryTarget implements Target {
     if (node === undefined) this.#nodes.set(path, { kind: 'folder', mode });
   }
 
+  async makeFolderAmong(path: RelPath, mode: number): Promise<RemoteFile[]> {
+    await this.makeFolder(path, mode);
+    const beside = [...this.#nodes].filter(([each]) => parentOf(each) === parentOf(path));
+    return beside.map(([each, node]) => remoteFile(each, node));
+  }
+
   async remove(path: RelPath): Promise<void> {
     const node = this.#nodes.get(path);
     if (node?.kind === 'folder') throw new TargetError('not-a-file', `cannot remove ${path}: it is a folder`);

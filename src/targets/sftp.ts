@@ -4,7 +4,7 @@
  * A file costs two round trips: open, then its writes, its times and its close sent back to back. Files go over
  * several channels of one connection, since a channel carries at most its window in one round trip.
  */
-import { CONTROL, isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
+import { CONTROL, isWithin, parentOf, parseRelPath, type RelPath } from '../core/relpath.js';
 import { TargetError } from '../errors.js';
 import type { SftpChannel } from './sftp-channel.js';
 import { type Content, type Lane, SftpLanes } from './sftp-lanes.js';
@@ -92,15 +92,11 @@ class SftpTarget implements Target {
     };
   }
 
-  async *list(folder: RelPath | undefined, likely?: RelPath): AsyncIterable<RemoteFile> {
-    // Of use only if the folder above says that it is one: what is behind a link is not listed.
-    const early = likely === undefined ? undefined : this.#listOne(likely);
-    early?.catch(() => undefined);
+  async *list(folder: RelPath | undefined): AsyncIterable<RemoteFile> {
     let level = [folder];
     while (level.length > 0) {
       const batch = level.splice(0, LISTINGS_IN_FLIGHT);
-      const listings = batch.map((each) => (each !== undefined && each === likely && early) || this.#listOne(each));
-      const found = (await Promise.all(listings)).flat();
+      const found = (await Promise.all(batch.map((each) => this.#listOne(each)))).flat();
       yield* found;
       level = level.concat(found.filter((file) => file.kind === 'folder').map((file) => file.path));
     }
@@ -220,6 +216,14 @@ class SftpTarget implements Target {
     if (isNew && (there.value.mode & 0o7777) !== mode) await this.#first.chmod(at, mode);
   }
 
+  async makeFolderAmong(path: RelPath, mode: number): Promise<RemoteFile[]> {
+    const made = this.makeFolder(path, mode);
+    // Asked for behind it: the server answers in order.
+    const beside = this.#found.then(() => this.#listOne(parentOf(path)));
+    const [, found] = await Promise.all([made, beside]);
+    return found;
+  }
+
   async remove(path: RelPath): Promise<void> {
     const at = this.#at(path);
     this.#lanes.repeats?.replace(at);
@@ -232,6 +236,7 @@ class SftpTarget implements Target {
   }
 
   async removeFolder(path: RelPath): Promise<boolean> {
+    await this.#found; // as those that are made do
     try {
       await this.#first.removeFolder(this.#at(path));
       return true;

@@ -79,10 +79,9 @@ export interface Target {
   /**
    * Everything below `folder` (undefined: the root), at any depth, in no particular order, folders before what they
    * hold. Links are listed, not followed. The control area is left out unless `folder` lies in it, and so are names
-   * that cannot be a RelPath: they cannot be ours. A missing folder lists nothing. `likely` is a folder that most likely lies in
-   * it, and may be asked for at once.
+   * that cannot be a RelPath: they cannot be ours. A missing folder lists nothing.
    */
-  list(folder: RelPath | undefined, likely?: RelPath): AsyncIterable<RemoteFile>;
+  list(folder: RelPath | undefined): AsyncIterable<RemoteFile>;
 
   /** What lies at `path` itself, or undefined if nothing does. */
   stat(path: RelPath): Promise<RemoteFile | undefined>;
@@ -144,10 +143,13 @@ export interface Target {
    */
   makeFolder(path: RelPath, mode: number): Promise<void>;
 
+  /** As `makeFolder`; answers with all that lies beside it once it is there, itself included, but not with what is in that. */
+  makeFolderAmong(path: RelPath, mode: number): Promise<RemoteFile[]>;
+
   /** Removes a file or a link, never a folder. A missing one is no failure. */
   remove(path: RelPath): Promise<void>;
 
-  /** Removes a folder if it is empty: true if it is gone now, false if something is still in it. */
+  /** Removes a folder if it is empty: true if it is gone now, false if something is still in it. In order, as `makeFolder`. */
   removeFolder(path: RelPath): Promise<boolean>;
 
   /** Ends the connection. Nothing may be called after it. */

@@ -13,6 +13,7 @@ const CHANGES = [
   'moveFolder',
   'chmod',
   'makeFolder',
+  'makeFolderAmong',
   'remove',
   'removeFolder',
 ] as const;

@@ -9,6 +9,7 @@ import { sign } from '../../src/collect/sign.js';
 import type { RelPath } from '../../src/core/relpath.js';
 import type { Entry, Snapshot } from '../../src/core/snapshot.js';
 import { StateFolder } from '../../src/fs/state.js';
+import type { LeaseTerms } from '../../src/push/lease.js';
 import { type Cycled, type CycleOptions, syncTarget, type TargetJob } from '../../src/sync.js';
 import type { Target } from '../../src/targets/target.js';
 import { path } from './entries.js';
@@ -35,6 +36,9 @@ export interface Bench {
   /** Where the files of the last site lie. */
   readonly root: () => string;
 }
+
+/** For one to whom all others are dead. */
+export const OUT_AT_ONCE: LeaseTerms = { ttl: -1, patience: 0 };
 
 let runs = 0;
 
@@ -92,6 +96,11 @@ export async function makeBench(): Promise<Bench> {
       return { ...result, index };
     },
   };
+}
+
+/** Whether what is written there is to be published under another name. */
+export function isStaged(place: string): boolean {
+  return place.includes('/stage/') && !place.endsWith('/head');
 }
 
 /** The public files of a target and their text. */

@@ -10,6 +10,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { expect, onTestFinished } from 'vitest';
 import { type Client, connectDaemon } from '../../src/control/client.js';
 import { socketPathsFor } from '../../src/control/socket-path.js';
+import { isMark } from '../../src/core/lease.js';
 import type { CycleReport, DaemonStatus, TargetStatus } from '../../src/daemon/status.js';
 import type { Ended, Running } from './program.js';
 import { type Access, makeProject, on, type Project, published, type Settings } from './project.js';
@@ -174,7 +175,7 @@ export async function expectSettled({ target, sync }: Scene): Promise<void> {
 /** What lies in the staging area. */
 export function staged(target: string): string[] {
   const folder = join(target, '.pushstatic', 'stage');
-  return existsSync(folder) ? readdirSync(folder) : [];
+  return existsSync(folder) ? readdirSync(folder).filter((name) => !isMark(name)) : [];
 }
 
 /** What lies in the state folder of the project. */

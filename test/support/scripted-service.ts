@@ -93,6 +93,7 @@ export function aTarget(changes: Partial<TargetStatus> = {}): TargetStatus {
     retryAt: null,
     failures: 0,
     reconnects: 0,
+    leaseWaits: 0,
     problems: [],
     progress: null,
     ...changes,

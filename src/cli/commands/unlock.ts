@@ -1,0 +1,42 @@
+/**
+ * `pushstatic unlock TARGET`: takes the lease from whoever holds it, after saying who that is. A run that is alive after all
+ * publishes nothing any more, and says why.
+ */
+import { describeHolder, holderOf } from '../../core/lease.js';
+import { chooseTargets, cycleOptions, jobsOf } from '../../cycle/jobs.js';
+import { EXIT, type ExitStatus } from '../../errors.js';
+import { dropLease, holdersOf } from '../../push/lease.js';
+import type { CommandInput } from '../command-input.js';
+import { jobMeans, openSession } from '../session.js';
+
+const MS_PER_SECOND = 1000;
+
+export async function unlockCommand(input: CommandInput, name: string): Promise<ExitStatus> {
+  const session = await openSession(input);
+  const licence = { deletion: 'keep', guards: 'heed' } as const;
+  const [job] = await jobsOf(chooseTargets(session.config, [name]), licence, jobMeans(session, input));
+  const { run } = cycleOptions(session.config);
+  const target = await (job as NonNullable<typeof job>).open();
+  try {
+    const holders = [...(await holdersOf(target))].filter(([each]) => holderOf(each) !== undefined);
+    for (const [i, [holder, at]] of holders.entries()) {
+      const lastSign = new Date(at * MS_PER_SECOND).toISOString();
+      input.output.print(
+        `${name}: held by ${describeHolder(holder)}, whose last sign of life is of ${lastSign}; dropped`,
+      );
+      await dropLease(target, holder, `${run}.${i}`);
+    }
+    if (holders.length === 0) input.output.print(`${name}: nobody holds it`);
+    input.output.document({
+      ok: true,
+      target: name,
+      dropped: holders.map(([holder, at]) => {
+        const { host, pid } = holderOf(holder) ?? {};
+        return { host, pid, lastSign: new Date(at * MS_PER_SECOND).toISOString() };
+      }),
+    });
+    return EXIT.done;
+  } finally {
+    await target.close();
+  }
+}

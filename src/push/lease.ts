@@ -1,0 +1,322 @@
+/**
+ * Lease: there is one writer to a target. Whoever wants to write makes a folder of its own on the stage and looks at what else is
+ * there: alone, it has the lease; beside somebody who is alive it takes its folder away again and waits. As each makes its folder
+ * before it looks, of two that come at once none overlooks the other.
+ *
+ * All that a run publishes, the head of the index too, it moves there out of that folder. So it is the fence as well: whoever takes
+ * over from a run that gives no sign of life any more takes the folder away from it, and whatever that run does afterwards, it
+ * publishes nothing.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { describeHolder, holderOf, isMark, markOf, nameOfHolder } from '../core/lease.js';
+import { isWithin, join, nameOf, parentOf, type RelPath, STAGE } from '../core/relpath.js';
+import { LockedError, TargetError } from '../errors.js';
+import type { RemoteFile, Target } from '../targets/target.js';
+import { holderFor, isRunning } from './self.js';
+
+const PRIVATE = 0o700;
+const PRIVATE_BYTE = Buffer.from('.');
+const SIGNS_IN_TERM = 4; // three of them may be lost
+const LEAST_POLL_MS = 100;
+const MOST_POLL_MS = 1000;
+
+/** In milliseconds. */
+export interface LeaseTerms {
+  /** How long after its last sign of life a holder is taken for dead. */
+  readonly ttl: number;
+  /** How long to wait for one that is alive. */
+  readonly patience: number;
+}
+
+/** Longer than a line may be silent before it is given up, and longer than it takes to find that out. */
+export const USUAL_TERMS: LeaseTerms = { ttl: 60_000, patience: 90_000 };
+
+export interface LeaseOptions {
+  readonly run: string;
+  /** Where they are not the usual ones. */
+  readonly lease?: LeaseTerms | undefined;
+  /** An abort ends the waiting. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told once, with who it is, where somebody else has it. */
+  readonly onWait?: ((text: string) => void) | undefined;
+}
+
+/** What was found on the stage when the lease was taken. */
+export interface Taken {
+  /** What others left there, none of whom is alive. */
+  readonly left: readonly RemoteFile[];
+  /** What says which head it was since which nobody has written: one of them is to be believed, of several none. */
+  readonly marks: readonly RelPath[];
+}
+
+/** Those of this process that have a folder on a stage, or are about to: any other name of it is of one that has ended. */
+const present = new Set<string>();
+
+export class Lease {
+  /** Of this run, on the stage. */
+  readonly folder: RelPath;
+  readonly #target: Target;
+  readonly #options: LeaseOptions;
+  readonly #name: RelPath;
+  readonly #terms: LeaseTerms;
+  #taken: Promise<Taken> | undefined;
+  #unmarked: Promise<unknown> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** By `performance.now`. */
+  #lastSign = 0;
+  #hasSigned = false;
+  #isHeld = false;
+  #isLost = false;
+
+  /** Where its holder makes the next head of the index. */
+  get head(): RelPath {
+    return join(this.folder, 'head' as RelPath);
+  }
+
+  constructor(target: Target, options: LeaseOptions) {
+    this.#target = target;
+    this.#options = options;
+    this.#terms = options.lease ?? USUAL_TERMS;
+    this.#name = nameOfHolder(holderFor(options.run));
+    this.folder = join(STAGE, this.#name);
+  }
+
+  /** Once, until it is let go. Throws a LockedError where somebody else keeps it. The control area must be there. */
+  take(): Promise<Taken> {
+    return (this.#taken ??= this.#take());
+  }
+
+  /** Throws a LockedError if it was lost. Where the last sign of life is old, gives one first. */
+  async require(): Promise<void> {
+    if (performance.now() - this.#lastSign > this.#terms.ttl / 2) await this.#giveSign();
+    if (this.#isLost) throw this.#lost();
+  }
+
+  /** Whether nobody has written since the head was the one with this checksum. */
+  async isSince(checksum: string): Promise<boolean> {
+    const { left, marks } = await this.take();
+    return left.length === 0 && marks.length === 1 && marks[0] === join(STAGE, markOf(checksum));
+  }
+
+  /** Before anything is written, once. Where there is no mark, whoever comes looks at the head. */
+  unmark(): Promise<unknown> {
+    return (this.#unmarked ??= this.take().then(({ marks }) =>
+      Promise.all(marks.map((mark) => this.#target.removeFolder(mark))),
+    ));
+  }
+
+  /**
+   * Gives it up if nothing is left in its folder, and leaves a mark: the head is, or is about to be, the one with this checksum. So it
+   * may be asked for beside the move of the head out of that folder.
+   */
+  async letGo(checksum: string): Promise<void> {
+    const [, isGone] = await Promise.all([
+      this.#target.makeFolder(join(STAGE, markOf(checksum)), PRIVATE),
+      !this.#hasSigned && this.#target.removeFolder(this.folder),
+    ]);
+    if (isGone) this.#end();
+  }
+
+  /**
+   * Gives it up, if it is held. What lies in its folder is removed, or left to the next run: that depends on how this one ended. Never
+   * rejects: a lease that cannot be given back runs out.
+   */
+  async release(end: 'done' | 'failed'): Promise<void> {
+    try {
+      await this.#taken;
+      if (this.#isHeld && !this.#isLost) await (end === 'done' ? this.#clear() : this.#leave());
+    } catch {
+      // Who failed to take it has said why.
+    } finally {
+      this.#end();
+    }
+  }
+
+  /** What a run failed of: where somebody has taken over from it, that and nothing else. */
+  async causeOf(error: unknown): Promise<unknown> {
+    if (!this.#isHeld || error instanceof LockedError) return error;
+    const isThere = this.#target.stat(this.folder).then(
+      (folder) => folder !== undefined,
+      () => true,
+    );
+    return this.#isLost || !(await isThere) ? this.#lost() : error;
+  }
+
+  #end(): void {
+    clearInterval(this.#timer);
+    present.delete(this.#name);
+    this.#taken = undefined;
+    this.#unmarked = undefined;
+    this.#hasSigned = false;
+    this.#isHeld = false;
+  }
+
+  async #take(): Promise<Taken> {
+    const waiting = new Waiting(this.#terms);
+    for (;;) {
+      const found = await this.#lookAround();
+      const others = found.filter(({ path }) => !isWithin(path, this.folder));
+      const living = waiting.livingAmong(others, found.find(({ path }) => path === this.folder)?.mtime ?? 0);
+      if (living === undefined) {
+        this.#begin();
+        const marks = others.map(({ path }) => path).filter((path) => parentOf(path) === STAGE && isMark(nameOf(path)));
+        return { left: others.filter(({ path }) => !marks.includes(path)), marks };
+      }
+      await this.#target.removeFolder(this.folder);
+      present.delete(this.#name);
+      if (waiting.isOver) throw this.#refused(living);
+      if (waiting.hasJustBegun)
+        this.#options.onWait?.(`${describeHolder(living)} is writing to it; waiting for that to end`);
+      await pause(waiting.nextPause(), undefined, { signal: this.#options.signal });
+    }
+  }
+
+  /** Makes its folder, and lists what is on the stage then. */
+  async #lookAround(): Promise<RemoteFile[]> {
+    present.add(this.#name);
+    const stage = this.#target.makeFolder(STAGE, PRIVATE);
+    const [found] = await Promise.all([this.#target.makeFolderAmong(this.folder, PRIVATE), stage]);
+    const isAlone = found.every(({ path }) => path === this.folder || isMark(nameOf(path)));
+    return isAlone ? found : listed(this.#target);
+  }
+
+  #begin(): void {
+    [this.#isHeld, this.#isLost] = [true, false];
+    this.#lastSign = performance.now();
+    this.#timer = setInterval(() => void this.#giveSign().catch(() => undefined), this.#terms.ttl / SIGNS_IN_TERM);
+    this.#timer.unref();
+  }
+
+  /** What it writes to has the time of the server. */
+  async #giveSign(): Promise<void> {
+    if (this.#taken === undefined) return;
+    const asked = performance.now();
+    this.#hasSigned = true;
+    try {
+      await this.#target.append(signIn(this.folder), 0, PRIVATE_BYTE);
+      this.#lastSign = asked;
+    } catch (error) {
+      if (!(error instanceof TargetError) || error.kind !== 'not-found') throw error;
+      this.#isLost = true;
+      throw this.#lost();
+    }
+  }
+
+  async #clear(): Promise<void> {
+    if (this.#hasSigned) await this.#target.remove(signIn(this.folder));
+    if (await this.#target.removeFolder(this.folder)) return;
+    const left: RemoteFile[] = [];
+    for await (const each of this.#target.list(this.folder)) left.push(each);
+    await Promise.all(left.filter(({ kind }) => kind !== 'folder').map(({ path }) => this.#target.remove(path)));
+    const folders = left.filter(({ kind }) => kind === 'folder').map(({ path }) => path);
+    for (const folder of [...folders.reverse(), this.folder]) await this.#target.removeFolder(folder);
+  }
+
+  /** Under a name that is nobody's. */
+  async #leave(): Promise<void> {
+    await Promise.all([this.head, signIn(this.folder)].map((path) => this.#target.remove(path)));
+    if (await this.#target.removeFolder(this.folder)) return;
+    await this.#target.moveFolder(this.folder, leftBy(this.#options.run));
+  }
+
+  #refused(living: string): LockedError {
+    return new LockedError(
+      `cannot write to ${this.#target.url}: ${describeHolder(living)} is writing to it; run again when that has ended, or, ` +
+        'if nothing runs there any more, drop its lease with "pushstatic unlock"',
+    );
+  }
+
+  #lost(): LockedError {
+    return new LockedError(
+      `cannot go on with ${this.#target.url}: another run has taken over from this one, which gave no sign of life for too long; run again`,
+    );
+  }
+}
+
+/** Who holds it, by name and by the time of the last sign of life in seconds since 1970. */
+export async function holdersOf(target: Target): Promise<ReadonlyMap<string, number>> {
+  return signsOf(await listed(target));
+}
+
+/** Takes the lease from whoever holds it. What it had on the stage is of use to the next run, and out of its own reach. */
+export async function dropLease(target: Target, name: string, run: string): Promise<void> {
+  await target.moveFolder(join(STAGE, name as RelPath), leftBy(run));
+}
+
+function leftBy(run: string): RelPath {
+  return join(STAGE, `left-${run}` as RelPath);
+}
+
+async function listed(target: Target): Promise<RemoteFile[]> {
+  const found: RemoteFile[] = [];
+  for await (const each of target.list(STAGE)) found.push(each);
+  return found;
+}
+
+function signIn(folder: RelPath): RelPath {
+  return join(folder, 'alive' as RelPath);
+}
+
+/** Each holder with its last sign of life. Other files on the stage have the times of what they are to become. */
+function signsOf(found: readonly RemoteFile[]): Map<string, number> {
+  const signs = new Map<string, number>();
+  for (const { path, kind, mtime } of found) {
+    const isHolder = kind === 'folder' && parentOf(path) === STAGE && !isMark(nameOf(path));
+    if (isHolder) signs.set(nameOf(path), mtime);
+  }
+  for (const { path, mtime } of found) {
+    const folder = parentOf(path);
+    const name = folder === undefined ? '' : nameOf(folder);
+    const before = signs.get(name);
+    if (before !== undefined && path === signIn(join(STAGE, name as RelPath))) signs.set(name, Math.max(before, mtime));
+  }
+  return signs;
+}
+
+/** For others to be gone, or to be found dead. */
+class Waiting {
+  readonly #terms: LeaseTerms;
+  readonly #began = performance.now();
+  /** When each sign of life was seen first, by `performance.now`: clocks that are wrong need not be believed. */
+  readonly #seen = new Map<string, { readonly at: number; readonly since: number }>();
+  #rounds = 0;
+
+  constructor(terms: LeaseTerms) {
+    this.#terms = terms;
+  }
+
+  get isOver(): boolean {
+    return performance.now() - this.#began > this.#terms.patience;
+  }
+
+  get hasJustBegun(): boolean {
+    return this.#rounds === 1;
+  }
+
+  /** By accident, so that two that gave way to each other do not do so again. In milliseconds. */
+  nextPause(): number {
+    const longest = Math.min(MOST_POLL_MS, LEAST_POLL_MS * 2 ** this.#rounds++);
+    return longest * (0.5 + Math.random() / 2);
+  }
+
+  /** One that is alive; `now` is what the server's clock says, in seconds since 1970. */
+  livingAmong(found: readonly RemoteFile[], now: number): string | undefined {
+    for (const [name, at] of signsOf(found)) {
+      const before = this.#seen.get(name);
+      if (before?.at !== at) this.#seen.set(name, { at, since: performance.now() });
+      const unchanged = performance.now() - (this.#seen.get(name)?.since ?? 0);
+      const age = Math.max((now - at) * 1000, unchanged);
+      if (mayLive(name) && age <= this.#terms.ttl) return name;
+    }
+    return undefined;
+  }
+}
+
+/** False for what has surely ended. */
+function mayLive(name: string): boolean {
+  const holder = holderOf(name);
+  if (holder === undefined) return false;
+  const { machine, pid } = holderFor('');
+  if (holder.machine !== machine) return true;
+  return holder.pid === pid ? present.has(nameOfHolder(holder)) : isRunning(holder.pid);
+}

@@ -1,0 +1,201 @@
+/** One writer to a target: who has the lease, who waits for it, and what becomes of one that was taken for dead. */
+import { readdirSync, utimesSync } from 'node:fs';
+import { mkdir, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { nameOfHolder } from '../src/core/lease.js';
+import { CONTROL, type RelPath, STAGE } from '../src/core/relpath.js';
+import { dropLease, holdersOf, Lease, type LeaseTerms } from '../src/push/lease.js';
+import { holderFor } from '../src/push/self.js';
+import { MemoryTarget } from '../src/targets/memory.js';
+import { openSftp } from '../src/targets/sftp.js';
+import { connectSsh } from '../src/targets/ssh.js';
+import type { Target } from '../src/targets/target.js';
+import { path } from './support/entries.js';
+import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
+import { temporaryFolder } from './support/tree.js';
+
+const SHORT: LeaseTerms = { ttl: 1000, patience: 10_000 };
+const IMPATIENT: LeaseTerms = { ttl: 60_000, patience: 0 };
+const ELSEWHERE = { run: 'other', host: 'build2', machine: 'ffffffff', pid: 7 };
+
+let server: OpenSshServer;
+beforeAll(async () => {
+  server = await startOpenSsh();
+});
+afterAll(() => server.stop());
+
+/** A folder on a real server, and connections to it, as of several machines. */
+async function makePlace(): Promise<{ root: string; stage: string; connect: () => Promise<Target> }> {
+  const root = join(await temporaryFolder(), 'served');
+  await mkdir(join(root, CONTROL), { recursive: true });
+  const { host, port, user, identityFile, knownHosts } = server;
+  const connect = async (): Promise<Target> => {
+    const connection = await connectSsh({ host, port, user, identityFile, knownHosts, sshConfig: false }, { env: {} });
+    const target = openSftp(connection, { url: `sftp://${host}${root}`, root, control: join(root, CONTROL) });
+    onTestFinished(() => target.close());
+    return target;
+  };
+  return { root, stage: join(root, STAGE), connect };
+}
+
+describe('a lease', () => {
+  it('is had by one, and given up without a trace but the mark', async () => {
+    const { stage, connect } = await makePlace();
+    const lease = new Lease(await connect(), { run: 'one' });
+    expect(await lease.take()).toEqual({ left: [], marks: [] });
+    expect(readdirSync(stage)).toEqual([nameOfHolder(holderFor('one'))]);
+    await lease.letGo('ab'.repeat(32));
+    expect(readdirSync(stage)).toEqual([`at-${'ab'.repeat(12)}`]);
+    await lease.release('done');
+    const next = new Lease(await connect(), { run: 'next' });
+    expect([await next.isSince('ab'.repeat(32)), await next.isSince('cd'.repeat(32))]).toEqual([true, false]);
+    await next.unmark();
+    await next.release('done');
+    expect(readdirSync(stage)).toEqual([]);
+  });
+
+  it('is never had by two of ten that come at once, and in the end each of them had it', async () => {
+    const { connect } = await makePlace();
+    let [having, most, turns] = [0, 0, 0];
+    const come = async (i: number): Promise<void> => {
+      const target = await connect();
+      for (let turn = 0; turn < 5; turn++) {
+        const lease = new Lease(target, { run: `run-${i}-${turn}`, lease: { ttl: 60_000, patience: 60_000 } });
+        await lease.take();
+        most = Math.max(most, ++having);
+        turns++;
+        await target.stat(path('x')); // a round trip
+        having--;
+        await lease.release('done');
+      }
+    };
+    await Promise.all(Array.from({ length: 10 }, (_, i) => come(i)));
+    expect([most, turns]).toEqual([1, 50]);
+  }, 60_000);
+
+  it('that somebody else keeps is refused, with who that is and what to do', async () => {
+    const { stage, connect } = await makePlace();
+    await mkdir(join(stage, nameOfHolder(ELSEWHERE)), { recursive: true });
+    const lease = new Lease(await connect(), { run: 'one', lease: IMPATIENT });
+    await expect(lease.take()).rejects.toMatchObject({
+      code: 'LOCKED',
+      exitStatus: 4,
+      message: expect.stringMatching(/build2 \(process 7\) is writing to it; .*pushstatic unlock/) as string,
+    });
+    expect(readdirSync(stage)).toEqual([nameOfHolder(ELSEWHERE)]);
+  });
+
+  it('is waited for, with a word to the user, and had once it is free', async () => {
+    const { connect } = await makePlace();
+    const first = new Lease(await connect(), { run: 'first' });
+    await first.take();
+    let say: (text: string) => void = () => undefined;
+    const word = new Promise<string>((resolve) => (say = resolve));
+    const taken = new Lease(await connect(), { run: 'second', onWait: (text) => say(text) }).take();
+    expect(await word).toMatch(/process \d+\) is writing to it; waiting for that to end$/);
+    await first.release('done');
+    expect((await taken).left).toEqual([]);
+  });
+
+  it('is not waited for any more once the run is interrupted', async () => {
+    const { stage, connect } = await makePlace();
+    await mkdir(join(stage, nameOfHolder(ELSEWHERE)), { recursive: true });
+    const interrupt = new AbortController();
+    const onWait = (): void => interrupt.abort();
+    const lease = new Lease(await connect(), { run: 'one', signal: interrupt.signal, onWait });
+    await expect(lease.take()).rejects.toMatchObject({ name: 'AbortError' });
+  });
+});
+
+describe('a holder that died', () => {
+  it('on this machine is known to be dead at once', async () => {
+    const { stage, connect } = await makePlace();
+    const dead = nameOfHolder({ ...holderFor('dead'), pid: 2 ** 22 + 1 }); // above the largest number of a process
+    await mkdir(join(stage, dead), { recursive: true });
+    const { left } = await new Lease(await connect(), { run: 'one', lease: IMPATIENT }).take();
+    expect(left.map((each) => each.path)).toEqual([path(`${STAGE}/${dead}`)]);
+  });
+
+  it('elsewhere is taken for dead by the clock of the server', async () => {
+    const { stage, connect } = await makePlace();
+    const place = join(stage, nameOfHolder(ELSEWHERE));
+    await mkdir(place, { recursive: true });
+    const old = Date.now() / 1000 - 61;
+    await utimes(place, old, old);
+    const { left } = await new Lease(await connect(), { run: 'one', lease: IMPATIENT }).take();
+    expect(left).toHaveLength(1);
+  });
+
+  it('elsewhere, whose server has a clock that went back, when it gave no sign for long enough', async () => {
+    const { stage, connect } = await makePlace();
+    const place = join(stage, nameOfHolder(ELSEWHERE));
+    await mkdir(place, { recursive: true });
+    const ahead = Date.now() / 1000 + 86_400;
+    utimesSync(place, ahead, ahead);
+    const { left } = await new Lease(await connect(), { run: 'one', lease: SHORT }).take();
+    expect(left).toHaveLength(1);
+  });
+
+  it('is not taken for one that is alive and gives signs, however long that takes', async () => {
+    const { connect } = await makePlace();
+    const first = new Lease(await connect(), { run: 'first', lease: { ttl: 3000, patience: 0 } });
+    await first.take();
+    const second = new Lease(await connect(), { run: 'second', lease: { ttl: 3000, patience: 6000 } });
+    await expect(second.take()).rejects.toMatchObject({ code: 'LOCKED' });
+    await first.require();
+    await first.release('done');
+  }, 20_000);
+});
+
+describe('one that was taken for dead and wakes up', () => {
+  it('learns it as soon as it wants to go on', async () => {
+    const target = new MemoryTarget();
+    await target.makeFolder(CONTROL, 0o700);
+    const late = new Lease(target, { run: 'late', lease: { ttl: -1, patience: 0 } });
+    await late.take();
+    await target.removeFolder(late.folder);
+    await expect(late.require()).rejects.toMatchObject({ code: 'LOCKED' });
+    await late.release('done');
+    expect([...(await holdersOf(target)).keys()]).toEqual([]);
+  });
+
+  it('says so of whatever it failed of', async () => {
+    const target = new MemoryTarget();
+    await target.makeFolder(CONTROL, 0o700);
+    const late = new Lease(target, { run: 'late' });
+    const error = new Error('not found');
+    await late.take();
+    expect(await late.causeOf(error)).toBe(error);
+    await target.removeFolder(late.folder);
+    expect(await late.causeOf(error)).toMatchObject({ code: 'LOCKED' });
+  });
+});
+
+describe('what a run brought over and did not publish', () => {
+  async function interrupted() {
+    const { stage, connect } = await makePlace();
+    const target = await connect();
+    const lease = new Lease(target, { run: 'one' });
+    await lease.take();
+    await target.append(join(lease.folder, 'digest.0') as RelPath, 0, Buffer.from('content'));
+    return { stage, connect, target, lease };
+  }
+
+  it('is left to the next one, which need not wait for it', async () => {
+    const { stage, connect, lease } = await interrupted();
+    await lease.release('failed');
+    expect(readdirSync(stage)).toEqual(['left-one']);
+    const { left } = await new Lease(await connect(), { run: 'two', lease: IMPATIENT }).take();
+    expect(left.map((each) => each.path)).toContain(path(`${STAGE}/left-one/digest.0`));
+  });
+
+  it('is out of its own reach, and in that of the next one, when its lease is dropped', async () => {
+    const { stage, target, lease } = await interrupted();
+    const [name = ''] = [...(await holdersOf(target)).keys()];
+    await dropLease(target, name, 'two');
+    expect(readdirSync(stage)).toEqual(['left-two']);
+    const publishing = target.rename(join(lease.folder, 'digest.0') as RelPath, path('published'));
+    await expect(publishing).rejects.toMatchObject({ kind: 'not-found' });
+  });
+});

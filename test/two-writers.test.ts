@@ -1,0 +1,74 @@
+/**
+ * Two machines that push to one target at the same time, each another version of the site: what is there in the end is one of the
+ * two, never a mixture, and the index knows it.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { CONTROL } from '../src/core/relpath.js';
+import { LockedError } from '../src/errors.js';
+import { IndexStore } from '../src/push/index-store.js';
+import { verify } from '../src/push/verify.js';
+import { openSftp } from '../src/targets/sftp.js';
+import { connectSsh } from '../src/targets/ssh.js';
+import type { Target } from '../src/targets/target.js';
+import { type Bench, makeBench, publicTree, type Site } from './support/cycle.js';
+import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
+import { temporaryFolder } from './support/tree.js';
+
+const CYCLES = 20;
+
+let server: OpenSshServer;
+beforeAll(async () => {
+  server = await startOpenSsh();
+});
+afterAll(() => server.stop());
+
+/** Files that are the same for all, leaves of its own, and names that both use for content of their own. */
+function siteOf(who: string, cycle: number): Site {
+  const leaves = Array.from({ length: 5 }, (_, i) => [`img/${who}-${cycle}-${i}.png`, `${who} ${cycle} ${i}`]);
+  const common = Array.from({ length: 5 }, (_, i) => [`common/${i}.png`, `common ${i}`]);
+  const styles = Array.from({ length: 5 }, (_, i) => [`css/${i}.css`, `/* ${who} ${cycle} */`]);
+  return Object.fromEntries([...leaves, ...common, ...styles, ['index.html', `${who} ${cycle}`]]) as Site;
+}
+
+async function connectorTo(root: string): Promise<() => Promise<Target>> {
+  await mkdir(root, { recursive: true });
+  const { host, port, user, identityFile, knownHosts } = server;
+  return async () => {
+    const connection = await connectSsh({ host, port, user, identityFile, knownHosts, sshConfig: false }, { env: {} });
+    return openSftp(connection, { url: `sftp://${host}${root}`, root, control: join(root, CONTROL) });
+  };
+}
+
+describe('two machines that push at once', () => {
+  it.each(['at once', 'one by one'] as const)(
+    `leave one of two versions after ${CYCLES} cycles each, %s`,
+    async (pace) => {
+      const connect = await connectorTo(join(await temporaryFolder(), 'served'));
+      const machines = { a: await makeBench(), b: await makeBench() };
+      const push = async (who: 'a' | 'b', cycle: number): Promise<void> => {
+        try {
+          await machines[who].publish(await connect(), siteOf(who, cycle), { pace });
+        } catch (error) {
+          // The other one wrote since this one looked.
+          if (!(error instanceof LockedError && error.retryable)) throw error;
+          await push(who, cycle);
+        }
+      };
+      for (let cycle = 0; cycle < CYCLES; cycle++) await Promise.all([push('a', cycle), push('b', cycle)]);
+      await expectOneOf(await connect(), machines.a, [siteOf('a', CYCLES - 1), siteOf('b', CYCLES - 1)]);
+    },
+    120_000,
+  );
+});
+
+async function expectOneOf(target: Target, { state, options }: Bench, sites: readonly Site[]): Promise<void> {
+  onTestFinished(() => target.close());
+  const there = await publicTree(target);
+  expect(sites.map((site) => site['index.html'])).toContain(there['index.html']);
+  expect(there).toEqual(sites.find((site) => site['index.html'] === there['index.html']));
+  const loaded = await new IndexStore(target, { ...options(), cache: state }).load();
+  if (loaded.kind !== 'index') throw new TypeError(`the index is ${loaded.kind}`);
+  expect(await verify(target, loaded.index, { depth: 'content', signal: undefined })).toEqual([]);
+}
