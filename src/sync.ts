@@ -264,14 +264,13 @@ export class Connection {
   }
 
   async #runLeased(wanted: Promise<Wanted>, options: CycleOptions) {
-    const { lease } = this.#store;
     try {
       const result = await this.#run(wanted, options);
-      await lease.release('done');
+      await this.#store.release('done');
       return result;
     } catch (error) {
-      const cause = await lease.causeOf(error);
-      await lease.release('failed');
+      const cause = await this.#store.lease.causeOf(error);
+      await this.#store.release('failed');
       throw cause;
     }
   }

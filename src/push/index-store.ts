@@ -212,6 +212,12 @@ export class IndexStore {
     return taken;
   }
 
+  /** Lets go of the lease, if this run has it, once nothing is under way any more. Never rejects. */
+  async release(end: 'done' | 'failed'): Promise<void> {
+    await this.#draft?.written.catch(() => undefined);
+    await this.#lease.release(end);
+  }
+
   /** Marks on the target as pending what may change of `index`. */
   async begin(index: TargetIndex, announced: Truths): Promise<void> {
     await this.hold();

@@ -83,7 +83,10 @@ export class Lease {
 
   /** Once, until it is let go. Throws a LockedError where somebody else keeps it. The control area must be there. */
   take(): Promise<Taken> {
-    return (this.#taken ??= this.#take());
+    return (this.#taken ??= this.#take().catch(async (error: unknown) => {
+      await this.#target.removeFolder(this.folder).catch(() => undefined); // it may be there, and nobody's
+      throw error;
+    }));
   }
 
   /** Throws a LockedError if it was lost. Where the last sign of life is old, gives one first. */

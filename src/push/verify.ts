@@ -45,6 +45,6 @@ export async function admit(store: IndexStore, index: TargetIndex, findings: rea
     await store.commit(index, new Map(), truths);
     await store.reap();
   } finally {
-    await store.lease.release('done');
+    await store.release('done');
   }
 }
