@@ -255,12 +255,13 @@ export class Connection {
     return (this.#known ??= await this.#store.load());
   }
 
-  /** Where there is little to look at, what a push begins with is asked for beside the look at what the target holds. */
+  /** Where there is little to look at, the lease is taken beside the look at what the target holds. */
   async #prepare(wanted: Promise<Wanted>): Promise<void> {
     const { snapshot, places } = await wanted.catch((): Partial<Wanted> => ({}));
     if (snapshot === undefined || places === undefined || this.index === undefined) return;
     const part = select(partOf(snapshot, places), this.#job);
-    if (diff(indexPartOf(this.index, places), part).length > 0) this.#store.prepare();
+    if (diff(indexPartOf(this.index, places), part).length === 0) return;
+    this.#store.hold().catch(() => undefined); // whoever pushes hears of it
   }
 
   async #runLeased(wanted: Promise<Wanted>, options: CycleOptions) {

@@ -2,16 +2,20 @@
 import { readdirSync, utimesSync } from 'node:fs';
 import { mkdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { nameOfHolder } from '../src/core/lease.js';
 import { CONTROL, type RelPath, STAGE } from '../src/core/relpath.js';
+import { emptyIndex } from '../src/core/target-index.js';
+import { StateFolder } from '../src/fs/state.js';
+import { IndexStore } from '../src/push/index-store.js';
 import { dropLease, holdersOf, Lease, type LeaseTerms } from '../src/push/lease.js';
 import { holderFor } from '../src/push/self.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import { openSftp } from '../src/targets/sftp.js';
 import { connectSsh } from '../src/targets/ssh.js';
 import type { Target } from '../src/targets/target.js';
-import { path } from './support/entries.js';
+import { entry, path } from './support/entries.js';
 import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
 import { temporaryFolder } from './support/tree.js';
 
@@ -199,3 +203,55 @@ describe('what a run brought over and did not publish', () => {
     await expect(publishing).rejects.toMatchObject({ kind: 'not-found' });
   });
 });
+
+it('removes nothing that the next writer has begun to write, once it is given up', async () => {
+  const memory = new MemoryTarget();
+  for (const folder of [CONTROL, STAGE, `${STAGE}/left-dead`]) await memory.makeFolder(path(folder), 0o700);
+  const storeOn = async (target: Target, run: string) =>
+    new IndexStore(target, { site: 'site', cache: new StateFolder(await temporaryFolder()), run, now: () => 0 });
+  let mayGoOn = (): void => undefined;
+  const stuck = new Promise<void>((resolve) => (mayGoOn = resolve));
+  // It has taken over from somebody, so it begins with a snapshot of its own.
+  const second = await storeOn(
+    hooked(memory, 'rename', () => stuck),
+    'second',
+  );
+  let beginning: Promise<void> | undefined;
+  const first = await storeOn(
+    hooked(memory, 'removeFolder', async (at) => {
+      if (at !== first.lease.folder || beginning !== undefined) return;
+      await memory.removeFolder(at);
+      const now = await second.load();
+      if (now.kind !== 'index') throw new TypeError(now.kind);
+      beginning = second.begin(now.index, new Map([[path('b'), entry('b')]]));
+      await setImmediate();
+    }),
+    'first',
+  );
+  await (await storeOn(memory, 'zero')).commit(emptyIndex('site'), new Map(), new Map());
+  const loaded = await first.load();
+  if (loaded.kind !== 'index') throw new TypeError(loaded.kind);
+  const announced = new Map([[path('a'), entry('a')]]);
+  await first.begin(loaded.index, announced);
+  await first.commit(loaded.index, announced, announced);
+  await first.reap();
+  expect(beginning).toBeDefined();
+  mayGoOn();
+  await beginning;
+  expect(await (await storeOn(memory, 'third')).load()).toMatchObject({ kind: 'index' });
+});
+
+/** `inner`, where something happens before each request of one kind. */
+function hooked(inner: Target, kind: keyof Target, before: (at: RelPath) => Promise<void>): Target {
+  return new Proxy(inner, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value !== 'function') return value;
+      if (key !== kind) return value.bind(target) as unknown;
+      return async (at: RelPath, ...rest: unknown[]): Promise<unknown> => {
+        await before(at);
+        return value.call(target, at, ...rest) as unknown;
+      };
+    },
+  });
+}

@@ -206,9 +206,11 @@ export class IndexStore {
     const opened = this.open();
     // Where there was nothing, both can be asked for at once: folders are made in the order of the calls.
     if (!this.#isNew) await opened;
-    const taken = this.#lease.take();
-    taken.catch(() => undefined); // where the control area cannot be made, that is the reason
+    const taking = this.#lease.take();
+    taking.catch(() => undefined); // where the control area cannot be made, that is the reason
     await opened;
+    const taken = await taking;
+    this.control().catch(() => undefined); // whoever wants to know hears of it
     return taken;
   }
 
@@ -243,6 +245,7 @@ export class IndexStore {
     const expected = await this.#draftOf({ index, announced, truths, more });
     const draft = expected ?? this.#compose({ index, announced, truths, more });
     await draft.written;
+    if (more === undefined) await this.control(); // once the lease is given up, others write there
     await this.#install(draft, more ?? 'nothing to come');
     const { old } = draft.before;
     if (old !== undefined && draft.isNew) this.#outdated.push(old.snapshot, old.journal);
@@ -260,11 +263,6 @@ export class IndexStore {
     return isSame(await readUpTo(this.#target, HEAD, HEAD_BYTES), this.#headBytes);
   }
 
-  /** Asks ahead for what whoever writes begins with. Whoever does hears of its failure. */
-  prepare(): void {
-    for (const asked of [this.control(), this.hold()]) asked.catch(() => undefined);
-  }
-
   /**
    * After a cycle, when nothing is under way: what lay in the control area before it was taken over or removed. After the first
    * one it is listed once more: a session that broke off before this one may have done its last bit only since.
@@ -275,7 +273,7 @@ export class IndexStore {
     this.#isSettled = true;
   }
 
-  /** What lies in the control area before this run writes there. */
+  /** What lies in the control area before this run writes there, or while nobody else does. */
   control(): Promise<readonly RemoteFile[]> {
     return (this.#control ??= listAll(this.#target));
   }
