@@ -10,7 +10,7 @@ import { Arrivals } from '../src/collect/arrivals.js';
 import { CONTROL, isWithin, type RelPath } from '../src/core/relpath.js';
 import { type Entry, type Snapshot, sortEntries } from '../src/core/snapshot.js';
 import { StateFolder } from '../src/fs/state.js';
-import type { LeaseTerms } from '../src/push/lease.js';
+import type { LeaseTerms } from '../src/push/holders.js';
 import { Connection, type CycleOptions, type TargetJob } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import { makeBench, OUT_AT_ONCE, publicTree } from './support/cycle.js';

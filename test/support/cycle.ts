@@ -9,7 +9,7 @@ import { sign } from '../../src/collect/sign.js';
 import type { RelPath } from '../../src/core/relpath.js';
 import type { Entry, Snapshot } from '../../src/core/snapshot.js';
 import { StateFolder } from '../../src/fs/state.js';
-import type { LeaseTerms } from '../../src/push/lease.js';
+import type { LeaseTerms } from '../../src/push/holders.js';
 import { type Cycled, type CycleOptions, syncTarget, type TargetJob } from '../../src/sync.js';
 import type { Target } from '../../src/targets/target.js';
 import { path } from './entries.js';
