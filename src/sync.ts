@@ -250,9 +250,15 @@ export class Connection {
     return false;
   }
 
-  /** What it holds, as far as that was loaded by now. */
-  async #load(): Promise<Known> {
-    return (this.#known ??= await this.#store.load());
+  /**
+   * What it holds, as far as that was loaded by now. Where some of it is uncertain, whoever made it so may still be at work: to look
+   * at that for a push takes the lease first.
+   */
+  async #load(act: CycleOptions['act']): Promise<Known> {
+    this.#known ??= await this.#store.load();
+    const isCertain = this.#known.kind !== 'index' || this.#known.index.pending.size === 0;
+    if (act === 'push' && !isCertain && !(await this.#store.holdStill())) this.#known = await this.#store.load();
+    return this.#known;
   }
 
   /** Where there is little to look at, the lease is taken beside the look at what the target holds. */
@@ -278,7 +284,8 @@ export class Connection {
 
   async #run(wanted: Promise<Wanted>, options: CycleOptions) {
     const [job, target, store] = [this.#job, this.#target, this.#store];
-    const loaded = await this.#load();
+    const { act } = options;
+    const loaded = await this.#load(act);
     const tell = teller(job, options);
     const { folderMode } = job;
     const throttle = throttleTo(options.bandwidth);
@@ -289,7 +296,7 @@ export class Connection {
     if (needsSurvey(loaded)) tell.phase('survey');
     if (this.#isUsed && options.act === 'push') void this.#prepare(wanted);
     const current = this.#isUsed ? this.#isCurrent() : Promise.resolve(false);
-    const looking = current.then(async () => look(target, trusted(await this.#load(), options), options.site));
+    const looking = current.then(async () => look(target, trusted(await this.#load(act), options), options.site));
     // What is staged in vain is removed: there is no need to wait for the answer.
     const guessing = needsSurvey(known) ? looking : look(target, known, options.site);
     const { index, plan, isKnown, ...told } = await allOf([
@@ -302,7 +309,7 @@ export class Connection {
     tell.plan(plan);
     if (options.act === 'only-plan') return { plan, index, outcomes: [], ...NOTHING_SENT, ...told };
     // First, for after the next announcement nobody knows of them any more.
-    const before = await this.#load();
+    const before = await this.#load(act);
     await removeLeftFolders(announcedInVain(before, index), target);
     if (plan.changes.length === 0) {
       await stage.abandon();

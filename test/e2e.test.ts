@@ -601,7 +601,9 @@ describe('a target that somebody else is writing to', () => {
     const { status, stdout } = await program.run('unlock', 'web');
     expect([status, stdout]).toEqual([
       0,
-      expect.stringMatching(/^web: held by build2 \(process 7\), whose last sign of life is of 20\S+Z; dropped\n$/),
+      expect.stringMatching(
+        /^web: held by build2 \(process 7\), whose last sign of life is of 20\S+Z\nweb: dropped\n$/,
+      ),
     ]);
     expect((await run.ended).status).toBe(0);
     expect(await readFile(join(target, 'js/app.js'), 'utf8')).toBe('console.log(2)');

@@ -119,7 +119,8 @@ describe('a holder that died', () => {
     const dead = nameOfHolder({ ...holderFor('dead'), pid: 2 ** 22 + 1 }); // above the largest number of a process
     await mkdir(join(stage, dead), { recursive: true });
     const { left } = await new Lease(await connect(), { run: 'one', lease: IMPATIENT }).take();
-    expect(left.map((each) => each.path)).toEqual([path(`${STAGE}/${dead}`)]);
+    expect(left.map((each) => each.path)).toEqual([path(`${STAGE}/left-one.0`)]);
+    expect(readdirSync(stage)).not.toContain(dead);
   });
 
   it('elsewhere is taken for dead by the clock of the server', async () => {
@@ -192,7 +193,7 @@ describe('what a run brought over and did not publish', () => {
     await lease.release('failed');
     expect(readdirSync(stage)).toEqual(['left-one']);
     const { left } = await new Lease(await connect(), { run: 'two', lease: IMPATIENT }).take();
-    expect(left.map((each) => each.path)).toContain(path(`${STAGE}/left-one/digest.0`));
+    expect(left.map((each) => each.path)).toContain(path(`${STAGE}/left-two.0/digest.0`));
   });
 
   it('is out of its own reach, and in that of the next one, when its lease is dropped', async () => {

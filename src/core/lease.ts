@@ -15,8 +15,7 @@ export interface Holder {
 }
 
 const MOST_HOST_BYTES = 40;
-/** What was taken over from it has a number behind that. */
-const NAME = /^([^~/]+)~([^~/]*)~([0-9a-f]{8})~(\d{1,10})(?:\.\d+)?$/;
+const NAME = /^([^~/]+)~([^~/]*)~([0-9a-f]{8})~(\d{1,10})$/;
 const MARK = 'at-';
 const MARK_DIGITS = 24;
 

@@ -139,6 +139,8 @@ export class IndexStore {
     const known = cached === undefined ? undefined : attempt(() => decodeHead(cached));
     this.#lastGeneration = known?.generation ?? 0;
     if (bytes === undefined) {
+      this.#head = undefined;
+      this.#announced = new Set();
       // It will be asked for, most likely; whoever does hears of its failure.
       this.control().catch(() => undefined);
       return { kind: 'missing' };
@@ -174,6 +176,7 @@ export class IndexStore {
       this.#options.cache.read('head'),
     ]);
     if (control === 'folder') this.#opened ??= Promise.resolve();
+    if (control === 'missing') this.#opened = undefined;
     this.#isNew = control === 'missing';
     return heads;
   }
@@ -212,6 +215,12 @@ export class IndexStore {
     const taken = await taking;
     this.control().catch(() => undefined); // whoever wants to know hears of it
     return taken;
+  }
+
+  /** Takes the lease, and tells whether the head is still the one that this run knows. */
+  async holdStill(): Promise<boolean> {
+    await this.hold();
+    return this.isCurrent();
   }
 
   /** Lets go of the lease, if this run has it, once nothing is under way any more. Never rejects. */
@@ -417,7 +426,11 @@ export class IndexStore {
   async #install({ head, bytes }: Written, more: 'to come' | 'nothing to come'): Promise<void> {
     const renamed = this.#target.rename(this.#lease.head, HEAD);
     if (more === 'to come') await renamed;
-    else await allOf([renamed, this.#lease.letGo(checksum(bytes).toString('hex'))]);
+    else {
+      const letting = this.#lease.letGo(checksum(bytes).toString('hex'));
+      await allOf([renamed, letting]);
+      if (await letting) this.#lease.end();
+    }
     this.#head = head;
     this.#headBytes = bytes;
     await this.#keep((cache) => cache.write('head', bytes));
@@ -432,7 +445,7 @@ export class IndexStore {
   }
 
   async #requireOnce(): Promise<void> {
-    const bytes = this.#headBytes;
+    const [bytes, head] = [this.#headBytes, this.#head];
     const isKnown = bytes !== undefined && (await this.#lease.isSince(checksum(bytes).toString('hex')));
     if (!isKnown && !(await this.isCurrent()))
       throw new LockedError(
@@ -440,9 +453,9 @@ export class IndexStore {
         { retryable: true },
       );
     const { left } = await this.#lease.take();
-    if (left.length === 0 || this.#head === undefined) return;
+    if (left.length === 0 || head === undefined) return;
     // Whoever was taken for dead may still append to the journal that it knows.
-    this.#outdated.push(this.#head.snapshot, this.#head.journal);
+    this.#outdated.push(head.snapshot, head.journal);
     this.#head = undefined;
   }
 

@@ -49,9 +49,12 @@ export class Lease {
   #timer: NodeJS.Timeout | undefined;
   /** By `performance.now`. */
   #lastSign = 0;
-  #hasSigned = false;
+  #signing: Promise<void> | undefined;
   #isHeld = false;
   #isLost = false;
+  #isOver = false;
+  /** Ends the waiting. */
+  readonly #stopped = new AbortController();
 
   /** Where its holder makes the next head of the index. */
   get head(): RelPath {
@@ -68,6 +71,7 @@ export class Lease {
 
   /** Once, until it is let go. Throws a LockedError where somebody else keeps it. The control area must be there. */
   take(): Promise<Taken> {
+    if (this.#isOver) return Promise.reject(new LockedError(`cannot write to ${this.#target.url}: the run has ended`));
     return (this.#taken ??= this.#take().catch(async (error: unknown) => {
       await this.#target.removeFolder(this.folder).catch(() => undefined); // it may be there, and nobody's
       throw error;
@@ -76,7 +80,7 @@ export class Lease {
 
   /** Throws a LockedError if it was lost. Where the last sign of life is old, gives one first. */
   async require(): Promise<void> {
-    if (performance.now() - this.#lastSign > this.#terms.ttl / 2) await this.#giveSign();
+    if (performance.now() - this.#lastSign > this.#terms.ttl / 2) await this.#sign();
     if (this.#isLost) throw this.#lost();
   }
 
@@ -94,29 +98,36 @@ export class Lease {
   }
 
   /**
-   * Gives it up if nothing is left in its folder, and leaves a mark: the head is, or is about to be, the one with this checksum. So it
-   * may be asked for beside the move of the head out of that folder.
+   * Gives its folder up if nothing is left in it, and leaves a mark: the head is, or is about to be, the one with this checksum. So it
+   * may be asked for beside the move of the head out of that folder. Answers whether it is gone; if the move went well, too, that was
+   * the `end`.
    */
-  async letGo(checksum: string): Promise<void> {
-    const [, isGone] = await Promise.all([
-      this.#target.makeFolder(join(STAGE, markOf(checksum)), PRIVATE),
-      !this.#hasSigned && this.#target.removeFolder(this.folder),
+  async letGo(checksum: string): Promise<boolean> {
+    // It saves time, and no more.
+    const marking = this.#target.makeFolder(join(STAGE, markOf(checksum)), PRIVATE).catch(() => undefined);
+    const [isGone] = await Promise.all([
+      this.#signing === undefined && this.#target.removeFolder(this.folder),
+      marking,
     ]);
-    if (isGone) this.#end();
+    return isGone;
   }
 
   /**
-   * Gives it up, if it is held. What lies in its folder is removed, or left to the next run: that depends on how this one ended. Never
-   * rejects: a lease that cannot be given back runs out.
+   * Gives it up, if it is held, and ends the waiting for it otherwise. What lies in its folder is removed, or left to the next run:
+   * that depends on how this one ended. Never rejects: a lease that cannot be given back runs out.
    */
   async release(end: 'done' | 'failed'): Promise<void> {
+    this.#isOver = true;
+    this.#stopped.abort();
+    clearInterval(this.#timer);
     try {
+      await this.#signing?.catch(() => undefined);
       await this.#taken;
       if (this.#isHeld && !this.#isLost) await (end === 'done' ? this.#clear() : this.#leave());
     } catch {
       // Who failed to take it has said why.
     } finally {
-      this.#end();
+      this.end();
     }
   }
 
@@ -130,13 +141,12 @@ export class Lease {
     return this.#isLost || !(await isThere) ? this.#lost() : error;
   }
 
-  #end(): void {
+  /** It is gone. */
+  end(): void {
     clearInterval(this.#timer);
     present.delete(this.#name);
-    this.#taken = undefined;
-    this.#unmarked = undefined;
-    this.#hasSigned = false;
     this.#isHeld = false;
+    this.#isOver = true;
   }
 
   async #take(): Promise<Taken> {
@@ -148,15 +158,20 @@ export class Lease {
       if (living === undefined) {
         this.#begin();
         const marks = others.map(({ path }) => path).filter((path) => parentOf(path) === STAGE && isMark(nameOf(path)));
-        return { left: others.filter(({ path }) => !marks.includes(path)), marks };
+        return { left: await this.#claim(others.filter(({ path }) => !marks.includes(path))), marks };
       }
       await this.#target.removeFolder(this.folder);
       present.delete(this.#name);
       if (waiting.isOver) throw this.#refused(living);
       if (waiting.hasJustBegun)
         this.#options.onWait?.(`${describeHolder(living)} is writing to it; waiting for that to end`);
-      await pause(waiting.nextPause(), undefined, { signal: this.#options.signal });
+      await pause(waiting.nextPause(), undefined, { signal: this.#either });
     }
+  }
+
+  get #either(): AbortSignal {
+    const { signal } = this.#options;
+    return signal === undefined ? this.#stopped.signal : AbortSignal.any([signal, this.#stopped.signal]);
   }
 
   /** Makes its folder, and lists what is on the stage then. */
@@ -171,15 +186,48 @@ export class Lease {
   #begin(): void {
     [this.#isHeld, this.#isLost] = [true, false];
     this.#lastSign = performance.now();
-    this.#timer = setInterval(() => void this.#giveSign().catch(() => undefined), this.#terms.ttl / SIGNS_IN_TERM);
+    this.#timer = setInterval(() => void this.#sign().catch(() => undefined), this.#terms.ttl / SIGNS_IN_TERM);
     this.#timer.unref();
+  }
+
+  /**
+   * Takes the folders of others by giving them a name of our own, before anything in them is touched and before the head is looked at.
+   * A run that is alive after all then finds nothing of what it staged. Answers with what is out of their reach.
+   */
+  async #claim(found: readonly RemoteFile[]): Promise<readonly RemoteFile[]> {
+    const taken = new Map<RelPath, RelPath | undefined>();
+    const folders = found.filter(({ path, kind }) => kind === 'folder' && parentOf(path) === STAGE);
+    await Promise.all(
+      folders.map(async ({ path }, i) =>
+        taken.set(path, await this.#takeFrom(path, leftBy(`${this.#options.run}.${i}`))),
+      ),
+    );
+    return found.flatMap((file) => {
+      const folder = topOf(file.path);
+      if (!taken.has(folder)) return [file];
+      const name = taken.get(folder);
+      return name === undefined ? [] : [{ ...file, path: (name + file.path.slice(folder.length)) as RelPath }];
+    });
+  }
+
+  /** Where it is now; undefined if it is gone. A server that moves no folders publishes none whole: there it stays. */
+  async #takeFrom(folder: RelPath, name: RelPath): Promise<RelPath | undefined> {
+    try {
+      await this.#target.moveFolder(folder, name);
+      return name;
+    } catch (error) {
+      if (!(error instanceof TargetError) || error.kind === 'unreachable') throw error;
+      return error.kind === 'not-found' ? undefined : folder;
+    }
+  }
+
+  #sign(): Promise<void> {
+    return (this.#signing = this.#giveSign());
   }
 
   /** What it writes to has the time of the server. */
   async #giveSign(): Promise<void> {
-    if (this.#taken === undefined) return;
     const asked = performance.now();
-    this.#hasSigned = true;
     try {
       await this.#target.append(signIn(this.folder), 0, PRIVATE_BYTE);
       this.#lastSign = asked;
@@ -191,7 +239,7 @@ export class Lease {
   }
 
   async #clear(): Promise<void> {
-    if (this.#hasSigned) await this.#target.remove(signIn(this.folder));
+    if (this.#signing !== undefined) await this.#target.remove(signIn(this.folder));
     if (await this.#target.removeFolder(this.folder)) return;
     const left: RemoteFile[] = [];
     for await (const each of this.#target.list(this.folder)) left.push(each);
@@ -226,13 +274,28 @@ export async function holdersOf(target: Target): Promise<ReadonlyMap<string, num
   return signsOf(await listed(target));
 }
 
-/** Takes the lease from whoever holds it. What it had on the stage is of use to the next run, and out of its own reach. */
-export async function dropLease(target: Target, name: string, run: string): Promise<void> {
-  await target.moveFolder(join(STAGE, name as RelPath), leftBy(run));
+/**
+ * Takes the lease from whoever holds it, and answers whether anybody still did. What it had on the stage is of use to the next run, and
+ * out of its own reach.
+ */
+export async function dropLease(target: Target, name: string, run: string): Promise<boolean> {
+  try {
+    await target.moveFolder(join(STAGE, name as RelPath), leftBy(run));
+    return true;
+  } catch (error) {
+    if (error instanceof TargetError && error.kind === 'not-found') return false;
+    throw error;
+  }
 }
 
 function leftBy(run: string): RelPath {
   return join(STAGE, `left-${run}` as RelPath);
+}
+
+/** The folder on the stage that `path` is or lies in. */
+function topOf(path: RelPath): RelPath {
+  const end = path.indexOf('/', STAGE.length + 1);
+  return end < 0 ? path : (path.slice(0, end) as RelPath);
 }
 
 async function listed(target: Target): Promise<RemoteFile[]> {

@@ -24,10 +24,9 @@ export class Leftovers {
     this.#target = target;
   }
 
-  /** `left` is what others left on the stage, where `own` is the folder of this run. */
-  static async find(target: Target, own: RelPath, left: readonly RemoteFile[]): Promise<Leftovers> {
+  /** `found` is what others left on the stage, all of it out of their reach. */
+  static async find(target: Target, found: readonly RemoteFile[]): Promise<Leftovers> {
     const leftovers = new Leftovers(target);
-    const found = await claim(target, own, left);
     const digests = new Map<RelPath, Digest>();
     for (const { path } of found.filter((file) => isNotes(file))) {
       const run = runOf(path);
@@ -92,38 +91,6 @@ export class Leftovers {
 
   async #remove(paths: readonly RelPath[]): Promise<void> {
     await Promise.all(paths.map((path) => this.#target.remove(path)));
-  }
-}
-
-/**
- * Takes the folder of each run by giving it a name of our own, before anything in it is touched. A run that is alive after
- * all then finds nothing of what it staged, instead of publishing a folder that lost files. Answers with what is ours.
- */
-async function claim(target: Target, own: RelPath, found: readonly RemoteFile[]): Promise<readonly RemoteFile[]> {
-  const runs = found.filter(({ path, kind }) => kind === 'folder' && path === runOf(path)).map(({ path }) => path);
-  const taken = new Map<RelPath, RelPath | undefined>();
-  await Promise.all(
-    runs.map(async (run, i) => {
-      const name = `${own}.${i}` as RelPath;
-      taken.set(run, await moveOrLeave(target, run, name));
-    }),
-  );
-  return found.flatMap((file) => {
-    const run = runOf(file.path);
-    if (!taken.has(run)) return [file];
-    const name = taken.get(run);
-    return name === undefined ? [] : [{ ...file, path: (name + file.path.slice(run.length)) as RelPath }];
-  });
-}
-
-/** Where it is now; undefined if it is gone. A server that moves no folders publishes none whole: there it stays. */
-async function moveOrLeave(target: Target, run: RelPath, name: RelPath): Promise<RelPath | undefined> {
-  try {
-    await target.moveFolder(run, name);
-    return name;
-  } catch (error) {
-    if (!(error instanceof TargetError) || error.kind === 'unreachable') throw error;
-    return error.kind === 'not-found' ? undefined : run;
   }
 }
 

@@ -120,7 +120,7 @@ class Push {
       for (const way of ways) this.#ways[way]++;
       this.#sentBytes = stage.sentBytes;
     };
-    await allOf([commit(), isLast ? stage.tidy() : Promise.resolve()]);
+    await allOf([commit(), isLast ? stage.tidy('something') : Promise.resolve()]);
   }
 
   /** After a step that failed, what may refer to it is held back, and so are all groups but that of the step. */

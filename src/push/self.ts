@@ -1,5 +1,5 @@
 /** self: this process, as another one can tell it apart; and whether one that it can see is still there. */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Holder } from '../core/lease.js';
@@ -23,17 +23,16 @@ export function isRunning(pid: number): boolean {
 
 let machine: string | undefined;
 
-/** Two containers may have one name: they have not one namespace of processes. */
+/** Two containers may have one name: they have not one namespace of processes. Where nothing tells, no other process is seen. */
 function machineOf(): string {
-  const boot = attempt(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'));
-  const namespace = attempt(() => readlinkSync('/proc/self/ns/pid'));
-  return createHash('sha256').update(`${hostname()}\n${boot}\n${namespace}`).digest('hex').slice(0, MACHINE_DIGITS);
+  return createHash('sha256').update(sightOf()).digest('hex').slice(0, MACHINE_DIGITS);
 }
 
-function attempt(read: () => string): string {
+function sightOf(): string {
   try {
-    return read();
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8');
+    return `${hostname()}\n${boot}\n${readlinkSync('/proc/self/ns/pid')}`;
   } catch {
-    return '';
+    return randomUUID();
   }
 }

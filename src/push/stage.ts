@@ -175,14 +175,18 @@ export class Stage {
     this.#folders.release(folders);
   }
 
-  /** Removes what this run staged and did not publish, and what earlier runs left. Nothing may be under way. */
-  async tidy(): Promise<void> {
+  /**
+   * Removes what this run staged and did not publish, and what earlier runs left. Nothing may be under way. As long as nothing was
+   * `written`, the folders of those stay, which tell that they may still write themselves.
+   */
+  async tidy(written: 'something' | 'nothing'): Promise<void> {
     if (this.#leftovers === undefined) return;
     const left = [...this.#items.values(), ...this.#superseded].filter(({ state }) => state === 'staged');
     const places = [...left.map((item) => this.#place(item)), ...(this.#notes.isEmpty ? [] : [this.#notes.file])];
     await Promise.all([...places.map((place) => this.#target.remove(place)), this.#leftovers.removeFiles()]);
     const emptied = this.#folders.all.map(({ name }) => join(this.#folder, name));
-    await removeEmptyFolders([...emptied, ...this.#leftovers.folders], this.#target);
+    const theirs = written === 'something' ? this.#leftovers.folders : [];
+    await removeEmptyFolders([...emptied, ...theirs], this.#target);
   }
 
   /** Ends the staging without a push. What cannot be removed now, because the target is out of reach, the next run removes. */
@@ -191,7 +195,7 @@ export class Stage {
     if (this.#begun === undefined) return;
     await Promise.allSettled([this.prepare()]);
     await Promise.allSettled([this.#idle()]);
-    await Promise.allSettled([this.tidy()]);
+    await Promise.allSettled([this.tidy('nothing')]);
   }
 
   #begin(): Promise<Leftovers> {
@@ -200,7 +204,7 @@ export class Stage {
 
   async #makeFolders() {
     const { left } = await this.#store.hold();
-    return (this.#leftovers = await Leftovers.find(this.#target, this.#folder, left));
+    return (this.#leftovers = await Leftovers.find(this.#target, left));
   }
 
   #add(entries: readonly Entry[], held: TargetIndex, isCurrent?: Promise<boolean>): void {

@@ -41,10 +41,6 @@ export async function verify(target: Target, index: TargetIndex, options: Verify
 export async function admit(store: IndexStore, index: TargetIndex, findings: readonly Finding[]): Promise<void> {
   const truths = truthsOfFindings(findings);
   if (truths.size === 0) return;
-  try {
-    await store.commit(index, new Map(), truths);
-    await store.reap();
-  } finally {
-    await store.release('done');
-  }
+  await store.commit(index, new Map(), truths);
+  await store.reap();
 }

@@ -21,10 +21,9 @@ export async function unlockCommand(input: CommandInput, name: string): Promise<
     const holders = [...(await holdersOf(target))].filter(([each]) => holderOf(each) !== undefined);
     for (const [i, [holder, at]] of holders.entries()) {
       const lastSign = new Date(at * MS_PER_SECOND).toISOString();
-      input.output.print(
-        `${name}: held by ${describeHolder(holder)}, whose last sign of life is of ${lastSign}; dropped`,
-      );
-      await dropLease(target, holder, `${run}.${i}`);
+      input.output.print(`${name}: held by ${describeHolder(holder)}, whose last sign of life is of ${lastSign}`);
+      const isDropped = await dropLease(target, holder, `${run}.${i}`);
+      input.output.print(`${name}: ${isDropped ? 'dropped' : 'it has just ended by itself'}`);
     }
     if (holders.length === 0) input.output.print(`${name}: nobody holds it`);
     input.output.document({

@@ -82,9 +82,12 @@ async function verifyTarget(
   const { name } = job;
   try {
     const target = await job.open();
+    const store = new IndexStore(target, { ...options, cache: job.cache });
     try {
-      const store = new IndexStore(target, { ...options, cache: job.cache });
-      const loaded = await store.load();
+      const first = await store.load();
+      // Whoever publishes meanwhile would be taken for trouble.
+      const isOld = act === 'repair' && first.kind === 'index' && !(await store.holdStill());
+      const loaded = isOld ? await store.load() : first;
       if (loaded.kind !== 'index') {
         const reason =
           loaded.kind === 'missing' ? 'has no index yet' : `has an index that cannot be believed: ${loaded.reason}`;
@@ -105,6 +108,7 @@ async function verifyTarget(
       if (act === 'repair') await admit(store, index, findings);
       return { name, checked: index.entries.length, findings };
     } finally {
+      await store.release('done');
       await target.close();
     }
   } catch (error) {
