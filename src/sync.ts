@@ -299,8 +299,11 @@ export class Connection {
     const looking = current.then(async () => look(target, trusted(await this.#load(act), options), options.site));
     // What is staged in vain is removed: there is no need to wait for the answer.
     const guessing = needsSurvey(known) ? looking : look(target, known, options.site);
+    const terms = { ...job, ...limitFor(job, options), manifest: options.manifest };
+    const deciding = decide(target, { looking, current }, wanted, terms);
+    deciding.catch(() => store.lease.giveUp());
     const { index, plan, isKnown, ...told } = await allOf([
-      decide(target, { looking, current }, wanted, { ...job, ...limitFor(job, options), manifest: options.manifest }),
+      deciding,
       stageAhead(stage, known, guessing, this.#isUsed ? current : undefined, job, options),
     ]).catch(async (error: unknown) => {
       await stage.abandon();

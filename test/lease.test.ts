@@ -17,6 +17,7 @@ import { openSftp } from '../src/targets/sftp.js';
 import { connectSsh } from '../src/targets/ssh.js';
 import type { Target } from '../src/targets/target.js';
 import { entry, path } from './support/entries.js';
+import { hooked, makeGate } from './support/hooked-target.js';
 import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
 import { temporaryFolder } from './support/tree.js';
 
@@ -211,18 +212,17 @@ it('removes nothing that the next writer has begun to write, once it is given up
   for (const folder of [CONTROL, STAGE, `${STAGE}/left-dead`]) await memory.makeFolder(path(folder), 0o700);
   const storeOn = async (target: Target, run: string) =>
     new IndexStore(target, { site: 'site', cache: new StateFolder(await temporaryFolder()), run, now: () => 0 });
-  let mayGoOn = (): void => undefined;
-  const stuck = new Promise<void>((resolve) => (mayGoOn = resolve));
+  const stuck = makeGate();
   // It has taken over from somebody, so it begins with a snapshot of its own.
   const second = await storeOn(
-    hooked(memory, 'rename', () => stuck),
+    hooked(memory, (kind) => (kind === 'rename' ? stuck.opened : undefined)),
     'second',
   );
   let beginning: Promise<void> | undefined;
   const first = await storeOn(
-    hooked(memory, 'removeFolder', async (at) => {
-      if (at !== first.lease.folder || beginning !== undefined) return;
-      await memory.removeFolder(at);
+    hooked(memory, async (kind, [at]) => {
+      if (kind !== 'removeFolder' || at !== first.lease.folder || beginning !== undefined) return;
+      await memory.removeFolder(first.lease.folder);
       const now = await second.load();
       if (now.kind !== 'index') throw new TypeError(now.kind);
       beginning = second.begin(now.index, new Map([[path('b'), entry('b')]]));
@@ -238,22 +238,7 @@ it('removes nothing that the next writer has begun to write, once it is given up
   await first.commit(loaded.index, announced, announced);
   await first.reap();
   expect(beginning).toBeDefined();
-  mayGoOn();
+  stuck.open();
   await beginning;
   expect(await (await storeOn(memory, 'third')).load()).toMatchObject({ kind: 'index' });
 });
-
-/** `inner`, where something happens before each request of one kind. */
-function hooked(inner: Target, kind: keyof Target, before: (at: RelPath) => Promise<void>): Target {
-  return new Proxy(inner, {
-    get(target, key) {
-      const value: unknown = Reflect.get(target, key);
-      if (typeof value !== 'function') return value;
-      if (key !== kind) return value.bind(target) as unknown;
-      return async (at: RelPath, ...rest: unknown[]): Promise<unknown> => {
-        await before(at);
-        return value.call(target, at, ...rest) as unknown;
-      };
-    },
-  });
-}

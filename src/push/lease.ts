@@ -78,6 +78,11 @@ export class Lease {
     }));
   }
 
+  /** Waits no longer for others: there is nothing to be written. */
+  giveUp(): void {
+    this.#stopped.abort();
+  }
+
   /** Throws a LockedError if it was lost. Where the last sign of life is old, gives one first. */
   async require(): Promise<void> {
     if (performance.now() - this.#lastSign > this.#terms.ttl / 2) await this.#sign();
@@ -118,7 +123,7 @@ export class Lease {
    */
   async release(end: 'done' | 'failed'): Promise<void> {
     this.#isOver = true;
-    this.#stopped.abort();
+    this.giveUp();
     clearInterval(this.#timer);
     try {
       await this.#signing?.catch(() => undefined);
@@ -136,7 +141,7 @@ export class Lease {
     if (!this.#isHeld || error instanceof LockedError) return error;
     const isThere = this.#target.stat(this.folder).then(
       (folder) => folder !== undefined,
-      () => true,
+      () => !(error instanceof TargetError && error.kind === 'not-found'), // nobody else takes anything out of it
     );
     return this.#isLost || !(await isThere) ? this.#lost() : error;
   }

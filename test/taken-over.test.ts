@@ -1,0 +1,130 @@
+/**
+ * A run that is taken for dead, or dies, in the middle of publishing, and the one that comes after it: whatever either of them knows
+ * or does then, the target holds what the second one wants, and its index tells so.
+ */
+import { describe, expect, it } from 'vitest';
+import { type RelPath, STAGE } from '../src/core/relpath.js';
+import { TargetError } from '../src/errors.js';
+import { IndexStore } from '../src/push/index-store.js';
+import { verify } from '../src/push/verify.js';
+import { Connection } from '../src/sync.js';
+import { MemoryTarget } from '../src/targets/memory.js';
+import type { Target } from '../src/targets/target.js';
+import { type Bench, makeBench, OUT_AT_ONCE, publicTree, type Site } from './support/cycle.js';
+import { path } from './support/entries.js';
+import { hooked, makeGate } from './support/hooked-target.js';
+
+const OLD: Site = { 'x.css': 'old', 'index.html': 'old' };
+const NEW: Site = { 'x.css': 'new', 'index.html': 'new' };
+
+/** Two machines, and a target that holds the old version. */
+async function makePlace() {
+  const target = new MemoryTarget();
+  const [one, other] = [await makeBench(), await makeBench()];
+  await one.publish(target, OLD);
+  return { target, one, other };
+}
+
+/** The first machine publishes the new version, and stops before its first file. */
+async function stuckWhilePublishing(target: Target, one: Bench, rest: Parameters<Bench['publish']>[2] = {}) {
+  const [reached, goOn] = [makeGate(), makeGate()];
+  const slow = hooked(target, async (kind, [, to]) => {
+    if (kind !== 'rename' || to !== 'x.css') return;
+    reached.open();
+    await goOn.opened;
+  });
+  const pushing = one.publish(slow, NEW, rest);
+  pushing.catch(() => undefined);
+  await reached.opened;
+  return { pushing, goOn: goOn.open };
+}
+
+async function expectExactly(target: Target, site: Site, { options }: Bench): Promise<void> {
+  expect(await publicTree(target)).toEqual(site);
+  const loaded = await new IndexStore(target, { ...options(), cache: (await makeBench()).state }).load();
+  if (loaded.kind !== 'index') throw new TypeError(JSON.stringify(loaded));
+  expect(loaded.index.pending.size).toBe(0);
+  expect(await verify(target, loaded.index, { depth: 'content', signal: undefined })).toEqual([]);
+}
+
+describe('a run that publishes', () => {
+  it('and is interrupted while another one waits: that one believes nothing that it saw before', async () => {
+    const { target, one, other } = await makePlace();
+    const interrupt = new AbortController();
+    const { pushing, goOn } = await stuckWhilePublishing(target, one, { signal: interrupt.signal });
+    const waits = makeGate();
+    const second = other.publish(target, OLD, {
+      onEvent: (event) => void (event.kind === 'warning' && event.about === 'lease' && waits.open()),
+    });
+    await waits.opened;
+    interrupt.abort();
+    goOn();
+    await expect(pushing).rejects.toMatchObject({ name: 'AbortError' });
+    await second;
+    await expectExactly(target, OLD, other);
+  });
+
+  it('and is taken for dead by one that has nothing to send is fenced all the same', async () => {
+    const { target, one, other } = await makePlace();
+    const { pushing, goOn } = await stuckWhilePublishing(target, one);
+    await other.publish(target, OLD, { lease: OUT_AT_ONCE });
+    goOn();
+    await expect(pushing).rejects.toThrow('another run has taken over');
+    await expectExactly(target, OLD, other);
+  });
+
+  it('and wakes up before it writes to its journal spoils none that another one writes to', async () => {
+    const { target, one, other } = await makePlace();
+    const [reached, goOn] = [makeGate(), makeGate()];
+    const slow = hooked(target, async (kind, [at]) => {
+      if (kind !== 'append' || !String(at).includes('/journal-')) return;
+      reached.open();
+      await goOn.opened;
+    });
+    const late = one.publish(slow, NEW);
+    late.catch(() => undefined);
+    await reached.opened;
+    // One takes over and is refused by a guard: it wrote nothing, and the next one has to know.
+    const limit = { kind: 'count', count: 0 } as const;
+    const refused = other.publish(target, { 'y.css': 'y' }, { lease: OUT_AT_ONCE, limit, pace: 'one by one' });
+    await expect(refused).rejects.toMatchObject({ code: 'REFUSED' });
+    await other.publish(target, { ...OLD, 'y.css': 'y' }, { lease: OUT_AT_ONCE });
+    goOn.open();
+    await expect(late).rejects.toMatchObject({ code: 'LOCKED' });
+    await expectExactly(target, { ...OLD, 'y.css': 'y' }, other);
+  });
+});
+
+it('a guard refuses at once, whoever else is writing', async () => {
+  const { target, other } = await makePlace();
+  await target.makeFolder(path(`${STAGE}/other~build2~ffffffff~7`), 0o700);
+  const limit = { kind: 'count', count: 0 } as const;
+  const refused = other.publish(target, { 'y.css': 'y' }, { limit, pace: 'one by one' });
+  await expect(refused).rejects.toMatchObject({ code: 'REFUSED' });
+}, 20_000); // to wait for the other one would take a minute
+
+it('a commit is none the worse for a mark that cannot be made', async () => {
+  const { target, one } = await makePlace();
+  const full = hooked(target, (kind, [at]) => {
+    if (kind === 'makeFolder' && String(at).includes('/at-')) throw new TargetError('no-space', 'no space left');
+  });
+  const { outcomes } = await one.publish(full, NEW);
+  expect(outcomes.map(({ kind }) => kind)).toEqual(['done', 'done']);
+  await expectExactly(target, NEW, one);
+});
+
+it('a connection that is kept goes on where somebody removed the control area', async () => {
+  const { target, one } = await makePlace();
+  const snapshot = await one.plant(OLD);
+  const kept = await Connection.open(one.job(target), one.options());
+  await kept.cycle(Promise.resolve({ snapshot }), one.options());
+  const control: RelPath[] = [];
+  for await (const { path: at, kind } of target.list(path('.pushstatic'))) {
+    if (kind === 'file') await target.remove(at);
+    else control.push(at);
+  }
+  for (const folder of [...control.reverse(), path('.pushstatic')]) await target.removeFolder(folder);
+  const next = await one.plant(NEW);
+  await kept.cycle(Promise.resolve({ snapshot: next }), one.options());
+  await expectExactly(target, NEW, one);
+});
