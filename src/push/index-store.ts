@@ -206,15 +206,15 @@ export class IndexStore {
 
   /** Takes the lease, once. Throws a LockedError where somebody else keeps it. */
   async hold(): Promise<Taken> {
+    // Before the lease is given up in any case; nobody who wrote since the head was read goes unnoticed.
+    this.control().catch(() => undefined);
     const opened = this.open();
     // Where there was nothing, both can be asked for at once: folders are made in the order of the calls.
     if (!this.#isNew) await opened;
     const taking = this.#lease.take();
     taking.catch(() => undefined); // where the control area cannot be made, that is the reason
     await opened;
-    const taken = await taking;
-    this.control().catch(() => undefined); // whoever wants to know hears of it
-    return taken;
+    return taking;
   }
 
   /** Takes the lease, and tells whether the head is still the one that this run knows. */
