@@ -1,5 +1,5 @@
 /** One writer to a target: who has the lease, who waits for it, and what becomes of one that was taken for dead. */
-import { readdirSync, utimesSync } from 'node:fs';
+import { appendFileSync, readdirSync, utimesSync } from 'node:fs';
 import { mkdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -130,8 +130,24 @@ describe('a holder that died', () => {
     await mkdir(place, { recursive: true });
     const old = Date.now() / 1000 - 61;
     await utimes(place, old, old);
-    const { left } = await new Lease(await connect(), { run: 'one', lease: IMPATIENT }).take();
-    expect(left).toHaveLength(1);
+    const lease = new Lease(await connect(), { run: 'one', lease: { ttl: 4000, patience: 10_000 } });
+    expect((await lease.take()).left).toHaveLength(1);
+  });
+
+  it('is not taken for one whose signs are late, while what it brings grows', async () => {
+    const { stage, connect } = await makePlace();
+    const place = join(stage, nameOfHolder(ELSEWHERE));
+    await mkdir(place, { recursive: true });
+    const content = join(place, 'digest.0');
+    const grow = (): void => {
+      appendFileSync(content, 'more');
+      utimesSync(place, 1e9, 1e9);
+    };
+    grow();
+    const growing = setInterval(grow, 50);
+    onTestFinished(() => clearInterval(growing));
+    const lease = new Lease(await connect(), { run: 'one', lease: { ttl: 2000, patience: 4000 } });
+    await expect(lease.take()).rejects.toMatchObject({ code: 'LOCKED' });
   });
 
   it('elsewhere, whose server has a clock that went back, when it gave no sign for long enough', async () => {

@@ -8,6 +8,8 @@ import { holderFor, isRunning } from './self.js';
 
 const LEAST_POLL_MS = 100;
 const MOST_POLL_MS = 1000;
+/** For how much of its term one is watched whose last sign is old. */
+const WATCHED = 1 / 4;
 
 /** In milliseconds. */
 export interface LeaseTerms {
@@ -28,18 +30,27 @@ export function signIn(folder: RelPath): RelPath {
   return join(folder, 'alive' as RelPath);
 }
 
-/** Each holder with its last sign of life. Other files on the stage have the times of what they are to become. */
-export function signsOf(found: readonly RemoteFile[]): Map<string, number> {
-  const signs = new Map<string, number>();
+/** What a holder was seen to do. */
+export interface Sign {
+  /** When it gave its last sign of life, by the clock of the server, in seconds since 1970. */
+  readonly at: number;
+  /** What it has brought over by now. Over a slow line a sign of life may wait for minutes behind that. */
+  readonly bytes: number;
+}
+
+/** Each holder with its signs. Other files on the stage have the times of what they are to become. */
+export function signsOf(found: readonly RemoteFile[]): Map<string, Sign> {
+  const signs = new Map<string, Sign>();
   for (const { path, kind, mtime } of found) {
     const isHolder = kind === 'folder' && parentOf(path) === STAGE && !isMark(nameOf(path));
-    if (isHolder) signs.set(nameOf(path), mtime);
+    if (isHolder) signs.set(nameOf(path), { at: mtime, bytes: 0 });
   }
-  for (const { path, mtime } of found) {
-    const folder = parentOf(path);
-    const name = folder === undefined ? '' : nameOf(folder);
-    const before = signs.get(name);
-    if (before !== undefined && path === signIn(join(STAGE, name as RelPath))) signs.set(name, Math.max(before, mtime));
+  for (const { path, kind, size, mtime } of found) {
+    const [name = ''] = path.slice(STAGE.length + 1).split('/');
+    const sign = signs.get(name);
+    if (sign === undefined || kind !== 'file') continue;
+    const at = path === signIn(join(STAGE, name as RelPath)) ? Math.max(sign.at, mtime) : sign.at;
+    signs.set(name, { at, bytes: sign.bytes + size });
   }
   return signs;
 }
@@ -48,8 +59,8 @@ export function signsOf(found: readonly RemoteFile[]): Map<string, number> {
 export class Waiting {
   readonly #terms: LeaseTerms;
   readonly #began = performance.now();
-  /** When each sign of life was seen first, by `performance.now`: clocks that are wrong need not be believed. */
-  readonly #seen = new Map<string, { readonly at: number; readonly since: number }>();
+  /** Since when each was seen to do nothing more, by `performance.now`: clocks that are wrong need not be believed. */
+  readonly #seen = new Map<string, Sign & { readonly since: number }>();
   #rounds = 0;
 
   constructor(terms: LeaseTerms) {
@@ -70,14 +81,23 @@ export class Waiting {
     return longest * (0.5 + Math.random() / 2);
   }
 
-  /** One that is alive; `now` is what the server's clock says, in seconds since 1970. */
+  /** One that has a young folder, by a look at the folders alone. `now` is what the server's clock says, in seconds since 1970. */
+  youngAmong(folders: readonly RemoteFile[], now: number): string | undefined {
+    const isYoung = ({ at }: Sign): boolean => at <= now && (now - at) * 1000 <= this.#terms.ttl;
+    return [...signsOf(folders)].find(([name, sign]) => mayLive(name) && isYoung(sign))?.[0];
+  }
+
+  /** One that is alive, by all that lies on the stage. */
   livingAmong(found: readonly RemoteFile[], now: number): string | undefined {
-    for (const [name, at] of signsOf(found)) {
+    const { ttl } = this.#terms;
+    for (const [name, { at, bytes }] of signsOf(found)) {
       const before = this.#seen.get(name);
-      if (before?.at !== at) this.#seen.set(name, { at, since: performance.now() });
-      const unchanged = performance.now() - (this.#seen.get(name)?.since ?? 0);
-      const age = Math.max((now - at) * 1000, unchanged);
-      if (mayLive(name) && age <= this.#terms.ttl) return name;
+      const isSame = before?.at === at && before.bytes === bytes;
+      const since = isSame ? before.since : performance.now();
+      this.#seen.set(name, { at, bytes, since });
+      const idle = performance.now() - since;
+      const isDead = idle > ttl || ((now - at) * 1000 > ttl && idle >= ttl * WATCHED);
+      if (mayLive(name) && !isDead) return name;
     }
     return undefined;
   }

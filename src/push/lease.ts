@@ -12,7 +12,7 @@ import { describeHolder, isMark, markOf, nameOfHolder } from '../core/lease.js';
 import { isWithin, join, nameOf, parentOf, type RelPath, STAGE } from '../core/relpath.js';
 import { LockedError, TargetError } from '../errors.js';
 import type { RemoteFile, Target } from '../targets/target.js';
-import { type LeaseTerms, present, signIn, signsOf, USUAL_TERMS, Waiting } from './holders.js';
+import { type LeaseTerms, present, type Sign, signIn, signsOf, USUAL_TERMS, Waiting } from './holders.js';
 import { holderFor } from './self.js';
 
 const PRIVATE = 0o700;
@@ -157,13 +157,16 @@ export class Lease {
   async #take(): Promise<Taken> {
     const waiting = new Waiting(this.#terms);
     for (;;) {
-      const found = await this.#lookAround();
-      const others = found.filter(({ path }) => !isWithin(path, this.folder));
-      const living = waiting.livingAmong(others, found.find(({ path }) => path === this.folder)?.mtime ?? 0);
+      const { beside, now } = await this.#lookAround();
+      const young = waiting.youngAmong(beside, now);
+      const isAlone = beside.every(isMarkOnStage);
+      const found = isAlone || young !== undefined ? beside : await this.#lookDeeper();
+      const living = young ?? waiting.livingAmong(found, now);
       if (living === undefined) {
         this.#begin();
-        const marks = others.map(({ path }) => path).filter((path) => parentOf(path) === STAGE && isMark(nameOf(path)));
-        return { left: await this.#claim(others.filter(({ path }) => !marks.includes(path))), marks };
+        const marks = found.filter(isMarkOnStage);
+        const left = await this.#claim(found.filter((each) => !marks.includes(each)));
+        return { left, marks: marks.map(({ path }) => path) };
       }
       await this.#target.removeFolder(this.folder);
       present.delete(this.#name);
@@ -179,13 +182,18 @@ export class Lease {
     return signal === undefined ? this.#stopped.signal : AbortSignal.any([signal, this.#stopped.signal]);
   }
 
-  /** Makes its folder, and lists what is on the stage then. */
-  async #lookAround(): Promise<RemoteFile[]> {
+  /** Makes its folder, and lists what lies beside it then; `now` is when it was made, by the clock of the server. */
+  async #lookAround(): Promise<{ readonly beside: readonly RemoteFile[]; readonly now: number }> {
     present.add(this.#name);
     const stage = this.#target.makeFolder(STAGE, PRIVATE);
     const [found] = await Promise.all([this.#target.makeFolderAmong(this.folder, PRIVATE), stage]);
-    const isAlone = found.every(({ path }) => path === this.folder || isMark(nameOf(path)));
-    return isAlone ? found : listed(this.#target);
+    const now = found.find(({ path }) => path === this.folder)?.mtime ?? 0;
+    return { beside: found.filter(({ path }) => path !== this.folder), now };
+  }
+
+  /** All that others have on the stage. */
+  async #lookDeeper(): Promise<RemoteFile[]> {
+    return (await listed(this.#target)).filter(({ path }) => !isWithin(path, this.folder));
   }
 
   #begin(): void {
@@ -274,8 +282,8 @@ export class Lease {
   }
 }
 
-/** Who holds it, by name and by the time of the last sign of life in seconds since 1970. */
-export async function holdersOf(target: Target): Promise<ReadonlyMap<string, number>> {
+/** Who holds it, by name. */
+export async function holdersOf(target: Target): Promise<ReadonlyMap<string, Sign>> {
   return signsOf(await listed(target));
 }
 
@@ -295,6 +303,10 @@ export async function dropLease(target: Target, name: string, run: string): Prom
 
 function leftBy(run: string): RelPath {
   return join(STAGE, `left-${run}` as RelPath);
+}
+
+function isMarkOnStage({ path }: RemoteFile): boolean {
+  return parentOf(path) === STAGE && isMark(nameOf(path));
 }
 
 /** The folder on the stage that `path` is or lies in. */

@@ -19,7 +19,7 @@ export async function unlockCommand(input: CommandInput, name: string): Promise<
   const target = await (job as NonNullable<typeof job>).open();
   try {
     const holders = [...(await holdersOf(target))].filter(([each]) => holderOf(each) !== undefined);
-    for (const [i, [holder, at]] of holders.entries()) {
+    for (const [i, [holder, { at }]] of holders.entries()) {
       const lastSign = new Date(at * MS_PER_SECOND).toISOString();
       input.output.print(`${name}: held by ${describeHolder(holder)}, whose last sign of life is of ${lastSign}`);
       const isDropped = await dropLease(target, holder, `${run}.${i}`);
@@ -29,7 +29,7 @@ export async function unlockCommand(input: CommandInput, name: string): Promise<
     input.output.document({
       ok: true,
       target: name,
-      dropped: holders.map(([holder, at]) => {
+      dropped: holders.map(([holder, { at }]) => {
         const { host, pid } = holderOf(holder) ?? {};
         return { host, pid, lastSign: new Date(at * MS_PER_SECOND).toISOString() };
       }),
