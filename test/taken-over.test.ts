@@ -3,7 +3,8 @@
  * or does then, the target holds what the second one wants, and its index tells so.
  */
 import { describe, expect, it } from 'vitest';
-import { type RelPath, STAGE } from '../src/core/relpath.js';
+import { isMark } from '../src/core/lease.js';
+import { nameOf, type RelPath, STAGE } from '../src/core/relpath.js';
 import { TargetError } from '../src/errors.js';
 import { IndexStore } from '../src/push/index-store.js';
 import { verify } from '../src/push/verify.js';
@@ -111,6 +112,21 @@ it('a commit is none the worse for a mark that cannot be made', async () => {
   const { outcomes } = await one.publish(full, NEW);
   expect(outcomes.map(({ kind }) => kind)).toEqual(['done', 'done']);
   await expectExactly(target, NEW, one);
+});
+
+it('a head that was on a line that broke is written once more, and nothing of the first one is left', async () => {
+  const { target, one } = await makePlace();
+  const broken = hooked(target, async (kind, [at]) => {
+    if (kind !== 'write' || !String(at).endsWith('/head')) return;
+    await target.append(at as RelPath, 0, Buffer.from('half of it'));
+    throw new TargetError('line-lost', 'one of the connections was lost');
+  });
+  const { outcomes } = await one.publish(broken, NEW);
+  expect(outcomes.map(({ kind }) => kind)).toEqual(['done', 'done']);
+  await expectExactly(target, NEW, one);
+  const left: string[] = [];
+  for await (const each of target.list(STAGE)) if (!isMark(nameOf(each.path))) left.push(each.path);
+  expect(left).toEqual([]);
 });
 
 it('a connection that is kept goes on where somebody removed the control area', async () => {

@@ -27,7 +27,7 @@ import {
 import type { RelPath } from '../core/relpath.js';
 import { CONTROL, join, nameOf } from '../core/relpath.js';
 import { afterPush, type TargetIndex, type Truths } from '../core/target-index.js';
-import { IndexError, LockedError, reasonOf, SafetyError } from '../errors.js';
+import { IndexError, LockedError, reasonOf, SafetyError, TargetError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
 import type { RemoteFile, Target } from '../targets/target.js';
 import { allOf } from './in-parallel.js';
@@ -75,7 +75,8 @@ interface Commit {
 interface Written {
   readonly head: Head;
   readonly bytes: Buffer;
-  readonly written: Promise<unknown>;
+  /** Resolves with where it waits. */
+  readonly written: Promise<RelPath>;
 }
 
 /** A commit before its last step, and what was known before it. */
@@ -418,13 +419,19 @@ export class IndexStore {
     const bytes = encodeHead(head);
     const mtime = Math.floor(this.#options.now() / 1000);
     const meta = { size: bytes.length, mtime, mode: PRIVATE_FILE };
-    const written = this.#target.write(this.#lease.head, () => bytes, meta);
-    return { head, bytes, written: allOf([written, this.#lease.unmark(), ...writes]) };
+    const write = (place: RelPath) => this.#target.write(place, () => bytes, meta).then(() => place);
+    const [first, second] = this.#lease.heads;
+    // On the way that was lost somebody may still write to the first one.
+    const placed = write(first).catch((error: unknown) => {
+      if (error instanceof TargetError && error.kind === 'line-lost') return write(second);
+      throw error;
+    });
+    return { head, bytes, written: allOf([placed, this.#lease.unmark(), ...writes]) };
   }
 
   /** Makes it valid. */
-  async #install({ head, bytes }: Written, more: 'to come' | 'nothing to come'): Promise<void> {
-    const renamed = this.#target.rename(this.#lease.head, HEAD);
+  async #install({ head, bytes, written }: Written, more: 'to come' | 'nothing to come'): Promise<void> {
+    const renamed = this.#target.rename(await written, HEAD);
     if (more === 'to come') await renamed;
     else {
       const letting = this.#lease.letGo(checksum(bytes).toString('hex'));

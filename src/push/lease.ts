@@ -56,9 +56,9 @@ export class Lease {
   /** Ends the waiting. */
   readonly #stopped = new AbortController();
 
-  /** Where its holder makes the next head of the index. */
-  get head(): RelPath {
-    return join(this.folder, 'head' as RelPath);
+  /** Where its holder makes the next head of the index: at the second place if the way to the first one was lost. */
+  get heads(): readonly [RelPath, RelPath] {
+    return [join(this.folder, 'head' as RelPath), join(this.folder, 'head-again' as RelPath)];
   }
 
   constructor(target: Target, options: LeaseOptions) {
@@ -263,7 +263,7 @@ export class Lease {
 
   /** Under a name that is nobody's. */
   async #leave(): Promise<void> {
-    await Promise.all([this.head, signIn(this.folder)].map((path) => this.#target.remove(path)));
+    await Promise.all([...this.heads, signIn(this.folder)].map((path) => this.#target.remove(path)));
     if (await this.#target.removeFolder(this.folder)) return;
     await this.#target.moveFolder(this.folder, leftBy(this.#options.run));
   }
