@@ -2,7 +2,7 @@
  * Lease: who may write to a target. Whoever writes has a folder on the stage, which holds all that it is about to publish: it is
  * the lease. Its name tells who that is.
  */
-import type { RelPath } from './relpath.js';
+import { type RelPath, STAGE } from './relpath.js';
 
 export interface Holder {
   /** A name that no other run has. */
@@ -35,6 +35,12 @@ export function holderOf(name: string): Holder | undefined {
 export function describeHolder(name: string): string {
   const holder = holderOf(name);
   return holder === undefined ? name : `${holder.host || 'a machine without a name'} (process ${holder.pid})`;
+}
+
+/** The folder on the stage that `path` is, or lies in. */
+export function runFolderOf(path: RelPath): RelPath {
+  const end = path.indexOf('/', STAGE.length + 1);
+  return end < 0 ? path : (path.slice(0, end) as RelPath);
 }
 
 /**

@@ -240,7 +240,6 @@ export class IndexStore {
     for (const path of announced.keys()) this.#announced.add(path);
     const entries = index.entries.without(announced.keys());
     const head = this.#writeHead({ ...index, entries }, this.#announced.size, writes);
-    await head.written;
     await this.#install(head, 'to come');
   }
 

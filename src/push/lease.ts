@@ -8,7 +8,7 @@
  * publishes nothing.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { describeHolder, isMark, markOf, nameOfHolder } from '../core/lease.js';
+import { describeHolder, isMark, markOf, nameOfHolder, runFolderOf } from '../core/lease.js';
 import { isWithin, join, nameOf, parentOf, type RelPath, STAGE } from '../core/relpath.js';
 import { LockedError, TargetError } from '../errors.js';
 import type { RemoteFile, Target } from '../targets/target.js';
@@ -16,7 +16,7 @@ import { type LeaseTerms, present, type Sign, signIn, signsOf, USUAL_TERMS, Wait
 import { holderFor } from './self.js';
 
 const PRIVATE = 0o700;
-const PRIVATE_BYTE = Buffer.from('.');
+const A_BYTE = Buffer.from('.');
 const SIGNS_IN_TERM = 4; // three of them may be lost
 
 export interface LeaseOptions {
@@ -216,7 +216,7 @@ export class Lease {
       ),
     );
     return found.flatMap((file) => {
-      const folder = topOf(file.path);
+      const folder = runFolderOf(file.path);
       if (!taken.has(folder)) return [file];
       const name = taken.get(folder);
       return name === undefined ? [] : [{ ...file, path: (name + file.path.slice(folder.length)) as RelPath }];
@@ -242,7 +242,7 @@ export class Lease {
   async #giveSign(): Promise<void> {
     const asked = performance.now();
     try {
-      await this.#target.append(signIn(this.folder), 0, PRIVATE_BYTE);
+      await this.#target.append(signIn(this.folder), 0, A_BYTE);
       this.#lastSign = asked;
     } catch (error) {
       if (!(error instanceof TargetError) || error.kind !== 'not-found') throw error;
@@ -277,7 +277,7 @@ export class Lease {
 
   #lost(): LockedError {
     return new LockedError(
-      `cannot go on with ${this.#target.url}: another run has taken over from this one, which gave no sign of life for too long; run again`,
+      `cannot go on with ${this.#target.url}: another run has taken over from this one, which gave no sign of life for too long or had its lease dropped; run again`,
     );
   }
 }
@@ -307,12 +307,6 @@ function leftBy(run: string): RelPath {
 
 function isMarkOnStage({ path }: RemoteFile): boolean {
   return parentOf(path) === STAGE && isMark(nameOf(path));
-}
-
-/** The folder on the stage that `path` is or lies in. */
-function topOf(path: RelPath): RelPath {
-  const end = path.indexOf('/', STAGE.length + 1);
-  return end < 0 ? path : (path.slice(0, end) as RelPath);
 }
 
 async function listed(target: Target): Promise<RemoteFile[]> {

@@ -5,7 +5,8 @@
  * The name of a staged file tells its digest, or the notes of its run do; its size and mtime are set last, so they tell
  * that it is complete.
  */
-import { join, nameOf, parentOf, type RelPath, STAGE } from '../core/relpath.js';
+import { runFolderOf } from '../core/lease.js';
+import { join, nameOf, parentOf, type RelPath } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
 import { TargetError } from '../errors.js';
 import type { RemoteFile, Target } from '../targets/target.js';
@@ -29,7 +30,7 @@ export class Leftovers {
     const leftovers = new Leftovers(target);
     const digests = new Map<RelPath, Digest>();
     for (const { path } of found.filter((file) => isNotes(file))) {
-      const run = runOf(path);
+      const run = runFolderOf(path);
       for (const [name, { digest }] of await readNotes(target, run)) digests.set(join(run, name), digest);
     }
     for (const file of found) leftovers.#add(file, digests);
@@ -99,16 +100,10 @@ function isComplete(file: RemoteFile, entry: Entry): boolean {
 }
 
 function isNotes({ path, kind }: RemoteFile): boolean {
-  return kind === 'file' && path === notesIn(runOf(path));
-}
-
-/** The folder of the run that `path`, on the stage, belongs to. */
-function runOf(path: RelPath): RelPath {
-  const end = path.indexOf('/', STAGE.length + 1);
-  return end < 0 ? path : (path.slice(0, end) as RelPath);
+  return kind === 'file' && path === notesIn(runFolderOf(path));
 }
 
 /** Only a file that lies in the folder of a run itself is named by its digest. */
 function digestInName(path: RelPath): Digest | undefined {
-  return parentOf(path) === runOf(path) ? nameOf(path).split('.')[0] : undefined;
+  return parentOf(path) === runFolderOf(path) ? nameOf(path).split('.')[0] : undefined;
 }

@@ -19,21 +19,17 @@ export async function unlockCommand(input: CommandInput, name: string): Promise<
   const target = await (job as NonNullable<typeof job>).open();
   try {
     const holders = [...(await holdersOf(target))].filter(([each]) => holderOf(each) !== undefined);
+    const dropped: object[] = [];
     for (const [i, [holder, { at }]] of holders.entries()) {
       const lastSign = new Date(at * MS_PER_SECOND).toISOString();
       input.output.print(`${name}: held by ${describeHolder(holder)}, whose last sign of life is of ${lastSign}`);
       const isDropped = await dropLease(target, holder, `${run}.${i}`);
+      const { host, pid } = holderOf(holder) ?? {};
+      if (isDropped) dropped.push({ host, pid, lastSign });
       input.output.print(`${name}: ${isDropped ? 'dropped' : 'it has just ended by itself'}`);
     }
     if (holders.length === 0) input.output.print(`${name}: nobody holds it`);
-    input.output.document({
-      ok: true,
-      target: name,
-      dropped: holders.map(([holder, { at }]) => {
-        const { host, pid } = holderOf(holder) ?? {};
-        return { host, pid, lastSign: new Date(at * MS_PER_SECOND).toISOString() };
-      }),
-    });
+    input.output.document({ ok: true, target: name, dropped });
     return EXIT.done;
   } finally {
     await target.close();
