@@ -104,7 +104,7 @@ export class IndexStore {
   #glanced: [Buffer | undefined, Buffer | undefined] | undefined;
   #lease: Lease;
   /** The lease is taken, and the head known to be the one of this run. */
-  #writing: Promise<void> | undefined;
+  #checked: Promise<void> | undefined;
   #draft: Draft | undefined;
   #opened: Promise<void> | undefined;
   /** There was no control area. */
@@ -143,7 +143,7 @@ export class IndexStore {
       this.#head = undefined;
       this.#announced = new Set();
       // It will be asked for, most likely; whoever does hears of its failure.
-      this.control().catch(() => undefined);
+      this.#listed().catch(() => undefined);
       return { kind: 'missing' };
     }
     try {
@@ -188,14 +188,14 @@ export class IndexStore {
   }
 
   /** Makes the control area if it is missing. Nothing is written below it before that is known to be a folder. */
-  open(): Promise<void> {
+  #open(): Promise<void> {
     return (this.#opened ??= this.#target.makeFolder(CONTROL, PRIVATE_FOLDER));
   }
 
   /** For a cycle with a name of its own. Nothing may be under way. */
   renew(options: LeaseOptions): void {
     this.#lease = new Lease(this.#target, options);
-    this.#writing = undefined;
+    this.#checked = undefined;
     if (this.#draft !== undefined) this.#forget(this.#draft);
     this.#draft = undefined;
   }
@@ -208,8 +208,8 @@ export class IndexStore {
   /** Takes the lease, once. Throws a LockedError where somebody else keeps it. */
   async hold(): Promise<Taken> {
     // Before the lease is given up in any case; nobody who wrote since the head was read goes unnoticed.
-    this.control().catch(() => undefined);
-    const opened = this.open();
+    this.#listed().catch(() => undefined);
+    const opened = this.#open();
     // Where there was nothing, both can be asked for at once: folders are made in the order of the calls.
     if (!this.#isNew) await opened;
     const taking = this.#lease.take();
@@ -254,7 +254,7 @@ export class IndexStore {
     const expected = await this.#draftOf({ index, announced, truths, more });
     const draft = expected ?? this.#compose({ index, announced, truths, more });
     await draft.written;
-    if (more === undefined) await this.control(); // once the lease is given up, others write there
+    if (more === undefined) await this.#listed(); // once the lease is given up, others write there
     await this.#install(draft, more ?? 'nothing to come');
     const { old } = draft.before;
     if (old !== undefined && draft.isNew) this.#outdated.push(old.snapshot, old.journal);
@@ -283,13 +283,13 @@ export class IndexStore {
   }
 
   /** What lies in the control area before this run writes there, or while nobody else does. */
-  control(): Promise<readonly RemoteFile[]> {
+  #listed(): Promise<readonly RemoteFile[]> {
     return (this.#control ??= listAll(this.#target));
   }
 
   /** Removes the files of the index that no head names any more, or that an interrupted run left. */
   async reap(): Promise<void> {
-    const control = await this.control();
+    const control = await this.#listed();
     const named = new Set<string>([
       HEAD,
       ...[this.#head?.snapshot, this.#head?.journal].map((file) => `${CONTROL}/${file?.name}`),
@@ -447,7 +447,7 @@ export class IndexStore {
    * append waits for this; files with names of their own need not. Once the lease is taken nobody else writes.
    */
   #requireSameHead(): Promise<void> {
-    return (this.#writing ??= this.#requireOnce());
+    return (this.#checked ??= this.#requireOnce());
   }
 
   async #requireOnce(): Promise<void> {
