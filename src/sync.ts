@@ -6,6 +6,7 @@
 import { type Outcome, problemsOf } from './core/apply.js';
 import type { ToSign } from './core/delta/signature.js';
 import { type Change, diff } from './core/diff.js';
+import { exposureOf, guardExposure } from './core/exposure.js';
 import { guard, type Limit } from './core/guard.js';
 import type { Head } from './core/index-codec.js';
 import { isPatched } from './core/origins.js';
@@ -41,6 +42,8 @@ export interface TargetJob extends Selection {
   readonly deletion: Deletion;
   /** Undefined: no guard. */
   readonly limit: Limit | undefined;
+  /** Whether a path is published although its name speaks against it. */
+  readonly allows: (path: RelPath) => boolean;
   readonly cache: StateFolder;
 }
 
@@ -350,6 +353,7 @@ async function decide(
   const plan = makePlan(changes, isHolding ? 'hold' : job.deletion, job.manifest);
   const held = index.entries.length + index.pending.size;
   const left = held + count(plan, 'added') - count(plan, 'removed');
+  guardExposure(plan, job.allows);
   if (job.limit !== undefined) guard(plan, { held, left }, job.limit);
   const unchanged = index.entries.length - changes.filter(({ kind }) => kind !== 'added').length;
   const isKnown = seen.unknown.size === 0 && index.pending.size === 0;
@@ -391,9 +395,14 @@ async function stageAhead(
     if (known.kind !== 'index') await allOf([looking, stage.prepare()]);
     const seen = await looking;
     const { entries } = select({ entries: batch, problems: [] }, job);
-    const missing = entries.filter((entry) => isMissing(seen, entry));
+    const missing = entries.filter((entry) => isMissing(seen, entry) && !isExposed(entry, job));
     if (!(await stage.ahead(missing, seen.index, isCurrent))) return;
   }
+}
+
+/** Whether the guard is going to refuse it. */
+function isExposed({ path }: Entry, { allows }: TargetJob): boolean {
+  return exposureOf(path) !== undefined && !allows(path);
 }
 
 function trusted(loaded: Known, { distrust }: CycleOptions): Known {

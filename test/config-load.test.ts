@@ -83,6 +83,7 @@ describe('a sound file', () => {
           sshConfig: undefined,
           include: ['**'],
           exclude: [],
+          allow: [],
           delete: { enabled: true, max: { kind: 'share', share: 0.5 } },
           mode: { file: 0o644, dir: 0o755 },
           control: '.pushstatic',

@@ -392,6 +392,29 @@ describe('a target', () => {
     expect(await sync('--force')).toMatchObject({ status: 0, targets: [{ removed: 2, unchanged: 3 }] });
   });
 
+  it('shows nobody a file that is hardly meant for the public, not with --force, until it is allowed by name', async () => {
+    const { sync, root, target, program, configure } = await makeScene(FILLED_BY_OTHERS);
+    await plant(root, {
+      'app.css': 'a',
+      '.env': 'SECRET_KEY=1',
+      'tls/site.pem': 'key',
+      '.well-known/security.txt': 's',
+    });
+    for (const words of [['sync'], ['sync', '--force'], ['sync', '--dry-run']]) {
+      const refused = await program.run(...words);
+      expect(refused.status).toBe(5);
+      expect(refused.stderr).toContain(
+        'web: failed: nothing is published, for it would show what is hardly meant for the public: .env (an environment ' +
+          'with its secrets), .well-known/security.txt (a hidden file), tls/site.pem (a private key)',
+      );
+    }
+    expect(listing(target, 'all').filter((line) => line.includes(' f '))).toEqual([]);
+    const site = { allow: ['.well-known/**'], exclude: ['.env', 'tls/**'] };
+    await configure({ ...FILLED_BY_OTHERS, targets: { web: on(server, target, site) } });
+    expect((await sync()).status).toBe(0);
+    expect(Object.keys(await published(target))).toEqual(['.well-known/security.txt', 'app.css']);
+  });
+
   it('with its control area beside it holds nothing but what is published', async () => {
     const { sync, forgetState, program, target } = await makeScene({ target: { control: '../control-of-static' } });
     await sync();

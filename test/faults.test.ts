@@ -439,7 +439,10 @@ describe('names', () => {
       ]),
     );
     const project = await makeProject(
-      { targets: { web: on(openSsh, target) }, source: { dirs: ['assets'], ignore: [] } },
+      {
+        targets: { web: on(openSsh, target, { allow: ['**/.dot', '.dot'] }) },
+        source: { dirs: ['assets'], ignore: [] },
+      },
       tree,
     );
     const count = NAMES.length;

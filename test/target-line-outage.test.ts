@@ -55,6 +55,7 @@ async function lineTo(open: () => Promise<MemoryTarget>): Promise<TargetLine> {
     url: 'memory:',
     open,
     accepts: () => true,
+    allows: () => false,
     fileMode: 0o644,
     folderMode: 0o755,
     deletion: 'delete',

@@ -485,6 +485,7 @@ async function makeLine(
     url: 'memory:',
     open: () => server.connect(),
     accepts: () => true,
+    allows: () => false,
     fileMode: 0o644,
     folderMode: 0o755,
     deletion: 'delete',

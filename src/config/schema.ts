@@ -66,6 +66,8 @@ export interface TargetConfig {
   readonly sshConfig: string | false | undefined;
   readonly include: readonly string[];
   readonly exclude: readonly string[];
+  /** What is published although its name speaks against it. */
+  readonly allow: readonly string[];
   readonly delete: { readonly enabled: boolean; readonly max: Limit };
   /** Permission bits. */
   readonly mode: { readonly file: number; readonly dir: number };
@@ -267,6 +269,7 @@ const TargetShape = section({
   sshConfig: v.exactOptional(v.union([v.literal(false), Path], 'a path or false')),
   include: v.nullish(v.pipe(v.array(Pattern, 'a list of patterns'), v.minLength(1, 'at least one pattern')), ['**']),
   exclude: list(Pattern, 'a list of patterns', []),
+  allow: list(Pattern, 'a list of patterns', []),
   delete: v.nullish(
     section({
       enabled: v.optional(YesOrNo, true),

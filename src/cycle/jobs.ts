@@ -62,6 +62,7 @@ export async function jobsOf(
           });
         },
         accepts: await filterOf(target),
+        allows: await matcherOf(target.allow),
         fileMode: target.mode.file,
         folderMode: target.mode.dir,
         deletion: target.delete.enabled ? deletion : 'keep',
@@ -93,8 +94,13 @@ function cacheOf(state: StateFolder, target: TargetConfig): StateFolder {
 async function filterOf({ include, exclude }: TargetConfig): Promise<(path: RelPath) => boolean> {
   const takesAll = include.length === 1 && include[0] === '**' && exclude.length === 0;
   if (takesAll) return (path) => !isWithin(path, CONTROL);
-  const { default: picomatch } = await import('picomatch');
-  const isIncluded = picomatch([...include], { dot: true });
-  const isExcluded = exclude.length === 0 ? () => false : picomatch([...exclude], { dot: true });
+  const [isIncluded, isExcluded] = await Promise.all([matcherOf(include), matcherOf(exclude)]);
   return (path) => !isWithin(path, CONTROL) && isIncluded(path) && !isExcluded(path);
+}
+
+/** Whether one of `patterns` fits a path. */
+async function matcherOf(patterns: readonly string[]): Promise<(path: RelPath) => boolean> {
+  if (patterns.length === 0) return () => false;
+  const { default: picomatch } = await import('picomatch');
+  return picomatch([...patterns], { dot: true });
 }

@@ -58,6 +58,7 @@ export async function makeBench(): Promise<Bench> {
     url: target.url,
     open: async () => target,
     accepts: () => true,
+    allows: () => false,
     fileMode: 0o644,
     folderMode: 0o755,
     deletion: 'delete',
