@@ -52,8 +52,13 @@ export async function resolveHost(request: HostRequest): Promise<HostSettings> {
   const { file } = request;
   const text = file === undefined ? undefined : await contentOf(file);
   if (file === undefined || text === undefined) return settingsFrom(new Map(), request);
-  const keywords = (await askOpenSsh(file, request)) ?? readHere(text, file, request);
-  return settingsFrom(keywords, request);
+  const keywords = await askOpenSsh(file, request);
+  return keywords === undefined ? resolveHere(text, file, request) : settingsFrom(keywords, request);
+}
+
+/** What `text` says, where there is no ssh to ask; `file` is for messages. Throws a ConfigError likewise. */
+export function resolveHere(text: string, file: string, request: HostRequest): HostSettings {
+  return settingsFrom(readHere(text, file, request), request);
 }
 
 /** Keyword in lower case, to each of its values. Keywords that the file does not set may be missing. */

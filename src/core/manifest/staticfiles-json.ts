@@ -149,7 +149,8 @@ function withValues(text: string, values: readonly KeyedValue[], start: number):
     if (at < 0) return undefined;
     const from = at + key.length;
     let to = from + 1;
-    while (text[to] !== '"') to += text[to] === '\\' ? 2 : 1;
+    while (to < text.length && text[to] !== '"') to += text[to] === '\\' ? 2 : 1;
+    if (to >= text.length) return undefined;
     patched += text.slice(copied, from) + value;
     copied = to + 1;
   }
