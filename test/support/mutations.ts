@@ -1,7 +1,7 @@
 /** Bytes that were sound once: what a broken disk, a half-written file or somebody who means harm makes of them. */
 import fc from 'fast-check';
 
-type Edit = (bytes: Buffer) => Buffer;
+type Edit = (bytes: Uint8Array) => Uint8Array;
 
 /** Where, as a share of the length. */
 const place = fc.double({ min: 0, max: 1, noNaN: true });
@@ -62,12 +62,13 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
 
 /** One of `sound`, with one to four faults in it. */
 export function mutations(sound: readonly (Uint8Array | string)[]): fc.Arbitrary<Buffer> {
+  const inputs: Uint8Array[] = sound.map((each) => (typeof each === 'string' ? Buffer.from(each) : each));
   return fc
-    .tuple(fc.constantFrom(...sound), fc.array(edit, { minLength: 1, maxLength: 4 }))
-    .map(([bytes, edits]) => edits.reduce((whole, each) => each(whole), Buffer.from(bytes as Uint8Array)));
+    .tuple(fc.constantFrom(...inputs), fc.array(edit, { minLength: 1, maxLength: 4 }))
+    .map(([bytes, edits]) => Buffer.from(edits.reduce((whole, each) => each(whole), bytes)));
 }
 
-function spliced(whole: Buffer, share: number, length: number, bytes: Uint8Array): Buffer {
+function spliced(whole: Uint8Array, share: number, length: number, bytes: Uint8Array): Uint8Array {
   const at = Math.floor(share * whole.length);
   return Buffer.concat([whole.subarray(0, at), bytes, whole.subarray(at + length)]);
 }
