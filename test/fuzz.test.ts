@@ -212,7 +212,7 @@ describe('what others say', { timeout: TIMEOUT_MS }, () => {
   it('on the control socket', () => {
     const sound = ['{"targets":["web"],"force":true,"checksum":false,"wait":true}', '{}', '[]', '"x"', 'null'];
     always(mutations(sound), 'ControlError', (bytes) => {
-      const value = parsed(bytes);
+      const value = jsonIn(bytes);
       if (value !== undefined) parseTrigger(value);
     });
   });
@@ -311,7 +311,7 @@ function lengthBytes(segment: Uint8Array): number {
   return segment.findIndex((byte) => byte < 0x80) + 1;
 }
 
-function parsed(bytes: Buffer): unknown {
+function jsonIn(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString());
   } catch {
