@@ -1,10 +1,17 @@
-import { expect, it } from 'vitest';
+import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { makePlan } from '../src/core/plan.js';
 import { PublicFolders } from '../src/push/public-folders.js';
 import { publish } from '../src/push/publish.js';
 import type { Staged } from '../src/push/stage.js';
+import { openLocal } from '../src/targets/local.js';
 import { MemoryTarget } from '../src/targets/memory.js';
+import { makeBench } from './support/cycle.js';
 import { path } from './support/entries.js';
+import { hooked } from './support/hooked-target.js';
+import { temporaryFolder } from './support/tree.js';
 
 const NOTHING_STAGED: Staged = {
   placeOf: () => undefined,
@@ -25,3 +32,33 @@ it('takes a group of two hundred thousand steps (F56)', async () => {
   expect(outcomes.length).toBe(200_000);
   expect(outcomes.every((outcome) => outcome.kind === 'done')).toBe(true);
 });
+
+it.each(['before', 'after'] as const)(
+  'removes nothing through a link that took the place of a folder %s another file was published (F27)',
+  async (moment) => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const bench = await makeBench();
+    const folder = await temporaryFolder();
+    const [root, elsewhere] = [join(folder, 'served'), join(folder, 'elsewhere')];
+    const names = Array.from({ length: 50 }, (_, i) => `${i}.png`);
+    mkdirSync(elsewhere);
+    for (const name of names) writeFileSync(join(elsewhere, name), 'of somebody else');
+    const target = await openLocal({ url: `file://${root}`, root, control: join(root, '.pushstatic') });
+    await bench.publish(target, {
+      'page.html': 'old',
+      ...Object.fromEntries(names.map((name) => [`set/${name}`, name])),
+    });
+    const swap = (kind: string, [, to]: readonly unknown[]): void => {
+      if (kind !== 'rename' || to !== 'page.html') return;
+      renameSync(join(root, 'set'), join(folder, 'away'));
+      symlinkSync(elsewhere, join(root, 'set'));
+      vi.advanceTimersByTime(1000);
+    };
+    const nothing = (): void => undefined;
+    const spied = moment === 'before' ? hooked(target, swap) : hooked(target, nothing, swap);
+    const { outcomes } = await bench.publish(spied, { 'page.html': 'new' });
+    expect(outcomes.filter(({ kind }) => kind === 'done').map(({ step }) => step.path)).toEqual(['page.html']);
+    expect(await readdir(elsewhere)).toHaveLength(names.length);
+  },
+);

@@ -5,12 +5,15 @@
 import { foldersOf, type Share } from '../core/plan.js';
 import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
 import type { Problem } from '../errors.js';
-import type { Target } from '../targets/target.js';
+import type { RemoteFile, Target } from '../targets/target.js';
 import { inParallel } from './in-parallel.js';
 import { levelsOf } from './levels.js';
 import { problemOf } from './trouble.js';
 
 const IN_FLIGHT = 4096;
+const LEAST_FRESH_MS = 20;
+const MOST_FRESH_MS = 500;
+const LOOK_SHARE = 20; // a look is good for so many times as long as it takes
 const SETGID = 0o2000;
 
 export class PublicFolders {
@@ -25,6 +28,10 @@ export class PublicFolders {
   readonly #modes = new Map<RelPath, number>();
   readonly #moved = new Map<RelPath, RelPath>();
   #made: Promise<unknown> | undefined;
+  /** When the last look began, what it took, and the one that is under way. */
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #lookMs = 0;
+  #looking: Promise<void> | undefined;
 
   /** `mode` is that of new folders. */
   constructor(share: Share, target: Target, mode: number) {
@@ -43,15 +50,25 @@ export class PublicFolders {
    * or a removal out of the published tree. What else may stand there is found when the folder is made.
    */
   async look(): Promise<void> {
-    const folders = new Set(this.#share.flatMap(({ steps }) => steps.flatMap(({ path }) => ancestorsOf(path))));
-    await inParallel(folders, IN_FLIGHT, async (path) => {
-      const there = await this.#target.stat(path);
+    await this.#lookAtAll((path, there) => {
       if (there !== undefined) this.#modes.set(path, there.mode);
       if (there?.kind === 'folder') this.#old.add(path);
-      if (there?.kind !== 'link') return;
-      const message = `${path} is a symbolic link on the target, and nothing is written through one; put a folder there`;
-      this.#blocked.set(path, { path, step: 'publish', code: 'OBSTRUCTED', message });
     });
+  }
+
+  /**
+   * Somebody may put a link in the place of a folder at any time. Undefined where the last look was a moment ago; else resolves
+   * once there was another one. It is begun before it is due, so that hardly anybody waits for it.
+   */
+  fresh(): Promise<void> | undefined {
+    const freshMs = Math.min(Math.max(LOOK_SHARE * this.#lookMs, LEAST_FRESH_MS), MOST_FRESH_MS);
+    const age = performance.now() - this.#lookedAt;
+    if (age < freshMs / 2) return undefined;
+    this.#looking ??= this.#lookAtAll().finally(() => {
+      this.#looking = undefined;
+    });
+    this.#looking.catch(() => undefined); // whoever waits hears of it, or the next request
+    return age < freshMs ? undefined : this.#looking;
   }
 
   /**
@@ -73,6 +90,20 @@ export class PublicFolders {
     const folder = ancestorsOf(path).find((each) => this.#blocked.has(each));
     const problem = folder === undefined ? undefined : this.#blocked.get(folder);
     return problem === undefined ? undefined : { ...problem, path };
+  }
+
+  async #lookAtAll(onSeen?: (path: RelPath, there: RemoteFile | undefined) => void): Promise<void> {
+    const begun = performance.now();
+    const folders = new Set(this.#share.flatMap(({ steps }) => steps.flatMap(({ path }) => ancestorsOf(path))));
+    await inParallel(folders, IN_FLIGHT, async (path) => {
+      const there = await this.#target.stat(path);
+      onSeen?.(path, there);
+      if (there?.kind !== 'link') return;
+      const message = `${path} is a symbolic link on the target, and nothing is written through one; put a folder there`;
+      this.#blocked.set(path, { path, step: 'publish', code: 'OBSTRUCTED', message });
+    });
+    this.#lookedAt = begun;
+    this.#lookMs = performance.now() - begun;
   }
 
   #isBlocked(folder: RelPath): boolean {

@@ -67,6 +67,8 @@ export async function publish(
   return { outcomes, stop };
 
   async function carry(step: Step): Promise<void> {
+    const looking = folders.fresh();
+    if (looking !== undefined) await looking;
     const known = staged.problems.get(step.path) ?? folders.problemAt(step.path);
     if (known !== undefined) {
       outcomes.push({ kind: 'untouched', step, problem: known });
