@@ -7,7 +7,7 @@ import { type Outcome, problemsOf } from './core/apply.js';
 import type { ToSign } from './core/delta/signature.js';
 import { type Change, diff } from './core/diff.js';
 import { exposureOf, guardExposure } from './core/exposure.js';
-import { guard, type Limit } from './core/guard.js';
+import { guard, guardReplacement, type Limit } from './core/guard.js';
 import type { Head } from './core/index-codec.js';
 import { isPatched } from './core/origins.js';
 import { indexPartOf, type Places, partOf } from './core/places.js';
@@ -44,6 +44,8 @@ export interface TargetJob extends Selection {
   readonly limit: Limit | undefined;
   /** Whether a path is published although its name speaks against it. */
   readonly allows: (path: RelPath) => boolean;
+  /** Whether a file may be missing for a moment where the target cannot replace it in one step. */
+  readonly allowNonAtomic: boolean;
   readonly cache: StateFolder;
 }
 
@@ -307,7 +309,7 @@ export class Connection {
     deciding.catch(() => store.lease.giveUp());
     const { index, plan, isKnown, ...told } = await allOf([
       deciding,
-      stageAhead(stage, known, guessing, this.#isUsed ? current : undefined, job, options),
+      stageAhead(stage, known, guessing, this.#isUsed ? current : undefined, { job, target }, options),
     ]).catch(async (error: unknown) => {
       await stage.abandon();
       throw error;
@@ -354,6 +356,7 @@ async function decide(
   const held = index.entries.length + index.pending.size;
   const left = held + count(plan, 'added') - count(plan, 'removed');
   guardExposure(plan, job.allows);
+  if (!target.capabilities.atomicReplace && !job.allowNonAtomic) guardReplacement(plan);
   if (job.limit !== undefined) guard(plan, { held, left }, job.limit);
   const unchanged = index.entries.length - changes.filter(({ kind }) => kind !== 'added').length;
   const isKnown = seen.unknown.size === 0 && index.pending.size === 0;
@@ -386,7 +389,7 @@ async function stageAhead(
   known: Known,
   looking: Promise<Sighting>,
   isCurrent: Promise<boolean> | undefined,
-  job: TargetJob,
+  { job, target }: { readonly job: TargetJob; readonly target: Target },
   { act, arrivals }: CycleOptions,
 ): Promise<void> {
   if (act === 'only-plan' || arrivals === undefined) return;
@@ -395,14 +398,15 @@ async function stageAhead(
     if (known.kind !== 'index') await allOf([looking, stage.prepare()]);
     const seen = await looking;
     const { entries } = select({ entries: batch, problems: [] }, job);
-    const missing = entries.filter((entry) => isMissing(seen, entry) && !isExposed(entry, job));
+    const missing = entries.filter((entry) => isMissing(seen, entry) && !isHopeless(entry, seen, job, target));
     if (!(await stage.ahead(missing, seen.index, isCurrent))) return;
   }
 }
 
-/** Whether the guard is going to refuse it. */
-function isExposed({ path }: Entry, { allows }: TargetJob): boolean {
-  return exposureOf(path) !== undefined && !allows(path);
+/** Whether a guard is going to refuse the plan because of it. */
+function isHopeless({ path }: Entry, { index }: Sighting, job: TargetJob, { capabilities }: Target): boolean {
+  const isReplaced = !capabilities.atomicReplace && !job.allowNonAtomic && index.entries.find(path) !== undefined;
+  return isReplaced || (exposureOf(path) !== undefined && !job.allows(path));
 }
 
 function trusted(loaded: Known, { distrust }: CycleOptions): Known {

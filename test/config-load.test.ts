@@ -84,6 +84,7 @@ describe('a sound file', () => {
           include: ['**'],
           exclude: [],
           allow: [],
+          allowNonAtomic: false,
           delete: { enabled: true, max: { kind: 'share', share: 0.5 } },
           mode: { file: 0o644, dir: 0o755 },
           control: '.pushstatic',

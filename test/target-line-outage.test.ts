@@ -56,6 +56,7 @@ async function lineTo(open: () => Promise<MemoryTarget>): Promise<TargetLine> {
     open,
     accepts: () => true,
     allows: () => false,
+    allowNonAtomic: false,
     fileMode: 0o644,
     folderMode: 0o755,
     deletion: 'delete',

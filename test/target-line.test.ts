@@ -486,6 +486,7 @@ async function makeLine(
     open: () => server.connect(),
     accepts: () => true,
     allows: () => false,
+    allowNonAtomic: false,
     fileMode: 0o644,
     folderMode: 0o755,
     deletion: 'delete',

@@ -68,6 +68,8 @@ export interface TargetConfig {
   readonly exclude: readonly string[];
   /** What is published although its name speaks against it. */
   readonly allow: readonly string[];
+  /** Whether a file may be missing for a moment where the server cannot replace it in one step. */
+  readonly allowNonAtomic: boolean;
   readonly delete: { readonly enabled: boolean; readonly max: Limit };
   /** Permission bits. */
   readonly mode: { readonly file: number; readonly dir: number };
@@ -270,6 +272,7 @@ const TargetShape = section({
   include: v.nullish(v.pipe(v.array(Pattern, 'a list of patterns'), v.minLength(1, 'at least one pattern')), ['**']),
   exclude: list(Pattern, 'a list of patterns', []),
   allow: list(Pattern, 'a list of patterns', []),
+  allowNonAtomic: v.optional(YesOrNo, false),
   delete: v.nullish(
     section({
       enabled: v.optional(YesOrNo, true),

@@ -32,6 +32,17 @@ export function guard(plan: Plan, { held, left }: Extent, limit: Limit): void {
   }
 }
 
+/** Throws a SafetyError when a plan replaces published files: for a target that cannot do that in one step. */
+export function guardReplacement(plan: Plan): void {
+  const replaced = plan.changes.filter(({ kind }) => kind === 'modified').length;
+  if (replaced === 0) return;
+  throw new SafetyError(
+    `${replaced} published ${replaced === 1 ? 'file' : 'files'} would be replaced, which the server cannot do in one step ` +
+      '(it offers no posix-rename): readers would find each of them missing for a moment; to accept that, set ' +
+      'allowNonAtomic: true for this target',
+  );
+}
+
 function allowed(limit: Limit, held: number): number {
   return limit.kind === 'count' ? limit.count : limit.share * held;
 }

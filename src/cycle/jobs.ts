@@ -63,6 +63,7 @@ export async function jobsOf(
         },
         accepts: await filterOf(target),
         allows: await matcherOf(target.allow),
+        allowNonAtomic: target.allowNonAtomic,
         fileMode: target.mode.file,
         folderMode: target.mode.dir,
         deletion: target.delete.enabled ? deletion : 'keep',

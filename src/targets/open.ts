@@ -23,10 +23,12 @@ export async function openTarget(config: TargetConfig, options: OpenOptions): Pr
     return openLocal(place);
   }
   const [{ connectSsh }, { openSftp }] = await Promise.all([import('./ssh.js'), import('./sftp.js')]);
-  const { identityFile, knownHosts, hostKey, sshConfig, compress } = config;
+  const { identityFile, knownHosts, hostKey, sshConfig, compress, allowNonAtomic } = config;
   const settings = { ...address, ...options.secrets, identityFile, knownHosts, hostKey, sshConfig };
   return openSftp(await connectSsh({ ...settings, compress: compress === 'on' ? 'on' : 'off' }, options), {
     ...place,
     compress,
+    allowNonAtomic,
+    onWarning: options.onWarning,
   });
 }

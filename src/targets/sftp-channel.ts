@@ -7,6 +7,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { TargetError } from '../errors.js';
+import { Dating, isRefused } from './sftp-dating.js';
 import { PendingTable } from './sftp-pending.js';
 import { ReplyWatch } from './sftp-reply-watch.js';
 import { confused, ignoreMissing, lost, notOffered, refusal, statusOf, troubleIn } from './sftp-trouble.js';
@@ -17,6 +18,7 @@ import {
   init,
   type Named,
   OPEN,
+  POSIX_RENAME,
   REPLY,
   REQUEST,
   Reply,
@@ -29,7 +31,7 @@ const VERSION = 3;
 const DEFAULT_MAX_WRITE = 32 * 1024; // what every server must take (section 3)
 const MOST_WRITE = 256 * 1024; // more in one request would only wait in memory
 const DEFAULT_HANDLES = 100; // a server that does not tell its limit; the smallest seen in the field is about 200
-const PRIVATE = 0o600; // a new file is nobody else's business until its mode is set
+const PRIVATE = 0o600; // what is no file to be published is nobody else's business
 const LISTINGS_AHEAD = 8; // replies of a long folder on their way at once; OpenSSH puts 100 names in each
 const SPARE_HANDLES = 8; // for listings, and for what the server itself keeps open
 const FULL_BYTES = 32 * 1024; // one SSH packet, which gains nothing by waiting
@@ -38,7 +40,6 @@ const FAREWELL_MS = 100; // after its last byte the other side may still say wit
 const MANY_REQUESTS = 16;
 const COMPANY_MS = 1; // the least that a timer can wait
 
-const POSIX_RENAME = 'posix-rename@openssh.com';
 const STATVFS = 'statvfs@openssh.com';
 const LIMITS = 'limits@openssh.com';
 const HARDLINK = 'hardlink@openssh.com';
@@ -64,6 +65,8 @@ interface Question<T> {
 export interface ToOpen {
   readonly path: string;
   readonly flags: number;
+  /** Of a new one, less what the server's umask takes away. */
+  readonly mode?: number;
 }
 
 /** Two files that are open together. */
@@ -106,6 +109,7 @@ export class SftpChannel {
   readonly #extensions = new Set<string>();
   readonly #waiting: (() => void)[] = [];
   readonly #turns: Turns;
+  readonly dating: Dating;
   #maxWrite = DEFAULT_MAX_WRITE;
   #handleLimit = DEFAULT_HANDLES - SPARE_HANDLES;
   #handles = 0;
@@ -116,6 +120,7 @@ export class SftpChannel {
 
   constructor(stream: Duplex, first?: SftpChannel, lookMs?: number) {
     this.#turns = first === undefined ? new Turns() : first.#turns;
+    this.dating = first === undefined ? new Dating() : first.dating;
     if (first !== undefined) {
       this.#maxWrite = first.#maxWrite;
       this.#handleLimit = first.#handleLimit;
@@ -158,6 +163,11 @@ export class SftpChannel {
     return this.#maxWrite;
   }
 
+  /** Whether a file can take the place of another in one step. */
+  get replacesFiles(): boolean {
+    return this.#extensions.has(POSIX_RENAME);
+  }
+
   /** Whether a file can get a second name. */
   get linksFiles(): boolean {
     return this.#extensions.has(HARDLINK);
@@ -188,7 +198,7 @@ export class SftpChannel {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
     this.#handles += files.length;
-    const opening = files.map(({ path, flags }) => this.#openNow(flags === OPEN.read ? 'read' : 'open', path, flags));
+    const opening = files.map((file) => this.#openNow(file.flags === OPEN.read ? 'read' : 'open', file));
     onAsked?.();
     const opened = await Promise.allSettled(opening);
     const handles = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
@@ -230,37 +240,53 @@ export class SftpChannel {
           if (!(content instanceof Uint8Array)) pour(this, handle, content).then(resolve, reject);
           else if (content.length > this.#maxWrite)
             pour(this, handle, inOnePiece(Buffer.from(content))).then(resolve, reject);
-          else this.#finish(handle, content, meta, { resolve, reject });
+          else this.#finish(handle, path, content, meta, { resolve, reject });
         } catch (error) {
           this.close(handle).then(() => reject(error), reject);
         }
       };
       const flags = OPEN.write | OPEN.create | OPEN.truncate;
       const resolveLater = (handle: Buffer): void => this.#turns.take(() => fill(handle));
-      this.#open('open', path, (id) => this.#writer.open(id, path, flags, PRIVATE), { resolve: resolveLater, reject });
+      this.#open('open', path, (id) => this.#writer.open(id, path, flags, meta.mode), {
+        resolve: resolveLater,
+        reject,
+      });
     });
   }
 
   /** Fills, dates and closes a file that was just opened, if one write is enough. */
-  #finish(handle: Buffer, bytes: Uint8Array, meta: FileStat, { resolve, reject }: Settle<void>): void {
+  #finish(handle: Buffer, path: string, bytes: Uint8Array, meta: FileStat, { resolve, reject }: Settle<void>): void {
     let failure: TargetError | undefined;
-    let open = bytes.length === 0 ? 2 : 3;
-    const one: Waiter = (trouble, reply) => {
-      failure ??= trouble ?? troubleIn(reply, 'write', 'a file');
+    let isDated = this.dating.way === 'open';
+    let open = 1 + Number(bytes.length > 0) + Number(isDated);
+    const end = (trouble: TargetError | undefined): void => {
+      failure ??= trouble;
       if (--open > 0) return;
       this.#release();
-      if (failure === undefined) resolve();
-      else reject(failure);
+      if (failure !== undefined) reject(failure);
+      else if (isDated) resolve();
+      else this.#dateByPath(path, meta).then(resolve, reject);
     };
+    const one: Waiter = (trouble, reply) => end(trouble ?? troubleIn(reply, 'write', path));
     if (bytes.length > 0) this.#send(one, (id) => this.#writer.write(id, handle, 0, bytes));
-    this.#send(one, (id) => this.#writer.setHandleStat(id, handle, meta));
+    if (isDated) {
+      const date: Waiter = (failed, reply) => {
+        const trouble = failed ?? troubleIn(reply, 'set the times of', path);
+        if (isRefused(trouble)) {
+          this.dating.refuse('open');
+          isDated = false;
+          end(undefined);
+        } else end(trouble);
+      };
+      this.#send(date, (id) => this.#writer.setStat(REQUEST.setHandleStat, id, handle, meta));
+    }
     this.#send(one, (id) => this.#writer.handle(REQUEST.close, id, handle));
   }
 
   /** A request for a handle that is counted already. */
-  #openNow(verb: string, path: string, flags: number): Promise<Buffer> {
+  #openNow(verb: string, { path, flags, mode = PRIVATE }: ToOpen): Promise<Buffer> {
     return this.#ask({ verb, path, type: REPLY.handle, read: handleOf }, (id) =>
-      this.#writer.open(id, path, flags, PRIVATE),
+      this.#writer.open(id, path, flags, mode),
     );
   }
 
@@ -303,8 +329,31 @@ export class SftpChannel {
     );
   }
 
-  setStat(handle: Buffer, meta: FileStat): Promise<void> {
-    return this.#tell('set the times of', 'a file', (id) => this.#writer.setHandleStat(id, handle, meta));
+  /** Sets mode and times of the open file at `path`, where and how the server lets that be done. */
+  async setStat(handle: Buffer, path: string, meta: FileStat): Promise<void> {
+    if (this.dating.way === 'open') {
+      try {
+        return await this.#tell('set the times of', path, (id) =>
+          this.#writer.setStat(REQUEST.setHandleStat, id, handle, meta),
+        );
+      } catch (error) {
+        if (!isRefused(error)) throw error;
+        this.dating.refuse('open');
+      }
+    }
+    await this.#dateByPath(path, meta);
+  }
+
+  async #dateByPath(path: string, meta: FileStat): Promise<void> {
+    if (this.dating.way === 'none') return;
+    try {
+      await this.#tell('set the times of', path, (id) =>
+        this.#writer.setStat(REQUEST.setStat, id, Buffer.from(path), meta),
+      );
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+      this.dating.refuse('path');
+    }
   }
 
   chmod(path: string, mode: number): Promise<void> {

@@ -73,7 +73,7 @@ async function patch(
   // A link in the place of the basis would lead to what is behind it.
   const files = [
     { path, flags: OPEN.read },
-    { path: to, flags: OPEN.write | OPEN.create | OPEN.exclusive },
+    { path: to, flags: OPEN.write | OPEN.create | OPEN.exclusive, mode: meta.mode },
   ];
   const [there, opened] = await Promise.allSettled([channel.lstat(path), channel.openTogether(files)]);
   if (opened.status === 'rejected') throw opened.reason;
@@ -89,7 +89,7 @@ async function patch(
     };
     await inWindow(requestsFor(channel, pair, recipe(), judge));
     // Not before: size and time are what tells that it is complete.
-    if (isGood) ending.push(channel.setStat(pair.made, meta));
+    if (isGood) ending.push(channel.setStat(pair.made, to, meta));
     return isGood;
   } finally {
     await together([...ending, channel.close(pair.source), channel.close(pair.made)]);

@@ -30,7 +30,7 @@ export async function pour(
     await channel.close(handle);
     throw error;
   }
-  await together([channel.setStat(handle, meta), channel.close(handle)]);
+  await together([channel.setStat(handle, path, meta), channel.close(handle)]);
 }
 
 /** Lets requests leave as they come, a window of them at once. Throws the first failure, when nothing is under way any more. */

@@ -78,7 +78,7 @@ export class Repeats {
     }
     requireSize(sending.bytes, meta, sending.path);
     const files = [
-      { path: sending.path, flags: OPEN.write | OPEN.create | OPEN.truncate },
+      { path: sending.path, flags: OPEN.write | OPEN.create | OPEN.truncate, mode: meta.mode },
       ...[...sending.sources].map(({ path }) => ({ path, flags: OPEN.read })),
     ];
     return { opening: this.#channel.openTogether(files, () => sending.opening()) };
@@ -120,7 +120,7 @@ export class Repeats {
       const arriving = together(requests).then(() => sending.arrive());
       if (isOne) ending.push(arriving);
       else await arriving;
-      ending.push(channel.setStat(handles[0] as Buffer, meta));
+      ending.push(channel.setStat(handles[0] as Buffer, sending.path, meta));
     } finally {
       await together([...ending, ...handles.map((handle) => channel.close(handle))]);
     }

@@ -53,6 +53,7 @@ const MOST_REPLY_BYTES = 1024 * 1024; // four times what OpenSSH sends at most
 
 /** The extension of that name. */
 export const COPY_DATA = 'copy-data';
+export const POSIX_RENAME = 'posix-rename@openssh.com';
 
 interface Span {
   readonly offset: number;
@@ -183,14 +184,15 @@ export class RequestWriter {
     this.#uint32(mode);
   }
 
-  /** Mode and both times of an open file; `mtime` in seconds. */
-  setHandleStat(
+  /** Mode and both times of a file, by its handle or its path; `mtime` in seconds. */
+  setStat(
+    type: number,
     id: number,
-    handle: Uint8Array,
+    file: Uint8Array,
     { mode, mtime }: { readonly mode: number; readonly mtime: number },
   ): void {
-    this.#begin(REQUEST.setHandleStat, id, 4 + handle.length + 16);
-    this.#bytes(handle);
+    this.#begin(type, id, 4 + file.length + 16);
+    this.#bytes(file);
     this.#uint32(ATTRIBUTE.mode | ATTRIBUTE.times);
     this.#uint32(mode);
     this.#uint32(mtime);

@@ -7,6 +7,7 @@
 import { CONTROL, isWithin, parentOf, parseRelPath, type RelPath } from '../core/relpath.js';
 import { TargetError } from '../errors.js';
 import type { SftpChannel } from './sftp-channel.js';
+import { isRefused } from './sftp-dating.js';
 import { type Content, type Lane, SftpLanes } from './sftp-lanes.js';
 import { linkFile, patchFile } from './sftp-patch.js';
 import { CHUNK_BYTES, FILE_WINDOW, type Flow, pour, requireSize, together, writesOf } from './sftp-pour.js';
@@ -14,7 +15,7 @@ import { MOST_REPEATING_BYTES } from './sftp-repeats.js';
 import { SecondLine } from './sftp-second-line.js';
 import { ignoreMissing } from './sftp-trouble.js';
 import { Window } from './sftp-window.js';
-import { type Attributes, kindOf, type Named, OPEN } from './sftp-wire.js';
+import { type Attributes, kindOf, type Named, OPEN, POSIX_RENAME } from './sftp-wire.js';
 import type { SshConnection } from './ssh.js';
 import type { Basis, Body, Capabilities, FileMeta, Recipe, RemoteFile, Target } from './target.js';
 
@@ -25,6 +26,10 @@ const PATH_BYTES = 256; // what a file costs beside its content, about
 const PATCH_BYTES = 512; // a file that is made of another one, likewise
 const LISTINGS_IN_FLIGHT = 32;
 const ROOT_MODE = 0o755; // a web server is to read it
+const OWN_MODES =
+  'the server refuses to set modes or times: what is published has those that it gives it, and "verify" may find other times';
+const MOMENT =
+  'readers would find the file missing for a moment; to accept that, set allowNonAtomic: true for this target';
 
 export interface SftpSettings {
   /** For messages. */
@@ -35,6 +40,10 @@ export interface SftpSettings {
   readonly control: string;
   /** Whether content is compressed on its way; `auto` where that is quicker. Default: off. */
   readonly compress?: 'auto' | 'on' | 'off' | undefined;
+  /** Whether a published file may be missing for a moment where the server cannot replace it in one step. Default: no. */
+  readonly allowNonAtomic?: boolean | undefined;
+  /** Is told once of each thing that the server refuses and that makes the outcome weaker. */
+  readonly onWarning?: ((text: string) => void) | undefined;
 }
 
 /**
@@ -59,6 +68,7 @@ class SftpTarget implements Target {
   #roundTripMs = 0;
   #rootMode: number | undefined;
   #more: Promise<void> | undefined;
+  readonly #warned = new Set<string>();
 
   constructor(connection: SshConnection, settings: SftpSettings) {
     this.url = settings.url;
@@ -76,6 +86,7 @@ class SftpTarget implements Target {
             channels: () => this.#channels(),
             isFar: () => this.#roundTripMs >= FAR_MS,
           });
+    this.#first.dating.onNone = () => this.#warn(OWN_MODES);
     this.#found = this.#findRoot();
     // Whoever is first to change something hears of it.
     this.#found.catch(() => undefined);
@@ -83,8 +94,8 @@ class SftpTarget implements Target {
 
   get capabilities(): Capabilities {
     return {
-      atomicReplace: true,
-      storesMtime: true,
+      atomicReplace: this.#first.replacesFiles,
+      storesMtime: this.#first.dating.way !== 'none',
       hardlink: this.#first.linksFiles,
       serverCopy: this.#first.copiesData,
       roundTripMs: this.#roundTripMs,
@@ -184,7 +195,7 @@ class SftpTarget implements Target {
     } catch (error) {
       if (!(error instanceof TargetError) || error.kind !== 'unsupported')
         throw await this.#explain(error, destination, 0);
-      await this.#renameToFreeName(channel, source, destination, isWithin(to, CONTROL) ? 'ours' : 'public');
+      await this.#renameInSteps(channel, source, destination, isWithin(to, CONTROL) ? 'ours' : 'public');
     }
   }
 
@@ -213,7 +224,7 @@ class SftpTarget implements Target {
     if (there.value === undefined) throw made.status === 'rejected' ? made.reason : vanished(path);
     if (kindOf(there.value.mode) !== 'folder') throw obstructed(path, there.value);
     const isNew = made.status === 'fulfilled';
-    if (isNew && (there.value.mode & 0o7777) !== mode) await this.#first.chmod(at, mode);
+    if (isNew && (there.value.mode & 0o7777) !== mode) await this.#first.chmod(at, mode).catch(this.#onModeRefused);
   }
 
   async makeFolderAmong(path: RelPath, mode: number): Promise<RemoteFile[]> {
@@ -258,14 +269,38 @@ class SftpTarget implements Target {
    * A server without posix-rename: new names are fine, but no file can be replaced without a moment of its absence. For
    * what is ours that does no harm: an index whose head is missing is made anew from what lies there.
    */
-  async #renameToFreeName(channel: SftpChannel, from: string, to: string, name: 'ours' | 'public'): Promise<void> {
-    const isFree = (await channel.lstat(to)) === undefined;
-    if (!isFree && name === 'ours') await channel.remove(to);
-    if (isFree || name === 'ours') return channel.plainRename(from, to);
-    throw new TargetError(
-      'unsupported',
-      `cannot replace ${to}: the server offers no posix-rename@openssh.com, without which readers would find the file missing for a moment`,
-    );
+  async #renameInSteps(channel: SftpChannel, from: string, to: string, name: 'ours' | 'public'): Promise<void> {
+    const there = await channel.lstat(to);
+    if (there === undefined) return channel.plainRename(from, to);
+    if (kindOf(there.mode) === 'folder') throw new TargetError('not-a-file', `cannot replace ${to}: a folder is there`);
+    if (name === 'ours') {
+      await channel.remove(to);
+      return channel.plainRename(from, to);
+    }
+    if (this.#settings.allowNonAtomic !== true)
+      throw new TargetError('unsupported', `cannot replace ${to}: the server offers no ${POSIX_RENAME}; ${MOMENT}`);
+    this.#warn(`the server offers no ${POSIX_RENAME}: each file that is replaced is missing for a moment`);
+    // The old one is never gone before the new one is there: whatever breaks off here, one of them is left.
+    const aside = `${from}.old`;
+    await channel.plainRename(to, aside);
+    try {
+      await channel.plainRename(from, to);
+    } catch (error) {
+      await channel.plainRename(aside, to);
+      throw error;
+    }
+    await channel.remove(aside).catch(ignoreMissing);
+  }
+
+  readonly #onModeRefused = (error: unknown): void => {
+    if (!isRefused(error)) throw error;
+    this.#warn(OWN_MODES);
+  };
+
+  #warn(text: string): void {
+    if (this.#warned.has(text)) return;
+    this.#warned.add(text);
+    this.#settings.onWarning?.(text);
   }
 
   /** Also the measure of a round trip: the first request that has the line for itself. */
@@ -280,7 +315,7 @@ class SftpTarget implements Target {
   /** Makes the root if it is missing. A run that only looks never comes here. */
   async #requireRoot(found: Attributes | undefined): Promise<void> {
     const { root, url } = this.#settings;
-    if (found === undefined) await makeRoot(this.#first, root);
+    if (found === undefined) await makeRoot(this.#first, root, this.#onModeRefused);
     else if (kindOf(found.mode) !== 'folder')
       throw new TargetError('not-a-directory', `cannot use ${url}: it is not a folder`);
   }
@@ -367,10 +402,12 @@ class SftpTarget implements Target {
   }
 }
 
-async function makeRoot(channel: SftpChannel, root: string): Promise<void> {
+async function makeRoot(channel: SftpChannel, root: string, onModeRefused: (error: unknown) => void): Promise<void> {
   try {
-    // The server's umask may take bits away from the first.
-    await together([channel.makeFolder(root, ROOT_MODE), channel.chmod(root, ROOT_MODE)]);
+    const made = channel.makeFolder(root, ROOT_MODE);
+    // The server's umask may have taken bits away.
+    const changed = channel.chmod(root, ROOT_MODE).catch((error: unknown) => made.then(() => onModeRefused(error)));
+    await together([made, changed]);
   } catch (cause) {
     if (!(cause instanceof TargetError) || cause.kind === 'unreachable') throw cause;
     const reason = cause.kind === 'not-found' ? 'the folder above it is missing' : 'the account may not';

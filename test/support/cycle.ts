@@ -59,6 +59,7 @@ export async function makeBench(): Promise<Bench> {
     open: async () => target,
     accepts: () => true,
     allows: () => false,
+    allowNonAtomic: false,
     fileMode: 0o644,
     folderMode: 0o755,
     deletion: 'delete',
