@@ -2,6 +2,7 @@
  * Delivery: brings the content of one file to its place on the stage, by the way that sends least: made of content that the
  * target has, of a former version and what is new, or sent whole.
  */
+import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { Op } from '../core/delta/delta.js';
 import type { Signature } from '../core/delta/signature.js';
@@ -9,9 +10,10 @@ import { wayFrom } from '../core/origins.js';
 import { isPacked } from '../core/packed.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
-import type { Basis, Body, Piece, Target } from '../targets/target.js';
+import type { Basis, Body, Piece, RemoteFile, Target } from '../targets/target.js';
 import { deltaOf, type Signatures } from './signatures.js';
 import { type Item, placeOf } from './staged-item.js';
+import { digestOf } from './survey.js';
 import type { Throttle } from './throttle.js';
 import { bodyOf } from './upload.js';
 
@@ -75,6 +77,8 @@ export class Delivery {
 
   /** Sends what is needed of it. Answers with how many bytes; undefined if it was stopped before it began. */
   async send(item: Item): Promise<number | undefined> {
+    const resumed = item.begun === undefined ? undefined : await this.#resume(item, item.begun);
+    if (resumed !== undefined) return resumed;
     const patched = item.former === undefined ? undefined : await this.#patch(item, item.former);
     return patched ?? this.#sendWhole(item);
   }
@@ -118,6 +122,44 @@ export class Delivery {
     return sent;
   }
 
+  /**
+   * Goes on with what an interrupted run sent of it: undefined where that turns out not to be its beginning. It is read back while
+   * the rest is sent, since no size tells what a server really has.
+   */
+  async #resume(item: Item, begun: RemoteFile): Promise<number | undefined> {
+    if (this.#stopped.aborted) return undefined;
+    const { entry } = item;
+    const there = digestOf(this.#target, begun.path);
+    there.catch(() => undefined); // whoever needs it hears of it
+    const rest = (bytes: number): Promise<void> | undefined => {
+      this.#sentBytes += bytes;
+      return this.#options.throttle.take(bytes, this.#either);
+    };
+    const bodyFor = this.#bodyFor(entry);
+    async function* recipe(): AsyncGenerator<Piece> {
+      yield { offset: 0, length: begun.size };
+      const beginning = createHash('sha256');
+      let position = 0;
+      for await (const piece of piecesOf(bodyFor())) {
+        const known = Math.min(Math.max(begun.size - position, 0), piece.length);
+        beginning.update(piece.subarray(0, known));
+        position += piece.length;
+        if (known === piece.length) continue;
+        await rest(piece.length - known);
+        yield piece.subarray(known);
+      }
+      if (beginning.digest('hex') !== (await there)) throw new NotItsBeginning();
+    }
+    try {
+      const place = placeOf(item, this.#run);
+      const isMade = await this.#target.patch({ path: begun.path, meta: begun }, place, recipe, entry);
+      return isMade ? entry.size - begun.size : undefined;
+    } catch (error) {
+      if (error instanceof NotItsBeginning) return undefined;
+      throw error;
+    }
+  }
+
   async #sendWhole(item: Item): Promise<number | undefined> {
     const { throttle, signal } = this.#options;
     const { entry } = item;
@@ -134,6 +176,13 @@ export class Delivery {
     const { contentOf, fileOf } = this.#options;
     return () => contentOf?.(entry.digest) ?? bodyOf(fileOf(entry.path), entry)();
   }
+}
+
+/** What an interrupted run left is something else than its name says. */
+class NotItsBeginning extends Error {}
+
+function piecesOf(content: ReturnType<Body>): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
+  return content instanceof Uint8Array ? [Buffer.from(content)] : content;
 }
 
 /** Content of one piece is only good until control is given up. */

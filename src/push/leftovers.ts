@@ -12,6 +12,8 @@ import { TargetError } from '../errors.js';
 import type { RemoteFile, Target } from '../targets/target.js';
 import { notesIn, readNotes } from './stage-notes.js';
 
+const LEAST_BEGUN_BYTES = 1024 * 1024; // to look at less takes as long as to send it
+
 export class Leftovers {
   readonly #target: Target;
   readonly #byDigest = new Map<Digest, RemoteFile[]>();
@@ -68,6 +70,13 @@ export class Leftovers {
       if (error instanceof TargetError && error.kind !== 'unreachable') return false;
       throw error;
     }
+  }
+
+  /** The longest beginning of `entry` that there may be: its name says so, and nothing else does. */
+  begun({ digest, size }: Entry): RemoteFile | undefined {
+    const files = this.#byDigest.get(digest) ?? [];
+    const parts = files.filter((file) => file.kind === 'file' && file.size >= LEAST_BEGUN_BYTES && file.size < size);
+    return parts.toSorted((a, b) => b.size - a.size)[0];
   }
 
   /** Removes what was not taken over, and only now the notes: an interruption may come again. */

@@ -225,6 +225,7 @@ export class Stage {
         twin: this.#firsts.get(digest),
         isCurrent,
         former: patches ? this.#formers.of(entry) : undefined,
+        begun: undefined,
         folder,
         state: 'waiting',
         way: 'uploaded',
@@ -295,6 +296,7 @@ export class Stage {
       taken = cost;
       if (this.#failure !== undefined) return;
       if (this.#full !== undefined) return this.#fail(item, this.#full);
+      if (this.#target.capabilities.serverCopy) item.begun = this.#leftovers?.begun(item.entry);
       const sent = await this.#delivery.send(item);
       if (sent !== undefined) this.#staged(item, sent);
     } catch (error) {
