@@ -31,6 +31,7 @@ export type ProblemCode =
   | 'NO_SPACE'
   | 'DENIED'
   | 'READ_ONLY'
+  | 'SECRET' // it holds a private key
   | 'HELD_BACK' // not published, because something that it may refer to failed
   | 'FAILED';
 

@@ -296,7 +296,8 @@ export class Connection {
     const throttle = throttleTo(options.bandwidth);
     const signing = job.cache.folder('signatures');
     const signatures = new Signatures(signing);
-    const stage = new Stage(target, store, { ...options, folderMode, throttle, signatures, onFile: tell.file });
+    const { allows } = job;
+    const stage = new Stage(target, store, { ...options, allows, folderMode, throttle, signatures, onFile: tell.file });
     const known = trusted(loaded, options);
     if (needsSurvey(loaded)) tell.phase('survey');
     if (this.#isUsed && options.act === 'push') void this.#prepare(wanted);

@@ -1,8 +1,9 @@
 /** The whole, as a user runs it: the built program, real files, and an OpenSSH server that offers no shell. */
 
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -413,6 +414,21 @@ describe('a target', () => {
     await configure({ ...FILLED_BY_OTHERS, targets: { web: on(server, target, site) } });
     expect((await sync()).status).toBe(0);
     expect(Object.keys(await published(target))).toEqual(['.well-known/security.txt', 'app.css']);
+  });
+
+  it('gets no private key that a link gave another name (F53)', async () => {
+    const { folder, assets, target, sync, configure } = await makeScene({ tree: { 'assets/index.html': 'page' } });
+    await plant(folder, { 'keys/deploy': '-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\n' });
+    await symlink('../keys/deploy', join(assets, 'logo.png'));
+    const refused = await sync();
+    expect(refused.status).toBe(1);
+    expect(refused.targets[0]?.problems.map(({ path, code }) => [path, code])).toEqual([
+      ['logo.png', 'SECRET'],
+      ['index.html', 'HELD_BACK'],
+    ]);
+    expect(spawnSync('grep', ['-r', 'PRIVATE KEY', target]).stdout.toString()).toBe('');
+    await configure({ targets: { web: on(server, target, { allow: ['logo.png'] }) } });
+    expect((await sync()).status).toBe(0);
   });
 
   it('with its control area beside it holds nothing but what is published', async () => {

@@ -1,8 +1,8 @@
 /**
  * exposure: refuses a plan that would show the public what is hardly meant for it: hidden files, keys, and code of the server.
  *
- * It goes by names alone. STATIC_ROOT holds such files by mistake: a folder too many among the sources, or a package that is
- * published with all that lies in it.
+ * STATIC_ROOT holds such files by mistake: a folder too many among the sources, or a package that is published with all that lies
+ * in it. A plan is judged by names alone; keys are also known by how they begin, whatever name a link gave them.
  */
 import { SafetyError } from '../errors.js';
 import { type Plan, uploadsOf } from './plan.js';
@@ -25,6 +25,17 @@ const ANY_KIND = new RegExp(KINDS.map(([{ source }]) => source).join('|'), 'i');
 export function exposureOf(path: RelPath): string | undefined {
   if (!ANY_KIND.test(path)) return undefined; // nearly all of them
   return KINDS.find(([pattern]) => pattern.test(path))?.[1];
+}
+
+/** How a private key begins: in PEM (RFC 7468) and OpenSSH's form of it, and in PuTTY's. */
+const BEGINNINGS = [/^-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----/, /^PuTTY-User-Key-File-/];
+const BEGINNING_BYTES = 64;
+
+/** Whether content is a private key, by its first bytes. */
+export function isPrivateKey(content: Uint8Array): boolean {
+  if (content[0] !== 0x2d && content[0] !== 0x50) return false; // nearly all: '-' and 'P'
+  const beginning = Buffer.from(content.subarray(0, BEGINNING_BYTES)).toString('latin1');
+  return BEGINNINGS.some((pattern) => pattern.test(beginning));
 }
 
 /** Throws a SafetyError when a plan publishes such a file that `isAllowed` does not name. */

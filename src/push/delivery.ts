@@ -6,10 +6,12 @@ import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { Op } from '../core/delta/delta.js';
 import type { Signature } from '../core/delta/signature.js';
+import { isPrivateKey } from '../core/exposure.js';
 import { wayFrom } from '../core/origins.js';
 import { isPacked } from '../core/packed.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
+import { FileError } from '../errors.js';
 import type { Basis, Body, Piece, RemoteFile, Target } from '../targets/target.js';
 import { deltaOf, type Signatures } from './signatures.js';
 import { type Item, placeOf } from './staged-item.js';
@@ -22,6 +24,8 @@ export interface DeliveryOptions {
   readonly fileOf: (path: RelPath) => string;
   /** Content that is in memory already; good until control is given up. */
   readonly contentOf?: ((digest: Digest) => Uint8Array | undefined) | undefined;
+  /** Whether a path is published whatever it holds. */
+  readonly allows?: ((path: RelPath) => boolean) | undefined;
   readonly throttle: Throttle;
   /** Of what lies on the target. */
   readonly signatures?: Signatures | undefined;
@@ -173,9 +177,20 @@ export class Delivery {
   }
 
   #bodyFor(entry: Entry): Body {
-    const { contentOf, fileOf } = this.#options;
-    return () => contentOf?.(entry.digest) ?? bodyOf(fileOf(entry.path), entry)();
+    const { contentOf, fileOf, allows } = this.#options;
+    return () => {
+      const content = contentOf?.(entry.digest) ?? bodyOf(fileOf(entry.path), entry)();
+      if (content instanceof Uint8Array && isPrivateKey(content) && allows?.(entry.path) !== true) throw secret();
+      return content;
+    };
   }
+}
+
+function secret(): FileError {
+  return new FileError(
+    'SECRET',
+    'it holds a private key; take it out of the sources, or name it under allow of the target',
+  );
 }
 
 /** What an interrupted run left is something else than its name says. */

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { diff } from '../../src/core/diff.js';
-import { exposureOf, guardExposure } from '../../src/core/exposure.js';
+import { exposureOf, guardExposure, isPrivateKey } from '../../src/core/exposure.js';
 import { makePlan, type Plan } from '../../src/core/plan.js';
 import type { RelPath } from '../../src/core/relpath.js';
 import { SafetyError } from '../../src/errors.js';
@@ -38,6 +38,22 @@ it.each([
   'img/env.png',
 ])('%s gives away nothing', (path) => {
   expect(exposureOf(path as RelPath)).toBeUndefined();
+});
+
+it.each([
+  ['-----BEGIN PRIVATE KEY-----\nMIIE', true],
+  ['-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl', true],
+  ['-----BEGIN RSA PRIVATE KEY-----\n', true],
+  ['-----BEGIN ENCRYPTED PRIVATE KEY-----', true],
+  ['PuTTY-User-Key-File-3: ssh-ed25519', true],
+  ['-----BEGIN PUBLIC KEY-----\nMIIE', false],
+  ['-----BEGIN CERTIFICATE-----\nMIIE', false],
+  ['// -----BEGIN PRIVATE KEY-----', false],
+  ['-', false],
+  ['', false],
+  ['Plain text', false],
+])('%j is a private key: %s', (text, is) => {
+  expect(isPrivateKey(Buffer.from(text))).toBe(is);
 });
 
 it('refuses a plan that publishes such files, and names the first of them', () => {
