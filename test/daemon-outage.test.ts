@@ -1,7 +1,9 @@
 /** A daemon through every kind of outage of its targets: it ends in sync, without a restart, and bothers nobody meanwhile. */
-import { copyFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { appendFile, copyFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   eventually,
@@ -10,6 +12,7 @@ import {
   lastCycle,
   makeScene,
   PUBLISHED,
+  type Scene,
   serves,
   startDaemon,
   targetOf,
@@ -262,6 +265,56 @@ describe('a server that lets nobody in', () => {
         'it is served',
         async () => (await readFile(join(scene.target, 'index.html'), 'utf8')) === 'changed again',
       );
+    },
+  );
+});
+
+describe('a passphrase in a file that was changed with its key', () => {
+  const change = promisify(execFile);
+
+  async function sceneWithKey(): Promise<
+    Scene & { server: OpenSshServer; changeKey: () => Promise<void>; file: string }
+  > {
+    const server = await ownServer();
+    const file = join(await temporaryFolder(), 'passphrase');
+    const identityFile = join(await temporaryFolder(), 'key');
+    await makeKey(identityFile, 'ed25519', 'the first one');
+    await appendFile(join(server.folder, 'authorized_keys'), await readFile(`${identityFile}.pub`));
+    await writeFile(file, 'the first one\n');
+    const scene = await makeScene(server, { target: { identityFile, passphraseFile: file } });
+    const words = ['-q', '-p', '-P', 'the first one', '-N', 'the second one', '-f', identityFile];
+    return { ...scene, server, file, changeKey: async () => void (await change('ssh-keygen', words)) };
+  }
+
+  it('is read when the connection is made again (F70)', async () => {
+    const scene = await sceneWithKey();
+    const daemon = await startDaemon(scene);
+    await daemon.inSync();
+    await scene.changeKey();
+    await writeFile(scene.file, 'the second one\n');
+    scene.server.dropSessions();
+    await writeFile(join(scene.assets, 'index.html'), 'with the second one');
+    await serves(scene.target, { ...PUBLISHED, 'index.html': 'with the second one' });
+    expect(targetOf(await daemon.inSync())).toMatchObject({ error: null, failures: 0 });
+  });
+
+  it.each([['reload'], ['trigger', '--wait']])(
+    'is read at %s where the login had failed (F11, F70)',
+    async (...words) => {
+      const scene = await sceneWithKey();
+      const daemon = await startDaemon(scene);
+      await daemon.inSync();
+      await scene.changeKey();
+      scene.server.dropSessions();
+      await writeFile(join(scene.assets, 'index.html'), 'with the second one');
+      const halted = await daemon.until(({ targets }) => targets[0]?.state === 'halted');
+      expect(targetOf(halted)).toMatchObject({
+        error: { code: 'AUTH', message: expect.stringContaining('passphrase') },
+      });
+      await writeFile(scene.file, 'the second one\n');
+      expect(await scene.program.run(...words)).toMatchObject({ status: 0 });
+      await serves(scene.target, { ...PUBLISHED, 'index.html': 'with the second one' });
+      expect(targetOf(await daemon.inSync())).toMatchObject({ error: null, failures: 0 });
     },
   );
 });

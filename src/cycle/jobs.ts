@@ -39,7 +39,10 @@ export function chooseTargets(config: Config, names: readonly string[]): TargetC
   return config.targets.filter((target) => names.length === 0 || names.includes(target.name));
 }
 
-/** The jobs of these targets. Their secrets are fetched first, so that a missing one stops the run before it begins. */
+/**
+ * The jobs of these targets. A secret that is missing stops the run before it begins; each connection is made with what it is
+ * then, for a file of one may have been written anew.
+ */
 export async function jobsOf(
   targets: readonly TargetConfig[],
   { deletion, guards }: Licence,
@@ -47,7 +50,7 @@ export async function jobsOf(
 ): Promise<TargetJob[]> {
   return Promise.all(
     targets.map(async (target): Promise<TargetJob> => {
-      const secrets = await secretsOf(target, env);
+      await secretsOf(target, env);
       return {
         name: target.name,
         terms: JSON.stringify([target.include, target.exclude, target.mode, target.control]),
@@ -56,7 +59,7 @@ export async function jobsOf(
           const { openTarget } = await import('../targets/open.js');
           return openTarget(target, {
             env,
-            secrets,
+            secrets: await secretsOf(target, env),
             signal,
             onWarning: (text) => onWarning(`${target.name}: ${text}`),
           });

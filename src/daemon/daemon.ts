@@ -145,7 +145,10 @@ export class Daemon implements Service {
     try {
       const config = await this.#options.load(this.#stopping.signal);
       this.#configError = null;
-      if (isDeepStrictEqual(config, before.config)) return await before.takeUpCode();
+      if (isDeepStrictEqual(config, before.config)) {
+        before.release();
+        return await before.takeUpCode();
+      }
       const lines = await this.#linesFor(config, before);
       await before.stop();
       await Promise.all(before.lines.filter((line) => !lines.includes(line)).map((line) => line.close()));
@@ -161,6 +164,7 @@ export class Daemon implements Service {
       this.#changed();
     }
     if (this.#isPaused) this.#project.pause();
+    this.#project.release();
     await this.#project.start();
   }
 

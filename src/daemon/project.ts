@@ -163,6 +163,11 @@ export class Project {
     await this.askAll({ lines: this.lines, force: false, reread: false }, 'sweep');
   }
 
+  /** What halted a target may have been put right where the configuration does not show it: in the file of a secret, say. */
+  release(): void {
+    for (const line of this.lines) void line.release();
+  }
+
   pause(): void {
     this.#isPaused = true;
     this.#pulse.pause();

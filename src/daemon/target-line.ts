@@ -125,8 +125,10 @@ export class TargetLine {
 
   /** Tries again now what failed or was halted. */
   async release(): Promise<void> {
+    const standing = released(this.#standing, this.#means.now());
+    if (standing === this.#standing) return;
     this.#stopWaiting();
-    this.#stand(released(this.#standing, this.#means.now()));
+    this.#stand(standing);
     await this.catchUp();
   }
 
