@@ -126,6 +126,7 @@ export type TargetErrorKind =
   | 'not-a-directory'
   | 'not-a-file'
   | 'not-empty'
+  | 'bad-name' // nothing can have that path there
   | 'denied'
   | 'no-space'
   | 'read-only'

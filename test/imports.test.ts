@@ -44,6 +44,7 @@ const LAYERS: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['targets/memory.ts', ['core/', 'errors.ts', 'type:targets/target.ts']],
   ['targets/local.ts', ['core/', 'fs/write-all.ts', 'errors.ts', 'type:targets/target.ts']],
   ['targets/sftp.ts', ['core/', 'errors.ts', 'type:targets/target.ts', 'targets/sftp-', 'type:targets/ssh.ts']],
+  ['targets/sftp-explain.ts', ['targets/sftp-', 'core/bad-name.ts', 'errors.ts']],
   ['targets/sftp-repeats.ts', ['targets/sftp-', 'core/', 'errors.ts', 'type:targets/target.ts']],
   ['targets/sftp-second-line.ts', ['targets/sftp-', 'type:targets/ssh.ts']],
   ['targets/sftp-', ['targets/sftp-', 'errors.ts', 'type:targets/target.ts']],

@@ -56,6 +56,7 @@ const TARGET_KINDS: readonly TargetErrorKind[] = [
   'not-a-directory',
   'not-a-file',
   'not-empty',
+  'bad-name',
   'denied',
   'no-space',
   'read-only',

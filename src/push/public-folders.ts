@@ -5,7 +5,7 @@
 import { foldersOf, type Share } from '../core/plan.js';
 import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
 import type { Problem } from '../errors.js';
-import type { RemoteFile, Target } from '../targets/target.js';
+import type { Target } from '../targets/target.js';
 import { inParallel } from './in-parallel.js';
 import { levelsOf } from './levels.js';
 import { problemOf } from './trouble.js';
@@ -15,6 +15,7 @@ const LEAST_FRESH_MS = 20;
 const MOST_FRESH_MS = 500;
 const LOOK_SHARE = 20; // a look is good for so many times as long as it takes
 const SETGID = 0o2000;
+const LONG_PATH = 512; // characters: far from any limit, and longer than the paths of most sites
 
 export class PublicFolders {
   readonly #share: Share;
@@ -50,10 +51,7 @@ export class PublicFolders {
    * or a removal out of the published tree. What else may stand there is found when the folder is made.
    */
   async look(): Promise<void> {
-    await this.#lookAtAll((path, there) => {
-      if (there !== undefined) this.#modes.set(path, there.mode);
-      if (there?.kind === 'folder') this.#old.add(path);
-    });
+    await this.#lookAtAll('first');
   }
 
   /**
@@ -64,7 +62,7 @@ export class PublicFolders {
     const freshMs = Math.min(Math.max(LOOK_SHARE * this.#lookMs, LEAST_FRESH_MS), MOST_FRESH_MS);
     const age = performance.now() - this.#lookedAt;
     if (age < freshMs / 2) return undefined;
-    this.#looking ??= this.#lookAtAll().finally(() => {
+    this.#looking ??= this.#lookAtAll('again').finally(() => {
       this.#looking = undefined;
     });
     this.#looking.catch(() => undefined); // whoever waits hears of it, or the next request
@@ -92,18 +90,25 @@ export class PublicFolders {
     return problem === undefined ? undefined : { ...problem, path };
   }
 
-  async #lookAtAll(onSeen?: (path: RelPath, there: RemoteFile | undefined) => void): Promise<void> {
+  async #lookAtAll(time: 'first' | 'again'): Promise<void> {
     const begun = performance.now();
     const folders = new Set(this.#share.flatMap(({ steps }) => steps.flatMap(({ path }) => ancestorsOf(path))));
-    await inParallel(folders, IN_FLIGHT, async (path) => {
+    await inParallel(folders, IN_FLIGHT, (path) => this.#lookAt(path, time));
+    this.#lookedAt = begun;
+    this.#lookMs = performance.now() - begun;
+  }
+
+  async #lookAt(path: RelPath, time: 'first' | 'again'): Promise<void> {
+    try {
       const there = await this.#target.stat(path);
-      onSeen?.(path, there);
+      if (time === 'first' && there !== undefined) this.#modes.set(path, there.mode);
+      if (time === 'first' && there?.kind === 'folder') this.#old.add(path);
       if (there?.kind !== 'link') return;
       const message = `${path} is a symbolic link on the target, and nothing is written through one; put a folder there`;
       this.#blocked.set(path, { path, step: 'publish', code: 'OBSTRUCTED', message });
-    });
-    this.#lookedAt = begun;
-    this.#lookMs = performance.now() - begun;
+    } catch (error) {
+      this.#blocked.set(path, problemOf(path, 'publish', error));
+    }
   }
 
   #isBlocked(folder: RelPath): boolean {
@@ -127,9 +132,12 @@ export class PublicFolders {
     }
   }
 
-  /** Only to a free name, and not where folders hand their group on to what is made in them. */
+  /**
+   * Only to a free name, and not where folders hand their group on to what is made in them. Nor where the path of a file in it may
+   * be too long for the server: it would come with its folder all the same, and nobody could name it.
+   */
   #canMove(folder: RelPath): boolean {
-    if (this.#modes.has(folder)) return false;
+    if (this.#modes.has(folder) || folder.length > LONG_PATH) return false;
     const above = ancestorsOf(folder).findLast((each) => this.#modes.has(each));
     const mode = above === undefined ? this.#target.capabilities.rootMode : this.#modes.get(above);
     return mode === undefined || (mode & SETGID) === 0;

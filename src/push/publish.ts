@@ -1,8 +1,8 @@
 /**
  * publish: makes visible what was staged, group by group in the order of the plan, and removes what is to go.
  *
- * When a step of a group fails, the groups after it are held back: what they hold may refer to it. Every step ends in
- * exactly one Outcome.
+ * When a step of a group fails, the groups after it are held back: what they hold may refer to it. A path that the target can
+ * never have holds nothing back. Every step ends in exactly one Outcome.
  */
 import type { Outcome } from '../core/apply.js';
 import type { Share, Step } from '../core/plan.js';
@@ -56,7 +56,7 @@ export async function publish(
     const begin = outcomes.length;
     await inParallel(group.steps, inFlight(target), carry);
     const results = outcomes.slice(begin);
-    const problem = results.find((outcome) => outcome.kind !== 'done')?.problem;
+    const problem = results.find(stops)?.problem;
     await removeEmptyFolders(emptiedBy(results), target);
     if (problem === undefined) continue;
     stop = { group: group.name, problem };
@@ -84,6 +84,11 @@ export async function publish(
       outcomes.push({ kind: problem.code === 'FAILED' ? 'uncertain' : 'untouched', step, problem });
     }
   }
+}
+
+/** What can never be there is not waited for, as with a name that no target can have. */
+function stops(outcome: Outcome): outcome is Exclude<Outcome, { kind: 'done' }> {
+  return outcome.kind !== 'done' && outcome.problem.code !== 'BAD_NAME';
 }
 
 function inFlight({ capabilities }: Target): number {

@@ -9,6 +9,7 @@ import { EntryTable } from '../core/entry-table.js';
 import type { RelPath } from '../core/relpath.js';
 import { type Digest, type Entry, type Snapshot, sameContent, sortEntries } from '../core/snapshot.js';
 import { emptyIndex, type Observed, settlePending, type TargetIndex, withTruths } from '../core/target-index.js';
+import { TargetError } from '../errors.js';
 import type { RemoteFile, Target } from '../targets/target.js';
 import { inParallel } from './in-parallel.js';
 import type { Known } from './index-store.js';
@@ -63,7 +64,7 @@ async function settle(target: Target, index: TargetIndex): Promise<TargetIndex> 
   if (index.pending.size === 0) return index;
   const seen = new Map<RelPath, Observed>();
   await inParallel(index.pending.keys(), LOOKS_IN_FLIGHT, async (path) => {
-    const there = await target.stat(path);
+    const there = await target.stat(path).catch(nothingWithBadName);
     // We only ever make files: a folder or a link is somebody else's, and a file of ours is not there.
     seen.set(path, there?.kind === 'file' ? there : undefined);
   });
@@ -71,4 +72,10 @@ async function settle(target: Target, index: TargetIndex): Promise<TargetIndex> 
     index,
     settlePending(index.pending.values(), (path) => seen.get(path)),
   );
+}
+
+/** What cannot exist there is not there. */
+function nothingWithBadName(error: unknown): undefined {
+  if (error instanceof TargetError && error.kind === 'bad-name') return undefined;
+  throw error;
 }

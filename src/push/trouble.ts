@@ -17,6 +17,7 @@ const CODES: Readonly<Partial<Record<TargetErrorKind, ProblemCode>>> = {
   'not-a-directory': 'OBSTRUCTED',
   'not-a-file': 'OBSTRUCTED',
   'not-empty': 'OBSTRUCTED',
+  'bad-name': 'BAD_NAME',
   denied: 'DENIED',
   'no-space': 'NO_SPACE',
   'read-only': 'READ_ONLY',

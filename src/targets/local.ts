@@ -4,6 +4,7 @@
 import { chmodSync, constants, createReadStream, mkdirSync, rmdirSync, type Stats } from 'node:fs';
 import { chmod, type FileHandle, link, lstat, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { shortened, whyBadName } from '../core/bad-name.js';
 import { CONTROL, isWithin, parentOf, parseRelPath, type RelPath } from '../core/relpath.js';
 import { TargetError, type TargetErrorKind } from '../errors.js';
 import { writeAll, writeAllSync } from '../fs/write-all.js';
@@ -250,6 +251,7 @@ const KINDS: Readonly<Record<string, TargetErrorKind>> = {
   ENOTDIR: 'not-a-directory',
   EISDIR: 'not-a-file',
   ENOTEMPTY: 'not-empty',
+  ENAMETOOLONG: 'bad-name',
   EACCES: 'denied',
   EPERM: 'denied',
   ENOSPC: 'no-space',
@@ -274,7 +276,13 @@ const REASONS: Readonly<Partial<Record<TargetErrorKind, string>>> = {
 function targetError(verb: string, path: string, error: unknown): unknown {
   if (!isSystemError(error)) return error;
   const kind = KINDS[error.code ?? ''] ?? 'failed';
-  return new TargetError(kind, `cannot ${verb} ${path}: ${REASONS[kind] ?? error.message}`, { cause: error });
+  const reason = kind === 'bad-name' ? whyBadName(placeOf(error)) : (REASONS[kind] ?? error.message);
+  return new TargetError(kind, `cannot ${verb} ${shortened(path)}: ${reason}`, { cause: error });
+}
+
+/** The whole path that was refused. */
+function placeOf(error: NodeJS.ErrnoException): string {
+  return 'dest' in error && typeof error.dest === 'string' ? error.dest : (error.path ?? '');
 }
 
 function fail(verb: string, path: string): (error: unknown) => never {

@@ -49,6 +49,8 @@ export interface Space {
   readonly freeBytes: number;
   readonly freeFiles: number | undefined;
   readonly readOnly: boolean;
+  /** The longest name of a file, in bytes; undefined where that is not told. */
+  readonly mostNameBytes: number | undefined;
 }
 
 /** What is asked, for messages, and how the answer is read from a reply of `type`. */
@@ -625,10 +627,11 @@ function handleOf(reply: Reply): Buffer {
 /** OpenSSH's PROTOCOL, section 3.4: eleven numbers. */
 function spaceOf(reply: Reply): Space {
   const numbers = Array.from({ length: 11 }, () => reply.uint64());
-  const [, unit = 0, , , freeBlocks = 0, allFiles = 0, , freeFiles = 0, , flags = 0] = numbers;
+  const [, unit = 0, , , freeBlocks = 0, allFiles = 0, , freeFiles = 0, , flags = 0, mostNameBytes = 0] = numbers;
   return {
     freeBytes: freeBlocks * unit,
     freeFiles: allFiles === 0 ? undefined : freeFiles,
     readOnly: (flags & 1) !== 0,
+    mostNameBytes: mostNameBytes === 0 ? undefined : mostNameBytes,
   };
 }

@@ -9,6 +9,7 @@ const KINDS: Readonly<Record<number, TargetErrorKind>> = {
   [STATUS.noSuchFile]: 'not-found',
   [STATUS.denied]: 'denied',
   [STATUS.failure]: 'failed',
+  [STATUS.badMessage]: 'bad-name',
   [STATUS.noConnection]: 'unreachable',
   [STATUS.connectionLost]: 'unreachable',
   [STATUS.unsupported]: 'unsupported',

@@ -17,6 +17,7 @@ export const STATUS = {
   noSuchFile: 2,
   denied: 3,
   failure: 4,
+  badMessage: 5, // what OpenSSH makes of ENAMETOOLONG and EINVAL
   noConnection: 6,
   connectionLost: 7,
   unsupported: 8,

@@ -8,6 +8,7 @@ import { CONTROL, isWithin, parentOf, parseRelPath, type RelPath } from '../core
 import { TargetError } from '../errors.js';
 import type { SftpChannel } from './sftp-channel.js';
 import { isRefused } from './sftp-dating.js';
+import { type Attempt, explain } from './sftp-explain.js';
 import { type Content, type Lane, SftpLanes } from './sftp-lanes.js';
 import { linkFile, patchFile } from './sftp-patch.js';
 import { CHUNK_BYTES, FILE_WINDOW, type Flow, pour, requireSize, together, writesOf } from './sftp-pour.js';
@@ -114,7 +115,10 @@ class SftpTarget implements Target {
   }
 
   async stat(path: RelPath): Promise<RemoteFile | undefined> {
-    const stats = await this.#first.lstat(this.#at(path));
+    const at = this.#at(path);
+    const stats = await this.#first.lstat(at).catch(async (error: unknown) => {
+      throw await this.#explain(error, { verb: 'look at', at });
+    });
     return stats === undefined ? undefined : remoteFile(path, stats);
   }
 
@@ -148,7 +152,7 @@ class SftpTarget implements Target {
       return await this.#put(lane, at, whole, meta, content, (copied) => give(Math.min(copied, inUse)));
     } catch (error) {
       if (this.#lanes.isLost(lane)) throw lineLost(error);
-      const explained = await this.#explain(error, at, meta.size);
+      const explained = await this.#explain(error, { verb: 'write', at, bytes: meta.size });
       // Best effort: what stays in the control area is found and removed by the next run.
       await lane.channel.remove(at).catch(() => undefined);
       throw explained;
@@ -182,7 +186,7 @@ class SftpTarget implements Target {
       const handle = await this.#first.open(at, OPEN.write | OPEN.create);
       await together([...writesOf(this.#first, handle, bytes, offset), this.#first.close(handle)]);
     } catch (error) {
-      throw await this.#explain(error, at, bytes.length);
+      throw await this.#explain(error, { verb: 'write', at, bytes: bytes.length });
     }
   }
 
@@ -194,7 +198,7 @@ class SftpTarget implements Target {
       await channel.posixRename(source, destination);
     } catch (error) {
       if (!(error instanceof TargetError) || error.kind !== 'unsupported')
-        throw await this.#explain(error, destination, 0);
+        throw await this.#explain(error, { verb: 'publish', at: destination });
       await this.#renameInSteps(channel, source, destination, isWithin(to, CONTROL) ? 'ours' : 'public');
     }
   }
@@ -220,7 +224,7 @@ class SftpTarget implements Target {
       this.#first.lstat(at),
     ]);
     if (root.status === 'rejected') throw root.reason;
-    if (there.status === 'rejected') throw there.reason;
+    if (there.status === 'rejected') throw await this.#explain(there.reason, { verb: 'make the folder', at });
     if (there.value === undefined) throw made.status === 'rejected' ? made.reason : vanished(path);
     if (kindOf(there.value.mode) !== 'folder') throw obstructed(path, there.value);
     const isNew = made.status === 'fulfilled';
@@ -242,7 +246,7 @@ class SftpTarget implements Target {
       await this.#lanes.idlest().remove(at);
     } catch (error) {
       if (error instanceof TargetError && error.kind === 'not-found') return;
-      throw await this.#explain(error, at, 0);
+      throw await this.#explain(error, { verb: 'remove', at });
     }
   }
 
@@ -377,22 +381,8 @@ class SftpTarget implements Target {
     return entries.flatMap((entry) => remoteEntry(folder, entry));
   }
 
-  /** Most causes arrive as the status "Failure". A look at the place and at the file system names the cause. */
-  async #explain(error: unknown, at: string, bytes: number): Promise<unknown> {
-    if (!(error instanceof TargetError) || error.kind !== 'failed') return error;
-    const [there, space] = await Promise.all([
-      this.#first.lstat(at).catch(() => undefined),
-      this.#first.space(this.#settings.root),
-    ]);
-    if (there !== undefined && kindOf(there.mode) === 'folder')
-      return new TargetError('not-a-file', `cannot replace ${at}: a folder is there`, { cause: error });
-    if (space?.readOnly)
-      return new TargetError('read-only', `cannot write ${at}: the file system is read-only`, { cause: error });
-    if (space !== undefined && (space.freeBytes <= bytes || space.freeFiles === 0)) {
-      const what = space.freeFiles === 0 ? 'no inode is free' : `${space.freeBytes} bytes are free`;
-      return new TargetError('no-space', `cannot write ${at}: no space left on the server (${what})`, { cause: error });
-    }
-    return error;
+  #explain(error: unknown, attempt: Attempt): Promise<unknown> {
+    return explain(error, attempt, this.#first, this.#settings.root);
   }
 
   #at(path: RelPath | undefined): string {
