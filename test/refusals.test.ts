@@ -2,9 +2,11 @@
  * What a file system under a target refuses: it is named with its cause and what to do, concerns the paths that it concerns and no
  * others, and is the same on a server as in a folder of this machine.
  */
-import { mkdir, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { access, chmod, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import type { RelPath } from '../src/core/relpath.js';
 import type { Entry } from '../src/core/snapshot.js';
 import { emptyIndex } from '../src/core/target-index.js';
@@ -13,7 +15,9 @@ import { IndexStore } from '../src/push/index-store.js';
 import { openLocal } from '../src/targets/local.js';
 import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
 import { inFolder, makeProject, on, published, type TargetSettings } from './support/project.js';
-import { plant, type Tree, temporaryFolder } from './support/tree.js';
+import { plant, type Tree, temporaryFolder, withoutRoot } from './support/tree.js';
+
+const SFTP_SERVER = ['/usr/lib/openssh/sftp-server', '/usr/libexec/sftp-server'].find((path) => existsSync(path)) ?? '';
 
 let openSsh: OpenSshServer;
 
@@ -88,6 +92,105 @@ describe.each(['OpenSSH', 'a folder of this machine'])('a path that is too long 
     expect((await program.run('status', '--json')).json()).toMatchObject({ targets: [{ pending: 0 }] });
   });
 });
+
+describe.each(['OpenSSH', 'a folder of this machine'])('what is closed to us on %s', (where) => {
+  let ofNobody: OpenSshServer;
+
+  beforeAll(async () => {
+    ofNobody = await startOpenSshAsNobody();
+  });
+
+  afterAll(() => ofNobody.stop());
+
+  /** The site is published by somebody who is not root, and then `name` is closed to them. */
+  async function makeScene(context: TestContext, name: string) {
+    const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+    const project = await makeProject({ targets: {} }, SITE);
+    const target = join(project.folder, 'served');
+    const isLocal = where !== 'OpenSSH';
+    if (isLocal && !(await withoutRoot(project.folder, () => canRead(program))))
+      context.skip('root runs the tests, and the program lies where nobody else may read it');
+    await project.configure({ targets: { web: isLocal ? inFolder(target) : on(ofNobody, target) } });
+    const as = <T>(work: () => Promise<T>): Promise<T> => withoutRoot(project.folder, work);
+    await as(async () => undefined); // what the server may write to is theirs, too
+    const runs = isLocal ? as : <T>(work: () => Promise<T>): Promise<T> => work();
+    expect(await runs(project.sync)).toMatchObject({ status: 0 });
+    await chmod(join(target, name), 0);
+    return {
+      target,
+      assets: project.assets,
+      sync: () => runs(project.sync),
+      verify: (...words: readonly string[]) => runs(() => project.program.run('verify', ...words)),
+      open: () => chmod(join(target, name), 0o755),
+      forgetIndex: () => rm(join(target, '.pushstatic'), { recursive: true }),
+    };
+  }
+
+  it('is a problem of what lies below it, and all else is published and checked', async (context) => {
+    const { sync, verify, assets, target, open } = await makeScene(context, 'img');
+    await plant(assets, { 'img/deep/new.txt': 'new', 'other.txt': 'other' });
+    const { status, targets } = await sync();
+    expect(status).toBe(1);
+    expect(targets).toMatchObject([{ uploaded: 1, problems: [{ path: 'img/deep/new.txt', code: 'DENIED' }] }]);
+    expect(await readFile(join(target, 'other.txt'), 'utf8')).toBe('other');
+    const verified = await verify('--json');
+    expect([verified.status, verified.json()]).toMatchObject([
+      1,
+      {
+        targets: [{ ok: false, changed: [], missing: [], unreadable: [{ path: 'img/a.png' }, { path: 'img/b.png' }] }],
+      },
+    ]);
+    await rm(join(target, 'other.txt'));
+    expect((await verify('--repair')).status).toBe(1);
+    expect(await readFile(join(target, 'other.txt'), 'utf8')).toBe('other');
+    await open();
+    expect((await sync()).status).toBe(0);
+    expect([(await verify()).status, await published(target)]).toEqual([
+      0,
+      { ...SERVED, 'img/deep/new.txt': 'new', 'other.txt': 'other' },
+    ]);
+  });
+
+  it('may be a file, of which the others are read all the same', async (context) => {
+    const { verify } = await makeScene(context, 'img/a.png');
+    const { status, stdout, stderr } = await verify('--content');
+    expect([status, stdout]).toEqual([
+      1,
+      expect.stringMatching(/^web: 3 files checked, 0 changed, 0 missing, 0 foreign$/m),
+    ]);
+    expect(stderr).toMatch(/^problem: web: +unreadable img\/a\.png: cannot (?:read|open) [^\n]*[Pp]ermission denied/m);
+  });
+
+  it('is not what an index is made of', async (context) => {
+    const { sync, target, forgetIndex, open } = await makeScene(context, 'img');
+    await forgetIndex();
+    const { status, targets } = await sync();
+    expect([status, targets[0]?.problems.map(({ path, code }) => [path, code])]).toEqual([
+      1,
+      [
+        ['img/a.png', 'DENIED'],
+        ['img/b.png', 'DENIED'],
+      ],
+    ]);
+    await open();
+    expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 2 }] });
+    expect(await published(target)).toEqual(SERVED);
+  });
+});
+
+/** A server whose sessions have the rights of nobody, if root runs the tests. */
+function startOpenSshAsNobody(): Promise<OpenSshServer> {
+  if (process.geteuid?.() !== 0) return startOpenSsh();
+  const rights = '--reuid=65534 --regid=65534 --clear-groups';
+  return startOpenSsh({ extra: [`Subsystem sftp /usr/bin/setpriv ${rights} ${SFTP_SERVER}`] });
+}
+
+function canRead(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}
 
 /** Leaves an index on the target in `folder` that says that `path` may hold a file. */
 async function announce(folder: string, path: string, state: string): Promise<void> {

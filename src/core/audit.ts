@@ -1,7 +1,7 @@
 /**
  * audit: the index of a target against what really lies there.
  */
-import type { RelPath } from './relpath.js';
+import { ancestorsOf, type RelPath } from './relpath.js';
 import type { Entry } from './snapshot.js';
 import { pathsOf, type TargetIndex, type Truths } from './target-index.js';
 
@@ -21,17 +21,23 @@ export type Finding =
   | { readonly kind: 'missing'; readonly path: RelPath; readonly message: string }
   /** `found` is what lies there, undefined where it is no file. */
   | { readonly kind: 'changed'; readonly path: RelPath; readonly message: string; readonly found: Entry | undefined }
+  /** Nobody may look. */
+  | { readonly kind: 'unreadable'; readonly path: RelPath; readonly message: string }
   /** Not put there by pushstatic: left alone. */
   | { readonly kind: 'foreign'; readonly path: RelPath; readonly message: string };
 
-/** By name, size and time. Sorted by path. */
-export function audit(index: TargetIndex, listing: Iterable<Listed>): Finding[] {
+/** By name, size and time. Sorted by path. `closed` are the folders that nobody may look into, and why. */
+export function audit(
+  index: TargetIndex,
+  listing: Iterable<Listed>,
+  closed: ReadonlyMap<RelPath, string> = new Map(),
+): Finding[] {
   const listed = new Map<RelPath, Listed>();
   for (const each of listing) if (each.kind !== 'folder') listed.set(each.path, each);
   const ours = pathsOf(index);
   const findings: Finding[] = [];
   for (const entry of index.entries) {
-    const finding = compare(entry, listed.get(entry.path));
+    const finding = closedAbove(entry.path, closed) ?? compare(entry, listed.get(entry.path));
     if (finding !== undefined) findings.push(finding);
   }
   for (const { path, kind } of listed.values()) {
@@ -39,6 +45,11 @@ export function audit(index: TargetIndex, listing: Iterable<Listed>): Finding[] 
       findings.push({ kind: 'foreign', path, message: `a ${kind} that pushstatic did not put there` });
   }
   return findings.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** The finding for a file that cannot be read back. */
+export function unreadable(path: RelPath, message: string): Finding {
+  return { kind: 'unreadable', path, message };
 }
 
 /** The finding for a file whose content was read back and is another. */
@@ -54,6 +65,12 @@ export function truthsOfFindings(findings: readonly Finding[]): Truths {
     if (finding.kind === 'changed') truths.set(finding.path, finding.found);
   }
   return truths;
+}
+
+function closedAbove(path: RelPath, closed: ReadonlyMap<RelPath, string>): Finding | undefined {
+  if (closed.size === 0) return undefined;
+  const why = closed.get(ancestorsOf(path).find((folder) => closed.has(folder)) ?? path);
+  return why === undefined ? undefined : unreadable(path, why);
 }
 
 function compare(entry: Entry, there: Listed | undefined): Finding | undefined {

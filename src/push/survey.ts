@@ -9,10 +9,10 @@ import { EntryTable } from '../core/entry-table.js';
 import type { RelPath } from '../core/relpath.js';
 import { type Digest, type Entry, type Snapshot, sameContent, sortEntries } from '../core/snapshot.js';
 import { emptyIndex, type Observed, settlePending, type TargetIndex, withTruths } from '../core/target-index.js';
-import { TargetError } from '../errors.js';
 import type { RemoteFile, Target } from '../targets/target.js';
 import { inParallel } from './in-parallel.js';
 import type { Known } from './index-store.js';
+import { problemOf } from './trouble.js';
 
 const LOOKS_IN_FLIGHT = 512;
 const READS_IN_FLIGHT = 32;
@@ -29,7 +29,8 @@ export interface Sighting {
 export async function look(target: Target, loaded: Known, site: string): Promise<Sighting> {
   if (loaded.kind === 'index') return { index: await settle(target, loaded.index), unknown: new Map() };
   const unknown = new Map<RelPath, RemoteFile>();
-  for await (const there of target.list(undefined)) if (there.kind === 'file') unknown.set(there.path, there);
+  for await (const there of target.list(undefined, leaveClosed))
+    if (there.kind === 'file') unknown.set(there.path, there);
   return { index: emptyIndex(site), unknown };
 }
 
@@ -47,7 +48,7 @@ export async function attest(target: Target, { index, unknown }: Sighting, wante
   const candidates = wanted.entries.filter((entry) => unknown.get(entry.path)?.size === entry.size);
   await inParallel(candidates, READS_IN_FLIGHT, async (entry) => {
     const there = unknown.get(entry.path);
-    if (there === undefined || (await digestOf(target, entry.path)) !== entry.digest) return;
+    if (there === undefined || (await contentOf(target, entry.path)) !== entry.digest) return;
     known.push({ ...entry, mtime: there.mtime, mode: there.mode });
   });
   return { ...index, entries: EntryTable.of(sortEntries(known)) };
@@ -64,18 +65,36 @@ async function settle(target: Target, index: TargetIndex): Promise<TargetIndex> 
   if (index.pending.size === 0) return index;
   const seen = new Map<RelPath, Observed>();
   await inParallel(index.pending.keys(), LOOKS_IN_FLIGHT, async (path) => {
-    const there = await target.stat(path).catch(nothingWithBadName);
+    const there = await lookAt(target, path);
     // We only ever make files: a folder or a link is somebody else's, and a file of ours is not there.
-    seen.set(path, there?.kind === 'file' ? there : undefined);
+    if (there !== 'hidden') seen.set(path, there?.kind === 'file' ? there : undefined);
   });
+  const open = [...index.pending.values()].filter(({ path }) => seen.has(path));
   return withTruths(
     index,
-    settlePending(index.pending.values(), (path) => seen.get(path)),
+    settlePending(open, (path) => seen.get(path)),
   );
 }
 
-/** What cannot exist there is not there. */
-function nothingWithBadName(error: unknown): undefined {
-  if (error instanceof TargetError && error.kind === 'bad-name') return undefined;
-  throw error;
+/** 'hidden' where that is not to be found out: then it stays as uncertain as it is. What cannot exist there is not there. */
+async function lookAt(target: Target, path: RelPath): Promise<RemoteFile | 'hidden' | undefined> {
+  try {
+    return await target.stat(path);
+  } catch (error) {
+    const { code } = problemOf(path, 'scan', error);
+    return code === 'BAD_NAME' ? undefined : 'hidden';
+  }
 }
+
+/** Undefined where it may not be read: then it is sent. */
+async function contentOf(target: Target, path: RelPath): Promise<Digest | undefined> {
+  try {
+    return await digestOf(target, path);
+  } catch (error) {
+    problemOf(path, 'scan', error);
+    return undefined;
+  }
+}
+
+/** What is wanted there is sent, and says itself why it cannot be. */
+function leaveClosed(): void {}

@@ -8,7 +8,8 @@ import { shortened, whyBadName } from '../core/bad-name.js';
 import { CONTROL, isWithin, parentOf, parseRelPath, type RelPath } from '../core/relpath.js';
 import { TargetError, type TargetErrorKind } from '../errors.js';
 import { writeAll, writeAllSync } from '../fs/write-all.js';
-import type { Basis, Body, Capabilities, FileMeta, RemoteFile, Target } from './target.js';
+import { closedTo } from './closed-folder.js';
+import type { Basis, Body, Capabilities, FileMeta, OnClosed, RemoteFile, Target } from './target.js';
 
 const CHUNK_BYTES = 256 * 1024;
 const ROOT_MODE = 0o755; // a web server is to read it
@@ -53,10 +54,11 @@ class LocalTarget implements Target {
     this.#settings = settings;
   }
 
-  async *list(folder: RelPath | undefined): AsyncIterable<RemoteFile> {
+  async *list(folder: RelPath | undefined, onClosed?: OnClosed): AsyncIterable<RemoteFile> {
     const waiting = [folder];
     while (waiting.length > 0) {
-      for (const file of await this.#listOne(waiting.pop())) {
+      const next = waiting.pop();
+      for (const file of await this.#listOne(next).catch(closedTo(next, folder, onClosed))) {
         if (file.kind === 'folder') waiting.push(file.path);
         yield file;
       }

@@ -6,6 +6,7 @@
  */
 import { CONTROL, isWithin, parentOf, parseRelPath, type RelPath } from '../core/relpath.js';
 import { TargetError } from '../errors.js';
+import { closedTo } from './closed-folder.js';
 import type { SftpChannel } from './sftp-channel.js';
 import { isRefused } from './sftp-dating.js';
 import { type Attempt, explain } from './sftp-explain.js';
@@ -18,7 +19,7 @@ import { ignoreMissing } from './sftp-trouble.js';
 import { Window } from './sftp-window.js';
 import { type Attributes, kindOf, type Named, OPEN, POSIX_RENAME } from './sftp-wire.js';
 import type { SshConnection } from './ssh.js';
-import type { Basis, Body, Capabilities, FileMeta, Recipe, RemoteFile, Target } from './target.js';
+import type { Basis, Body, Capabilities, FileMeta, OnClosed, Recipe, RemoteFile, Target } from './target.js';
 
 const NEAR_CHANNELS = 2; // measured on loopback: two keep both sides busy, four are no faster
 const FAR_CHANNELS = 8; // of the 10 that OpenSSH allows on a connection (MaxSessions); each has about 1,000 handles
@@ -104,11 +105,12 @@ class SftpTarget implements Target {
     };
   }
 
-  async *list(folder: RelPath | undefined): AsyncIterable<RemoteFile> {
+  async *list(folder: RelPath | undefined, onClosed?: OnClosed): AsyncIterable<RemoteFile> {
     let level = [folder];
     while (level.length > 0) {
       const batch = level.splice(0, LISTINGS_IN_FLIGHT);
-      const found = (await Promise.all(batch.map((each) => this.#listOne(each)))).flat();
+      const listing = batch.map((each) => this.#listOne(each).catch(closedTo(each, folder, onClosed)));
+      const found = (await Promise.all(listing)).flat();
       yield* found;
       level = level.concat(found.filter((file) => file.kind === 'folder').map((file) => file.path));
     }

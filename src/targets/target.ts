@@ -12,6 +12,7 @@
  * `makeFolder` makes folders. Aborting the signal given when the target was opened fails everything in flight.
  */
 import type { RelPath } from '../core/relpath.js';
+import type { TargetError } from '../errors.js';
 
 /** What a target can do and how it is to be spoken to. Plain data, fixed while the target is open. */
 export interface Capabilities {
@@ -71,6 +72,9 @@ export interface Range {
   readonly length: number;
 }
 
+/** `why` is 'denied'. */
+export type OnClosed = (folder: RelPath, why: TargetError) => void;
+
 export interface Target {
   /** For messages: where this is. Holds no secret. */
   readonly url: string;
@@ -79,9 +83,10 @@ export interface Target {
   /**
    * Everything below `folder` (undefined: the root), at any depth, in no particular order, folders before what they
    * hold. Links are listed, not followed. The control area is left out unless `folder` lies in it, and so are names
-   * that cannot be a RelPath: they cannot be ours. A missing folder lists nothing.
+   * that cannot be a RelPath: they cannot be ours. A missing folder lists nothing. `onClosed` is told of each folder below that may
+   * not be looked into, and the rest goes on; without it that is a failure.
    */
-  list(folder: RelPath | undefined): AsyncIterable<RemoteFile>;
+  list(folder: RelPath | undefined, onClosed?: OnClosed): AsyncIterable<RemoteFile>;
 
   /** What lies at `path` itself, or undefined if nothing does. */
   stat(path: RelPath): Promise<RemoteFile | undefined>;

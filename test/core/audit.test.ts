@@ -26,6 +26,15 @@ it('calls a link in the place of a file changed', () => {
   expect(findings).toEqual([{ kind: 'changed', path: 'a', message: 'it is a link', found: undefined }]);
 });
 
+it('says nothing of what lies in a folder that nobody may look into, but that', () => {
+  const findings = audit(index(entry('shut/deep/a'), entry('shutter/b')), [], new Map([[path('shut'), 'denied']]));
+  expect(findings).toEqual([
+    { kind: 'unreadable', path: 'shut/deep/a', message: 'denied' },
+    { kind: 'missing', path: 'shutter/b', message: 'it is missing' },
+  ]);
+  expect([...truthsOfFindings(findings).keys()]).toEqual(['shutter/b']);
+});
+
 it('finds nothing where all is as recorded', () => {
   expect(audit(index(entry('a')), [there('a')])).toEqual([]);
 });

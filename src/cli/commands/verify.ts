@@ -40,15 +40,19 @@ export async function verifyCommand(
   );
   for (const each of verified) show(each, input);
 
-  const isUnequal = verified.some(({ findings }) => findings.some((finding) => finding.kind !== 'foreign'));
+  const has = (...kinds: Finding['kind'][]): boolean =>
+    verified.some(({ findings }) => findings.some(({ kind }) => kinds.includes(kind)));
+  const isUnequal = has('changed', 'missing');
+  const isPartial = has('unreadable');
   const failures = verified.flatMap(({ error }) => (error === undefined ? [] : [statusOfError(error)]));
   const hasFailed = failures.length > 0;
   if (options.repair !== true || !isUnequal || hasFailed) {
     input.output.document({
-      ok: !isUnequal && !hasFailed,
+      ok: !isUnequal && !isPartial && !hasFailed,
       targets: verified.map((each) => verifiedReport(each, undefined)),
     });
-    return hasFailed ? commonStatus(failures) : isUnequal ? EXIT.differences : EXIT.done;
+    if (hasFailed) return commonStatus(failures);
+    return isPartial ? EXIT.failed : isUnequal ? EXIT.differences : EXIT.done;
   }
   const thread = new LocalThread();
   const { local } = beginLocal(
@@ -67,10 +71,10 @@ export async function verifyCommand(
     for (const line of problemLines(problems)) input.output.trouble(`${name}: ${line}`);
   }
   input.output.document({
-    ok: run.status === EXIT.done,
+    ok: run.status === EXIT.done && !isPartial,
     targets: verified.map((each) => verifiedReport(each, repairs.get(each.name))),
   });
-  return run.status;
+  return run.status === EXIT.done && isPartial ? EXIT.failed : run.status;
 }
 
 async function verifyTarget(
@@ -123,9 +127,11 @@ function show({ name, checked, findings, error }: Verified, { output }: CommandI
   }
   const amount = (kind: Finding['kind']): number => findings.filter((finding) => finding.kind === kind).length;
   output.print(
-    `${name}: ${files(checked)} checked, ${amount('changed')} changed, ${amount('missing')} missing, ${amount('foreign')} foreign`,
-    ...findingLines(findings),
+    `${name}: ${files(checked - amount('unreadable'))} checked, ${amount('changed')} changed, ${amount('missing')} missing, ${amount('foreign')} foreign`,
+    ...findingLines(findings.filter(({ kind }) => kind !== 'unreadable')),
   );
+  for (const line of findingLines(findings.filter(({ kind }) => kind === 'unreadable')))
+    output.trouble(`${name}:${line}`);
 }
 
 function verifiedReport({ name, checked, findings, error }: Verified, repair: TargetReport | undefined): object {
@@ -138,6 +144,7 @@ function verifiedReport({ name, checked, findings, error }: Verified, repair: Ta
     changed: paths('changed'),
     missing: paths('missing'),
     foreign: paths('foreign'),
+    unreadable: paths('unreadable'),
     ...(error === undefined ? {} : { error: errorOf(error) }),
     ...(repair === undefined ? {} : { repaired: repairedReport(repair) }),
   };
