@@ -697,6 +697,30 @@ function manyFiles(count: number): Tree {
   );
 }
 
+describe.each(['on OpenSSH', 'in a folder'] as const)(
+  'a target %s whose disk is full to the last byte (F23)',
+  (place) => {
+    it('is freed by a run that removes files', async ({ skip }) => {
+      const disk = await temporaryFolder();
+      if (!mountSmallDisk(disk)) skip('a small file system to fill can only be mounted by root');
+      const target = join(disk, 'static');
+      const web = place === 'on OpenSSH' ? on(openSsh, target) : inFolder(target);
+      const project = await makeProject(
+        { targets: { web } },
+        { ...manyFiles(20), 'assets/large.bin': 'x'.repeat(300_000) },
+      );
+      expect((await project.sync()).status).toBe(0);
+      fillUp(disk);
+      await rm(join(project.assets, 'large.bin'));
+      await rm(join(project.assets, '0'), { recursive: true });
+      expect(await project.sync()).toMatchObject({ status: 0, targets: [{ removed: 3, problems: [] }] });
+      expect(differences(project.root, target)).toBe('');
+      expect(await project.sync()).toMatchObject({ status: 0, targets: [{ uploaded: 0, removed: 0, unchanged: 18 }] });
+      expect((await project.program.run('verify', '--content')).status).toBe(0);
+    });
+  },
+);
+
 describe('a folder of this machine whose disk is nearly full (F23)', () => {
   it('takes no part of an index for the whole', async ({ skip }) => {
     const folder = await temporaryFolder();

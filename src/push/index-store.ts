@@ -244,6 +244,22 @@ export class IndexStore {
   }
 
   /**
+   * For a disk on which not even a `begin` fits: takes the head away, so that nothing is claimed until the next commit. Where none
+   * follows, the next run reads back what lies there.
+   */
+  async disclaim(): Promise<void> {
+    await this.hold();
+    await this.#lease.require();
+    await this.#requireSameHead();
+    await this.#lease.unmark();
+    await this.#target.remove(HEAD);
+    if (this.#head !== undefined) this.#outdated.push(this.#head.snapshot, this.#head.journal);
+    this.#head = undefined;
+    this.#headBytes = undefined;
+    this.#announced = new Set();
+  }
+
+  /**
    * Records what is now certain of `index`, and leaves pending what else was announced. Answers with the index as it is
    * recorded, one generation on. Where more is `to come` at once, a new snapshot waits for that.
    */

@@ -101,10 +101,11 @@ class Push {
     const announced = announcementOf(share);
     const folders = new PublicFolders(share, target, folderMode);
     const staging = this.#hasRoom.then(() => stage.finish(uploadsOf(share), this.#index, this.#before));
-    const staged = await allOf([staging, store.begin(this.#index, announced), folders.look()]);
+    const announcing = this.#announce(share, announced);
+    const staged = await allOf([staging, announcing, folders.look()]);
     if (isLast) onPhase?.('publish');
     const more = isLast ? undefined : 'to come';
-    if (staged.problems.size === 0) store.expect(this.#index, announced, more);
+    if (staged.problems.size === 0 && (await announcing)) store.expect(this.#index, announced, more);
     const publishing = { ...this.#options, mayGoOn: () => store.lease.require() };
     const { outcomes, stop } = await publish(share, staged, folders, target, publishing);
     if (isLast) onPhase?.('commit');
@@ -121,6 +122,20 @@ class Push {
       this.#sentBytes = stage.sentBytes;
     };
     await allOf([commit(), isLast ? stage.tidy('something') : Promise.resolve()]);
+  }
+
+  /** False where the disk is too full for it: files can be removed all the same, and then there is space again. */
+  async #announce(share: Share, announced: Truths): Promise<boolean> {
+    const { store } = this.#means;
+    try {
+      await store.begin(this.#index, announced);
+      return true;
+    } catch (error) {
+      const onlyRemoves = share.every(({ steps }) => steps.every(({ kind }) => kind === 'remove'));
+      if (!onlyRemoves || !(error instanceof TargetError) || error.kind !== 'no-space') throw error;
+      await store.disclaim();
+      return false;
+    }
   }
 
   /** After a step that failed, what may refer to it is held back, and so are all groups but that of the step. */
