@@ -132,6 +132,7 @@ export type TargetErrorKind =
   | 'read-only'
   | 'unsupported'
   | 'unreachable' // no connection, or it broke
+  | 'drifted' // what lies there is not what was known of it; the next try knows better
   | 'line-lost' // one of several connections broke
   | 'auth' // the server let nobody in
   | 'host-key'
@@ -148,7 +149,7 @@ export class TargetError extends PushstaticError {
     super(message, options);
     this.kind = kind;
     this.code = kind.toUpperCase().replaceAll('-', '_');
-    this.retryable = kind === 'unreachable';
+    this.retryable = kind === 'unreachable' || kind === 'drifted';
   }
 }
 

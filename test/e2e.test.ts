@@ -416,6 +416,23 @@ describe('a target', () => {
     expect(Object.keys(await published(target))).toEqual(['.well-known/security.txt', 'app.css']);
   });
 
+  it.each(['an edit', 'a new file', 'a removal'])(
+    'of which somebody removed a folder gets all of it again with %s in it (F28, F29)',
+    async (change) => {
+      const more = { 'assets/css/a/b.css': 'b', 'assets/css/other.css': 'other' };
+      const { sync, assets, root, target } = await makeScene({ tree: { ...SITE, ...more } });
+      await sync();
+      await rm(join(target, 'css'), { recursive: true });
+      if (change === 'an edit') await writeFile(join(assets, 'css/other.css'), 'new');
+      else if (change === 'a removal') await rm(join(assets, 'css/other.css'));
+      else await writeFile(join(assets, 'css/new.css'), 'new');
+      const { status, stderr } = await sync();
+      expect([status, stderr]).toEqual([0, expect.stringContaining('somebody removed them')]);
+      expect(differences(root, target)).toBe('');
+      expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 0, linked: 0, removed: 0 }] });
+    },
+  );
+
   it('gets no private key that a link gave another name (F53)', async () => {
     const { folder, assets, target, sync, configure } = await makeScene({ tree: { 'assets/index.html': 'page' } });
     await plant(folder, { 'keys/deploy': '-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\n' });

@@ -2,8 +2,10 @@
  * PublicFolders: the folders that a share of a plan publishes into. Those that are missing are made, or moved here from the stage with
  * what is in them; nothing is written through a link.
  */
+import type { EntryTable } from '../core/entry-table.js';
 import { foldersOf, type Share } from '../core/plan.js';
 import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
+import type { Entry } from '../core/snapshot.js';
 import type { Problem } from '../errors.js';
 import type { Target } from '../targets/target.js';
 import { inParallel } from './in-parallel.js';
@@ -25,6 +27,8 @@ export class PublicFolders {
   readonly #blocked = new Map<RelPath, Problem>();
   /** Those that were there as folders. */
   readonly #old = new Set<RelPath>();
+  /** Those that were not there at all. */
+  readonly #missing = new Set<RelPath>();
   /** The modes of what was there, also of what is in the way. */
   readonly #modes = new Map<RelPath, number>();
   readonly #moved = new Map<RelPath, RelPath>();
@@ -69,6 +73,12 @@ export class PublicFolders {
     return age < freshMs ? undefined : this.#looking;
   }
 
+  /** What `entries` say lies in folders that are not there: somebody removed them. */
+  lostFrom(entries: EntryTable): Entry[] {
+    const tops = [...this.#missing].filter((folder) => !this.#missing.has(parentOf(folder) as RelPath));
+    return tops.flatMap((folder) => entries.below(folder));
+  }
+
   /**
    * Makes those that are missing, once; `staged` says where one waits to be moved. What stands in the way of one blocks it,
    * but not what follows from it below.
@@ -102,6 +112,7 @@ export class PublicFolders {
     try {
       const there = await this.#target.stat(path);
       if (time === 'first' && there !== undefined) this.#modes.set(path, there.mode);
+      if (time === 'first' && there === undefined) this.#missing.add(path);
       if (time === 'first' && there?.kind === 'folder') this.#old.add(path);
       if (there?.kind !== 'link') return;
       const message = `${path} is a symbolic link on the target, and nothing is written through one; put a folder there`;

@@ -103,6 +103,7 @@ class Push {
     const staging = this.#hasRoom.then(() => stage.finish(uploadsOf(share), this.#index, this.#before));
     const announcing = this.#announce(share, announced);
     const staged = await allOf([staging, announcing, folders.look()]);
+    await this.#requireHeld(folders, announced);
     if (isLast) onPhase?.('publish');
     const more = isLast ? undefined : 'to come';
     if (staged.problems.size === 0 && (await announcing)) store.expect(this.#index, announced, more);
@@ -122,6 +123,20 @@ class Push {
       this.#sentBytes = stage.sentBytes;
     };
     await allOf([commit(), isLast ? stage.tidy('something') : Promise.resolve()]);
+  }
+
+  /** A folder that is gone with files of ours shows that the index is not true: that is recorded, and the next try brings them. */
+  async #requireHeld(folders: PublicFolders, announced: Truths): Promise<void> {
+    const { store, target } = this.#means;
+    const lost = folders.lostFrom(this.#index.entries);
+    const [first] = lost;
+    if (first === undefined) return;
+    await store.commit(this.#index, announced, new Map(lost.map(({ path }) => [path, undefined])));
+    throw new TargetError(
+      'drifted',
+      `${lost.length} published files are gone from ${target.url}, ${first.path} and what lay beside it: somebody removed them, ` +
+        'and they are published again',
+    );
   }
 
   /** False where the disk is too full for it: files can be removed all the same, and then there is space again. */
