@@ -173,6 +173,7 @@ async function carryOut(folder: string, edit: Edit): Promise<string[]> {
     switch (edit.kind) {
       case 'write':
         await writeFile(place, edit.text);
+        if (edit.text === '') await utimes(place, 1, 1); // a fresh one would be waited for
         return [...made, await realpath(place), await really(place)];
       case 'remove': {
         const real = await really(place);

@@ -9,7 +9,7 @@ import { statSync } from 'node:fs';
 import type { CachedDigest } from '../core/digest-cache-codec.js';
 import { type Places, placesOf } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
-import type { Digest, Entry, Snapshot } from '../core/snapshot.js';
+import { type Digest, type Entry, findEntry, type Snapshot } from '../core/snapshot.js';
 import { Pacer } from '../fs/pace.js';
 import type { MadeFile } from './carry-out.js';
 import { type Collected, type CollectOptions, foreignIn, linksOf, type Ownership, readRoot } from './collect.js';
@@ -57,7 +57,8 @@ export async function collectPlaces(
 
   const digests = digestsOf(known.entries);
   const { onEntry: _, ...rest } = options;
-  const reading = { ...rest, pacer, also: site && ('content-hash' as const) };
+  const sizeBefore = (path: RelPath): number => sizeAt(`${project.root}/${path}`);
+  const reading = { ...rest, pacer, also: site && ('content-hash' as const), sizeBefore };
   const wanted = await readWinners(listings, { ...reading, step: 'collect', cache: new Map(digests) });
   if (site !== undefined && wanted.problems.length > 0) return undefined;
   const proposal = site?.propose({ places, listings, wanted, foreign: known.foreign });
@@ -70,7 +71,11 @@ export async function collectPlaces(
 
   const made = addMade(ours, paths, site);
   const root = new Map(digests);
-  const present = await readRoot(project.root, { ...rest, pacer, step: 'scan', cache: root }, all);
+  const present = await readRoot(
+    project.root,
+    { ...rest, pacer, step: 'scan', cache: root, sizeBefore: sizesOf(known.entries) },
+    all,
+  );
   const before = { files: ours, made, folders: new Set(known.folders), root };
   const filled = await fill(project, { wanted, present, hashed: proposal }, before, { ...options, pacer });
   if (mode === 'write') {
@@ -135,7 +140,9 @@ export async function scanPlaces(
   const found: ReadonlySet<string> = new Set(walked.files.map(({ path }) => path));
   const lost = known.filter(({ path }) => !found.has(path)).length;
   if (found.size > MOST_FILES || lost > MOST_LOST) return undefined;
-  const scanned = await identify(walked.files, { ...options, step: 'scan', cache: digestsOf(known), pacer });
+  const cache = digestsOf(known);
+  const sizeBefore = sizesOf(known);
+  const scanned = await identify(walked.files, { ...options, step: 'scan', cache, pacer, sizeBefore });
   return { entries: scanned.files.map(({ entry }) => entry), problems: [...walked.problems, ...scanned.problems] };
 }
 
@@ -152,6 +159,16 @@ function isNoFolder(place: string): boolean {
     return statSync(place, { throwIfNoEntry: false })?.isDirectory() === false;
   } catch (error) {
     if (isSystemError(error)) return false; // whoever reads it will tell
+    throw error;
+  }
+}
+
+/** As in `Past`, by the copy that was made when it was last taken. */
+function sizeAt(copy: string): number {
+  try {
+    return statSync(copy, { throwIfNoEntry: false })?.size ?? 0;
+  } catch (error) {
+    if (isSystemError(error)) return Number.POSITIVE_INFINITY; // whoever reads it will tell
     throw error;
   }
 }
@@ -184,4 +201,9 @@ function oursOf({ entries, foreign }: KnownPlaces): Map<RelPath, Digest> {
 function digestsOf(entries: readonly Entry[]): Map<string, CachedDigest> {
   const known = entries.filter(({ mtime }) => mtime !== 0);
   return new Map(known.map(({ path, digest, mtime }) => [path, { stamp: '', digest, mtime }]));
+}
+
+/** As in `Past`. A run alone looks at places of which nothing is known. */
+function sizesOf(entries: readonly Entry[]): (path: RelPath) => number {
+  return (path) => findEntry(entries, path)?.size ?? Number.POSITIVE_INFINITY;
 }

@@ -28,6 +28,8 @@ export interface Reading {
   readonly mode: number;
   /** As in the digest cache: empty if the file could change without getting another one. */
   readonly stamp: string;
+  /** The stamp that the file had, lasting or not. */
+  readonly seenAs: string;
   /** If it was asked for. */
   readonly hash: ContentHash | undefined;
 }
@@ -157,8 +159,9 @@ async function digestOpen(
 type Sums = Pick<Reading, 'digest' | 'hash'>;
 
 function readingOf(stats: Stats, { digest, hash: contentHash }: Sums, readAtMs: number): Reading {
-  const stamp = isRacy(stats, readAtMs) ? '' : stampOf(stats);
-  return { digest, hash: contentHash, size: sizeOf(stats), mtime: mtimeOf(stats), mode: modeOf(stats), stamp };
+  const seenAs = stampOf(stats);
+  const stamp = isRacy(stats, readAtMs) ? '' : seenAs;
+  return { digest, hash: contentHash, size: sizeOf(stats), mtime: mtimeOf(stats), mode: modeOf(stats), stamp, seenAs };
 }
 
 function openOrTrouble(file: string): number {

@@ -167,7 +167,7 @@ export class ReadFacts {
   }
 
   /** Undefined for one that was left. The stamp is the one that the file was listed with, or none. */
-  get(at: number, listed: Omit<Reading, 'digest' | 'hash'>, also: Also): Reading | undefined {
+  get(at: number, listed: Omit<Reading, 'digest' | 'hash' | 'seenAs'>, also: Also): Reading | undefined {
     const start = at * READ_BYTES;
     const state = this.#bytes[start];
     if (state === LEFT) return undefined;
@@ -180,6 +180,7 @@ export class ReadFacts {
       mtime,
       mode,
       stamp: state === RACY ? '' : stamp,
+      seenAs: stamp,
     };
   }
 }

@@ -3,11 +3,15 @@
  */
 import type { CachedDigest } from '../core/digest-cache-codec.js';
 import type { ContentHash } from '../core/manifest/hashed-name.js';
+import type { RelPath } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
+import { isLongQuiet } from '../core/unsettled.js';
 import type { Problem, ProblemStep } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
 import { type Also, digestAtOnce, digestFile, type Reading } from './digest.js';
 import { type Helper, ReadFacts, type ReadList, Together } from './helper.js';
+import { Patience, readSettled } from './read-settled.js';
+import { inStamp } from './stamp.js';
 import { problemOf } from './trouble.js';
 import type { Found } from './walk.js';
 
@@ -32,6 +36,8 @@ export interface IdentifyOptions {
   /** Read every file, whatever its stamp says. */
   readonly reread?: 'all' | undefined;
   readonly also?: Also;
+  /** The size that a file had when it was last taken, as in `Past`. Default: by the cache. */
+  readonly sizeBefore?: ((path: RelPath) => number) | undefined;
   /** Takes part where there is much to read. What it reads is not shown to `keep`. */
   readonly helper?: Helper | undefined;
   /** Is shown each small content that was read, and must copy what it wants to keep. */
@@ -56,7 +62,10 @@ export interface Identification {
   readonly problems: readonly Problem[];
 }
 
-/** Identifies `found` in its order, and brings the cache up to date for them; a file that cannot be read is a problem. */
+/**
+ * Identifies `found` in its order, and brings the cache up to date for them; a file that cannot be read, or is being written
+ * for too long, is a problem.
+ */
 export async function identify(found: readonly Found[], options: IdentifyOptions): Promise<Identification> {
   const files: Identified[] = [];
   const problems = await identifyAll([...found], options, (file) => files.push(file));
@@ -84,6 +93,7 @@ export async function identifyAll(
       helper,
       also,
     );
+  const patience = new Patience(pacer);
   const problems: Problem[] = [];
   let [files, bytes] = [0, 0];
   try {
@@ -93,7 +103,7 @@ export async function identifyAll(
       try {
         const identified =
           digest === undefined
-            ? await read(file, options, together && (await together.next()))
+            ? await read(file, options, patience, together && (await together.next()))
             : identifiedAs(file, file, digest);
         take(identified);
         files++;
@@ -139,16 +149,41 @@ export function renewed(known: CachedDigest | undefined, { stamp, digest, mtime,
 
 async function read(
   found: Found,
-  { cache, pacer, keep, also }: IdentifyOptions,
+  options: IdentifyOptions,
+  patience: Patience,
   byHelper: Reading | undefined,
 ): Promise<Identified> {
+  const { cache, keep, also } = options;
   const { path, file, size, stamp } = found;
   const atOnce = byHelper === undefined ? digestAtOnce(file, size, stamp, also) : undefined;
   if (atOnce !== undefined) keep?.(atOnce.digest, atOnce.bytes);
-  const reading = byHelper ?? atOnce ?? (await digestFile(file, pacer, undefined, also));
+  const first = byHelper ?? atOnce;
+  const isSettled = first !== undefined && isLongQuiet(first.mtime, Date.now());
+  const reading = isSettled ? first : await readWhole(found, first, options, patience);
   const fresh = renewed(cache.get(path), reading);
   cache.set(path, fresh);
   return identifiedAs(found, reading, fresh);
+}
+
+function readWhole(
+  { path, file, stamp }: Found,
+  first: Reading | undefined,
+  { cache, pacer, also, sizeBefore }: IdentifyOptions,
+  patience: Patience,
+): Promise<Reading> {
+  const known = cache.get(path);
+  const moving = {
+    file,
+    listedAs: stamp,
+    sizeBefore: () => (sizeBefore === undefined ? sizeOf(known) : sizeBefore(path)),
+    isTaken: ({ digest }: Reading) => digest === known?.digest,
+  };
+  return readSettled(moving, first, () => digestFile(file, pacer, undefined, also), patience);
+}
+
+/** See `Past`. */
+function sizeOf(known: CachedDigest | undefined): number {
+  return known === undefined ? 0 : (inStamp(known.stamp)?.size ?? Number.POSITIVE_INFINITY);
 }
 
 function identifiedAs(

@@ -2,10 +2,9 @@
  * What is taken from a file's stat: its stamp, which tells whether it may have changed, its mtime and its mode.
  */
 import type { Stats } from 'node:fs';
+import { clockMs } from '../core/unsettled.js';
 
 const LAST_MTIME = 2 ** 32 - 1; // SFTP version 3 carries 32 bits, unsigned
-const COARSE_CLOCK_MS = 2000; // FAT
-const FINE_CLOCK_MS = 50; // file systems take the kernel's tick, 10 ms at worst, and network ones round
 
 const numbers = new Float64Array(5);
 const bytes = Buffer.from(numbers.buffer);
@@ -26,13 +25,20 @@ export function stampOf(stats: Stats): string {
   return bytes.toString('latin1');
 }
 
+/** The size and the inode in a stamp; undefined for an empty one. */
+export function inStamp(stamp: string): { readonly size: number; readonly ino: number } | undefined {
+  if (stamp === '') return undefined;
+  bytes.write(stamp, 'latin1');
+  const [size = 0, , , ino = 0] = numbers;
+  return { size, ino };
+}
+
 /**
  * Whether a file, read at `readAtMs` (since 1970) or later, was changed so shortly before that another change could
  * still get the same ctime. Git calls such an entry racily clean, and looks again at the content.
  */
 export function isRacy({ ctimeMs }: Stats, readAtMs: number): boolean {
-  const clockMs = ctimeMs % 1000 === 0 ? COARSE_CLOCK_MS : FINE_CLOCK_MS;
-  return readAtMs - ctimeMs < clockMs;
+  return readAtMs - ctimeMs < clockMs(ctimeMs);
 }
 
 /** Whole seconds since 1970, rounded down, within what SFTP can say. */

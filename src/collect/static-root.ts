@@ -30,9 +30,10 @@ import { FileError, SourceError } from '../errors.js';
 import { temporaryFor } from '../fs/atomic-write.js';
 import type { Pacer } from '../fs/pace.js';
 import { writeAllSync } from '../fs/write-all.js';
-import { digestFile, readKnown } from './digest.js';
+import { digestFile, type Reading, readKnown } from './digest.js';
 import { SMALL_BYTES } from './kept-contents.js';
 import { markOf } from './marks.js';
+import { Patience, readSettled } from './read-settled.js';
 import { modeOf, mtimeOf, stampOf } from './stamp.js';
 import { isSystemError, writeTrouble } from './trouble.js';
 import type { Found } from './walk.js';
@@ -62,6 +63,7 @@ export class StaticRoot {
   readonly #root: string;
   readonly #permissions: Permissions;
   readonly #pacer: Pacer;
+  readonly #patience: Patience;
   readonly #group: number;
   /** Places that are folders, or lead to one. */
   readonly #folders = new Set<string>();
@@ -88,6 +90,7 @@ export class StaticRoot {
     this.#contents = contents;
     this.#permissions = permissions;
     this.#pacer = pacer;
+    this.#patience = new Patience(pacer);
     for (const folder of fresh as readonly RelPath[]) this.#noteMade(folder);
     try {
       this.#makeFolder(root);
@@ -167,7 +170,8 @@ export class StaticRoot {
     const descriptor = openSync(temporary, 'wx', this.#permissions.file ?? 0o666);
     let isPublished = false;
     try {
-      const { digest, size } = this.#fillAtOnce(content, wanted, descriptor) ?? (await this.#fill(content, descriptor));
+      const filled = this.#fillAtOnce(content, wanted, descriptor);
+      const { digest, size } = filled ?? (await this.#fill(content, wanted, descriptor, exact));
       if (exact !== undefined && digest !== wanted.digest) {
         throw new FileError('CHANGED', 'what it is made from changed meanwhile; the next run takes it up');
       }
@@ -199,13 +203,17 @@ export class StaticRoot {
     return { digest, size };
   }
 
-  async #fill(content: Content, descriptor: number): Promise<Filled> {
+  async #fill(content: Content, wanted: Entry, descriptor: number, exact: 'exact' | undefined): Promise<Filled> {
     if (!('file' in content)) {
       const bytes = 'exact' in content ? content.exact : content.bytes();
       writeAllSync(descriptor, bytes, 0);
       return { digest: hash('sha256', bytes, 'hex'), size: bytes.length };
     }
-    const reading = await digestFile(content.file, this.#pacer, (bytes, at) => writeAllSync(descriptor, bytes, at));
+    const { file } = content;
+    const copy = () => digestFile(file, this.#pacer, (bytes, at) => writeAllSync(descriptor, bytes, at));
+    const isTaken = ({ digest }: Reading): boolean => digest === wanted.digest;
+    const changed = { file, listedAs: undefined, sizeBefore: () => wanted.size, isTaken };
+    const reading = await (exact === undefined ? readSettled(changed, undefined, copy, this.#patience) : copy());
     ftruncateSync(descriptor, reading.size); // a first reading of a file that shrank was longer
     return reading;
   }

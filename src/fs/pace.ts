@@ -4,7 +4,7 @@
  * The synchronous calls of `node:fs` are several times as fast as the promised ones for small files. Their price is
  * that nothing else runs; a pacer keeps that price to a few milliseconds at a time.
  */
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 
 const SLICE_MS = 12; // short beside the 50 ms after which a timer is felt to be late
 const RUN = 2048; // elements that sort in about a millisecond
@@ -43,6 +43,15 @@ export class Pacer {
     await setImmediate();
     this.#signal?.throwIfAborted();
     this.#start = performance.now();
+  }
+
+  /** Does nothing for `ms`. Rejects as `breathe` does. */
+  async rest(ms: number): Promise<void> {
+    await setTimeout(ms, undefined, { signal: this.#signal }).catch((error: unknown) => {
+      this.#signal?.throwIfAborted();
+      throw error;
+    });
+    await this.breathe();
   }
 }
 

@@ -18,6 +18,7 @@ import {
   readFile,
   readlink,
   rm,
+  utimes,
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -121,7 +122,12 @@ async function plantOne(path: string, planted: Planted): Promise<void> {
   if (path.endsWith('/')) return void (await mkdir(path, { recursive: true }));
   await mkdir(dirname(path), { recursive: true });
   await rm(path, { force: true });
-  if (typeof planted === 'string' || planted instanceof Uint8Array) return writeFile(path, planted);
+  if (typeof planted === 'string' || planted instanceof Uint8Array) {
+    await writeFile(path, planted);
+    // Nobody is to take it for one that is just being written.
+    if (planted.length === 0) await utimes(path, Date.now() / 1000 - 1, Date.now() / 1000 - 1);
+    return;
+  }
   if ('link' in planted) return link(planted.link, path);
   execFileSync('mkfifo', [path]);
 }

@@ -1,0 +1,53 @@
+/**
+ * unsettled: whether a file is probably in the middle of being written, by what stat says of it and what is known of it.
+ *
+ * Who writes a file in place empties it first, and may write it in several goes. Nobody tells when it is whole: so a file
+ * that looks like that, and was written a moment ago, is left alone until it has been quiet for a while. A whole file that was
+ * renamed to its name, or written in one go, does not look like that, but where the latter made it shorter.
+ */
+
+const QUIET_MS = 500; // programs that write in several goes seldom pause for longer
+const COARSE_CLOCK_MS = 2000; // FAT
+const FINE_CLOCK_MS = 50; // file systems take the kernel's tick, 10 ms at worst, and network ones round
+const MOST_AHEAD_MS = 2000; // of another clock; what is further ahead was dated by hand
+
+/** What stat says. Bytes, and milliseconds since 1970; 0 for a time of birth that the file system does not keep. */
+export interface Sight {
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
+  readonly birthtimeMs: number;
+  readonly ino: number;
+}
+
+export interface Past {
+  /** Its size in bytes when it was last taken; 0 if it never was, and infinite if that is not known. */
+  readonly size: number;
+  /** The inode under which it was unsettled, or seen to change, a moment ago. */
+  readonly suspect?: number | undefined;
+}
+
+/** For how many milliseconds it is to be left alone from now on, if nothing more happens to it; 0: it may be taken. */
+export function unsettledFor(seen: Sight, past: Past, nowMs: number): number {
+  const { size, mtimeMs, ctimeMs, ino } = seen;
+  if (mtimeMs - nowMs > MOST_AHEAD_MS) return 0;
+  const left = mtimeMs + QUIET_MS + clockMs(ctimeMs) - nowMs;
+  if (left <= 0) return 0;
+  const isSuspicious = size === 0 || ino === past.suspect || (size < past.size && isWrittenInPlace(seen));
+  return isSuspicious ? Math.ceil(left) : 0;
+}
+
+/** Whether a file of this mtime, in whole seconds, is settled whatever else is known of it. */
+export function isLongQuiet(mtime: number, nowMs: number): boolean {
+  return nowMs - mtime * 1000 > 1000 + QUIET_MS + COARSE_CLOCK_MS;
+}
+
+/** How fine the clock of the file system is, by one of its times. */
+export function clockMs(ctimeMs: number): number {
+  return ctimeMs % 1000 === 0 ? COARSE_CLOCK_MS : FINE_CLOCK_MS;
+}
+
+/** What is to be renamed over another file is born shortly before it is written. */
+function isWrittenInPlace({ mtimeMs, birthtimeMs }: Sight): boolean {
+  return mtimeMs - birthtimeMs > QUIET_MS;
+}

@@ -1,0 +1,185 @@
+/** Files that are written in place while they are read: what is published of them is always one that was whole (F43, F44). */
+import {
+  closeSync,
+  ftruncateSync,
+  openSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { scanTree } from '../src/collect/scan.js';
+import type { CachedDigest } from '../src/core/digest-cache-codec.js';
+import { Pacer } from '../src/fs/pace.js';
+import { inFolder, makeProject } from './support/project.js';
+import { plant, temporaryFolder } from './support/tree.js';
+
+const LONG_AGO_S = 1_700_000_000;
+const OLD = 'the old content;\n'.repeat(1000);
+const NEW = 'what is new;\n'.repeat(1000);
+const HALF = NEW.length / 2;
+
+describe('a run that meets a file', () => {
+  it('that was just emptied reads it when it is whole', async () => {
+    const site = await newSite();
+    const descriptor = openSync(site.file, 'w');
+    const { files, problems, rests } = await site.scan({
+      steps: [() => writeSync(descriptor, NEW.slice(0, HALF)), () => writeSync(descriptor, NEW.slice(HALF))],
+    });
+    closeSync(descriptor);
+    expect(problems).toEqual([]);
+    expect(files[0]?.entry.size).toBe(NEW.length);
+    expect(rests).toBe(3); // after the last step it has to be quiet as well
+  });
+
+  it('that was cut down in place reads it when it is whole', async () => {
+    const site = await newSite();
+    const descriptor = openSync(site.file, 'r+');
+    ftruncateSync(descriptor, 100);
+    const { files } = await site.scan({ steps: [() => writeSync(descriptor, NEW, 0)] });
+    closeSync(descriptor);
+    expect(files[0]?.entry.size).toBe(NEW.length);
+  });
+
+  it('that grows after it was listed reads it when it is whole', async () => {
+    const site = await newSite();
+    const descriptor = openSync(site.file, 'a');
+    writeSync(descriptor, 'zero ');
+    const { files } = await site.scan({
+      whenListed: () => writeSync(descriptor, 'one '),
+      steps: [() => writeSync(descriptor, 'two ')],
+    });
+    closeSync(descriptor);
+    expect(files[0]?.entry.size).toBe(`${OLD}zero one two `.length);
+  });
+
+  it('that is new and stays empty takes it after half a second', async () => {
+    const site = await newSite();
+    writeFileSync(join(site.folder, 'new.css'), '');
+    const { files, rests } = await site.scan();
+    expect(files.map(({ entry }) => [entry.path, entry.size])).toContainEqual(['new.css', 0]);
+    expect(rests).toBe(1);
+  });
+
+  it('that is written without end gives it up after some seconds, and knows nothing of it', async () => {
+    const site = await newSite();
+    const descriptor = openSync(site.file, 'w');
+    const { files, problems } = await site.scan({ steps: Array(20).fill(() => writeSync(descriptor, 'more')) });
+    closeSync(descriptor);
+    expect(files).toEqual([]);
+    expect(problems).toEqual([
+      {
+        path: 'm.css',
+        step: 'scan',
+        code: 'CHANGED',
+        message: 'it is still being written; the next run takes it up',
+      },
+    ]);
+  });
+
+  it.each<[what: string, save: (file: string) => void]>([
+    [
+      'a smaller one was renamed over it',
+      (file) => {
+        writeFileSync(`${file}~`, 'small');
+        renameSync(`${file}~`, file);
+      },
+    ],
+    ['it was written in one go and is no smaller', (file) => writeFileSync(file, `${OLD}and more`)],
+    [
+      'it was emptied long ago',
+      (file) => {
+        writeFileSync(file, '');
+        utimesSync(file, LONG_AGO_S, LONG_AGO_S);
+      },
+    ],
+  ])('does not wait where %s', async (_, save) => {
+    const site = await newSite();
+    save(site.file);
+    expect(await site.scan()).toMatchObject({ problems: [], rests: 0 });
+  });
+});
+
+describe.each(['plain', 'manifest', 'none'])('a run alone with storage %s', (storage) => {
+  it('leaves the old content while a file is written in place, and brings the new one whole (F43)', async () => {
+    const target = join(await temporaryFolder(), 'target');
+    const project = await makeProject({
+      targets: { web: inFolder(target) },
+      source: { dirs: storage === 'none' ? [] : ['assets'] },
+      static: { root: 'var/static', storage },
+    });
+    const folder = storage === 'none' ? project.root : project.assets;
+    await plant(folder, { 'm.txt': OLD, 'o.css': 'one' });
+    expect((await project.sync()).status).toBe(0);
+
+    writeFileSync(join(folder, 'o.css'), 'two ');
+    const descriptor = openSync(join(folder, 'm.txt'), 'w');
+    const over = new AbortController();
+    const running = project.sync().finally(() => over.abort());
+    for (let at = 0; !over.signal.aborted; at = (at + 1) % NEW.length) {
+      writeSync(descriptor, NEW.charAt(at), at);
+      await setImmediate();
+    }
+    const { status, collect } = await running;
+    expect(collect.problems).toMatchObject([{ path: 'm.txt', code: 'CHANGED' }]);
+    expect(status).toBe(1);
+    expect(await readFile(join(target, 'm.txt'), 'utf8')).toBe(OLD);
+    expect(await readFile(join(target, 'o.css'), 'utf8')).toBe('two ');
+
+    ftruncateSync(descriptor, 0);
+    writeSync(descriptor, NEW, 0);
+    closeSync(descriptor);
+    expect((await project.sync()).status).toBe(0);
+    expect(await readFile(join(target, 'm.txt'), 'utf8')).toBe(NEW);
+  });
+});
+
+interface Steps {
+  /** When the file was listed, and before it is read. */
+  readonly whenListed?: () => unknown;
+  /** One each time that the run waits. */
+  readonly steps?: readonly (() => unknown)[];
+}
+
+/** A folder with one old file, whose content is known. */
+async function newSite() {
+  const folder = await temporaryFolder();
+  const file = join(folder, 'm.css');
+  await plant(folder, { 'm.css': OLD });
+  utimesSync(file, LONG_AGO_S, LONG_AGO_S);
+  const bornAt = statSync(file).birthtimeMs;
+  while (Date.now() - bornAt < 600) await setImmediate(); // else it passes for one that is renamed over another one
+  const cache = new Map<string, CachedDigest>();
+  await scanTree(folder, { step: 'scan', cache, pacer: new Pacer() });
+  return {
+    folder,
+    file,
+    scan: async ({ whenListed, steps = [] }: Steps = {}) => {
+      const pacer = new SteppingPacer(steps);
+      const onFound = () => void whenListed?.();
+      const scanned = await scanTree(folder, { step: 'scan', cache, pacer, onFound });
+      return { ...scanned, rests: pacer.rests };
+    },
+  };
+}
+
+/** Lets the writer take its next step whenever a run has waited. */
+class SteppingPacer extends Pacer {
+  rests = 0;
+  readonly #steps: Steps['steps'];
+
+  constructor(steps: Steps['steps']) {
+    super();
+    this.#steps = steps;
+  }
+
+  override async rest(ms: number): Promise<void> {
+    await super.rest(ms);
+    this.#steps?.[this.rests++]?.();
+  }
+}
