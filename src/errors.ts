@@ -87,7 +87,7 @@ export class ManifestError extends PushstaticError {
   override readonly code = 'MANIFEST';
 }
 
-/** A guard refused to go on; `--force` is the way past it. */
+/** A guard refused to go on; for most, `--force` is the way past it. */
 export class SafetyError extends PushstaticError {
   override readonly name = 'SafetyError';
   override readonly code = 'REFUSED';

@@ -407,7 +407,7 @@ describe('config', () => {
       status: 0,
       stdout: `${folder}/pushstatic.yaml is right\n`,
     });
-    await configure({ targets: { web: { url: 'sftp://deploy@example.com/srv', passwordEnv: 'NOT_SET' } } });
+    await configure({ targets: { web: { url: 'sftp://deploy@example.com/srv/static', passwordEnv: 'NOT_SET' } } });
     const sentence = 'the environment variable NOT_SET is not set; set it, or remove targets.web.passwordEnv';
     expectFailure(await program.run('config', '--check'), 2, sentence);
   });

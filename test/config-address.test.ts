@@ -9,12 +9,12 @@ describe('the URL of a target', () => {
     ['sftp://h/srv/static', { kind: 'sftp', host: 'h', path: '/srv/static' }],
     ['SFTP://h/srv/static', { kind: 'sftp', host: 'h', path: '/srv/static' }],
     [
-      'sftp://me@static1.example.com:2222/srv',
-      { kind: 'sftp', host: 'static1.example.com', port: 2222, user: 'me', path: '/srv' },
+      'sftp://me@static1.example.com:2222/srv/x',
+      { kind: 'sftp', host: 'static1.example.com', port: 2222, user: 'me', path: '/srv/x' },
     ],
-    ['sftp://me%40corp@h/srv', { kind: 'sftp', host: 'h', user: 'me@corp', path: '/srv' }],
-    ['sftp://[::1]:22/srv', { kind: 'sftp', host: '::1', port: 22, path: '/srv' }],
-    ['sftp://[fe80::1%25eth0]/srv', { kind: 'sftp', host: 'fe80::1%eth0', path: '/srv' }],
+    ['sftp://me%40corp@h/www', { kind: 'sftp', host: 'h', user: 'me@corp', path: '/www' }],
+    ['sftp://[::1]:22/www', { kind: 'sftp', host: '::1', port: 22, path: '/www' }],
+    ['sftp://[fe80::1%25eth0]/www', { kind: 'sftp', host: 'fe80::1%eth0', path: '/www' }],
     ['sftp://h//srv///static/', { kind: 'sftp', host: 'h', path: '/srv/static' }],
     ['sftp://h/~/site/static/', { kind: 'sftp', host: 'h', path: 'site/static' }],
     ['sftp://h/%7E/static', { kind: 'sftp', host: 'h', path: '/~/static' }],
@@ -82,6 +82,35 @@ describe('the URL of a target', () => {
     expect(parseAddress(url, HOME)).toEqual({ kind: 'refused', reason });
   });
 
+  const RESERVED =
+    '/ /bin /boot /dev /etc /lib /opt /proc /run /sbin /srv /tmp /usr /var ' +
+    '/root /home /home/deploy /Users /Users/ann /etc/ //etc /%65tc';
+  test.each(RESERVED.split(' '))('%s is nobody’s to publish into', (path) => {
+    for (const [start, example] of [
+      ['sftp://h', 'sftp://host/srv/static'],
+      ['file://', 'file:///srv/static'],
+    ] as const) {
+      expect(parseAddress(`${start}${path}`, '/elsewhere')).toEqual({
+        kind: 'refused',
+        reason: expect.stringMatching(new RegExp(` cannot be a target; name a folder.* as in ${example}$`)),
+      });
+    }
+  });
+
+  test.each(['/srv/static', '/opt/site', '/var/www', '/home/deploy/static', '/root/static', '/etc/x', '/www', '/mnt'])(
+    'what lies in such a folder may be one: %s',
+    (path) => {
+      expect(parseAddress(`sftp://h${path}`, HOME)).toMatchObject({ path });
+      expect(parseAddress(`file://${path}`, HOME)).toMatchObject({ path });
+    },
+  );
+
+  test('is not the home folder of this machine, wherever that is', () => {
+    const reason = 'a home folder cannot be a target; name a folder of its own in it, as in file:///srv/static';
+    expect(parseAddress('file:///data/ann', '/data/ann')).toEqual({ kind: 'refused', reason });
+    expect(parseAddress('sftp://h/data/ann', '/data/ann')).toMatchObject({ path: '/data/ann' });
+  });
+
   test('whatever it is, never leads to a path that climbs or is empty, and is not repeated with its password', () => {
     const piece = fc.constantFrom(
       'sftp://',
@@ -127,7 +156,7 @@ describe('the control area', () => {
     [below, '../.ctl', '.ctl'],
     [below, '/var/ctl', '/var/ctl'],
   ])('of %j as %j is at %s', (address, control, place) => {
-    expect(controlFault(address, control)).toBeUndefined();
+    expect(controlFault(address, control, HOME)).toBeUndefined();
     expect(controlPath(address, control)).toBe(place);
   });
 
@@ -143,7 +172,10 @@ describe('the control area', () => {
     [below, '..', `it holds the published tree; ${BESIDE}`],
     [below, '../../ctl', `it climbs out of the login folder; ${BESIDE}`],
     [below, '/', `it holds the published tree; ${BESIDE}`],
+    [below, '/etc', `it is a folder of the system; ${BESIDE}`],
+    [absolute, '/root', `it is a home folder; ${BESIDE}`],
+    [{ kind: 'file', path: '/srv/static' } as const, '/home/ann', `it is a home folder; ${BESIDE}`],
   ])('of %j is not %j', (address, control, fault) => {
-    expect(controlFault(address, control)).toBe(fault);
+    expect(controlFault(address, control, HOME)).toBe(fault);
   });
 });

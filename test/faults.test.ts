@@ -76,6 +76,29 @@ describe('a host key', () => {
   });
 });
 
+describe('the login folder', () => {
+  it.each([
+    ['by its own path', 'login'],
+    ['by a link that leads to it', 'link'],
+  ])('is not published into %s, and the folder below it is', async (_, name) => {
+    const top = await temporaryFolder();
+    const [folder, path] = [join(top, 'login'), join(top, name)];
+    await plant(top, { link: symlink('login') });
+    await mkdir(folder);
+    const server = await startOpenSsh({ extra: [`Subsystem sftp internal-sftp -d ${folder}`] });
+    onTestFinished(() => server.stop());
+    const project = await makeProject({ targets: { web: on(server, path) } }, SITE);
+    const { status, targets } = await project.sync();
+    expect([status, targets[0]?.error?.code]).toEqual([5, 'REFUSED']);
+    expect(targets[0]?.error?.message).toContain(`cannot use ${path} on the server: it is the login folder`);
+    expect(await project.program.run('diff')).toMatchObject({ status: 5 });
+    expect(listing(folder, 'all')).toEqual([]);
+    await project.configure({ targets: { web: on(server, `${path}/static`) } });
+    expect(await project.sync()).toMatchObject({ status: 0 });
+    expect(differences(project.root, join(folder, 'static'))).toBe('');
+  });
+});
+
 describe('a log-in', () => {
   it.each([
     ['with a key file that is missing', 'nowhere', {}, /nowhere/],

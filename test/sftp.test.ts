@@ -33,7 +33,7 @@ it('asks nothing that changes the server when it is only read from', async () =>
   const { target, server } = await serve({});
   await expect(text(target, path('.pushstatic/head'))).rejects.toMatchObject({ kind: 'not-found' });
   await target.close();
-  expect([...server.requests.keys()].sort()).toEqual(['OPEN', 'STAT']);
+  expect([...server.requests.keys()].sort()).toEqual(['OPEN', 'REALPATH', 'STAT']);
 });
 
 it('opens no file exclusively, so that a server which refuses that is no trouble (F19)', async () => {

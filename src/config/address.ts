@@ -7,6 +7,7 @@
 import { isIPv6 } from 'node:net';
 import { posix } from 'node:path';
 import { CONTROL, isWithin } from '../core/relpath.js';
+import { reservedFolder } from '../core/reserved-folder.js';
 import { quote } from './fault.js';
 import type { Address, SftpAddress } from './schema.js';
 import { suggest } from './suggest.js';
@@ -19,6 +20,7 @@ export interface Refusal {
 
 const FORMS = 'sftp://user@host/path or file:///path';
 const SFTP_PORT = 22;
+const HOME = 'a home folder';
 
 /** The address that `url` names. `home` stands for `~` in `file:///~/…`; for SFTP `/~/` is the login folder. */
 export function parseAddress(url: string, home: string): Address | Refusal {
@@ -51,8 +53,8 @@ export function controlPath(address: Address, control: string): string {
   return joined.length > 1 && joined.endsWith('/') ? joined.slice(0, -1) : joined;
 }
 
-/** Why `control` cannot be the control area of `address`, as a sentence; undefined if it can. */
-export function controlFault(address: Address, control: string): string | undefined {
+/** Why `control` cannot be the control area of `address`, as a sentence; undefined if it can. `home` is that of this machine. */
+export function controlFault(address: Address, control: string, home: string): string | undefined {
   const tree = address.path;
   const place = controlPath(address, control);
   const beside = `expected ${CONTROL} or a path beside the target like ../${CONTROL}-${posix.basename(tree)}`;
@@ -63,7 +65,9 @@ export function controlFault(address: Address, control: string): string | undefi
   // An absolute path and one below the login folder cannot be compared from here.
   const areComparable = place.startsWith('/') === tree.startsWith('/');
   const isAbove = place === '.' || (areComparable && isWithin(tree, place));
-  return isAbove || place === '/' ? `it holds the published tree; ${beside}` : undefined;
+  if (isAbove || place === '/') return `it holds the published tree; ${beside}`;
+  const what = address.kind === 'file' && place === home ? HOME : reservedFolder(place);
+  return what === undefined ? undefined : `it is ${what}; ${beside}`;
 }
 
 function sftpAddress(authority: string, path: string): Address | Refusal {
@@ -85,6 +89,8 @@ function sftpAddress(authority: string, path: string): Address | Refusal {
   }
   const { host, port } = server;
   const place = (isInLoginFolder ? '' : '/') + components.join('/');
+  const what = isInLoginFolder ? undefined : reservedFolder(place);
+  if (what !== undefined) return reserved(what, 'sftp://host/srv/static');
   return { kind: 'sftp', host, ...(port !== undefined && { port }), ...(user !== undefined && { user }), path: place };
 }
 
@@ -114,7 +120,14 @@ function fileAddress(authority: string, path: string, home: string): Address | R
     const whole = isInHome ? 'the home folder' : 'the root of the file system';
     return refused(`${whole} cannot be a target; name a folder, as in file:///srv/static`);
   }
-  return { kind: 'file', path: posix.join(isInHome ? home : '/', ...components) };
+  const place = posix.join(isInHome ? home : '/', ...components);
+  const what = place === posix.join(home) ? HOME : reservedFolder(place);
+  return what === undefined ? { kind: 'file', path: place } : reserved(what, 'file:///srv/static');
+}
+
+/** Not said is which: a path may hold what was meant to be a password. */
+function reserved(what: string, example: string): Refusal {
+  return refused(`${what} cannot be a target; name a folder of its own in it, as in ${example}`);
 }
 
 /** The decoded components of a URL's path, without the empty ones. */

@@ -217,7 +217,7 @@ function targetOf(
     report(at('url'), address.reason);
     return undefined;
   }
-  const trouble = controlFault(address, raw.control);
+  const trouble = controlFault(address, raw.control, setting.home);
   if (trouble !== undefined) report(at('control'), trouble);
   return { ...raw, ...paths, name, address, sshConfig };
 }

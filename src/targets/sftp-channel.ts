@@ -372,6 +372,14 @@ export class SftpChannel {
     return this.#look(REQUEST.lstat, path).catch(ignoreMissing);
   }
 
+  /** Where a path leads to: absolute, without links. */
+  realPath(path: string): Promise<string> {
+    const read = (reply: Reply): string => reply.names()[0]?.name ?? path;
+    return this.#ask({ verb: 'look at', path, type: REPLY.names, read }, (id) =>
+      this.#writer.path(REQUEST.realPath, id, path),
+    );
+  }
+
   /** Two round trips for a folder whose names fit in one reply, since the request that finds its end goes along. */
   async list(path: string): Promise<Named[]> {
     const handle = await new Promise<Buffer>((resolve, reject) => {

@@ -37,6 +37,7 @@ export const REQUEST = {
   remove: 13,
   makeFolder: 14,
   removeFolder: 15,
+  realPath: 16,
   stat: 17,
   rename: 18,
 } as const;

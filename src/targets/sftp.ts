@@ -5,7 +5,7 @@
  * several channels of one connection, since a channel carries at most its window in one round trip.
  */
 import { CONTROL, isWithin, parentOf, parseRelPath, type RelPath } from '../core/relpath.js';
-import { TargetError } from '../errors.js';
+import { SafetyError, TargetError } from '../errors.js';
 import { closedTo } from './closed-folder.js';
 import type { SftpChannel } from './sftp-channel.js';
 import { isRefused } from './sftp-dating.js';
@@ -66,6 +66,7 @@ class SftpTarget implements Target {
   readonly #second: SecondLine | undefined;
   /** Looked at beside the first request. */
   readonly #found: Promise<Attributes | undefined>;
+  readonly #ownPlace: Promise<void>;
   #root: Promise<void> | undefined;
   #roundTripMs = 0;
   #rootMode: number | undefined;
@@ -89,9 +90,11 @@ class SftpTarget implements Target {
             isFar: () => this.#roundTripMs >= FAR_MS,
           });
     this.#first.dating.onNone = () => this.#warn(OWN_MODES);
-    this.#found = this.#findRoot();
+    const found = this.#findRoot();
+    this.#ownPlace = this.#requireOwnPlace();
+    this.#found = this.#ownPlace.then(() => found);
     // Whoever is first to change something hears of it.
-    this.#found.catch(() => undefined);
+    for (const each of [found, this.#ownPlace, this.#found]) each.catch(() => undefined);
   }
 
   get capabilities(): Capabilities {
@@ -126,7 +129,11 @@ class SftpTarget implements Target {
 
   async *read(path: RelPath): AsyncIterable<Uint8Array> {
     const channel = this.#first;
-    const handle = await channel.open(this.#at(path), OPEN.read);
+    // Every run begins with a read, of the index: in a place that is not its own it comes no further, also if it only looks.
+    const [, opened] = await Promise.allSettled([this.#ownPlace, channel.open(this.#at(path), OPEN.read)]);
+    await this.#ownPlace;
+    if (opened.status === 'rejected') throw opened.reason;
+    const handle = opened.value;
     try {
       yield* readAhead(channel, handle);
     } finally {
@@ -318,6 +325,15 @@ class SftpTarget implements Target {
     return found;
   }
 
+  /** What a path leads to, and where a login begins, only the server knows. One that does not say is believed. */
+  async #requireOwnPlace(): Promise<void> {
+    const { root, control } = this.#settings;
+    if (!root.startsWith('/')) return; // it lies in the login folder
+    const ask = (path: string): Promise<string | undefined> => this.#first.realPath(path).catch(ignoreRefusal);
+    const [login, place = root] = await Promise.all([ask('.'), ask(root)]);
+    if (place === login || control === login) throw inLogin(place === login ? root : control);
+  }
+
   /** Makes the root if it is missing. A run that only looks never comes here. */
   async #requireRoot(found: Attributes | undefined): Promise<void> {
     const { root, url } = this.#settings;
@@ -409,6 +425,19 @@ async function makeRoot(channel: SftpChannel, root: string, onModeRefused: (erro
       { cause },
     );
   }
+}
+
+function inLogin(path: string): SafetyError {
+  return new SafetyError(
+    `cannot use ${path} on the server: it is the login folder, where other things lie; name a folder of its own in it, ` +
+      'as in sftp://host/~/static',
+  );
+}
+
+/** For a question that a server may not answer. */
+function ignoreRefusal(error: unknown): undefined {
+  if (error instanceof TargetError && error.kind !== 'unreachable') return undefined;
+  throw error;
 }
 
 function lineLost(cause: unknown): TargetError {
