@@ -13,6 +13,7 @@ export const EXIT = {
   differences: 3,
   locked: 4,
   refused: 5,
+  hungUp: 129,
   interrupted: 130,
   terminated: 143,
 } as const;

@@ -729,22 +729,26 @@ describe('an interrupted push', () => {
   );
 
   it.each([
+    ['SIGHUP', 129],
     ['SIGINT', 130],
     ['SIGTERM', 143],
-  ] as const)('that %s ended says so, has the status %i, and is finished by the next run', async (signal, status) => {
-    const { run, target, project } = await startSlowPush();
-    await untilStaged(target, 100);
-    run.kill(signal);
-    const ended = await run.ended;
-    expect(ended.status).toBe(status);
-    expect(ended.stderr.endsWith(`\n${SENTENCE}`)).toBe(true);
-    for (const line of ended.stderr.slice(0, -SENTENCE.length - 1).split('\n')) expect(line).toMatch(/^web: /);
-    expect(ended.stdout).toBe('');
-    expect(await published(target)).toEqual({});
-    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ uploaded: FILES }] });
-    expect(differences(project.root, target)).toBe('');
-    expectTidy(target);
-  });
+  ] as const)(
+    'that %s ended says so, has the status %i, and is finished by the next run (F66)',
+    async (signal, status) => {
+      const { run, target, project } = await startSlowPush();
+      await untilStaged(target, 100);
+      run.kill(signal);
+      const ended = await run.ended;
+      expect(ended.status).toBe(status);
+      expect(ended.stderr.endsWith(`\n${SENTENCE}`)).toBe(true);
+      for (const line of ended.stderr.slice(0, -SENTENCE.length - 1).split('\n')) expect(line).toMatch(/^web: /);
+      expect(ended.stdout).toBe('');
+      expect(await published(target)).toEqual({});
+      expect(await project.sync()).toMatchObject({ status: 0, targets: [{ uploaded: FILES }] });
+      expect(differences(project.root, target)).toBe('');
+      expectTidy(target);
+    },
+  );
 
   /** A push that takes some seconds, so that it can be met half-way. The next run has no limit. */
   async function startSlowPush(): Promise<{ run: Running; target: string; project: Project }> {

@@ -10,7 +10,7 @@ import { Output } from './output.js';
 import { type Context, makeProgram } from './program.js';
 import { printableLines } from './render.js';
 
-const SIGNALS = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const;
+const SIGNALS = { SIGHUP: EXIT.hungUp, SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const;
 
 export async function run(words: readonly string[], process: Process): Promise<ExitStatus> {
   outliveReaders(process);
@@ -46,6 +46,8 @@ function watchSignals(process: Process, abort: AbortController): { status: ExitS
   const state = { status: undefined as ExitStatus | undefined, stop };
   const listeners = Object.entries(SIGNALS).map(([name, status]) => {
     const listener = (): void => {
+      // To what lasts it means something else, while that listens to it.
+      if (name === 'SIGHUP' && process.listenerCount(name) > 1) return;
       if (state.status !== undefined) process.exit(status);
       state.status = status;
       abort.abort();

@@ -39,6 +39,7 @@ export async function demoCommand(
       stderr: process.stderr,
       on: process.on,
       off: process.off,
+      listenerCount: process.listenerCount,
       exit: process.exit,
     };
     const input = { process: quiet, signal, endOnSignal: () => {}, output: new Output(quiet, flags) };
