@@ -5,7 +5,7 @@ import { realpathSync } from 'node:fs';
 import { relative, resolve as resolvePath } from 'node:path';
 import { type IgnoreRules, ignoreRules } from '../core/fnmatch.js';
 import type { Places } from '../core/places.js';
-import { CONTROL, isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
+import { isControl, isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
 import { ConfigError, SourceError } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
 import { look } from './look.js';
@@ -77,7 +77,7 @@ function check(
 ): { readonly prefix: RelPath | undefined } | undefined {
   const cannot = `cannot collect from ${path}`;
   const parsed = parseRelPath(prefix);
-  if (prefix !== '' && (parsed === undefined || isWithin(prefix, CONTROL))) {
+  if (prefix !== '' && (parsed === undefined || isControl(prefix))) {
     throw new ConfigError(
       `${cannot} under the prefix "${prefix}": it is no folder that can be published; correct source.dirs`,
     );

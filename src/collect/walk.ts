@@ -9,7 +9,7 @@
 import { type Dirent, lstatSync, opendirSync, readdirSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { IgnoreRules } from '../core/fnmatch.js';
-import { CONTROL, faultOf, parseRelPath, type RelPath } from '../core/relpath.js';
+import { CONTROL, faultOf, isControl, parseRelPath, type RelPath } from '../core/relpath.js';
 import type { Candidate } from '../core/resolve.js';
 import type { FollowedLink } from '../core/touched.js';
 import { type Problem, type ProblemCode, type ProblemStep, SourceError } from '../errors.js';
@@ -276,6 +276,7 @@ class Walker implements Walked {
     const text = pathIn(folder, name);
     const path = parseRelPath(text);
     if (path === undefined) return this.#report(text, 'BAD_NAME', `${faultOf(text)}; rename it`);
+    if (isControl(path)) return this.#report(text, 'BAD_NAME', `some servers take it for ${CONTROL}; rename it`);
     if (entry.isFile()) this.#takeFile(path, name, folder.place);
     else if (entry.isDirectory()) this.#enter({ path, place, parent: folder, key: `${path}/` });
     else if (entry.isSymbolicLink()) this.#takeLink({ path, place, parent: folder, key: `${path}/` }, name);

@@ -9,7 +9,7 @@
  */
 import { ByteReader, ByteWriter, damaged } from './bytes.js';
 import { readPath, writePath } from './path-codec.js';
-import { CONTROL, isWithin, parseRelPath, type RelPath } from './relpath.js';
+import { isControl, parseRelPath, type RelPath } from './relpath.js';
 import type { Digest, Entry } from './snapshot.js';
 
 const DIGEST_BYTES = 32;
@@ -246,6 +246,6 @@ export function readEntry(reader: ByteReader, path: RelPath): Entry {
 /** A path that a server named is one only if it could be published. Throws an IndexError 'damaged'. */
 export function readRelPath(reader: ByteReader, before: string): RelPath {
   const path = parseRelPath(readPath(reader, before));
-  if (path === undefined || isWithin(path, CONTROL)) throw damaged('it holds a path that cannot be published');
+  if (path === undefined || isControl(path)) throw damaged('it holds a path that cannot be published');
   return path;
 }

@@ -42,6 +42,9 @@ const BACKSLASH = 0x5c;
 const DOT = 0x2e;
 const FIRST_NOT_ASCII = 0x80;
 
+/** Code points that some file systems leave out where they compare names. */
+const UNSEEN = /\p{Default_Ignorable_Code_Point}/gu;
+
 /** True for nearly all names there are, in one way over them: an index may hold a million. False decides nothing. */
 function isSurelyFine(text: string): boolean {
   if (text.length > MAX_BYTES) return false;
@@ -60,6 +63,11 @@ function isSurelyFine(text: string): boolean {
     }
   }
   return length > 2 || length !== dots;
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= FIRST_NOT_ASCII) return false;
+  return true;
 }
 
 /** `folder` and `name` joined; `folder` undefined stands for the root. `name` must be a RelPath itself. */
@@ -88,6 +96,25 @@ export function ancestorsOf(path: RelPath): RelPath[] {
 /** Whether `path` is `folder` itself or lies below it. */
 export function isWithin(path: string, folder: string): boolean {
   return path.startsWith(folder) && (path.length === folder.length || path[folder.length] === '/');
+}
+
+/**
+ * Equal for two paths that some file system takes for one: by case (macOS, Windows, casefold of ext4), by composition (macOS), or
+ * by what is not seen. One rule for all of them, so it makes equal a little more than each of them does.
+ */
+export function foldedPath(path: string): string {
+  if (isAscii(path)) return path.toLowerCase();
+  const seen = path.normalize('NFD').replaceAll(UNSEEN, '');
+  // Lower and then upper case: of three ways to write a sigma or a double s it makes one. Again, for that leaves what it came from.
+  return seen.toLowerCase().toUpperCase().normalize('NFC').toLowerCase();
+}
+
+/** Whether `path` lies in the control area, or would on a target that folds names. */
+export function isControl(path: string): boolean {
+  const first = path.charCodeAt(0);
+  if (first !== DOT && first < FIRST_NOT_ASCII) return false; // nearly all of them
+  const slash = path.indexOf('/');
+  return foldedPath(slash < 0 ? path : path.slice(0, slash)) === CONTROL;
 }
 
 /** The order of paths everywhere: by UTF-16 code unit, which is what `<` does. Negative, zero or positive. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Config, TargetConfig } from '../config/schema.js';
 import { secretsOf } from '../config/secrets.js';
 import { suggest } from '../config/suggest.js';
-import { CONTROL, isWithin, type RelPath } from '../core/relpath.js';
+import { isControl, type RelPath } from '../core/relpath.js';
 import { ConfigError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
 import type { CycleOptions, TargetJob } from '../sync.js';
@@ -97,9 +97,9 @@ function cacheOf(state: StateFolder, target: TargetConfig): StateFolder {
 
 async function filterOf({ include, exclude }: TargetConfig): Promise<(path: RelPath) => boolean> {
   const takesAll = include.length === 1 && include[0] === '**' && exclude.length === 0;
-  if (takesAll) return (path) => !isWithin(path, CONTROL);
+  if (takesAll) return (path) => !isControl(path);
   const [isIncluded, isExcluded] = await Promise.all([matcherOf(include), matcherOf(exclude)]);
-  return (path) => !isWithin(path, CONTROL) && isIncluded(path) && !isExcluded(path);
+  return (path) => !isControl(path) && isIncluded(path) && !isExcluded(path);
 }
 
 /** Whether one of `patterns` fits a path. */

@@ -5,7 +5,7 @@
  * supposed here, from what the index knows: whoever publishes it looks, and publishes file by file where it is not.
  */
 import { isLeaf } from '../core/plan.js';
-import { join, nameOf, parentOf, type RelPath } from '../core/relpath.js';
+import { foldedPath, join, nameOf, parentOf, type RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import type { TargetIndex } from '../core/target-index.js';
 
@@ -71,7 +71,6 @@ export function placeIn(folder: WholeFolder, { path }: Entry): RelPath {
 
 /** Takes the name, unless another has it already. */
 function isNewIn({ names }: WholeFolder, { path }: Entry): boolean {
-  const folded = nameOf(path).normalize('NFC').toLowerCase();
   const before = names.size;
-  return names.add(folded).size > before;
+  return names.add(foldedPath(nameOf(path))).size > before;
 }

@@ -1,6 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ancestorsOf, faultOf, isWithin, join, nameOf, parentOf, parseRelPath } from '../../src/core/relpath.js';
+import {
+  ancestorsOf,
+  faultOf,
+  foldedPath,
+  isControl,
+  isWithin,
+  join,
+  nameOf,
+  parentOf,
+  parseRelPath,
+} from '../../src/core/relpath.js';
 import { anyPath, path } from '../support/entries.js';
 
 describe('parseRelPath', () => {
@@ -80,3 +90,35 @@ it('tells what lies within a folder from what only begins like it', () => {
   expect(isWithin('a', 'a')).toBe(true);
   expect(isWithin('ab', 'a')).toBe(false);
 });
+
+describe('foldedPath', () => {
+  it.each([
+    ['case', ['Img/Logo.PNG', 'img/logo.png']],
+    ['composition', ['\u00e9', 'e\u0301', '\u00c9', 'E\u0301']],
+    ['letters with more than two forms', ['\u03a3', '\u03c3', '\u03c2']],
+    ['letters that become two', ['\u00df', '\u1e9e', 'ss', 'SS', '\u017fs']],
+    ['signs that are letters', ['\u212a', 'k']],
+    ['what is not seen', ['ab', 'a\u200cb', 'a\ufe0fb']],
+  ])('does not know %s', (_, names) => {
+    expect(new Set(names.map(foldedPath)).size).toBe(1);
+  });
+
+  it('keeps apart what differs otherwise, and folds no further than once', () => {
+    expect(new Set(['a', 'b', '\u00e9', 'e', '\u6f22', 'a/b', 'ab'].map(foldedPath)).size).toBe(7);
+    fc.assert(
+      fc.property(anyPath, (each) => {
+        expect(foldedPath(foldedPath(each))).toBe(foldedPath(each));
+      }),
+    );
+  });
+});
+
+it.each(['.pushstatic', '.pushstatic/head', '.PushStatic/x', '.pu\u017fhstatic', '\u200c.pushstatic/x'])(
+  'takes %j for the control area (F31)',
+  (text) => expect(isControl(text)).toBe(true),
+);
+
+it.each(['.pushstatics', '.pushstati', 'a/.pushstatic', 'pushstatic', 'caf\u00e9'])(
+  'takes %j for no control area',
+  (text) => expect(isControl(text)).toBe(false),
+);
