@@ -33,13 +33,15 @@ type Open =
 export class SftpFolder {
   readonly #root: string;
   readonly #maxHandles: number;
+  readonly #keyOf: ((name: string) => string) | undefined;
   readonly #open = new Map<number, Open>();
   #nextHandle = 0;
 
-  /** `root` must be the real path of a folder, free of symbolic links. */
-  constructor(root: string, maxHandles: number) {
+  /** `root` must be the real path of a folder, free of symbolic links. `keyOf` is equal for names that are to be one. */
+  constructor(root: string, maxHandles: number, keyOf?: (name: string) => string) {
     this.#root = root;
     this.#maxHandles = maxHandles;
+    this.#keyOf = keyOf;
   }
 
   /** The path a request is about: its own, or the one its handle was opened with. */
@@ -196,7 +198,15 @@ export class SftpFolder {
   async #entry(path: string): Promise<string> {
     const place = join(this.#root, posix.join('/', path)); // an absolute path swallows every `..` at its top
     if (place === this.#root || place === `${this.#root}/`) return this.#root;
-    return join(await this.#inside(dirname(place)), basename(place));
+    const way = this.#keyOf === undefined ? place : await this.#spelled(place, this.#keyOf);
+    return join(await this.#inside(dirname(way)), basename(way));
+  }
+
+  /** `place` as the names on the way to it are spelled. */
+  async #spelled(place: string, keyOf: (name: string) => string): Promise<string> {
+    let at = this.#root;
+    for (const name of relative(this.#root, place).split('/')) at = await spelledIn(at, name, keyOf);
+    return at;
   }
 
   /** What `path` leads to, with every link resolved. */
@@ -242,6 +252,13 @@ export class SftpFolder {
 type ChangeRequest = RequestOf<
   'WRITE' | 'CLOSE' | 'SETSTAT' | 'FSETSTAT' | 'MKDIR' | 'RMDIR' | 'REMOVE' | 'RENAME' | 'POSIX_RENAME' | 'SYMLINK'
 >;
+
+/** The place of what has this name in `folder`, however it is spelled there. */
+async function spelledIn(folder: string, name: string, keyOf: (name: string) => string): Promise<string> {
+  const names = await fs.readdir(folder).catch((): string[] => []);
+  const isIt = (each: string): boolean => keyOf(each) === keyOf(name);
+  return join(folder, names.includes(name) ? name : (names.find(isIt) ?? name));
+}
 
 function openFlags(flags: number): number {
   const writes = (flags & OPEN_FLAG.write) !== 0;

@@ -32,6 +32,8 @@ export interface SftpServerOptions {
   readonly port?: number;
   readonly extensions?: Readonly<Record<string, string>>;
   readonly maxHandles?: number;
+  /** Equal for names that are to be one, such as `A` and `a` on macOS and Windows. Default: each is one of its own. */
+  readonly keyOf?: (name: string) => string;
   /** Sees each request before it is carried out, with the path that it, or its handle, is about. */
   readonly intercept?: (request: SftpRequest, path: string | undefined) => Intervention | undefined;
 }
@@ -105,7 +107,7 @@ function speak(socket: Socket, service: Service): void {
 
 async function serveChannel(channel: ServerChannel, socket: Socket, order: LinkOrder, service: Service): Promise<void> {
   const { root, options } = service;
-  const folder = new SftpFolder(root, options.maxHandles ?? MAX_HANDLES);
+  const folder = new SftpFolder(root, options.maxHandles ?? MAX_HANDLES, options.keyOf);
   async function* answers(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     const reader = new PacketReader();
     for await (const chunk of chunks) {
