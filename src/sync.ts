@@ -7,6 +7,7 @@ import { type Outcome, problemsOf } from './core/apply.js';
 import type { ToSign } from './core/delta/signature.js';
 import { type Change, diff } from './core/diff.js';
 import { exposureOf, guardExposure } from './core/exposure.js';
+import { namesakesOf } from './core/folding.js';
 import { guard, guardReplacement, type Limit } from './core/guard.js';
 import type { Head } from './core/index-codec.js';
 import { isPatched } from './core/origins.js';
@@ -305,8 +306,8 @@ export class Connection {
     const looking = current.then(async () => look(target, trusted(await this.#load(act), options), options.site));
     // What is staged in vain is removed: there is no need to wait for the answer.
     const guessing = needsSurvey(known) ? looking : look(target, known, options.site);
-    const terms = { ...job, ...limitFor(job, options), manifest: options.manifest };
-    const deciding = decide(target, { looking, current }, wanted, terms);
+    const terms = { ...job, ...limitFor(job, options), manifest: options.manifest, act };
+    const deciding = decide({ target, store }, { looking, current }, wanted, terms);
     deciding.catch(() => store.lease.giveUp());
     const { index, plan, isKnown, ...told } = await allOf([
       deciding,
@@ -339,10 +340,10 @@ export class Connection {
 
 /** What the target holds, what it is to hold, and what is to be done about it, if the guard lets it pass. */
 async function decide(
-  target: Target,
+  { target, store }: { readonly target: Target; readonly store: IndexStore },
   { looking, current }: { readonly looking: Promise<Sighting>; readonly current: Promise<boolean> },
   wanting: Promise<Wanted>,
-  job: TargetJob & Pick<CycleOptions, 'manifest'>,
+  job: TargetJob & Pick<CycleOptions, 'manifest' | 'act'>,
 ) {
   const seen = await looking;
   const isContinued = await current;
@@ -353,12 +354,16 @@ async function decide(
   const index = places === undefined ? await attest(target, seen, wanted) : seen.index;
   const changes = diff(places === undefined ? index : indexPartOf(index, places), wanted);
   const isHolding = removals === 'hold' && job.deletion === 'delete';
-  const plan = makePlan(changes, isHolding ? 'hold' : job.deletion, job.manifest);
+  const namesakes = store.naming === 'folded' ? namesakesOf(changes, index) : undefined;
+  const plan = makePlan(changes, isHolding ? 'hold' : job.deletion, job.manifest, namesakes);
   const held = index.entries.length + index.pending.size;
   const left = held + count(plan, 'added') - count(plan, 'removed');
   guardExposure(plan, job.allows);
   if (!target.capabilities.atomicReplace && !job.allowNonAtomic) guardReplacement(plan);
   if (job.limit !== undefined) guard(plan, { held, left }, job.limit);
+  // Nothing of ours is there yet, so nothing is removed, and no name has another one beside it.
+  const isUntold = store.naming === undefined && job.act === 'push' && plan.changes.length > 0;
+  if (isUntold && (await store.findNaming()) === 'folded') namesakesOf(changes, index);
   const unchanged = index.entries.length - changes.filter(({ kind }) => kind !== 'added').length;
   const isKnown = seen.unknown.size === 0 && index.pending.size === 0;
   return { index, plan, isKnown, unchanged, held: isHolding ? heldOf(changes, plan) : [] };

@@ -19,11 +19,15 @@ export type Outcome =
  */
 export function truthsOf(before: TargetIndex, outcomes: readonly Outcome[]): Truths {
   const truths = new Map<RelPath, Entry | undefined>();
+  const replaced = new Set<RelPath>();
   for (const outcome of outcomes) {
     const { step } = outcome;
+    if (step.kind === 'upload' && step.namesake !== undefined && outcome.kind !== 'untouched')
+      replaced.add(step.namesake); // under that name lies what was uploaded
     if (outcome.kind === 'done') truths.set(step.path, step.kind === 'remove' ? undefined : step.entry);
     // What was pending before the step, and was not touched by it, still is.
-    else if (outcome.kind === 'untouched' && !before.pending.has(step.path)) truths.set(step.path, step.old);
+    else if (outcome.kind === 'untouched' && !before.pending.has(step.path) && !replaced.has(step.path))
+      truths.set(step.path, step.old);
   }
   return truths;
 }

@@ -1,7 +1,8 @@
 /**
  * audit: the index of a target against what really lies there.
  */
-import { ancestorsOf, type RelPath } from './relpath.js';
+import type { Naming } from './folding.js';
+import { ancestorsOf, foldedPath, type RelPath } from './relpath.js';
 import type { Entry } from './snapshot.js';
 import { pathsOf, type TargetIndex, type Truths } from './target-index.js';
 
@@ -26,15 +27,24 @@ export type Finding =
   /** Not put there by pushstatic: left alone. */
   | { readonly kind: 'foreign'; readonly path: RelPath; readonly message: string };
 
-/** By name, size and time. Sorted by path. `closed` are the folders that nobody may look into, and why. */
+/**
+ * By name, size and time. Sorted by path. `closed` are the folders that nobody may look into, and why. Where names are `folded`,
+ * how one is spelled there does not matter.
+ */
 export function audit(
   index: TargetIndex,
   listing: Iterable<Listed>,
   closed: ReadonlyMap<RelPath, string> = new Map(),
+  naming: Naming = 'exact',
 ): Finding[] {
-  const listed = new Map<RelPath, Listed>();
-  for (const each of listing) if (each.kind !== 'folder') listed.set(each.path, each);
   const ours = pathsOf(index);
+  const spelled = naming === 'folded' ? spellingOf(ours) : (path: RelPath): RelPath => path;
+  const listed = new Map<RelPath, Listed>();
+  for (const each of listing) {
+    if (each.kind === 'folder') continue;
+    const path = spelled(each.path);
+    listed.set(path, path === each.path ? each : { ...each, path });
+  }
   const findings: Finding[] = [];
   for (const entry of index.entries) {
     const finding = closedAbove(entry.path, closed) ?? compare(entry, listed.get(entry.path));
@@ -71,6 +81,12 @@ function closedAbove(path: RelPath, closed: ReadonlyMap<RelPath, string>): Findi
   if (closed.size === 0) return undefined;
   const why = closed.get(ancestorsOf(path).find((folder) => closed.has(folder)) ?? path);
   return why === undefined ? undefined : unreadable(path, why);
+}
+
+/** A path as one of `ours` has it. */
+function spellingOf(ours: ReadonlySet<RelPath>): (path: RelPath) => RelPath {
+  const byFolded = new Map(Array.from(ours, (path) => [foldedPath(path), path]));
+  return (path) => (ours.has(path) ? path : (byFolded.get(foldedPath(path)) ?? path));
 }
 
 function compare(entry: Entry, there: Listed | undefined): Finding | undefined {

@@ -13,15 +13,23 @@
  *   removals    the reverse: entrances, scripts, styles, leaves (four groups)
  */
 import type { Change } from './diff.js';
+import type { Namesakes } from './folding.js';
 import { inTheWay } from './in-the-way.js';
-import { ancestorsOf, nameOf, parentOf, type RelPath } from './relpath.js';
+import { ancestorsOf, foldedPath, nameOf, parentOf, type RelPath } from './relpath.js';
 import type { Entry } from './snapshot.js';
 
 export type Step =
-  /** Stage the content and rename it over the path. */
-  | { readonly kind: 'upload'; readonly path: RelPath; readonly entry: Entry; readonly old: Entry | undefined }
+  /** Stage the content and rename it over the path. `namesake`: how the file that lies there is still spelled. */
+  | {
+      readonly kind: 'upload';
+      readonly path: RelPath;
+      readonly entry: Entry;
+      readonly old: Entry | undefined;
+      readonly namesake?: RelPath;
+    }
   | { readonly kind: 'chmod'; readonly path: RelPath; readonly entry: Entry; readonly old: Entry }
-  | { readonly kind: 'remove'; readonly path: RelPath; readonly old: Entry | undefined };
+  /** `namesake`: the wanted path that is the same file there. To remove the one would take the other. */
+  | { readonly kind: 'remove'; readonly path: RelPath; readonly old: Entry | undefined; readonly namesake?: RelPath };
 
 export interface Group {
   readonly name: string;
@@ -49,13 +57,26 @@ const NEW: ReadonlySet<string> = new Set(WRITES.slice(0, 3));
 
 type GroupName = (typeof ORDER)[number];
 
-/** `manifest` is the path of the file that names the others. */
-export function makePlan(changes: readonly Change[], deletion: Deletion, manifest: string = USUAL_MANIFEST): Plan {
-  const first = deletion === 'keep' ? new Set<RelPath>() : obstacles(changes);
-  const isKept = ({ kind, path }: Change): boolean => kind !== 'removed' || deletion === 'delete' || first.has(path);
-  const kept = changes.filter(isKept);
+/**
+ * `manifest` is the path of the file that names the others. `namesakes` are given for a target that folds names: what is removed
+ * there is no file then but a name, and that goes in any case.
+ */
+export function makePlan(
+  changes: readonly Change[],
+  deletion: Deletion,
+  manifest: string = USUAL_MANIFEST,
+  namesakes?: Namesakes,
+): Plan {
+  const keyOf = namesakes === undefined ? undefined : foldedPath;
+  const first = deletion === 'keep' ? new Set<RelPath>() : obstacles(changes, keyOf);
+  const isNeeded = (path: RelPath): boolean => first.has(path) || namesakes?.has(path) === true;
+  const kept = changes.filter(({ kind, path }) => kind !== 'removed' || deletion === 'delete' || isNeeded(path));
+  const former = new Map(Array.from(namesakes ?? [], ([old, path]) => [path, old]));
   const groups = new Map<GroupName, Step[]>(ORDER.map((name) => [name, []]));
-  for (const change of kept) groups.get(groupOf(change, first, manifest))?.push(stepOf(change));
+  for (const change of kept) {
+    const namesake = change.kind === 'removed' ? namesakes?.get(change.path) : former.get(change.path);
+    groups.get(groupOf(change, first, manifest, namesake))?.push(withNamesake(stepOf(change), namesake));
+  }
   return {
     changes: kept,
     groups: [...groups].filter(([, steps]) => steps.length > 0).map(([name, steps]) => ({ name, steps })),
@@ -141,13 +162,23 @@ export function changeOf(step: Step): Change {
   }
 }
 
-function groupOf(change: Change, first: ReadonlySet<RelPath>, manifest: string): GroupName {
+function withNamesake(step: Step, namesake: RelPath | undefined): Step {
+  return namesake === undefined || step.kind === 'chmod' ? step : { ...step, namesake };
+}
+
+function groupOf(
+  change: Change,
+  first: ReadonlySet<RelPath>,
+  manifest: string,
+  namesake: RelPath | undefined,
+): GroupName {
   const rank = change.path === manifest ? 3 : referenceRank(change.path);
   if (change.kind === 'removed') {
     return first.has(change.path) ? 'clear' : (REMOVALS[3 - rank] as GroupName);
   }
   if (rank === 3) return 'entrances';
-  return WRITES[change.kind === 'added' ? rank : rank + 3] as GroupName;
+  const isNew = change.kind === 'added' && namesake === undefined;
+  return WRITES[isNew ? rank : rank + 3] as GroupName;
 }
 
 /** 0 refers to nothing, 1 to leaves, 2 to anything but entrances, 3 to anything. */
@@ -159,9 +190,9 @@ function referenceRank(path: RelPath): 0 | 1 | 2 | 3 {
 }
 
 /** Removed paths that must go before something is written. */
-function obstacles(changes: readonly Change[]): Set<RelPath> {
+function obstacles(changes: readonly Change[], keyOf?: (path: RelPath) => string): Set<RelPath> {
   const pathsOf = (those: readonly Change[]): RelPath[] => those.map(({ path }) => path);
   const removed = changes.filter(({ kind }) => kind === 'removed');
   if (removed.length === 0) return new Set();
-  return inTheWay(pathsOf(removed), pathsOf(changes.filter(({ kind }) => kind !== 'removed')));
+  return inTheWay(pathsOf(removed), pathsOf(changes.filter(({ kind }) => kind !== 'removed')), keyOf);
 }

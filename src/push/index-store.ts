@@ -12,6 +12,7 @@
  */
 
 import { checksum } from '../core/bytes.js';
+import type { Naming } from '../core/folding.js';
 import {
   decodeHead,
   decodeJournal,
@@ -35,6 +36,9 @@ import { Lease, type LeaseOptions, type Taken } from './lease.js';
 import { readUpTo } from './read-up-to.js';
 
 const HEAD = join(CONTROL, 'head' as RelPath);
+// Nobody makes these. On a target that folds names they are what is ours.
+const OTHER_HEAD = join(CONTROL, 'HEAD' as RelPath);
+const OTHER_STAGE = join(CONTROL, 'STAGE' as RelPath);
 const OURS = new RegExp(`^${CONTROL}/(?:head|snapshot|journal)-[^/]*$`);
 const PRIVATE_FILE = 0o600;
 const PRIVATE_FOLDER = 0o700;
@@ -107,6 +111,7 @@ export class IndexStore {
   #checked: Promise<void> | undefined;
   #draft: Draft | undefined;
   #opened: Promise<void> | undefined;
+  #naming: Naming | undefined;
   /** There was no control area. */
   #isNew = false;
   #control: Promise<readonly RemoteFile[]> | undefined;
@@ -166,20 +171,41 @@ export class IndexStore {
     return head?.pending === 0 ? head : undefined;
   }
 
-  /** That of the target, and the local one. Where the first one lies in a folder, that need not be made. */
+  /**
+   * That of the target, and the local one. Where the first one lies in a folder, that need not be made; and where it is found under
+   * another name as well, the target folds names.
+   */
   async #readHeads(): Promise<[Buffer | undefined, Buffer | undefined]> {
-    const [control, ...heads] = await Promise.all([
-      this.#target.stat(CONTROL).then(
-        (there) => there?.kind ?? 'missing',
-        () => undefined,
-      ),
+    const [control, other, ...heads] = await Promise.all([
+      this.#kindAt(CONTROL),
+      this.#naming === undefined ? this.#kindAt(OTHER_HEAD) : undefined,
       readUpTo(this.#target, HEAD, HEAD_BYTES),
       this.#options.cache.read('head'),
     ]);
+    if (heads[0] !== undefined && other !== undefined) this.#naming = other === 'missing' ? 'exact' : 'folded';
     if (control === 'folder') this.#opened ??= Promise.resolve();
     if (control === 'missing') this.#opened = undefined;
     this.#isNew = control === 'missing';
     return heads;
+  }
+
+  /** Undefined where it could not be looked at. */
+  #kindAt(path: RelPath): Promise<RemoteFile['kind'] | 'missing' | undefined> {
+    return this.#target.stat(path).then(
+      (there) => there?.kind ?? 'missing',
+      () => undefined,
+    );
+  }
+
+  /** How the target takes names, as far as that is known: it is where there is a head. */
+  get naming(): Naming | undefined {
+    return this.#naming;
+  }
+
+  /** How the target takes names. Where nothing lies there yet to tell it by, it takes the lease for that. */
+  async findNaming(): Promise<Naming> {
+    if (this.#naming === undefined) await this.hold();
+    return this.#naming ?? 'exact';
   }
 
   /** The head as this run knows it; undefined where there is none. */
@@ -214,8 +240,19 @@ export class IndexStore {
     if (!this.#isNew) await opened;
     const taking = this.#lease.take();
     taking.catch(() => undefined); // where the control area cannot be made, that is the reason
+    const tried = this.#naming === undefined ? this.#tryNaming() : undefined;
     await opened;
+    await tried;
     return taking;
+  }
+
+  /**
+   * In the order of the calls: after the lease has made its folder on the stage, which is not empty then and stays. Where names are
+   * exact, there is no such folder. So it costs no round trip.
+   */
+  async #tryNaming(): Promise<void> {
+    const isGone = await this.#target.removeFolder(OTHER_STAGE).catch(() => undefined);
+    if (isGone !== undefined) this.#naming ??= isGone ? 'exact' : 'folded';
   }
 
   /** Takes the lease, and tells whether the head is still the one that this run knows. */

@@ -109,7 +109,7 @@ async function act(step: Step, means: Means): Promise<void> {
     case 'chmod':
       return changeMode(step.path, step.entry.mode, means.target);
     case 'remove':
-      return removeFile(step.path, means.target);
+      return step.namesake === undefined ? removeFile(step.path, means.target) : undefined;
   }
 }
 
@@ -118,7 +118,21 @@ async function bring(step: Upload, { staged, folders, target }: Means): Promise<
   if (place === undefined) throw new TargetError('failed', `cannot publish ${step.path}: nothing was staged for it`);
   const folder = parentOf(step.path);
   const cameWithFolder = folder !== undefined && folders.moved.get(folder) === parentOf(place);
-  if (!cameWithFolder) await target.rename(place, step.path);
+  if (cameWithFolder) return;
+  if (step.namesake !== undefined) await respell(step.namesake, step.path, target);
+  await target.rename(place, step.path);
+}
+
+/**
+ * Where names are folded, a file that is replaced may keep the spelling that it has. Given the new one first, it is there at every
+ * moment. A server that keeps the old one all the same finds the file under both.
+ */
+async function respell(from: RelPath, to: RelPath, target: Target): Promise<void> {
+  try {
+    await target.rename(from, to);
+  } catch (error) {
+    if (!(error instanceof TargetError) || error.kind !== 'not-found') throw error;
+  }
 }
 
 /** An interrupted run, or the removal of what lay in them, leaves empty folders behind, in the way of a file. */

@@ -2,6 +2,7 @@
  * verify: compares the index of a target with what really lies there, and on request reads every file back.
  */
 import { audit, type Finding, truthsOfFindings, unreadable, wrongContent } from '../core/audit.js';
+import type { Naming } from '../core/folding.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import type { TargetIndex } from '../core/target-index.js';
@@ -18,6 +19,8 @@ export type Depth = 'listing' | 'content';
 
 export interface VerifyOptions {
   readonly depth: Depth;
+  /** How the target takes names. Default: exact. */
+  readonly naming?: Naming | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onFile?: (entry: Entry) => void;
 }
@@ -27,7 +30,7 @@ export async function verify(target: Target, index: TargetIndex, options: Verify
   const listing: RemoteFile[] = [];
   const closed = new Map<RelPath, string>();
   for await (const each of target.list(undefined, (folder, why) => closed.set(folder, why.message))) listing.push(each);
-  const findings = audit(index, listing, closed);
+  const findings = audit(index, listing, closed, options.naming);
   if (options.depth === 'listing') return findings;
   const differing = new Set(findings.map((finding) => finding.path));
   await inParallel(index.entries, READS_IN_FLIGHT, async (entry) => {

@@ -50,3 +50,12 @@ it('learns nothing about foreign files, and the content of files that were read'
   const other = '1'.repeat(64);
   expect(truthsOfFindings([wrongContent(entry('a'), other)]).get(path('a'))?.digest).toBe(other);
 });
+
+it('heeds no spelling where names are folded', () => {
+  const listing = [there('Logo.png'), there('cafe\u0301', { size: 9 }), there('x')];
+  const findings = audit(index(entry('logo.png'), entry('caf\u00e9')), listing, 'folded');
+  expect(findings.map(({ kind, path: at }) => [kind, at])).toEqual([
+    ['changed', 'caf\u00e9'],
+    ['foreign', 'x'],
+  ]);
+});

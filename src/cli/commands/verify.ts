@@ -108,7 +108,7 @@ async function verifyTarget(
         };
       }
       const { index } = await look(target, loaded, options.site);
-      const findings = await verify(target, index, { depth, signal: options.signal });
+      const findings = await verify(target, index, { depth, naming: store.naming, signal: options.signal });
       if (act === 'repair') await admit(store, index, findings);
       return { name, checked: index.entries.length, findings };
     } finally {
