@@ -42,8 +42,19 @@ const LAYERS: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['targets/target.ts', ['type:core/relpath.ts', 'type:errors.ts']],
   ['targets/open.ts', ['targets/', 'config/address.ts', 'type:config/schema.ts', 'type:config/secrets.ts']],
   ['targets/memory.ts', ['core/', 'errors.ts', 'type:targets/target.ts']],
+  ['targets/local-trouble.ts', ['core/refusal.ts', 'errors.ts']],
   ['targets/closed-folder.ts', ['type:core/relpath.ts', 'errors.ts', 'type:targets/target.ts']],
-  ['targets/local.ts', ['core/', 'fs/write-all.ts', 'errors.ts', 'targets/closed-folder.ts', 'type:targets/target.ts']],
+  [
+    'targets/local.ts',
+    [
+      'core/',
+      'fs/write-all.ts',
+      'errors.ts',
+      'targets/closed-folder.ts',
+      'targets/local-trouble.ts',
+      'type:targets/target.ts',
+    ],
+  ],
   [
     'targets/sftp.ts',
     [
@@ -55,7 +66,7 @@ const LAYERS: readonly (readonly [from: string, to: readonly string[]])[] = [
       'type:targets/ssh.ts',
     ],
   ],
-  ['targets/sftp-explain.ts', ['targets/sftp-', 'core/bad-name.ts', 'errors.ts']],
+  ['targets/sftp-explain.ts', ['targets/sftp-', 'core/refusal.ts', 'errors.ts']],
   ['targets/sftp-repeats.ts', ['targets/sftp-', 'core/', 'errors.ts', 'type:targets/target.ts']],
   ['targets/sftp-second-line.ts', ['targets/sftp-', 'type:targets/ssh.ts']],
   ['targets/sftp-', ['targets/sftp-', 'errors.ts', 'type:targets/target.ts']],

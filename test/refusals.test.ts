@@ -2,20 +2,22 @@
  * What a file system under a target refuses: it is named with its cause and what to do, concerns the paths that it concerns and no
  * others, and is the same on a server as in a folder of this machine.
  */
-import { existsSync } from 'node:fs';
-import { access, chmod, mkdir, readFile, rm } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
+import { access, chmod, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, type TestContext } from 'vitest';
 import type { RelPath } from '../src/core/relpath.js';
 import type { Entry } from '../src/core/snapshot.js';
 import { emptyIndex } from '../src/core/target-index.js';
+import { codeOf } from '../src/errors.js';
 import { StateFolder } from '../src/fs/state.js';
 import { IndexStore } from '../src/push/index-store.js';
 import { openLocal } from '../src/targets/local.js';
 import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
 import { inFolder, makeProject, on, published, type TargetSettings } from './support/project.js';
-import { plant, type Tree, temporaryFolder, withoutRoot } from './support/tree.js';
+import { plant, symlink, type Tree, temporaryFolder, withoutRoot } from './support/tree.js';
 
 const SFTP_SERVER = ['/usr/lib/openssh/sftp-server', '/usr/libexec/sftp-server'].find((path) => existsSync(path)) ?? '';
 
@@ -103,7 +105,7 @@ describe.each(['OpenSSH', 'a folder of this machine'])('what is closed to us on 
   afterAll(() => ofNobody.stop());
 
   /** The site is published by somebody who is not root, and then `name` is closed to them. */
-  async function makeScene(context: TestContext, name: string) {
+  async function makeScene(context: TestContext, name: string, mode = 0) {
     const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
     const project = await makeProject({ targets: {} }, SITE);
     const target = join(project.folder, 'served');
@@ -115,8 +117,9 @@ describe.each(['OpenSSH', 'a folder of this machine'])('what is closed to us on 
     await as(async () => undefined); // what the server may write to is theirs, too
     const runs = isLocal ? as : <T>(work: () => Promise<T>): Promise<T> => work();
     expect(await runs(project.sync)).toMatchObject({ status: 0 });
-    await chmod(join(target, name), 0);
+    await chmod(join(target, name), mode);
     return {
+      owner: (await stat(target)).uid,
       target,
       assets: project.assets,
       sync: () => runs(project.sync),
@@ -161,6 +164,16 @@ describe.each(['OpenSSH', 'a folder of this machine'])('what is closed to us on 
     expect(stderr).toMatch(/^problem: web: +unreadable img\/a\.png: cannot (?:read|open) [^\n]*[Pp]ermission denied/m);
   });
 
+  it('by its mode alone is told with its owner, its mode and what to do', async (context) => {
+    const { sync, assets, target, owner } = await makeScene(context, 'img', 0o555);
+    await plant(assets, { 'img/new.png': 'new' });
+    const { status, targets } = await sync();
+    expect([status, targets[0]?.problems]).toMatchObject([1, [{ path: 'img/new.png', code: 'DENIED' }]]);
+    expect(targets[0]?.problems[0]?.message).toContain(
+      `permission denied: the folder ${join(target, 'img')} belongs to user ${owner} and has mode 0555; give it to `,
+    );
+  });
+
   it('is not what an index is made of', async (context) => {
     const { sync, target, forgetIndex, open } = await makeScene(context, 'img');
     await forgetIndex();
@@ -177,6 +190,111 @@ describe.each(['OpenSSH', 'a folder of this machine'])('what is closed to us on 
     expect(await published(target)).toEqual(SERVED);
   });
 });
+
+describe.each(['OpenSSH', 'a folder of this machine'])('a disk under %s', (where) => {
+  const place = where === 'OpenSSH' ? 'the server' : 'the disk';
+
+  it.for<
+    readonly [what: string, disk: string, spoil: (disk: string) => void, code: string, words: RegExp, mend: string]
+  >([
+    [
+      'that is read-only (F25)',
+      'size=2m',
+      (disk) => spawnSync('mount', ['-o', 'remount,ro', disk]),
+      'READ_ONLY',
+      /cannot make the folder \S*\.pushstatic\S*: the file system (?:on the server )?is read-only$/,
+      'remount,rw',
+    ],
+    [
+      'that has no inode left (F24)',
+      'size=2m,nr_inodes=60',
+      fillWithFiles,
+      'NO_SPACE',
+      new RegExp(
+        `no inode is free on ${place}, so that it takes no more files \\(\\d+ bytes are free\\); remove files there$`,
+      ),
+      'remount,nr_inodes=1000',
+    ],
+    [
+      'that is full (F23)',
+      'size=512k',
+      fillUp,
+      'NO_SPACE',
+      new RegExp(`no space left on ${place} \\(\\d+ bytes and \\d+ inodes are free\\); make room there$`),
+      'remount,size=4m',
+    ],
+  ])('%s is named, and published to when it is mended', async ([, options, spoil, code, words, mend], { skip }) => {
+    const target = await temporaryFolder();
+    if (!mountDisk(target, options)) skip('only root can mount a small file system');
+    const { sync, assets } = await makeProject({ targets: { web: reach(where, join(target, 'static')) } }, SITE);
+    expect(await sync()).toMatchObject({ status: 0 });
+    spoil(target);
+    await plant(assets, { 'css/new.css': 'new'.repeat(9000), 'img/a.png': 'A' });
+    const { status, targets } = await sync();
+    const [told] = [targets[0]?.error, ...(targets[0]?.problems ?? [])].filter((each) => each !== undefined);
+    expect([status, told?.code]).toEqual([1, code]);
+    expect(told?.message).toMatch(words);
+    spawnSync('mount', ['-o', mend, target]);
+    expect(await sync()).toMatchObject({ status: 0 });
+    expect(await readFile(join(target, 'static/img/a.png'), 'utf8')).toBe('A');
+  });
+});
+
+describe.each(['OpenSSH', 'a folder of this machine'])('a link on %s', (where) => {
+  it('that leads nowhere, in the place of the target, is named', async () => {
+    const folder = await temporaryFolder();
+    await plant(folder, { static: symlink('nowhere') });
+    const { sync } = await makeProject({ targets: { web: reach(where, join(folder, 'static')) } }, SITE);
+    const { status, targets } = await sync();
+    expect([status, targets[0]?.error?.message]).toEqual([
+      1,
+      expect.stringContaining('a symbolic link is there that leads nowhere; make the folder that it names'),
+    ]);
+    await mkdir(join(folder, 'nowhere'));
+    expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 4 }] });
+  });
+});
+
+it('a link in the place of the head of an index is named, in a folder of this machine', async () => {
+  const target = join(await temporaryFolder(), 'static');
+  const { sync } = await makeProject({ targets: { web: inFolder(target) } }, SITE);
+  await sync();
+  await rm(join(target, '.pushstatic/head'));
+  await plant(target, { '.pushstatic/head': symlink('../top.txt') });
+  const { status, targets } = await sync();
+  const message = 'cannot read .pushstatic/head: a symbolic link is there, which is not followed; remove it';
+  expect([status, targets[0]?.error?.message]).toEqual([1, message]);
+});
+
+/** Mounts a file system at `folder` until the test is over: true if this user may do that. */
+function mountDisk(folder: string, options: string): boolean {
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder]);
+  if (status === 0) onTestFinished(() => void spawnSync('umount', ['--lazy', folder]));
+  return status === 0;
+}
+
+/** Makes empty files until there is no inode for another one. */
+function fillWithFiles(disk: string): void {
+  untilFull(() => {
+    for (let i = 0; ; i++) writeFileSync(join(disk, `filler-${i}`), '');
+  });
+}
+
+/** Writes a file until not one byte more fits. */
+function fillUp(disk: string): void {
+  const page = Buffer.alloc(4096);
+  untilFull(() => {
+    for (;;) appendFileSync(join(disk, 'filler'), page);
+  });
+}
+
+function untilFull(fill: () => void): void {
+  try {
+    fill();
+  } catch (error) {
+    if (codeOf(error) !== 'ENOSPC') throw error;
+  }
+}
 
 /** A server whose sessions have the rights of nobody, if root runs the tests. */
 function startOpenSshAsNobody(): Promise<OpenSshServer> {

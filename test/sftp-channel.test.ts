@@ -152,7 +152,10 @@ describe('a channel', () => {
     server.say(packet(REPLY.handle, uint32((await server.next(3)).id), text('h')));
     const [write, meta, close] = [await server.next(6), await server.next(10), await server.next(4)];
     server.say(status(write.id, 4, 'Failure'), status(meta.id, 0), status(close.id, 0));
-    await expect(put).rejects.toMatchObject({ kind: 'failed', message: 'cannot write /f: Failure' });
+    await expect(put).rejects.toMatchObject({
+      kind: 'failed',
+      message: 'cannot write /f: the server says no more than "Failure"',
+    });
   });
 
   it('closes the file when its content cannot be had, and says why', async () => {

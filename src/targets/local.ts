@@ -4,11 +4,11 @@
 import { chmodSync, constants, createReadStream, mkdirSync, rmdirSync, type Stats } from 'node:fs';
 import { chmod, type FileHandle, link, lstat, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { shortened, whyBadName } from '../core/bad-name.js';
 import { CONTROL, isWithin, parentOf, parseRelPath, type RelPath } from '../core/relpath.js';
-import { TargetError, type TargetErrorKind } from '../errors.js';
+import { TargetError } from '../errors.js';
 import { writeAll, writeAllSync } from '../fs/write-all.js';
 import { closedTo } from './closed-folder.js';
+import { type Attempt, fail, ignore, isSystemError, kindOf, targetError, type Verb } from './local-trouble.js';
 import type { Basis, Body, Capabilities, FileMeta, OnClosed, RemoteFile, Target } from './target.js';
 
 const CHUNK_BYTES = 256 * 1024;
@@ -25,10 +25,10 @@ export interface LocalSettings {
 }
 
 export async function openLocal(settings: LocalSettings): Promise<Target> {
-  const root = await stat(settings.root).catch(ignore(['ENOENT'], settings.root));
+  const root = await stat(settings.root).catch(ignore(['ENOENT'], use(settings.root)));
   if (root?.isDirectory() === false)
     throw new TargetError('not-a-directory', `cannot use ${settings.root}: it is not a folder`);
-  const { dev } = root ?? (await stat(dirname(settings.root)).catch(fail('use', settings.root)));
+  const { dev } = root ?? (await stat(dirname(settings.root)).catch(fail(use(settings.root))));
   await requireSameDevice(settings, dev);
   return new LocalTarget(settings, root?.mode);
 }
@@ -66,35 +66,36 @@ class LocalTarget implements Target {
   }
 
   async stat(path: RelPath): Promise<RemoteFile | undefined> {
-    const stats = await lstat(this.#at(path)).catch(ignore(NOTHING_THERE, path));
+    const stats = await lstat(this.#at(path)).catch(ignore(NOTHING_THERE, this.#tried('look at', path)));
     return stats === undefined ? undefined : remoteFile(path, stats);
   }
 
   async *read(path: RelPath): AsyncIterable<Uint8Array> {
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    const handle = await open(this.#at(path), flags).catch(fail('read', path));
+    const handle = await open(this.#at(path), flags).catch(fail(this.#tried('read', path)));
     try {
       yield* createReadStream('', { fd: handle, autoClose: false, highWaterMark: CHUNK_BYTES });
     } catch (error) {
-      throw targetError('read', path, error);
+      throw targetError(this.#tried('read', path), error);
     } finally {
       await handle.close();
     }
   }
 
   async write(path: RelPath, body: Body, meta: FileMeta): Promise<number> {
-    const at = this.#at(path);
-    const handle = await open(at, 'w', 0o600).catch(fail('write', path));
+    const tried = this.#tried('write', path);
+    const handle = await open(tried.at, 'w', 0o600).catch(fail(tried));
     try {
-      const written = await pour(body(), handle, path);
+      const written = await pour(body(), handle, tried);
       if (written !== meta.size)
         throw new TargetError('failed', `cannot write ${path}: ${written} bytes instead of ${meta.size}`);
       await handle.chmod(meta.mode);
       await handle.utimes(meta.mtime, meta.mtime);
       return written;
     } catch (error) {
-      await rm(at, { force: true });
-      throw isSystemError(error) ? targetError('write', path, error) : error;
+      const explained = targetError(tried, error); // while the disk is as full as it was
+      await rm(tried.at, { force: true });
+      throw explained;
     } finally {
       await handle.close();
     }
@@ -120,37 +121,39 @@ class LocalTarget implements Target {
 
   async append(path: RelPath, offset: number, bytes: Uint8Array): Promise<void> {
     const flags = constants.O_WRONLY | constants.O_CREAT;
-    const handle = await open(this.#at(path), flags, 0o600).catch(fail('write', path));
+    const tried = this.#tried('write', path);
+    const handle = await open(tried.at, flags, 0o600).catch(fail(tried));
     try {
       await writeAll(handle, bytes, offset);
     } catch (error) {
-      throw targetError('write', path, error);
+      throw targetError(tried, error);
     } finally {
       await handle.close();
     }
   }
 
   async rename(from: RelPath, to: RelPath): Promise<void> {
-    await rename(this.#at(from), this.#at(to)).catch(fail('publish', to));
+    await rename(this.#at(from), this.#at(to)).catch(fail(this.#tried('publish', to)));
   }
 
   async moveFolder(from: RelPath, to: RelPath): Promise<void> {
-    await rename(this.#at(from), this.#at(to)).catch(fail('publish the folder', to));
+    await rename(this.#at(from), this.#at(to)).catch(fail(this.#tried('publish the folder', to)));
   }
 
   async chmod(path: RelPath, mode: number): Promise<void> {
-    await chmod(this.#at(path), mode).catch(fail('change the mode of', path));
+    await chmod(this.#at(path), mode).catch(fail(this.#tried('change the mode of', path)));
   }
 
   // Synchronous, so that it takes effect in the order of the calls.
   async makeFolder(path: RelPath, mode: number): Promise<void> {
     await (this.#root ??= makeRoot(this.#settings.root));
-    const at = this.#at(path);
+    const tried = this.#tried('make the folder', path);
+    const { at } = tried;
     try {
       mkdirSync(at);
       chmodSync(at, mode);
     } catch (error) {
-      if (!isSystemError(error) || error.code !== 'EEXIST') throw targetError('make the folder', path, error);
+      if (!isSystemError(error) || error.code !== 'EEXIST') throw targetError(tried, error);
       const there = await lstat(at);
       if (!there.isDirectory()) throw obstructed(path, there);
     }
@@ -162,7 +165,7 @@ class LocalTarget implements Target {
   }
 
   async remove(path: RelPath): Promise<void> {
-    await unlink(this.#at(path)).catch(ignore(['ENOENT'], path));
+    await unlink(this.#at(path)).catch(ignore(['ENOENT'], this.#tried('remove', path)));
   }
 
   async removeFolder(path: RelPath): Promise<boolean> {
@@ -173,14 +176,15 @@ class LocalTarget implements Target {
     } catch (error) {
       if (isSystemError(error) && error.code === 'ENOENT') return true;
       if (isSystemError(error) && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST')) return false;
-      throw targetError('remove the folder', path, error);
+      throw targetError(this.#tried('remove the folder', path), error);
     }
   }
 
   async close(): Promise<void> {}
 
   async #listOne(folder: RelPath | undefined): Promise<RemoteFile[]> {
-    const names = await readdir(this.#at(folder)).catch(ignore(['ENOENT'], folder ?? '.'));
+    const at = this.#at(folder);
+    const names = await readdir(at).catch(ignore(['ENOENT'], { verb: 'list', path: folder ?? at, at }));
     const found: RemoteFile[] = [];
     for (const name of names ?? []) {
       const path = parseRelPath(folder === undefined ? name : `${folder}/${name}`);
@@ -191,11 +195,19 @@ class LocalTarget implements Target {
     return found;
   }
 
+  #tried(verb: Verb, path: RelPath): Attempt {
+    return { verb, path, at: this.#at(path) };
+  }
+
   #at(path: RelPath | undefined): string {
     if (path === undefined) return this.#settings.root;
     if (!isWithin(path, CONTROL)) return join(this.#settings.root, path);
     return join(this.#settings.control, path.slice(CONTROL.length));
   }
+}
+
+function use(place: string): Attempt {
+  return { verb: 'use', path: place, at: place };
 }
 
 /** A run that only looks never comes here. */
@@ -204,12 +216,21 @@ async function makeRoot(root: string): Promise<void> {
     await mkdir(root);
     await chmod(root, ROOT_MODE); // the umask may have taken bits away
   } catch (error) {
-    if (!isSystemError(error) || error.code !== 'EEXIST') throw targetError('make', root, error);
+    if (!isSystemError(error) || error.code !== 'EEXIST')
+      throw targetError({ verb: 'make', path: root, at: root }, error);
+    if ((await stat(root).catch(ignore(['ENOENT'], use(root)))) === undefined) throw leadsNowhere(root);
   }
 }
 
+function leadsNowhere(root: string): TargetError {
+  return new TargetError(
+    'not-a-directory',
+    `cannot make ${root}: a symbolic link is there that leads nowhere; make the folder that it names, or remove the link`,
+  );
+}
+
 async function requireSameDevice(settings: LocalSettings, dev: number): Promise<void> {
-  const control = await lstat(settings.control).catch(ignore(['ENOENT'], settings.control));
+  const control = await lstat(settings.control).catch(ignore(['ENOENT'], use(settings.control)));
   if (control === undefined || control.dev === dev) return;
   throw new TargetError(
     'unsupported',
@@ -217,85 +238,37 @@ async function requireSameDevice(settings: LocalSettings, dev: number): Promise<
   );
 }
 
-async function pour(content: ReturnType<Body>, handle: FileHandle, path: RelPath): Promise<number> {
-  if (content instanceof Uint8Array) return pourAtOnce(content, handle, path);
+async function pour(content: ReturnType<Body>, handle: FileHandle, tried: Attempt): Promise<number> {
+  if (content instanceof Uint8Array) return pourAtOnce(content, handle, tried);
   let written = 0;
   for await (const piece of content) {
-    await handle.writeFile(piece).catch(fail('write', path));
+    await handle.writeFile(piece).catch(fail(tried));
     written += piece.length;
   }
   return written;
 }
 
 /** Without giving up control, since the content is only good until then. */
-function pourAtOnce(content: Uint8Array, handle: FileHandle, path: RelPath): number {
+function pourAtOnce(content: Uint8Array, handle: FileHandle, tried: Attempt): number {
   try {
     writeAllSync(handle.fd, content, 0);
     return content.length;
   } catch (error) {
-    throw targetError('write', path, error);
+    throw targetError(tried, error);
   }
 }
 
 function remoteFile(path: RelPath, stats: Stats): RemoteFile {
-  const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : stats.isSymbolicLink() ? 'link' : 'other';
-  return { path, kind, size: stats.size, mtime: Math.floor(stats.mtimeMs / 1000), mode: stats.mode & 0o7777 };
+  return {
+    path,
+    kind: kindOf(stats),
+    size: stats.size,
+    mtime: Math.floor(stats.mtimeMs / 1000),
+    mode: stats.mode & 0o7777,
+  };
 }
 
 function obstructed(path: RelPath, there: Stats): TargetError {
   const what = there.isSymbolicLink() ? 'a symbolic link' : 'a file';
   return new TargetError('not-a-directory', `cannot make the folder ${path}: ${what} is there`);
-}
-
-const KINDS: Readonly<Record<string, TargetErrorKind>> = {
-  ENOENT: 'not-found',
-  EEXIST: 'exists',
-  ENOTDIR: 'not-a-directory',
-  EISDIR: 'not-a-file',
-  ENOTEMPTY: 'not-empty',
-  ENAMETOOLONG: 'bad-name',
-  EACCES: 'denied',
-  EPERM: 'denied',
-  ENOSPC: 'no-space',
-  EDQUOT: 'no-space',
-  EROFS: 'read-only',
-};
-
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error;
-}
-
-/** What the system says is for programmers; where the cause has a name of ours, a sentence of ours says it. */
-const REASONS: Readonly<Partial<Record<TargetErrorKind, string>>> = {
-  'not-found': 'it, or the folder above it, is missing',
-  'not-a-directory': 'a file is there where a folder should be',
-  'not-a-file': 'a folder is there',
-  denied: 'permission denied',
-  'no-space': 'no space left on the disk',
-  'read-only': 'the file system is read-only',
-};
-
-function targetError(verb: string, path: string, error: unknown): unknown {
-  if (!isSystemError(error)) return error;
-  const kind = KINDS[error.code ?? ''] ?? 'failed';
-  const reason = kind === 'bad-name' ? whyBadName(placeOf(error)) : (REASONS[kind] ?? error.message);
-  return new TargetError(kind, `cannot ${verb} ${shortened(path)}: ${reason}`, { cause: error });
-}
-
-/** The whole path that was refused. */
-function placeOf(error: NodeJS.ErrnoException): string {
-  return 'dest' in error && typeof error.dest === 'string' ? error.dest : (error.path ?? '');
-}
-
-function fail(verb: string, path: string): (error: unknown) => never {
-  return (error) => {
-    throw targetError(verb, path, error);
-  };
-}
-
-function ignore(codes: readonly string[], path: string): (error: unknown) => undefined {
-  return (error) => {
-    if (isSystemError(error) && codes.includes(error.code ?? '')) return undefined;
-    throw targetError('use', path, error);
-  };
 }

@@ -180,6 +180,11 @@ export class SftpChannel {
     return this.#extensions.has(COPY_DATA);
   }
 
+  /** Whether `space` answers. */
+  get tellsSpace(): boolean {
+    return this.#extensions.has(STATVFS);
+  }
+
   /** Opens a file once a handle is free. */
   open(path: string, flags: number): Promise<Buffer> {
     return new Promise((resolve, reject) => {
@@ -430,7 +435,7 @@ export class SftpChannel {
 
   /** Undefined if the server does not tell: the answer only makes a message better. */
   async space(path: string): Promise<Space | undefined> {
-    if (!this.#extensions.has(STATVFS)) return undefined;
+    if (!this.tellsSpace) return undefined;
     return this.#ask({ verb: 'look at', path, type: REPLY.extended, read: spaceOf }, (id) =>
       this.#writer.extended(id, STATVFS, path),
     ).catch(() => undefined);

@@ -1,45 +1,86 @@
 /**
- * explain: why a server did not do what it was asked. Most causes arrive as the status "Failure"; a look at the place and at
- * the file system names the cause. Nothing is asked as long as all goes well.
+ * explain: why a server did not do what it was asked. Most causes arrive as the status "Failure", or as "Permission denied"; a look
+ * at the place and at its file system names the cause. Nothing is asked as long as all goes well.
  */
-import { shortened, whyBadName } from '../core/bad-name.js';
+import { posix } from 'node:path';
+import { roomOf, shortened, whyBadName, whyDenied, whyNoSpace } from '../core/refusal.js';
 import { TargetError } from '../errors.js';
-import type { SftpChannel } from './sftp-channel.js';
-import { kindOf } from './sftp-wire.js';
+import type { SftpChannel, Space } from './sftp-channel.js';
+import { SAYS_NOTHING } from './sftp-trouble.js';
+import { type Attributes, kindOf } from './sftp-wire.js';
+
+export type Verb =
+  | 'look at'
+  | 'list'
+  | 'read'
+  | 'write'
+  | 'publish'
+  | 'remove'
+  | 'change the mode of'
+  | 'make the folder';
 
 /** What was tried: `cannot <verb> <at>`, with so many bytes to write there. */
 export interface Attempt {
-  readonly verb: string;
+  readonly verb: Verb;
   readonly at: string;
   readonly bytes?: number;
 }
 
-/** The error with its cause named, or as it is. `root` is the published tree. */
-export async function explain(error: unknown, attempt: Attempt, channel: SftpChannel, root: string): Promise<unknown> {
+/** Where it depends on the file or folder itself whether it may be done, if it is there; all else on the folder that holds it. */
+const OF_ITSELF: readonly Verb[] = ['list', 'read', 'write', 'change the mode of'];
+
+/** The error with its cause named, or as it is. */
+export async function explain(error: unknown, attempt: Attempt, channel: SftpChannel): Promise<unknown> {
   if (!(error instanceof TargetError)) return error;
-  if (error.kind === 'bad-name') return badName(error, attempt, (await channel.space(root))?.mostNameBytes);
-  return error.kind === 'failed' ? explainFailure(error, attempt, channel, root) : error;
+  if (error.kind === 'bad-name') return explainBadName(error, attempt, channel);
+  if (error.kind === 'denied') return explainDenial(error, attempt, channel);
+  return error.kind === 'failed' ? explainFailure(error, attempt, channel) : error;
 }
 
-function badName(cause: TargetError, { verb, at }: Attempt, mostNameBytes: number | undefined): TargetError {
-  const why = whyBadName(at, mostNameBytes);
+async function explainBadName(cause: TargetError, { verb, at }: Attempt, channel: SftpChannel): Promise<TargetError> {
+  const why = whyBadName(at, (await spaceAbove(at, channel))?.mostNameBytes);
   return new TargetError('bad-name', `cannot ${verb} ${shortened(at)}: ${why}`, { cause });
 }
 
-async function explainFailure(
-  cause: TargetError,
-  { at, bytes = 0 }: Attempt,
-  channel: SftpChannel,
-  root: string,
-): Promise<TargetError> {
-  const [there, space] = await Promise.all([channel.lstat(at).catch(() => undefined), channel.space(root)]);
-  if (there !== undefined && kindOf(there.mode) === 'folder')
-    return new TargetError('not-a-file', `cannot replace ${at}: a folder is there`, { cause });
-  if (space?.readOnly)
-    return new TargetError('read-only', `cannot write ${at}: the file system is read-only`, { cause });
-  if (space !== undefined && (space.freeBytes <= bytes || space.freeFiles === 0)) {
-    const what = space.freeFiles === 0 ? 'no inode is free' : `${space.freeBytes} bytes are free`;
-    return new TargetError('no-space', `cannot write ${at}: no space left on the server (${what})`, { cause });
+/** What refuses is the last on the way there that can be seen. */
+async function explainDenial(cause: TargetError, { verb, at }: Attempt, channel: SftpChannel): Promise<TargetError> {
+  let path = OF_ITSELF.includes(verb) ? at : posix.dirname(at);
+  let there = await sight(path, channel);
+  while (there === undefined && path !== posix.dirname(path)) {
+    path = posix.dirname(path);
+    there = await sight(path, channel);
   }
-  return cause;
+  if (there === undefined) return cause;
+  const { mode, owner } = there;
+  const why = whyDenied({ kind: kindOf(mode), path, owner, mode });
+  return new TargetError('denied', `cannot ${verb} ${at}: ${why}`, { cause });
+}
+
+async function explainFailure(cause: TargetError, attempt: Attempt, channel: SftpChannel): Promise<TargetError> {
+  const { verb, at, bytes = 0 } = attempt;
+  const [there, space] = await Promise.all([sight(at, channel), spaceAbove(at, channel)]);
+  if (verb !== 'make the folder' && there !== undefined && kindOf(there.mode) === 'folder')
+    return new TargetError('not-a-file', `cannot ${verb} ${at}: a folder is there`, { cause });
+  if (space?.readOnly === true)
+    return new TargetError('read-only', `cannot ${verb} ${at}: the file system on the server is read-only`, { cause });
+  if (space !== undefined && (space.freeBytes <= bytes || space.freeFiles === 0))
+    return new TargetError('no-space', `cannot ${verb} ${at}: ${whyNoSpace(space, 'the server')}`, { cause });
+  if (!cause.message.endsWith(SAYS_NOTHING)) return cause;
+  const known = space === undefined ? 'and does not tell how full its disk is' : `though ${roomOf(space)}`;
+  const message = `cannot ${verb} ${at}: ${SAYS_NOTHING}, ${known}; see its log, and whether the account has a quota`;
+  return new TargetError('failed', message, { cause });
+}
+
+/** Undefined also where it cannot be seen. */
+function sight(path: string, channel: SftpChannel): Promise<Attributes | undefined> {
+  return channel.lstat(path).catch(() => undefined);
+}
+
+/** Of the file system of the nearest folder that can be asked for it. */
+async function spaceAbove(at: string, channel: SftpChannel): Promise<Space | undefined> {
+  if (!channel.tellsSpace) return undefined;
+  for (let path = posix.dirname(at); ; path = posix.dirname(path)) {
+    const space = await channel.space(path);
+    if (space !== undefined || path === posix.dirname(path)) return space;
+  }
 }

@@ -15,6 +15,9 @@ const KINDS: Readonly<Record<number, TargetErrorKind>> = {
   [STATUS.unsupported]: 'unsupported',
 };
 
+/** What "Failure" tells: nothing. */
+export const SAYS_NOTHING = 'the server says no more than "Failure"';
+
 /** Throws if the reply is of another kind. */
 export function statusOf(reply: Reply): number {
   if (reply.type !== REPLY.status) throw confused();
@@ -29,7 +32,8 @@ export function troubleIn(reply: Reply, verb: string, path: string): TargetError
 
 export function refusal(status: number, reply: Reply, verb: string, path: string): TargetError {
   const said = reply.isOver ? '' : reply.text();
-  const reason = said === '' ? `it answered with status ${status}` : said;
+  const isNothing = status === STATUS.failure && (said === '' || said === 'Failure');
+  const reason = isNothing ? SAYS_NOTHING : said === '' ? `it answered with status ${status}` : said;
   return new TargetError(KINDS[status] ?? 'failed', `cannot ${verb} ${path}: ${reason}`);
 }
 

@@ -62,11 +62,12 @@ interface Span {
   readonly length: number;
 }
 
-/** What is said of a file: `size` in bytes, `mode` with the bits of its kind, `mtime` in seconds; 0 where unsaid. */
+/** What is said of a file: `size` in bytes, `mode` with the bits of its kind, `mtime` in seconds; 0 where unsaid. `owner` by number. */
 export interface Attributes {
   readonly size: number;
   readonly mode: number;
   readonly mtime: number;
+  readonly owner: number | undefined;
 }
 
 export interface Named {
@@ -311,12 +312,13 @@ export class Reply {
   attributes(): Attributes {
     const flags = this.uint32();
     const size = flags & ATTRIBUTE.size ? this.uint64() : 0;
-    if (flags & ATTRIBUTE.owner) this.uint64(); // owner and group, 32 bits each
+    const owner = flags & ATTRIBUTE.owner ? this.uint32() : undefined;
+    if (flags & ATTRIBUTE.owner) this.uint32(); // the group
     const mode = flags & ATTRIBUTE.mode ? this.uint32() : 0;
     if (flags & ATTRIBUTE.times) this.uint32(); // the time of the last access
     const mtime = flags & ATTRIBUTE.times ? this.uint32() : 0;
     if (flags & ATTRIBUTE.extended) for (let left = this.uint32() * 2; left > 0; left--) this.bytes();
-    return { size, mode, mtime };
+    return { size, mode, mtime, owner };
   }
 
   names(): Named[] {

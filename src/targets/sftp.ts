@@ -121,18 +121,17 @@ class SftpTarget implements Target {
 
   async stat(path: RelPath): Promise<RemoteFile | undefined> {
     const at = this.#at(path);
-    const stats = await this.#first.lstat(at).catch(async (error: unknown) => {
-      throw await this.#explain(error, { verb: 'look at', at });
-    });
+    const stats = await this.#first.lstat(at).catch(this.#explained({ verb: 'look at', at }));
     return stats === undefined ? undefined : remoteFile(path, stats);
   }
 
   async *read(path: RelPath): AsyncIterable<Uint8Array> {
     const channel = this.#first;
+    const at = this.#at(path);
     // Every run begins with a read, of the index: in a place that is not its own it comes no further, also if it only looks.
-    const [, opened] = await Promise.allSettled([this.#ownPlace, channel.open(this.#at(path), OPEN.read)]);
+    const [, opened] = await Promise.allSettled([this.#ownPlace, channel.open(at, OPEN.read)]);
     await this.#ownPlace;
-    if (opened.status === 'rejected') throw opened.reason;
+    if (opened.status === 'rejected') throw await this.#explain(opened.reason, { verb: 'read', at });
     const handle = opened.value;
     try {
       yield* readAhead(channel, handle);
@@ -218,7 +217,8 @@ class SftpTarget implements Target {
   }
 
   async chmod(path: RelPath, mode: number): Promise<void> {
-    await this.#first.chmod(this.#at(path), mode);
+    const at = this.#at(path);
+    await this.#first.chmod(at, mode).catch(this.#explained({ verb: 'change the mode of', at }));
   }
 
   async makeFolder(path: RelPath, mode: number): Promise<void> {
@@ -233,8 +233,10 @@ class SftpTarget implements Target {
       this.#first.lstat(at),
     ]);
     if (root.status === 'rejected') throw root.reason;
-    if (there.status === 'rejected') throw await this.#explain(there.reason, { verb: 'make the folder', at });
-    if (there.value === undefined) throw made.status === 'rejected' ? made.reason : vanished(path);
+    const attempt = { verb: 'make the folder', at } as const;
+    if (there.status === 'rejected') throw await this.#explain(there.reason, attempt);
+    if (there.value === undefined)
+      throw made.status === 'rejected' ? await this.#explain(made.reason, attempt) : vanished(path);
     if (kindOf(there.value.mode) !== 'folder') throw obstructed(path, there.value);
     const isNew = made.status === 'fulfilled';
     if (isNew && (there.value.mode & 0o7777) !== mode) await this.#first.chmod(at, mode).catch(this.#onModeRefused);
@@ -392,15 +394,22 @@ class SftpTarget implements Target {
   }
 
   async #listOne(folder: RelPath | undefined): Promise<RemoteFile[]> {
-    const entries = await this.#first.list(this.#at(folder)).catch((error: unknown) => {
+    const at = this.#at(folder);
+    const entries = await this.#first.list(at).catch(async (error: unknown) => {
       if (error instanceof TargetError && error.kind === 'not-found') return [];
-      throw error;
+      throw await this.#explain(error, { verb: 'list', at });
     });
     return entries.flatMap((entry) => remoteEntry(folder, entry));
   }
 
+  #explained(attempt: Attempt): (error: unknown) => Promise<never> {
+    return async (error) => {
+      throw await this.#explain(error, attempt);
+    };
+  }
+
   #explain(error: unknown, attempt: Attempt): Promise<unknown> {
-    return explain(error, attempt, this.#first, this.#settings.root);
+    return explain(error, attempt, this.#first);
   }
 
   #at(path: RelPath | undefined): string {
@@ -417,13 +426,7 @@ async function makeRoot(channel: SftpChannel, root: string, onModeRefused: (erro
     const changed = channel.chmod(root, ROOT_MODE).catch((error: unknown) => made.then(() => onModeRefused(error)));
     await together([made, changed]);
   } catch (cause) {
-    if (!(cause instanceof TargetError) || cause.kind === 'unreachable') throw cause;
-    const reason = cause.kind === 'not-found' ? 'the folder above it is missing' : 'the account may not';
-    throw new TargetError(
-      cause.kind,
-      `cannot make ${root} on the server: ${reason}; make it there, or correct the path in the URL`,
-      { cause },
-    );
+    throw await whyNoRoot(cause, channel, root);
   }
 }
 
@@ -438,6 +441,19 @@ function inLogin(path: string): SafetyError {
 function ignoreRefusal(error: unknown): undefined {
   if (error instanceof TargetError && error.kind !== 'unreachable') return undefined;
   throw error;
+}
+
+async function whyNoRoot(cause: unknown, channel: SftpChannel, root: string): Promise<unknown> {
+  if (!(cause instanceof TargetError) || cause.kind === 'unreachable') return cause;
+  const said = (reason: string): TargetError =>
+    new TargetError(cause.kind, `cannot make ${root} on the server: ${reason}`, { cause });
+  if (cause.kind === 'not-found')
+    return said('the folder above it is missing; make it there, or correct the path in the URL');
+  const there = await channel.lstat(root).catch(() => undefined);
+  if (there === undefined) return explain(cause, { verb: 'make the folder', at: root }, channel);
+  if (kindOf(there.mode) === 'link')
+    return said('a symbolic link is there that leads nowhere; make the folder that it names, or remove the link');
+  return said('the account may not; make it there, or correct the path in the URL');
 }
 
 function lineLost(cause: unknown): TargetError {

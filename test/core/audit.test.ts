@@ -53,7 +53,7 @@ it('learns nothing about foreign files, and the content of files that were read'
 
 it('heeds no spelling where names are folded', () => {
   const listing = [there('Logo.png'), there('cafe\u0301', { size: 9 }), there('x')];
-  const findings = audit(index(entry('logo.png'), entry('caf\u00e9')), listing, 'folded');
+  const findings = audit(index(entry('logo.png'), entry('caf\u00e9')), listing, undefined, 'folded');
   expect(findings.map(({ kind, path: at }) => [kind, at])).toEqual([
     ['changed', 'caf\u00e9'],
     ['foreign', 'x'],

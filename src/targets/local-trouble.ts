@@ -1,0 +1,123 @@
+/**
+ * What goes wrong in a folder of this machine, as TargetErrors: a code of the system, and what a look at the place and at its file
+ * system tells of the cause. Nothing is looked at as long as all goes well.
+ */
+import { lstatSync, type Stats, statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type Closed, type Room, shortened, whyBadName, whyDenied, whyNoSpace } from '../core/refusal.js';
+import { TargetError, type TargetErrorKind } from '../errors.js';
+
+/** What was tried: `cannot <verb> <path>`, which is `at` on this machine. */
+export interface Attempt {
+  readonly verb: Verb;
+  readonly path: string;
+  readonly at: string;
+}
+
+export type Verb =
+  | 'use'
+  | 'look at'
+  | 'list'
+  | 'read'
+  | 'write'
+  | 'publish'
+  | 'publish the folder'
+  | 'remove'
+  | 'remove the folder'
+  | 'change the mode of'
+  | 'make'
+  | 'make the folder';
+
+const KINDS: Readonly<Record<string, TargetErrorKind>> = {
+  ENOENT: 'not-found',
+  EEXIST: 'exists',
+  ENOTDIR: 'not-a-directory',
+  EISDIR: 'not-a-file',
+  ELOOP: 'not-a-file',
+  ENOTEMPTY: 'not-empty',
+  ENAMETOOLONG: 'bad-name',
+  EACCES: 'denied',
+  EPERM: 'denied',
+  ENOSPC: 'no-space',
+  EDQUOT: 'no-space',
+  EROFS: 'read-only',
+};
+
+/** What the system says is for programmers; where a code has a meaning for others, a sentence of ours says it. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'it, or the folder above it, is missing',
+  ENOTDIR: 'a file is there where a folder should be',
+  EISDIR: 'a folder is there',
+  ELOOP: 'a symbolic link is there, which is not followed; remove it',
+  EDQUOT: 'the quota of the account on that disk is used up; make room there',
+  EROFS: 'the file system is read-only',
+};
+
+/** Where it depends on the file or folder itself whether it may be done, if it is there; all else on the folder that holds it. */
+const OF_ITSELF: readonly Verb[] = ['list', 'read', 'write', 'change the mode of'];
+
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
+}
+
+/** What is no error of the system comes back as it is. */
+export function targetError(attempt: Attempt, error: unknown): unknown {
+  if (!isSystemError(error)) return error;
+  const { verb, path } = attempt;
+  const kind = KINDS[error.code ?? ''] ?? 'failed';
+  const reason = REASONS[error.code ?? ''] ?? reasonFor(kind, attempt) ?? error.message;
+  return new TargetError(kind, `cannot ${verb} ${shortened(path)}: ${reason}`, { cause: error });
+}
+
+export function fail(attempt: Attempt): (error: unknown) => never {
+  return (error) => {
+    throw targetError(attempt, error);
+  };
+}
+
+export function ignore(codes: readonly string[], attempt: Attempt): (error: unknown) => undefined {
+  return (error) => {
+    if (isSystemError(error) && codes.includes(error.code ?? '')) return undefined;
+    throw targetError(attempt, error);
+  };
+}
+
+function reasonFor(kind: TargetErrorKind, { verb, at }: Attempt): string | undefined {
+  if (kind === 'bad-name') return whyBadName(at);
+  if (kind === 'no-space') return whyNoSpace(roomAt(dirname(at)) ?? NOTHING_FREE, 'the disk');
+  if (kind !== 'denied') return undefined;
+  const closed = closedOnTheWay(OF_ITSELF.includes(verb) ? at : dirname(at));
+  return closed === undefined ? 'permission denied' : whyDenied(closed, process.geteuid?.());
+}
+
+const NOTHING_FREE: Room = { freeBytes: 0, freeFiles: undefined };
+
+function roomAt(folder: string): Room | undefined {
+  const found = ifThere(() => statfsSync(folder));
+  if (found === undefined) return undefined;
+  const { bavail, bsize, files, ffree } = found;
+  return { freeBytes: bavail * bsize, freeFiles: files === 0 ? undefined : ffree };
+}
+
+/** What refuses is the last on the way there that can be seen. */
+function closedOnTheWay(at: string): Closed | undefined {
+  for (let path = at; ; path = dirname(path)) {
+    const there = ifThere(() => lstatSync(path));
+    if (there !== undefined) return { kind: kindOf(there), path, owner: there.uid, mode: there.mode };
+    if (path === dirname(path)) return undefined;
+  }
+}
+
+export function kindOf(stats: Stats): 'file' | 'folder' | 'link' | 'other' {
+  return stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : stats.isSymbolicLink() ? 'link' : 'other';
+}
+
+/** What is looked at for a message only may be gone. */
+function ifThere<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (isSystemError(error)) return undefined;
+    throw error;
+  }
+}
