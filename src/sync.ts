@@ -16,7 +16,7 @@ import { type Deletion, makePlan, type Plan, type Step, uploadsOf } from './core
 import { ancestorsOf, type RelPath } from './core/relpath.js';
 import { type Selection, select } from './core/select.js';
 import { type Digest, type Entry, type Snapshot, totalBytes } from './core/snapshot.js';
-import type { TargetIndex } from './core/target-index.js';
+import type { Pending, TargetIndex } from './core/target-index.js';
 import type { StateFolder } from './fs/state.js';
 import type { LeaseTerms } from './push/holders.js';
 import { allOf } from './push/in-parallel.js';
@@ -327,11 +327,12 @@ export class Connection {
     }
     const means = { target, store, stage };
     const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
+    const pending = before.kind === 'index' ? before.index.pending : new Map<RelPath, Pending>();
     const toBeSigned = target.capabilities.serverCopy ? toSign(plan, options) : [];
     const signed = toBeSigned.length > 0 ? options.sign?.(toBeSigned, signing.path) : undefined;
     // What nobody knows of may be what readers use already.
     const filesInShare = isKnown ? options.filesInShare : Number.POSITIVE_INFINITY;
-    const pushing = push(plan, index, means, { folderMode, filesInShare, ...hooks });
+    const pushing = push(plan, index, means, { folderMode, filesInShare, pending, ...hooks });
     const pushed = await allOf([pushing, Promise.resolve(signed)]);
     await signatures.prune(pushed.index);
     return { plan, ...told, ...pushed };

@@ -66,9 +66,28 @@ export function afterPush(index: TargetIndex, announced: Truths, truths: Truths)
   return withTruths(open.size === 0 ? index : withPending(index, open), truths);
 }
 
-/** `path` after one more announcement: what it may have held, and what it shall become. */
-export function pendingOf(path: RelPath, may: readonly Entry[] | undefined, after: Entry | undefined): Pending {
-  return { path, candidates: [...(may ?? []), ...(after === undefined ? [] : [after])] };
+/** `path` after one more announcement: what it may have held, and what it shall become, each content once. */
+export function pendingOf(path: RelPath, may: readonly Entry[] = [], after: Entry | undefined): Pending {
+  const isNew = after !== undefined && !may.some((entry) => isSame(entry, after));
+  return { path, candidates: isNew ? [...may, after] : may };
+}
+
+/**
+ * `index`, in which what is still to be changed of the `recorded` pending paths is pending again, whatever a look told of them: if
+ * the change fails, the target is still known to lack it.
+ */
+export function withUnsettled(
+  index: TargetIndex,
+  recorded: TargetIndex['pending'],
+  changes: Iterable<{ readonly path: RelPath }>,
+): TargetIndex {
+  if (recorded.size === 0) return index;
+  const pending = new Map(index.pending);
+  for (const { path } of changes) {
+    const before = recorded.get(path);
+    if (before !== undefined) pending.set(path, before);
+  }
+  return { ...index, entries: index.entries.without(pending.keys()), pending };
 }
 
 /** The index after the truth about some paths became known: they are pending no longer. */
@@ -97,6 +116,10 @@ export function settlePending(pending: Iterable<Pending>, look: (path: RelPath) 
     truths.set(path, { ...only, mode: observed.mode });
   }
   return truths;
+}
+
+function isSame(a: Entry, b: Entry): boolean {
+  return fits(a, b) && a.mode === b.mode && a.digest === b.digest;
 }
 
 function fits(entry: Entry, observed: { size: number; mtime: number }): boolean {

@@ -9,7 +9,7 @@ import { type Outcome, truthsOf } from '../core/apply.js';
 import { type Group, type Plan, type Share, type Step, sharesOf, uploadsOf } from '../core/plan.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
-import type { TargetIndex, Truths } from '../core/target-index.js';
+import { type TargetIndex, type Truths, withUnsettled } from '../core/target-index.js';
 import { type Problem, TargetError } from '../errors.js';
 import type { Target } from '../targets/target.js';
 import { type Committed, noteCommitted } from './committed.js';
@@ -28,6 +28,8 @@ export interface PushOptions {
   readonly filesInShare?: number | undefined;
   /** The mode of new folders. */
   readonly folderMode: number;
+  /** What the index on the target calls pending, also where a look has told what is there. */
+  readonly pending: TargetIndex['pending'];
   readonly signal?: AbortSignal | undefined;
   readonly onPhase?: (phase: 'stage' | 'publish' | 'commit') => void;
   readonly onStep?: (step: Step) => void;
@@ -82,7 +84,7 @@ class Push {
     this.#means = means;
     this.#options = options;
     this.#before = index;
-    this.#index = index;
+    this.#index = withUnsettled(index, options.pending, plan.changes);
     this.#hasRoom = means.stage.makeRoom(uploadsOf(plan.groups));
     this.#hasRoom.catch(() => undefined); // the first share hears of it
   }

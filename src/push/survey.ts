@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { EntryTable } from '../core/entry-table.js';
-import type { RelPath } from '../core/relpath.js';
+import { ancestorsOf, type RelPath } from '../core/relpath.js';
 import { type Digest, type Entry, type Snapshot, sameContent, sortEntries } from '../core/snapshot.js';
 import { emptyIndex, type Observed, settlePending, type TargetIndex, withTruths } from '../core/target-index.js';
 import type { RemoteFile, Target } from '../targets/target.js';
@@ -64,15 +64,21 @@ export async function digestOf(target: Target, path: RelPath): Promise<Digest> {
 async function settle(target: Target, index: TargetIndex): Promise<TargetIndex> {
   if (index.pending.size === 0) return index;
   const seen = new Map<RelPath, Observed>();
-  await inParallel(index.pending.keys(), LOOKS_IN_FLIGHT, async (path) => {
+  const blocked = new Set<RelPath>();
+  const folders = new Set([...index.pending.keys()].flatMap(ancestorsOf));
+  await inParallel(new Set([...folders, ...index.pending.keys()]), LOOKS_IN_FLIGHT, async (path) => {
     const there = await lookAt(target, path);
+    if (there === 'hidden') return;
     // We only ever make files: a folder or a link is somebody else's, and a file of ours is not there.
-    if (there !== 'hidden') seen.set(path, there?.kind === 'file' ? there : undefined);
+    seen.set(path, there?.kind === 'file' ? there : undefined);
+    if (there?.kind !== 'folder') blocked.add(path);
   });
+  // What a link in the place of a folder leads to is not there either.
+  const isReached = (path: RelPath): boolean => !ancestorsOf(path).some((folder) => blocked.has(folder));
   const open = [...index.pending.values()].filter(({ path }) => seen.has(path));
   return withTruths(
     index,
-    settlePending(open, (path) => seen.get(path)),
+    settlePending(open, (path) => (isReached(path) ? seen.get(path) : undefined)),
   );
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyOutcomes } from '../../src/core/apply.js';
-import { settlePending, withPending, withTruths } from '../../src/core/target-index.js';
+import { settlePending, withPending, withTruths, withUnsettled } from '../../src/core/target-index.js';
 import type { Problem } from '../../src/errors.js';
 import { anyTree, entry, index, path } from '../support/entries.js';
 
@@ -70,6 +70,26 @@ describe('applyOutcomes', () => {
     const after = applyOutcomes(uncertain, announced, [{ kind: 'untouched', step: again, problem }]);
     expect(after.pending.size).toBe(1);
   });
+});
+
+describe('withUnsettled', () => {
+  const recorded = withPending(index(old), new Map([[a, fresh]])).pending;
+
+  it('forgets what a look told of a pending path that is still to be changed', () => {
+    const after = withUnsettled(index(old), recorded, [{ path: a }]);
+    expect([[...after.entries], after.pending.get(a)?.candidates]).toEqual([[], [old, fresh]]);
+  });
+
+  it('leaves what a look told of a path that is as it should be', () => {
+    const after = withUnsettled(index(old), recorded, []);
+    expect([[...after.entries], after.pending.size]).toEqual([[old], 0]);
+  });
+});
+
+it('keeps each content that a path may hold once, however often it is announced', () => {
+  const announced = new Map([[a, fresh]]);
+  const often = withPending(withPending(withPending(index(old), announced), announced), announced);
+  expect(often.pending.get(a)?.candidates).toEqual([old, fresh]);
 });
 
 describe('settlePending', () => {
