@@ -294,6 +294,7 @@ describe('--json', () => {
     expect(status).toBe(3);
     expect(json()).toEqual({
       ok: false,
+      compared: ['names', 'sizes', 'times', 'modes'],
       targets: [
         {
           name: 'web',
@@ -301,6 +302,7 @@ describe('--json', () => {
           checked: 3,
           changed: [],
           missing: [{ path: 'logo.png', message: 'it is missing' }],
+          unsettled: [],
           foreign: [],
         },
       ],

@@ -173,7 +173,7 @@ async function expectTrueIndex(target: Target, { bench }: Machine): Promise<void
   const loaded = await new IndexStore(target, { ...bench.options(), cache }).load();
   if (loaded.kind === 'missing') return;
   if (loaded.kind === 'damaged') throw new Error(`the index is damaged: ${loaded.reason}`);
-  const findings = await verify(target, loaded.index, { depth: 'content', signal: undefined });
+  const findings = await verify(target, loaded.index, { depth: 'content', folderMode: 0o755 });
   expect(findings.filter((each) => !loaded.index.pending.has(each.path))).toEqual([]);
 }
 

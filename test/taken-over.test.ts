@@ -45,7 +45,7 @@ async function expectExactly(target: Target, site: Site, { options }: Bench): Pr
   const loaded = await new IndexStore(target, { ...options(), cache: (await makeBench()).state }).load();
   if (loaded.kind !== 'index') throw new TypeError(JSON.stringify(loaded));
   expect(loaded.index.pending.size).toBe(0);
-  expect(await verify(target, loaded.index, { depth: 'content', signal: undefined })).toEqual([]);
+  expect(await verify(target, loaded.index, { depth: 'content', folderMode: 0o755 })).toEqual([]);
 }
 
 describe('a run that publishes', () => {

@@ -4,7 +4,13 @@
 import type { Config } from '../config/schema.js';
 import type { Finding } from '../core/audit.js';
 import type { Difference } from '../core/collected-differences.js';
-import { type ChangeReport, type CollectReport, changedFiles, type TargetReport } from '../cycle/report.js';
+import {
+  broughtFiles,
+  type ChangeReport,
+  type CollectReport,
+  changedFiles,
+  type TargetReport,
+} from '../cycle/report.js';
 import type { Problem } from '../errors.js';
 import { bytes, count, duration, files } from './units.js';
 
@@ -88,6 +94,31 @@ export function differenceLines(differences: readonly Difference[]): string[] {
 /** Why the project's own collectstatic is run, where that was not asked for. */
 export function storageLine({ asked, static: { storage } }: Pick<Config, 'asked' | 'static'>): string | undefined {
   return storage === 'django' && asked?.storage === 'django' ? `storage django: ${asked.why}` : undefined;
+}
+
+/** The sum of what a verify found on one target. */
+export function verifiedLine(name: string, checked: number, findings: readonly Finding[]): string {
+  const amount = (kind: Finding['kind']): number => findings.filter((finding) => finding.kind === kind).length;
+  const unsettled = amount('unsettled') > 0 ? `, ${count(amount('unsettled'))} unsettled` : '';
+  return `${name}: ${files(checked)} checked, ${count(amount('changed'))} changed, ${count(amount('missing'))} missing${unsettled}, ${count(amount('foreign'))} foreign`;
+}
+
+/** How sure a verify is, that read `read` of `checked` files back. */
+export function comparedLine(depth: 'listing' | 'content', read: number, checked: number): string {
+  const compared = 'names, sizes, times and modes compared';
+  if (depth === 'listing') return `${compared}; contents not read (--content reads them)`;
+  return `${compared}; ${read === checked ? 'all contents' : `the contents of ${count(read)} of ${files(checked)}`} read`;
+}
+
+export function repairLine(report: TargetReport): string {
+  const { name, ok, removed, modes } = report;
+  const others = [
+    ...(removed > 0 ? [`${count(removed)} removed`] : []),
+    ...(modes > 0 ? [`${count(modes)} with the right mode again`] : []),
+  ];
+  if (ok && changedFiles(report) === 0) return `${name}: agrees with STATIC_ROOT`;
+  const what = [`${files(broughtFiles(report))} brought again`, ...others].join(', ');
+  return `${name}: ${ok ? 'repaired' : 'repaired in part'}: ${what}`;
 }
 
 export function findingLines(findings: readonly Finding[]): string[] {

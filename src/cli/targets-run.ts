@@ -12,7 +12,7 @@ import type { CommandInput } from './command-input.js';
 import type { Local } from './local-run.js';
 import type { Session } from './session.js';
 
-const RETRIES = 2; // a person waits for a one-shot run
+export const RETRIES = 2; // a person waits for a one-shot run
 
 export interface TargetsRun {
   readonly endings: readonly Ending[];

@@ -38,13 +38,6 @@ export function emptyIndex(site: string): TargetIndex {
   return { site, generation: 0, entries: EntryTable.EMPTY, pending: new Map() };
 }
 
-/** Every path that may hold something of ours. */
-export function pathsOf(index: TargetIndex): Set<RelPath> {
-  const paths = new Set<RelPath>(index.pending.keys());
-  for (const { path } of index.entries) paths.add(path);
-  return paths;
-}
-
 /** The index after each path of `announced` was marked to become its entry, or no file. */
 export function withPending(index: TargetIndex, announced: Truths): TargetIndex {
   const pending = new Map(index.pending);

@@ -24,6 +24,7 @@ import {
   type FileReference,
   type Head,
   replay,
+  type Segment,
 } from '../core/index-codec.js';
 import type { RelPath } from '../core/relpath.js';
 import { CONTROL, join, nameOf } from '../core/relpath.js';
@@ -35,7 +36,7 @@ import { allOf } from './in-parallel.js';
 import { Lease, type LeaseOptions, type Taken } from './lease.js';
 import { readUpTo } from './read-up-to.js';
 
-const HEAD = join(CONTROL, 'head' as RelPath);
+export const HEAD = join(CONTROL, 'head' as RelPath);
 // Nobody makes these. On a target that folds names they are what is ours.
 const OTHER_HEAD = join(CONTROL, 'HEAD' as RelPath);
 const OTHER_STAGE = join(CONTROL, 'STAGE' as RelPath);
@@ -56,6 +57,12 @@ export type Known =
 export type Loaded =
   | Exclude<Known, { readonly kind: 'index' }>
   | (Extract<Known, { kind: 'index' }> & { readonly head: Head });
+
+/** What is wrong with a file of an index. */
+export interface Fault {
+  readonly path: RelPath;
+  readonly reason: string;
+}
 
 export interface IndexStoreOptions extends LeaseOptions {
   readonly site: string;
@@ -120,6 +127,8 @@ export class IndexStore {
   readonly #outdated: FileReference[] = [];
   /** What the journal says is pending; a look at the target may have settled it since. */
   #announced = new Set<RelPath>();
+  /** The index was read from the target itself. */
+  #isRead = false;
 
   constructor(target: Target, options: IndexStoreOptions) {
     this.#target = target;
@@ -360,6 +369,41 @@ export class IndexStore {
     });
   }
 
+  /**
+   * The files of the index that are not on the target as its head says, if any, each with what is wrong. A local copy that is sound
+   * hides that from all but those who have none.
+   */
+  async faults(): Promise<Fault[]> {
+    const head = this.#head;
+    if (head === undefined || this.#isRead) return [];
+    const [snapshot, journal] = await Promise.all([
+      this.#faultOf(head.snapshot, (bytes) => requireSnapshot(bytes, head)),
+      this.#faultOf(head.journal, (bytes) => void segmentsOf(bytes, head)),
+    ]);
+    const faults = [snapshot, journal].filter((fault) => fault !== undefined);
+    // Whoever writes meanwhile removes what the former head names.
+    return faults.length > 0 && (await this.isCurrent()) ? faults : [];
+  }
+
+  /** Lets the next `begin` or `commit` write all of the index anew; `reap` removes what it was. */
+  startAnew(): void {
+    if (this.#head !== undefined) this.#outdated.push(this.#head.snapshot, this.#head.journal);
+    this.#head = undefined;
+  }
+
+  async #faultOf({ name, bytes }: FileReference, check: (content: Buffer) => void): Promise<Fault | undefined> {
+    const path = join(CONTROL, name);
+    const content = await readUpTo(this.#target, path, bytes);
+    if (content === undefined && bytes > 0) return { path, reason: 'it is missing' };
+    try {
+      check(content ?? Buffer.alloc(0));
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof IndexError)) throw error;
+      return { path, reason: error.message };
+    }
+  }
+
   async #loadFrom(bytes: Buffer, cached: Buffer | undefined): Promise<Loaded> {
     const head = decodeHead(bytes);
     if (head.site !== this.#options.site) {
@@ -374,7 +418,9 @@ export class IndexStore {
       throw new IndexError(`it went back from generation ${this.#lastGeneration} to ${head.generation}`, 'damaged');
     }
     const isCached = cached?.equals(bytes) ?? false;
-    const index = (isCached ? await this.#fromCache(head) : undefined) ?? (await this.#fromTarget(head, bytes));
+    const cachedIndex = isCached ? await this.#fromCache(head) : undefined;
+    this.#isRead = cachedIndex === undefined;
+    const index = cachedIndex ?? (await this.#fromTarget(head, bytes));
     this.#head = head;
     this.#journal = head.journal;
     this.#announced = new Set(index.pending.keys());
@@ -513,9 +559,7 @@ export class IndexStore {
       );
     const { left } = await this.#lease.take();
     if (left.length === 0 || head === undefined) return;
-    // Whoever was taken for dead may still append to the journal that it knows.
-    this.#outdated.push(head.snapshot, head.journal);
-    this.#head = undefined;
+    this.startAnew(); // whoever was taken for dead may still append to the journal that it knows
   }
 
   #headFor({ entries, generation }: TargetIndex, pending: number, snapshot: FileReference, journal: RelPath): Head {
@@ -561,12 +605,19 @@ async function listAll(target: Target): Promise<RemoteFile[]> {
 }
 
 function decode(head: Head, snapshot: Buffer, journal: Buffer, from: 'sound' | 'anybody'): TargetIndex {
-  if (checksum(snapshot).toString('hex') !== head.snapshot.checksum) {
-    throw new IndexError('its snapshot is not the one that the head names', 'damaged');
-  }
-  if (journal.length < head.journal.bytes) throw new IndexError('its journal is too short', 'damaged');
-  const segments = decodeJournal(journal.subarray(0, head.journal.bytes), head.journal.checksum);
+  requireSnapshot(snapshot, head);
+  const segments = segmentsOf(journal, head);
   return replay(head, decodeSnapshot(snapshot, from), segments);
+}
+
+function requireSnapshot(snapshot: Buffer, head: Head): void {
+  if (checksum(snapshot).toString('hex') === head.snapshot.checksum) return;
+  throw new IndexError('its snapshot is not the one that the head names', 'damaged');
+}
+
+function segmentsOf(journal: Buffer, head: Head): Segment[] {
+  if (journal.length < head.journal.bytes) throw new IndexError('its journal is too short', 'damaged');
+  return decodeJournal(journal.subarray(0, head.journal.bytes), head.journal.checksum);
 }
 
 /** Pending paths for an empty journal: announced anew, once for each content that they may hold. */

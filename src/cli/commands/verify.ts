@@ -5,25 +5,37 @@
 import { LocalThread } from '../../collect/in-thread.js';
 import type { Finding } from '../../core/audit.js';
 import { chooseTargets, cycleOptions, jobsOf } from '../../cycle/jobs.js';
-import { broughtFiles, commonStatus, errorOf, statusOfError, type TargetReport } from '../../cycle/report.js';
-import { EXIT, type ExitStatus } from '../../errors.js';
-import { IndexStore } from '../../push/index-store.js';
-import { look } from '../../push/survey.js';
-import { admit, type Depth, verify } from '../../push/verify.js';
+import { rememberEndings } from '../../cycle/last-run.js';
+import { commonStatus, errorOf, statusOfError, type TargetReport } from '../../cycle/report.js';
+import { EXIT, type ExitStatus, type Problem } from '../../errors.js';
+import { HEAD, IndexStore, type Loaded } from '../../push/index-store.js';
+import { retry } from '../../push/retry.js';
+import { type Depth, doubt, repairFolders, verify, verifyIndex } from '../../push/verify.js';
 import type { CycleOptions, TargetJob } from '../../sync.js';
 import type { CommandInput } from '../command-input.js';
 import { beginLocal } from '../local-run.js';
-import { findingLines, problemLines } from '../render.js';
-import { jobMeans, openSession, signingIn } from '../session.js';
-import { runTargets } from '../targets-run.js';
-import { files } from '../units.js';
+import { comparedLine, findingLines, problemLines, repairLine, verifiedLine } from '../render.js';
+import { jobMeans, openSession, type Session, signingIn } from '../session.js';
+import { RETRIES, runTargets } from '../targets-run.js';
 
 interface Verified {
   readonly name: string;
   readonly checked: number;
+  /** How many files were read back. */
+  readonly read: number;
   readonly findings: readonly Finding[];
+  /** What this run itself could not put right. */
+  readonly problems: readonly Problem[];
   readonly error?: unknown;
 }
+
+/** How to look, and whether a repair is to follow. */
+interface Look {
+  readonly depth: Depth;
+  readonly act: 'repair' | 'report';
+}
+
+const COMPARED = ['names', 'sizes', 'times', 'modes'] as const;
 
 export async function verifyCommand(
   input: CommandInput,
@@ -34,26 +46,46 @@ export async function verifyCommand(
   const licence = { deletion: 'delete', guards: 'heed' } as const;
   const jobs = await jobsOf(chooseTargets(session.config, names), licence, jobMeans(session, input));
   const depth = options.content === true ? 'content' : 'listing';
+  const act = options.repair === true ? 'repair' : 'report';
   const cycle = { ...cycleOptions(session.config), signal: input.signal, act: 'push' } as const;
-  const verified = await Promise.all(
-    jobs.map((job) => verifyTarget(job, depth, options.repair === true ? 'repair' : 'report', cycle)),
-  );
+  const verified = await Promise.all(jobs.map((job) => verifyPatiently(job, { depth, act }, cycle, input)));
   for (const each of verified) show(each, input);
+  const done = verified.filter(({ error }) => error === undefined);
+  if (done.length > 0) input.output.print(comparedLine(depth, sum(done, 'read'), sum(done, 'checked')));
 
-  const has = (...kinds: Finding['kind'][]): boolean =>
-    verified.some(({ findings }) => findings.some(({ kind }) => kinds.includes(kind)));
-  const isUnequal = has('changed', 'missing');
-  const isPartial = has('unreadable');
   const failures = verified.flatMap(({ error }) => (error === undefined ? [] : [statusOfError(error)]));
-  const hasFailed = failures.length > 0;
-  if (options.repair !== true || !isUnequal || hasFailed) {
-    input.output.document({
-      ok: !isUnequal && !isPartial && !hasFailed,
-      targets: verified.map((each) => verifiedReport(each, undefined)),
-    });
-    if (hasFailed) return commonStatus(failures);
-    return isPartial ? EXIT.failed : isUnequal ? EXIT.differences : EXIT.done;
-  }
+  const repairable = jobs.filter((_, i) => verified[i]?.error === undefined);
+  const isRepaired = act === 'repair' && repairable.length > 0;
+  const repair = isRepaired ? await repairTargets(session, repairable, verified, cycle, input) : undefined;
+  if (repair !== undefined && repair.status !== EXIT.done) failures.push(repair.status);
+  if (verified.some(({ findings }) => findings.some(({ kind }) => kind === 'unreadable'))) failures.push(EXIT.failed);
+  const isUnequal = repair === undefined && verified.some(({ findings }) => findings.some(isDifference));
+  const status = failures.length > 0 ? commonStatus(failures) : isUnequal ? EXIT.differences : EXIT.done;
+  input.output.document({
+    ok: status === EXIT.done,
+    compared: depth === 'content' ? [...COMPARED, 'contents'] : COMPARED,
+    targets: verified.map((each) => verifiedReport(each, repair?.reports.get(each.name))),
+  });
+  return status;
+}
+
+/** What is foreign is nothing of ours to mend. */
+function isDifference({ kind }: Finding): boolean {
+  return kind !== 'foreign';
+}
+
+function sum(verified: readonly Verified[], what: 'read' | 'checked'): number {
+  return verified.reduce((total, each) => total + each[what], 0);
+}
+
+/** A cycle for each target, whatever was found there: STATIC_ROOT may be ahead of what the index says. */
+async function repairTargets(
+  session: Session,
+  jobs: readonly TargetJob[],
+  verified: readonly Verified[],
+  cycle: CycleOptions,
+  input: CommandInput,
+): Promise<{ readonly reports: ReadonlyMap<string, TargetReport>; readonly status: ExitStatus }> {
   const thread = new LocalThread();
   const { local } = beginLocal(
     thread,
@@ -62,76 +94,101 @@ export async function verifyCommand(
     input,
   );
   const run = await runTargets(session, jobs, local, { ...cycle, ...signingIn(thread, input) }, input);
-  const repairs = new Map(run.reports.map((report) => [report.name, report]));
-  for (const report of run.reports) {
-    const { name, ok, problems } = report;
-    input.output.print(
-      `${name}: ${ok ? 'repaired' : 'repaired in part'}: ${files(broughtFiles(report))} brought again`,
-    );
-    for (const line of problemLines(problems)) input.output.trouble(`${name}: ${line}`);
-  }
-  input.output.document({
-    ok: run.status === EXIT.done && !isPartial,
-    targets: verified.map((each) => verifiedReport(each, repairs.get(each.name))),
-  });
-  return run.status === EXIT.done && isPartial ? EXIT.failed : run.status;
+  await rememberEndings(jobs, run.endings, Date.now());
+  const before = new Map(verified.map(({ name, problems }) => [name, problems]));
+  const reports = run.reports.map((report) => withProblems(report, before.get(report.name) ?? []));
+  for (const report of reports) showRepair(report, input);
+  const isWhole = reports.every(({ ok }) => ok);
+  const status = run.status === EXIT.done && !isWhole ? EXIT.failed : run.status;
+  return { reports: new Map(reports.map((report) => [report.name, report])), status };
 }
 
-async function verifyTarget(
+function withProblems(report: TargetReport, before: readonly Problem[]): TargetReport {
+  return { ...report, ok: report.ok && before.length === 0, problems: [...before, ...report.problems] };
+}
+
+/** As a sync, a connection that breaks is not the end of it. */
+async function verifyPatiently(
   job: TargetJob,
-  depth: Depth,
-  act: 'repair' | 'report',
+  look: Look,
   options: CycleOptions,
+  { output, signal }: CommandInput,
 ): Promise<Verified> {
   const { name } = job;
+  let tries = 0;
   try {
-    const target = await job.open();
-    const store = new IndexStore(target, { ...options, cache: job.cache });
-    try {
-      const first = await store.load();
-      // Whoever publishes meanwhile would be taken for trouble.
-      const isOld = act === 'repair' && first.kind === 'index' && !(await store.holdStill());
-      const loaded = isOld ? await store.load() : first;
-      if (loaded.kind !== 'index') {
-        const reason =
-          loaded.kind === 'missing' ? 'has no index yet' : `has an index that cannot be believed: ${loaded.reason}`;
-        return {
-          name,
-          checked: 0,
-          findings: [
-            {
-              kind: 'missing',
-              path: '.pushstatic/head' as never,
-              message: `${job.url} ${reason}; "pushstatic sync" makes one from what lies there`,
-            },
-          ],
-        };
-      }
-      const { index } = await look(target, loaded, options.site);
-      const findings = await verify(target, index, { depth, naming: store.naming, signal: options.signal });
-      if (act === 'repair') await admit(store, index, findings);
-      return { name, checked: index.entries.length, findings };
-    } finally {
-      await store.release('done');
-      await target.close();
-    }
+    return await retry(() => verifyTarget(job, look, { ...options, run: `${options.run}-v${tries++}` }), {
+      retries: RETRIES,
+      signal,
+      onRetry: (error) => output.note(`${name}: ${error.message}; trying again`),
+    });
   } catch (error) {
-    return { name, checked: 0, findings: [], error };
+    signal.throwIfAborted();
+    return { ...NOTHING, name, error };
   }
+}
+
+const NOTHING = { checked: 0, read: 0, findings: [], problems: [] } as const;
+
+async function verifyTarget(job: TargetJob, { depth, act }: Look, options: CycleOptions): Promise<Verified> {
+  const { name, folderMode } = job;
+  const target = await job.open();
+  const store = new IndexStore(target, { ...options, cache: job.cache });
+  try {
+    const first = await store.load();
+    // Whoever publishes meanwhile would be taken for trouble.
+    const isOld = act === 'repair' && first.kind === 'index' && !(await store.holdStill());
+    const loaded = isOld ? await store.load() : first;
+    if (loaded.kind !== 'index') return { ...NOTHING, name, findings: [withoutIndex(loaded, job)] };
+    const { index } = loaded;
+    let read = 0;
+    const [faults, files] = await Promise.all([
+      verifyIndex(store),
+      verify(target, index, {
+        depth,
+        folderMode,
+        naming: store.naming,
+        signal: options.signal,
+        onFile: () => read++,
+      }),
+    ]);
+    const findings = [...faults, ...files];
+    const problems = act === 'repair' ? await repairFolders(target, findings, folderMode) : [];
+    if (act === 'repair') await doubt(store, index, findings);
+    return { name, checked: index.entries.length, read, findings, problems };
+  } finally {
+    await store.release('done');
+    await target.close();
+  }
+}
+
+function withoutIndex(loaded: Exclude<Loaded, { kind: 'index' }>, { url }: TargetJob): Finding {
+  const reason =
+    loaded.kind === 'missing' ? 'has no index yet' : `has an index that cannot be believed: ${loaded.reason}`;
+  return {
+    kind: 'missing',
+    path: HEAD,
+    message: `${url} ${reason}; "pushstatic sync" makes one from what lies there`,
+  };
 }
 
 function show({ name, checked, findings, error }: Verified, { output }: CommandInput): void {
-  if (error !== undefined) {
-    output.trouble(`${name}: ${errorOf(error).message}`);
-    return output.details(error);
+  if (error === undefined) {
+    const closed = findings.filter(({ kind }) => kind === 'unreadable');
+    const told = findings.filter(({ kind }) => kind !== 'unreadable');
+    output.print(verifiedLine(name, checked - closed.length, findings), ...findingLines(told));
+    for (const line of findingLines(closed)) output.trouble(`${name}:${line}`);
+    return;
   }
-  const amount = (kind: Finding['kind']): number => findings.filter((finding) => finding.kind === kind).length;
-  output.print(
-    `${name}: ${files(checked - amount('unreadable'))} checked, ${amount('changed')} changed, ${amount('missing')} missing, ${amount('foreign')} foreign`,
-    ...findingLines(findings.filter(({ kind }) => kind !== 'unreadable')),
-  );
-  for (const line of findingLines(findings.filter(({ kind }) => kind === 'unreadable')))
-    output.trouble(`${name}:${line}`);
+  output.trouble(`${name}: ${errorOf(error).message}`);
+  output.details(error);
+}
+
+function showRepair(report: TargetReport, { output }: CommandInput): void {
+  const { name, error, problems } = report;
+  if (error !== undefined) output.trouble(`${name}: not repaired: ${error.message}`);
+  else output.print(repairLine(report));
+  for (const line of problemLines(problems)) output.trouble(`${name}: ${line}`);
 }
 
 function verifiedReport({ name, checked, findings, error }: Verified, repair: TargetReport | undefined): object {
@@ -139,10 +196,11 @@ function verifiedReport({ name, checked, findings, error }: Verified, repair: Ta
     findings.filter((finding) => finding.kind === kind).map(({ path, message }) => ({ path, message }));
   return {
     name,
-    ok: error === undefined && findings.every((finding) => finding.kind === 'foreign'),
+    ok: error === undefined && !findings.some(isDifference),
     checked,
     changed: paths('changed'),
     missing: paths('missing'),
+    unsettled: paths('unsettled'),
     foreign: paths('foreign'),
     unreadable: paths('unreadable'),
     ...(error === undefined ? {} : { error: errorOf(error) }),
@@ -150,6 +208,6 @@ function verifiedReport({ name, checked, findings, error }: Verified, repair: Ta
   };
 }
 
-function repairedReport({ ok, uploaded, patched, linked, problems }: TargetReport): object {
-  return { ok, uploaded, patched, linked, problems };
+function repairedReport({ ok, uploaded, patched, linked, removed, modes, problems, error }: TargetReport): object {
+  return { ok, uploaded, patched, linked, removed, modes, problems, ...(error === undefined ? {} : { error }) };
 }
