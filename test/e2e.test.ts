@@ -159,6 +159,8 @@ describe('a run with nothing to do', () => {
       .filter((line) => /^(?:\w+ )?"?\w+ (?:name )?"/.test(line));
     expect(asked.map((line) => line.replaceAll(target, ''))).toEqual([
       'stat name ""',
+      'realpath "."',
+      'realpath ""',
       'lstat name "/.pushstatic"',
       'lstat name "/.pushstatic/HEAD"', // how the server takes names
       'open "/.pushstatic/head" flags READ mode 0600',
@@ -167,14 +169,16 @@ describe('a run with nothing to do', () => {
     ]);
   });
 
-  it('asks a server for the root, the control area and the head, and for nothing else', async () => {
+  it('asks a server for the root, where that and the login folder lie, the control area and the head, and for nothing else', async () => {
     const { project, remote } = await makeRemoteScene();
     await project.sync();
     for (const record of [remote.requests, remote.opened, remote.read]) clear(record);
     expect(await project.sync()).toMatchObject({ status: 0, targets: [{ unchanged: 5, sentBytes: 0 }] });
     expect(remote.opened).toEqual(['/static/.pushstatic/head']);
     expect(new Set(remote.read)).toEqual(new Set(remote.opened));
-    expect(new Set(remote.requests.keys())).toEqual(new Set(['STAT', 'LSTAT', 'OPEN', 'FSTAT', 'READ', 'CLOSE']));
+    expect(new Set(remote.requests.keys())).toEqual(
+      new Set(['STAT', 'REALPATH', 'LSTAT', 'OPEN', 'FSTAT', 'READ', 'CLOSE']),
+    );
   });
 });
 
