@@ -71,14 +71,14 @@ describe('a project that is asked', () => {
     expect(await readFile(join(folder, 'starts.log'), 'utf8')).toBe('\n');
   });
 
-  it('does not get to know the passwords of targets', async () => {
+  it('does not get to know the passwords of targets, or the token of the status page', async () => {
     const { program, configure, target } = await makeScene(
-      "import os\nSTATIC_URL = os.environ.get('FAR_PASSWORD', 'hidden') + '/'",
+      "import os\nSTATIC_URL = '/'.join(os.environ.get(name, 'hidden') for name in ('FAR_PASSWORD', 'TOKEN')) + '/'",
     );
     const far = { url: 'sftp://deploy@example.com/srv/static', passwordEnv: 'FAR_PASSWORD' };
-    await configure({ targets: { web: inFolder(target), far } });
-    const { json } = await program.with({ FAR_PASSWORD: 'secret' }).run('config', '--json');
-    expect(json()).toMatchObject({ static: { url: '/hidden/' } });
+    await configure({ targets: { web: inFolder(target), far }, daemon: { tokenEnv: 'TOKEN' } });
+    const { json } = await program.with({ FAR_PASSWORD: 'secret', TOKEN: 'secret' }).run('config', '--json');
+    expect(json()).toMatchObject({ static: { url: '/hidden/hidden/' } });
   });
 
   it('says by its own lines why its settings fail', async () => {

@@ -60,7 +60,7 @@ describe('its environment', () => {
   test('tells what was published where, and holds neither secrets nor the service manager', async () => {
     await writeFile(
       join(folder, 'pushstatic.yaml'),
-      'source: { dirs: [a] }\nstatic: { root: out }\ntargets:\n' +
+      'source: { dirs: [a] }\nstatic: { root: out }\ndaemon: { tokenEnv: TOKEN }\ntargets:\n' +
         '  web1: { url: sftp://h/a, passwordEnv: PW }\n  web2: { url: sftp://h/b, passphraseEnv: PP }\n',
     );
     const config = await loadConfig({ cwd: folder, env: {} });
@@ -68,7 +68,8 @@ describe('its environment', () => {
       { name: 'web1', generation: 7 },
       { name: 'web2', generation: 12 },
     ];
-    const env = { HOME: '/h', PW: 'x', PP: 'y', NOTIFY_SOCKET: '/n', WATCHDOG_PID: '1', WATCHDOG_USEC: '1' };
+    const secrets = { PW: 'x', PP: 'y', TOKEN: 'z' };
+    const env = { HOME: '/h', ...secrets, NOTIFY_SOCKET: '/n', WATCHDOG_PID: '1', WATCHDOG_USEC: '1' };
     expect(hookEnv(config, targets, env)).toEqual({
       HOME: '/h',
       PUSHSTATIC_CONFIG: join(folder, 'pushstatic.yaml'),

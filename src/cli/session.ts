@@ -48,10 +48,10 @@ export async function reloadConfig({ file }: Config, process: Process, signal: A
 
 /** What it takes to ask is only loaded where somebody is to be asked. */
 function asker({ env, ...options }: Pick<AskOptions, 'env' | 'signal' | 'from'>): AskProject {
-  return async (source, { file, targets }) => {
+  return async (source, config) => {
     const { askProject } = await import('../django/ask.js');
-    const state = new StateFolder(stateFolderFor(file, env));
-    return askProject(source, { ...options, state, env: envForOthers(targets, env) });
+    const state = new StateFolder(stateFolderFor(config.file, env));
+    return askProject(source, { ...options, state, env: envForOthers(config, env) });
   };
 }
 

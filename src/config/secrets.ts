@@ -5,7 +5,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { ConfigError, reasonOf } from '../errors.js';
-import type { DaemonConfig, TargetConfig } from './schema.js';
+import type { Config, DaemonConfig, TargetConfig } from './schema.js';
 
 const LEAST_TOKEN = 16; // characters; what is shorter can be tried out over a network
 
@@ -36,12 +36,15 @@ export async function daemonToken(daemon: DaemonConfig, env: NodeJS.ProcessEnv):
 }
 
 /**
- * `env` for programs of others, such as hooks: without the passwords of `targets`, and without the service manager's
- * socket, where what they have to say would be taken for ours.
+ * `env` for programs of others, such as hooks: without the passwords of targets and the token of the status page, and without
+ * the service manager's socket, where what they have to say would be taken for ours.
  */
-export function envForOthers(targets: readonly TargetConfig[], env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function envForOthers(
+  { targets, daemon }: Pick<Config, 'targets' | 'daemon'>,
+  env: NodeJS.ProcessEnv,
+): NodeJS.ProcessEnv {
   const secrets = targets.flatMap(({ passwordEnv, passphraseEnv }) => [passwordEnv, passphraseEnv]);
-  const withheld = new Set([...secrets, 'NOTIFY_SOCKET', 'WATCHDOG_PID', 'WATCHDOG_USEC']);
+  const withheld = new Set([...secrets, daemon.tokenEnv, 'NOTIFY_SOCKET', 'WATCHDOG_PID', 'WATCHDOG_USEC']);
   return Object.fromEntries(Object.entries(env).filter(([name]) => !withheld.has(name)));
 }
 

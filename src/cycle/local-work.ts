@@ -31,14 +31,16 @@ export function workOf(config: Config, { collect, mode, env }: WorkOptions): Loc
 }
 
 /** How the project's own collectstatic is run. Throws a ConfigError where no project was asked. */
-export function djangoOf({ source: { django }, asked, targets }: Config, env: NodeJS.ProcessEnv): DjangoProject {
+export function djangoOf(config: Config, env: NodeJS.ProcessEnv): DjangoProject {
+  const { asked } = config;
+  const { django } = config.source;
   if (django === undefined || asked === undefined) {
     throw new ConfigError(
       "cannot run the project's own collectstatic: source.django is missing; write where manage.py is",
     );
   }
   const { manage, settings } = django;
-  return { manage, settings, python: asked.interpreter, env: envForOthers(targets, env) };
+  return { manage, settings, python: asked.interpreter, env: envForOthers(config, env) };
 }
 
 function collectstaticOf(config: Config, env: NodeJS.ProcessEnv) {

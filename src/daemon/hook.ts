@@ -47,7 +47,7 @@ export type HookTargets = readonly { readonly name: string; readonly generation:
  */
 export function hookEnv(config: Config, targets: HookTargets, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
-    ...envForOthers(config.targets, env),
+    ...envForOthers(config, env),
     PUSHSTATIC_CONFIG: config.file,
     PUSHSTATIC_TARGETS: targets.map(({ name }) => name).join(' '),
     PUSHSTATIC_GENERATIONS: targets.map(({ generation }) => generation).join(' '),
