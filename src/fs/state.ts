@@ -11,6 +11,9 @@ import { basename, dirname, join } from 'node:path';
 import { atomicWrite, type Content } from './atomic-write.js';
 import { writeAll } from './write-all.js';
 
+const MOST_NAME_BYTES = 255; // of ext4, XFS, APFS and the like
+const KEPT_NAME_BYTES = 200; // so that a person sees what it is of
+
 /**
  * The folder for the configuration file `configFile` (absolute): below systemd's $STATE_DIRECTORY, else the XDG state
  * folder. Two configurations never share one.
@@ -18,8 +21,7 @@ import { writeAll } from './write-all.js';
 export function stateFolderFor(configFile: string, env: NodeJS.ProcessEnv): string {
   const xdg = env['XDG_STATE_HOME'] || join(env['HOME'] || homedir(), '.local', 'state');
   const base = env['STATE_DIRECTORY']?.split(':')[0] || join(xdg, 'pushstatic');
-  const id = createHash('sha256').update(configFile).digest('hex').slice(0, 12);
-  return join(base, `${basename(dirname(configFile))}-${id}`);
+  return join(base, `${basename(dirname(configFile))}-${idOf(configFile)}`);
 }
 
 export class StateFolder {
@@ -29,9 +31,12 @@ export class StateFolder {
     this.path = path;
   }
 
-  /** The folder `name` inside this one. */
+  /** The folder `name`, which may be of any length, inside this one. */
   folder(name: string): StateFolder {
-    return new StateFolder(join(this.path, encodeURIComponent(name)));
+    const encoded = encodeURIComponent(name);
+    const isLong = encoded.length > MOST_NAME_BYTES;
+    const short = isLong ? `${encoded.slice(0, KEPT_NAME_BYTES)}-${idOf(name)}` : encoded;
+    return new StateFolder(join(this.path, short));
   }
 
   /** The content of the file `name`, or undefined where it cannot be read. */
@@ -93,4 +98,8 @@ export class StateFolder {
   async #make(): Promise<void> {
     await mkdir(this.path, { recursive: true, mode: 0o700 });
   }
+}
+
+function idOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }

@@ -1,0 +1,32 @@
+/** What is remembered on this machine: its folders. */
+import { mkdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { StateFolder } from '../src/fs/state.js';
+import { inFolder, makeProject } from './support/project.js';
+import { temporaryFolder } from './support/tree.js';
+
+const long = (end: string): string => `web sftp://deploy@example.com/${'folder/'.repeat(60)}${end}`;
+
+describe('the folder of a target', () => {
+  test('has its name and its URL for a name', () => {
+    const { path } = new StateFolder('/state').folder('web file:///srv/static');
+    expect(path).toBe('/state/web%20file%3A%2F%2F%2Fsrv%2Fstatic');
+  });
+
+  test('is another one for each of two long URLs that begin alike', async () => {
+    const state = new StateFolder(await temporaryFolder());
+    const [one, other] = [state.folder(long('a')), state.folder(long('b'))];
+    await one.write('file', 'of a');
+    await other.write('file', 'of b');
+    expect([await one.read('file'), await other.read('file')].map(String)).toEqual(['of a', 'of b']);
+    expect(basename(one.path)).toMatch(/^web%20sftp.*-[0-9a-f]{12}$/);
+  });
+
+  test('is there for a target with a long URL, and nobody is warned', async () => {
+    const folder = join(await temporaryFolder(), 'folder/'.repeat(40));
+    await mkdir(folder, { recursive: true });
+    const { sync } = await makeProject({ targets: { web: inFolder(`${folder}static`) } }, { 'assets/a.css': 'a' });
+    expect(await sync()).toMatchObject({ status: 0, stderr: '' });
+  });
+});
