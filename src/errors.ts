@@ -33,6 +33,7 @@ export type ProblemCode =
   | 'DENIED'
   | 'READ_ONLY'
   | 'SECRET' // it holds a private key
+  | 'OTHER_DEVICE' // it lies on another file system than the control area of the target
   | 'HELD_BACK' // not published, because something that it may refer to failed
   | 'FAILED';
 
@@ -131,6 +132,7 @@ export type TargetErrorKind =
   | 'denied'
   | 'no-space'
   | 'read-only'
+  | 'other-device' // two file systems, between which nothing is renamed
   | 'unsupported'
   | 'unreachable' // no connection, or it broke
   | 'drifted' // what lies there is not what was known of it; the next try knows better

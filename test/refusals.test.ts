@@ -240,6 +240,52 @@ describe.each(['OpenSSH', 'a folder of this machine'])('a disk under %s', (where
   });
 });
 
+describe.each(['OpenSSH', 'a folder of this machine'])('another file system under %s (F26)', (where) => {
+  it('that holds the control area is named in each run, with what to do, and nothing is published', async ({
+    skip,
+  }) => {
+    const folder = await temporaryFolder();
+    await mkdir(join(folder, 'elsewhere'));
+    if (!mountDisk(join(folder, 'elsewhere'), 'size=2m')) skip('only root can mount a small file system');
+    const target = join(folder, 'static');
+    const { sync, configure } = await makeProject(
+      { targets: { web: reach(where, target, { control: '../elsewhere/own' }) } },
+      { 'assets/a.png': 'a', 'assets/b.png': 'b' },
+    );
+    for (const run of ['first', 'second']) {
+      const { status, targets } = await sync();
+      const told = [targets[0]?.error, ...(targets[0]?.problems ?? [])].filter((each) => each !== undefined);
+      expect([run, status, [...new Set(told.map(({ code }) => code))]]).toEqual([run, 1, ['OTHER_DEVICE']]);
+      expect(told[0]?.message).toMatch(/on another file system.*inside the target/);
+    }
+    expect(await published(target)).toEqual({});
+    await configure({ targets: { web: reach(where, target) } });
+    expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 2 }] });
+  });
+
+  it('that is mounted inside the target is a problem of the paths there, and the others are published', async ({
+    skip,
+  }) => {
+    const target = join(await temporaryFolder(), 'static');
+    await mkdir(join(target, 'media'), { recursive: true });
+    if (!mountDisk(join(target, 'media'), 'size=2m')) skip('only root can mount a small file system');
+    const { sync, configure } = await makeProject(
+      { targets: { web: reach(where, target) } },
+      { 'assets/a.png': 'a', 'assets/media/m.png': 'm' },
+    );
+    for (const uploaded of [1, 0]) {
+      const { status, targets } = await sync();
+      expect([status, targets]).toMatchObject([
+        1,
+        [{ uploaded, problems: [{ path: 'media/m.png', code: 'OTHER_DEVICE', step: 'publish' }] }],
+      ]);
+      expect(targets[0]?.problems[0]?.message).toContain('or exclude what is mounted there');
+    }
+    await configure({ targets: { web: reach(where, target, { exclude: ['media/**'] }) } });
+    expect(await sync()).toMatchObject({ status: 0, targets: [{ unchanged: 1 }] });
+  });
+});
+
 describe.each(['OpenSSH', 'a folder of this machine'])('a link on %s', (where) => {
   it('that leads nowhere, in the place of the target, is named', async () => {
     const folder = await temporaryFolder();

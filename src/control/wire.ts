@@ -60,6 +60,7 @@ const TARGET_KINDS: readonly TargetErrorKind[] = [
   'denied',
   'no-space',
   'read-only',
+  'other-device',
   'unsupported',
   'unreachable',
   'line-lost',

@@ -51,6 +51,10 @@ export function whyDenied({ kind, path, owner, mode }: Closed, account?: number)
   return `permission denied: ${what} ${whose} mode ${octal(mode)}${sticky}; give it to ${who}, or change its mode`;
 }
 
+export const OTHER_DEVICE =
+  'it lies on another file system than the control area, out of which files are renamed into place; ' +
+  'set "control" to a folder on that file system, such as one inside the target, or exclude what is mounted there';
+
 /** A path for a message: of one that is too long for a line, its two ends. */
 export function shortened(at: string): string {
   return at.length <= 4 * SHOWN ? at : `${at.slice(0, SHOWN)}…${at.slice(-SHOWN)}`;

@@ -21,6 +21,7 @@ const CODES: Readonly<Partial<Record<TargetErrorKind, ProblemCode>>> = {
   denied: 'DENIED',
   'no-space': 'NO_SPACE',
   'read-only': 'READ_ONLY',
+  'other-device': 'OTHER_DEVICE',
   unsupported: 'FAILED',
   failed: 'FAILED',
 };

@@ -4,7 +4,7 @@
  */
 import { lstatSync, type Stats, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Closed, type Room, shortened, whyBadName, whyDenied, whyNoSpace } from '../core/refusal.js';
+import { type Closed, OTHER_DEVICE, type Room, shortened, whyBadName, whyDenied, whyNoSpace } from '../core/refusal.js';
 import { TargetError, type TargetErrorKind } from '../errors.js';
 
 /** What was tried: `cannot <verb> <path>`, which is `at` on this machine. */
@@ -41,6 +41,7 @@ const KINDS: Readonly<Record<string, TargetErrorKind>> = {
   ENOSPC: 'no-space',
   EDQUOT: 'no-space',
   EROFS: 'read-only',
+  EXDEV: 'other-device',
 };
 
 /** What the system says is for programmers; where a code has a meaning for others, a sentence of ours says it. */
@@ -51,6 +52,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ELOOP: 'a symbolic link is there, which is not followed; remove it',
   EDQUOT: 'the quota of the account on that disk is used up; make room there',
   EROFS: 'the file system is read-only',
+  EXDEV: OTHER_DEVICE,
 };
 
 /** Where it depends on the file or folder itself whether it may be done, if it is there; all else on the folder that holds it. */

@@ -229,13 +229,20 @@ function leadsNowhere(root: string): TargetError {
   );
 }
 
-async function requireSameDevice(settings: LocalSettings, dev: number): Promise<void> {
-  const control = await lstat(settings.control).catch(ignore(['ENOENT'], use(settings.control)));
-  if (control === undefined || control.dev === dev) return;
+/** Of a control area that is not there yet, it is the folder that it will be made in. */
+async function requireSameDevice({ root, control }: LocalSettings, dev: number): Promise<void> {
+  const there = await lstat(control).catch(ignore(['ENOENT'], use(control)));
+  const { dev: other } = there ?? (await stat(await nearestFolder(dirname(control))));
+  if (other === dev) return;
   throw new TargetError(
-    'unsupported',
-    `cannot use ${settings.control} as the control folder of ${settings.root}: it is on another file system, so nothing could be renamed into place; choose a path beside the target`,
+    'other-device',
+    `cannot use ${control} as the control folder of ${root}: it is on another file system, so nothing could be renamed into place; choose a path inside the target, or beside it on the same file system`,
   );
+}
+
+async function nearestFolder(folder: string): Promise<string> {
+  const there = await stat(folder).catch(ignore(['ENOENT'], use(folder)));
+  return there === undefined && folder !== dirname(folder) ? nearestFolder(dirname(folder)) : folder;
 }
 
 async function pour(content: ReturnType<Body>, handle: FileHandle, tried: Attempt): Promise<number> {

@@ -49,6 +49,8 @@ export interface Space {
   readonly freeBytes: number;
   readonly freeFiles: number | undefined;
   readonly readOnly: boolean;
+  /** Which file system it is. */
+  readonly id: string;
   /** The longest name of a file, in bytes; undefined where that is not told. */
   readonly mostNameBytes: number | undefined;
 }
@@ -639,9 +641,12 @@ function handleOf(reply: Reply): Buffer {
 
 /** OpenSSH's PROTOCOL, section 3.4: eleven numbers. */
 function spaceOf(reply: Reply): Space {
-  const numbers = Array.from({ length: 11 }, () => reply.uint64());
-  const [, unit = 0, , , freeBlocks = 0, allFiles = 0, , freeFiles = 0, , flags = 0, mostNameBytes = 0] = numbers;
+  const numbers = Array.from({ length: 8 }, () => reply.uint64());
+  const id = `${reply.uint32()}-${reply.uint32()}`; // all 64 bits count
+  const [flags, mostNameBytes] = [reply.uint64(), reply.uint64()];
+  const [, unit = 0, , , freeBlocks = 0, allFiles = 0, , freeFiles = 0] = numbers;
   return {
+    id,
     freeBytes: freeBlocks * unit,
     freeFiles: allFiles === 0 ? undefined : freeFiles,
     readOnly: (flags & 1) !== 0,

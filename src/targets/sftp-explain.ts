@@ -3,7 +3,7 @@
  * at the place and at its file system names the cause. Nothing is asked as long as all goes well.
  */
 import { posix } from 'node:path';
-import { roomOf, shortened, whyBadName, whyDenied, whyNoSpace } from '../core/refusal.js';
+import { OTHER_DEVICE, roomOf, shortened, whyBadName, whyDenied, whyNoSpace } from '../core/refusal.js';
 import { TargetError } from '../errors.js';
 import type { SftpChannel, Space } from './sftp-channel.js';
 import { SAYS_NOTHING } from './sftp-trouble.js';
@@ -19,11 +19,12 @@ export type Verb =
   | 'change the mode of'
   | 'make the folder';
 
-/** What was tried: `cannot <verb> <at>`, with so many bytes to write there. */
+/** What was tried: `cannot <verb> <at>`, with so many bytes to write there, or with what was to be renamed. */
 export interface Attempt {
   readonly verb: Verb;
   readonly at: string;
   readonly bytes?: number;
+  readonly from?: string;
 }
 
 /** Where it depends on the file or folder itself whether it may be done, if it is there; all else on the folder that holds it. */
@@ -57,10 +58,12 @@ async function explainDenial(cause: TargetError, { verb, at }: Attempt, channel:
 }
 
 async function explainFailure(cause: TargetError, attempt: Attempt, channel: SftpChannel): Promise<TargetError> {
-  const { verb, at, bytes = 0 } = attempt;
+  const { verb, at, bytes = 0, from } = attempt;
   const [there, space] = await Promise.all([sight(at, channel), spaceAbove(at, channel)]);
   if (verb !== 'make the folder' && there !== undefined && kindOf(there.mode) === 'folder')
     return new TargetError('not-a-file', `cannot ${verb} ${at}: a folder is there`, { cause });
+  if (from !== undefined && space !== undefined && space.id !== (await spaceAbove(from, channel))?.id)
+    return new TargetError('other-device', `cannot ${verb} ${at}: ${OTHER_DEVICE}`, { cause });
   if (space?.readOnly === true)
     return new TargetError('read-only', `cannot ${verb} ${at}: the file system on the server is read-only`, { cause });
   if (space !== undefined && (space.freeBytes <= bytes || space.freeFiles === 0))

@@ -205,9 +205,10 @@ class SftpTarget implements Target {
     try {
       await channel.posixRename(source, destination);
     } catch (error) {
-      if (!(error instanceof TargetError) || error.kind !== 'unsupported')
-        throw await this.#explain(error, { verb: 'publish', at: destination });
-      await this.#renameInSteps(channel, source, destination, isWithin(to, CONTROL) ? 'ours' : 'public');
+      const explained = this.#explained({ verb: 'publish', at: destination, from: source });
+      if (!(error instanceof TargetError) || error.kind !== 'unsupported') return explained(error);
+      const name = isWithin(to, CONTROL) ? 'ours' : 'public';
+      await this.#renameInSteps(channel, source, destination, name).catch(explained);
     }
   }
 
