@@ -5,6 +5,8 @@
  * between, another configuration every five minutes. Once a minute all is left in peace, until what is served equals the
  * sources: how long that takes, what is left then, and what the system says of the process is a line of the table.
  *
+ * Before that, 200 pushes of another project are killed at random moments, or their sessions are. `--kills 0` leaves that out.
+ *
  * In the end memory and descriptors must not have grown over the second half. By the trend, that is, and not by the last
  * figure. The heap is measured after its garbage was collected, and what a cycle leaves behind shows in it: a kilobyte for
  * each of a thousand cycles is a megabyte. Resident memory depends on when garbage was collected, in three threads, and is
@@ -18,6 +20,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { chanceOf } from '../support/chance.js';
+import { killAtRandom } from '../support/kills.js';
 import { startOpenSsh } from '../support/openssh-server.js';
 import { differences } from '../support/project.js';
 import { type DaemonProcess, isInSync, startDaemon } from './daemon-process.js';
@@ -25,8 +29,11 @@ import { burst, editAnywhere } from './edits.js';
 import { plantMany } from './trees.js';
 import { growthOf } from './trend.js';
 
-const { values: flags } = parseArgs({ options: { minutes: { type: 'string', default: '30' } } });
-const MINUTES = Math.max(1, Number(flags.minutes));
+const { values: flags } = parseArgs({
+  options: { minutes: { type: 'string', default: '30' }, kills: { type: 'string', default: '200' } },
+});
+const KILLS = Number(flags.kills);
+const MINUTES = Number(flags.minutes);
 const FILES = 5000;
 const MINUTE_MS = 60_000;
 const EDIT_MS = 2000; // at most, from one edit to the next
@@ -56,10 +63,22 @@ interface Sample {
 
 const server = await startOpenSsh();
 try {
-  process.exitCode = (await soak()) ? 0 : 1;
+  const isSafe = await kill();
+  process.exitCode = (await soak()) && isSafe ? 0 : 1;
 } finally {
   await server.stop();
   await rm(folder, { recursive: true });
+}
+
+async function kill(): Promise<boolean> {
+  const seed = randomInt(2 ** 31);
+  const started = performance.now();
+  const { kills, looks, faults } = await killAtRandom(join(folder, 'killed'), server, KILLS, chanceOf(seed));
+  const minutes = (performance.now() - started) / MINUTE_MS;
+  console.log(`${kills} kills in ${minutes.toFixed(1)} minutes, ${looks} files read meanwhile, seed ${seed}`);
+  for (const fault of faults) console.log(`FAILED: ${fault}`);
+  if (faults.length === 0) console.log('nothing torn, no lease stuck, nothing left');
+  return faults.length === 0;
 }
 
 async function soak(): Promise<boolean> {
