@@ -97,7 +97,10 @@ describe.each(['a folder of this machine', 'OpenSSH'])('verify of %s', (where) =
       const later = await program.run('verify', '--json');
       expect(later.status).toBe(3);
       const paths = [{ path: 'img/a.png' }, { path: 'img/deep/b.png' }];
-      expect(later.json()).toMatchObject({ ok: false, targets: [{ ok: false, unsettled: paths }] });
+      expect(later.json()).toMatchObject({
+        ok: false,
+        targets: [{ ok: false, changed: [{ path: 'img', message: what }], foreign: [], unsettled: paths }],
+      });
       expect((await program.run('status')).stdout).toContain('failed: img/a.png');
       await rm(join(target, 'img'));
       expect((await sync()).status).toBe(0);
@@ -120,7 +123,7 @@ describe.each(['a folder of this machine', 'OpenSSH'])('verify of %s', (where) =
       ],
     ]);
     const repaired = await program.run('verify', '--repair', '--json');
-    expect(repaired.json()).toMatchObject({ ok: true, targets: [{ repaired: { ok: true, uploaded: 0, modes: 1 } }] });
+    expect(repaired.json()).toMatchObject({ ok: true, targets: [{ repaired: { ok: true, uploaded: 0, modes: 2 } }] });
     const modes = await Promise.all(
       ['img', 'top.txt'].map(async (name) => (await stat(join(target, name))).mode & 0o777),
     );

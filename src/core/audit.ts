@@ -4,7 +4,7 @@
  * It keeps what it finds and which files of ours it saw, never the listing itself.
  */
 import type { Naming } from './folding.js';
-import { ancestorsOf, comparePaths, foldedPath, type RelPath } from './relpath.js';
+import { ancestorsOf, comparePaths, foldedPath, isWithin, type RelPath } from './relpath.js';
 import type { Entry } from './snapshot.js';
 import type { TargetIndex, Truths } from './target-index.js';
 
@@ -66,6 +66,8 @@ export class Audit {
   readonly #seen = new Set<RelPath>();
   /** What lies at pending paths. */
   readonly #uncertain = new Map<RelPath, Listed>();
+  /** Those of pending paths. */
+  readonly #folders: ReadonlySet<RelPath>;
   /** Places of folders of ours in which there is none. */
   readonly #lost = new Set<RelPath>();
   /** Folders that nobody may look into, and why. */
@@ -76,6 +78,7 @@ export class Audit {
     this.#index = index;
     this.#folderMode = folderMode;
     this.#spelled = naming === 'folded' ? spellingOf(index) : (path) => path;
+    this.#folders = new Set([...index.pending.keys()].flatMap(ancestorsOf));
   }
 
   /** Nobody may look into a folder, for that reason. */
@@ -91,7 +94,7 @@ export class Audit {
       this.#seen.add(path);
       this.#note(compare(entry, there));
     } else if (this.#index.pending.has(path)) this.#uncertain.set(path, there);
-    else if (this.#index.entries.holdsBelow(path)) this.#note(this.#compareFolder(there));
+    else if (this.#folders.has(path) || this.#index.entries.holdsBelow(path)) this.#note(this.#compareFolder(there));
     else if (there.kind !== 'folder') {
       this.#note({ kind: 'foreign', path, message: `${KINDS[there.kind]} that pushstatic did not put there` });
     }
@@ -114,7 +117,8 @@ export class Audit {
       return { kind: 'changed', path, message, what: 'folder mode' };
     }
     this.#lost.add(path);
-    const { length } = this.#index.entries.below(path);
+    const { entries, pending } = this.#index;
+    const length = entries.below(path).length + [...pending.keys()].filter((each) => isWithin(each, path)).length;
     const message = `${KINDS[kind]} is in the place of this folder, and what it held is missing (${length} of our files)`;
     return { kind: 'changed', path, message, what: 'folder' };
   }

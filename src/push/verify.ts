@@ -78,8 +78,12 @@ export async function doubt(store: IndexStore, index: TargetIndex, findings: rea
   await store.reap();
 }
 
-/** Gives folders their mode again. What could not be changed comes back as problems. */
-export async function repairFolders(target: Target, findings: readonly Finding[], mode: number): Promise<Problem[]> {
+/** Gives folders their mode again, and tells how many have it, and what stood against that. */
+export async function repairFolders(
+  target: Target,
+  findings: readonly Finding[],
+  mode: number,
+): Promise<{ readonly folders: number; readonly problems: readonly Problem[] }> {
   const problems: Problem[] = [];
   const folders = findings.filter((finding) => isChanged(finding, 'folder mode'));
   await inParallel(folders, CHANGES_IN_FLIGHT, async ({ path }) => {
@@ -90,7 +94,7 @@ export async function repairFolders(target: Target, findings: readonly Finding[]
       problems.push(problemOf(path, 'verify', error));
     }
   });
-  return problems;
+  return { folders: folders.length - problems.length, problems };
 }
 
 function isChanged(finding: Finding, what: Changed['what']): boolean {

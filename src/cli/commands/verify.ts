@@ -24,7 +24,8 @@ interface Verified {
   /** How many files were read back. */
   readonly read: number;
   readonly findings: readonly Finding[];
-  /** What this run itself could not put right. */
+  /** How many folders have got their mode again, and what stood against that. */
+  readonly folders: number;
   readonly problems: readonly Problem[];
   readonly error?: unknown;
 }
@@ -50,8 +51,8 @@ export async function verifyCommand(
   const cycle = { ...cycleOptions(session.config), signal: input.signal, act: 'push' } as const;
   const verified = await Promise.all(jobs.map((job) => verifyPatiently(job, { depth, act }, cycle, input)));
   for (const each of verified) show(each, input);
-  const done = verified.filter(({ error }) => error === undefined);
-  if (done.length > 0) input.output.print(comparedLine(depth, sum(done, 'read'), sum(done, 'checked')));
+  const checked = sum(verified, 'checked');
+  if (checked > 0) input.output.print(comparedLine(depth, sum(verified, 'read'), checked));
 
   const failures = verified.flatMap(({ error }) => (error === undefined ? [] : [statusOfError(error)]));
   const repairable = jobs.filter((_, i) => verified[i]?.error === undefined);
@@ -95,16 +96,25 @@ async function repairTargets(
   );
   const run = await runTargets(session, jobs, local, { ...cycle, ...signingIn(thread, input) }, input);
   await rememberEndings(jobs, run.endings, Date.now());
-  const before = new Map(verified.map(({ name, problems }) => [name, problems]));
-  const reports = run.reports.map((report) => withProblems(report, before.get(report.name) ?? []));
+  const before = new Map(verified.map((each) => [each.name, each]));
+  const reports = run.reports.map((report) => withFolders(report, before.get(report.name) ?? NOTHING));
   for (const report of reports) showRepair(report, input);
   const isWhole = reports.every(({ ok }) => ok);
   const status = run.status === EXIT.done && !isWhole ? EXIT.failed : run.status;
   return { reports: new Map(reports.map((report) => [report.name, report])), status };
 }
 
-function withProblems(report: TargetReport, before: readonly Problem[]): TargetReport {
-  return { ...report, ok: report.ok && before.length === 0, problems: [...before, ...report.problems] };
+function withFolders(
+  report: TargetReport,
+  { folders, problems }: Pick<Verified, 'folders' | 'problems'>,
+): TargetReport {
+  const { ok, modes } = report;
+  return {
+    ...report,
+    ok: ok && problems.length === 0,
+    modes: modes + folders,
+    problems: [...problems, ...report.problems],
+  };
 }
 
 /** As a sync, a connection that breaks is not the end of it. */
@@ -128,7 +138,7 @@ async function verifyPatiently(
   }
 }
 
-const NOTHING = { checked: 0, read: 0, findings: [], problems: [] } as const;
+const NOTHING = { checked: 0, read: 0, findings: [], folders: 0, problems: [] } as const;
 
 async function verifyTarget(job: TargetJob, { depth, act }: Look, options: CycleOptions): Promise<Verified> {
   const { name, folderMode } = job;
@@ -153,9 +163,11 @@ async function verifyTarget(job: TargetJob, { depth, act }: Look, options: Cycle
       }),
     ]);
     const findings = [...faults, ...files];
-    const problems = act === 'repair' ? await repairFolders(target, findings, folderMode) : [];
-    if (act === 'repair') await doubt(store, index, findings);
-    return { name, checked: index.entries.length, read, findings, problems };
+    const found = { ...NOTHING, name, checked: index.entries.length, read, findings };
+    if (act === 'report') return found;
+    const repaired = await repairFolders(target, findings, folderMode);
+    await doubt(store, index, findings);
+    return { ...found, ...repaired };
   } finally {
     await store.release('done');
     await target.close();
