@@ -17,7 +17,7 @@ import { deltaOf, type Signatures } from './signatures.js';
 import { type Item, placeOf } from './staged-item.js';
 import { digestOf } from './survey.js';
 import type { Throttle } from './throttle.js';
-import { bodyOf } from './upload.js';
+import { bodyOf, SMALL_BYTES } from './upload.js';
 
 export interface DeliveryOptions {
   /** The absolute file for a path of the plan. */
@@ -168,10 +168,13 @@ export class Delivery {
     const { throttle, signal } = this.#options;
     const { entry } = item;
     signal?.throwIfAborted();
-    await throttle.take(entry.size, this.#either);
+    const isLong = entry.size > SMALL_BYTES;
+    if (!isLong) await throttle.take(entry.size, this.#either);
     if (this.#stopped.aborted) return undefined;
+    const whole = this.#bodyFor(entry);
+    const body = isLong ? () => throttle.pace(whole(), this.#either) : whole;
     const packed = isPacked(entry.path) ? 'packed' : undefined;
-    const sent = await this.#target.write(placeOf(item, this.#run), this.#bodyFor(entry), entry, packed);
+    const sent = await this.#target.write(placeOf(item, this.#run), body, entry, packed);
     this.#sentBytes += sent;
     return sent;
   }

@@ -68,6 +68,7 @@ export interface TargetSummary {
   readonly unchanged: number;
   readonly contentBytes: number;
   readonly sentBytes: number;
+  readonly durationMs: number;
   readonly problems: readonly ProblemReport[];
   readonly error?: { readonly code: string; readonly message: string };
   readonly changes?: readonly { readonly kind: string; readonly path: string; readonly size: number }[];
