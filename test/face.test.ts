@@ -34,7 +34,20 @@ it('counts anew when a lost connection is made again', () => {
   said();
   wait(1000);
   event({ kind: 'phase', target: 'cdn', phase: 'stage' });
-  expect(said()).toBe('cdn: sending 0/3 files, 0 B of 3.0 MB, 0 B/s, ? left\n');
+  expect(said()).toBe('cdn: sending 0/3 files, 0 B of 3.0 MB\n');
+});
+
+it('knows no rate of what came in an instant', () => {
+  const { event, said, wait } = watch();
+  event({ kind: 'plan', target: 'cdn', files: 2, bytes: 30 * MB });
+  event({ kind: 'file', target: 'cdn', bytes: 15 * MB });
+  said();
+  wait(1);
+  event({ kind: 'phase', target: 'cdn', phase: 'stage' });
+  expect(said()).toBe('cdn: sending 1/2 files, 15.0 MB of 30.0 MB\n');
+  wait(499);
+  event({ kind: 'phase', target: 'cdn', phase: 'stage' });
+  expect(said()).toBe('cdn: sending 1/2 files, 15.0 MB of 30.0 MB, 30.0 MB/s, 500 ms left\n');
 });
 
 /** The face of `-v` where nobody watches: a line for each phase, and one every few seconds. */

@@ -9,6 +9,7 @@ import type { Output } from './output.js';
 import { bytes, count, duration, files } from './units.js';
 
 const REPAINT_MS = 100;
+const RATE_MS = 500; // of a shorter time there is no rate: what came in an instant would be gigabytes a second
 const PLAIN_MS = 5000; // a line every so often tells a log that something happens
 
 export interface Face {
@@ -73,15 +74,17 @@ function quietFace(output: Output): Face {
 function progressLine(name: string, progress: Progress, now: number): string {
   const what = `${name}: ${WORDS[progress.phase]}`;
   if (progress.phase === 'publish') return `${what} ${count(progress.published)}/${files(progress.files)}`;
-  const seconds = Math.max(0.001, (now - (progress.sendingSince ?? progress.since)) / 1000);
-  const rate = progress.doneBytes / seconds;
+  const ms = now - (progress.sendingSince ?? progress.since);
+  const rate = ms < RATE_MS ? undefined : (progress.doneBytes / ms) * 1000;
+  const pace = rate === undefined ? '' : `, ${bytes(rate)}/s`;
   // What is sure to be missing there is sent before it is known how much there will be.
   if (progress.files === 0 && progress.doneFiles > 0)
-    return `${name}: ${WORDS.stage} ${files(progress.doneFiles)}, ${bytes(progress.doneBytes)} so far, ${bytes(rate)}/s`;
+    return `${name}: ${WORDS.stage} ${files(progress.doneFiles)}, ${bytes(progress.doneBytes)} so far${pace}`;
   if (progress.phase !== 'stage' || progress.files === 0) return what;
-  const left = rate > 0 ? duration(((progress.bytes - progress.doneBytes) / rate) * 1000) : '?';
   const amount = `${count(progress.doneFiles)}/${files(progress.files)}, ${bytes(progress.doneBytes)} of ${bytes(progress.bytes)}`;
-  return `${what} ${amount}, ${bytes(rate)}/s, ${left} left`;
+  if (rate === undefined) return `${what} ${amount}`;
+  const left = rate > 0 ? duration(((progress.bytes - progress.doneBytes) / rate) * 1000) : '?';
+  return `${what} ${amount}${pace}, ${left} left`;
 }
 
 abstract class Tally {

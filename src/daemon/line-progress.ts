@@ -4,6 +4,8 @@
 import type { CycleEvent } from '../sync.js';
 import type { TargetProgress } from './status.js';
 
+const RATE_MS = 500; // of a shorter time there is no rate
+
 export class LineProgress {
   readonly #clock: () => number;
   #phase = 'connect';
@@ -35,14 +37,14 @@ export class LineProgress {
   }
 
   status(): TargetProgress {
-    const seconds = this.#sendingSince === undefined ? 0 : (this.#clock() - this.#sendingSince) / 1000;
+    const ms = this.#sendingSince === undefined ? 0 : this.#clock() - this.#sendingSince;
     return {
       phase: this.#phase,
       files: this.#files,
       doneFiles: this.#doneFiles,
       bytes: this.#bytes,
       doneBytes: this.#doneBytes,
-      bytesPerSecond: seconds > 0 ? Math.round(this.#doneBytes / seconds) : 0,
+      bytesPerSecond: ms < RATE_MS ? 0 : Math.round((this.#doneBytes / ms) * 1000),
     };
   }
 }

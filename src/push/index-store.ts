@@ -411,7 +411,7 @@ export class IndexStore {
         return { kind: 'damaged', reason: `it belongs to the site ${head.site}` };
       throw new SafetyError(
         `${this.#target.url} belongs to the site "${head.site}", and this configuration is the site "${this.#options.site}"; ` +
-          `if it is the same project, set "site: ${head.site}" in pushstatic.yaml; if it is to be taken over, run again with --force`,
+          `if it is the same project, set "site: ${head.site}" in pushstatic.yaml; if it is to be taken over, run "pushstatic sync --force"`,
       );
     }
     if (head.generation < this.#lastGeneration) {
