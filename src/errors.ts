@@ -136,10 +136,14 @@ export type TargetErrorKind =
   | 'unsupported'
   | 'unreachable' // no connection, or it broke
   | 'drifted' // what lies there is not what was known of it; the next try knows better
+  | 'control-gone' // what is ours there was removed under a run
   | 'line-lost' // one of several connections broke
   | 'auth' // the server let nobody in
   | 'host-key'
   | 'failed';
+
+/** The next try may find the target there, or knows better what lies on it. */
+const RETRYABLE: ReadonlySet<TargetErrorKind> = new Set(['unreachable', 'drifted', 'control-gone']);
 
 /** A target could not do what was asked. */
 export class TargetError extends PushstaticError {
@@ -152,7 +156,7 @@ export class TargetError extends PushstaticError {
     super(message, options);
     this.kind = kind;
     this.code = kind.toUpperCase().replaceAll('-', '_');
-    this.retryable = kind === 'unreachable' || kind === 'drifted';
+    this.retryable = RETRYABLE.has(kind);
   }
 }
 

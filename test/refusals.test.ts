@@ -3,7 +3,7 @@
  * others, and is the same on a server as in a folder of this machine.
  */
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { access, chmod, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,12 +11,16 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, type TestCon
 import type { RelPath } from '../src/core/relpath.js';
 import type { Entry } from '../src/core/snapshot.js';
 import { emptyIndex } from '../src/core/target-index.js';
+import type { RequestKind } from '../src/demo/sftp-wire.js';
 import { codeOf } from '../src/errors.js';
 import { StateFolder } from '../src/fs/state.js';
 import { IndexStore } from '../src/push/index-store.js';
 import { openLocal } from '../src/targets/local.js';
+import { makeBench } from './support/cycle.js';
+import { hooked } from './support/hooked-target.js';
 import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
-import { inFolder, makeProject, on, published, type TargetSettings } from './support/project.js';
+import { differences, inFolder, makeProject, on, published, type TargetSettings } from './support/project.js';
+import { startSftpServer } from './support/sftp-server.js';
 import { plant, symlink, type Tree, temporaryFolder, withoutRoot } from './support/tree.js';
 
 const SFTP_SERVER = ['/usr/lib/openssh/sftp-server', '/usr/libexec/sftp-server'].find((path) => existsSync(path)) ?? '';
@@ -310,6 +314,55 @@ it('a link in the place of the head of an index is named, in a folder of this ma
   const { status, targets } = await sync();
   const message = 'cannot read .pushstatic/head: a symbolic link is there, which is not followed; remove it';
   expect([status, targets[0]?.error?.message]).toEqual([1, message]);
+});
+
+describe('what is ours on a target', () => {
+  it.each<[what: string, place: string, kind: RequestKind]>([
+    ['the stage', 'static/.pushstatic/stage', 'WRITE'],
+    ['the stage', 'static/.pushstatic/stage', 'POSIX_RENAME'],
+    ['the control area', 'static/.pushstatic', 'WRITE'],
+    ['the control area', 'static/.pushstatic', 'POSIX_RENAME'],
+    ['the whole target', 'static', 'WRITE'],
+    ['the whole target', 'static', 'POSIX_RENAME'],
+  ])('may be removed under a run, %s (%s) at a %s: it says so, and brings all of it (F28)', async (_, place, kind) => {
+    let isArmed = false;
+    const remote = await startSftpServer({
+      fault: (request) => {
+        if (!isArmed || request.kind !== kind || !/stage\/.*(?<!head)$/.test(request.path ?? '')) return undefined;
+        isArmed = false;
+        rmSync(join(remote.folder, place), { recursive: true });
+        return undefined;
+      },
+    });
+    onTestFinished(() => remote.stop());
+    const { sync, assets, root } = await makeProject({ targets: { web: on(remote, 'static') } }, SITE);
+    await sync();
+    await plant(assets, { 'img/a.png': 'A', 'img/new.png': 'new', 'css/app.css': 'p {}', 'top.txt': 'T' });
+    isArmed = true;
+    const { status, stderr } = await sync();
+    expect([status, isArmed]).toEqual([0, false]);
+    expect(stderr).toMatch(/its control area, or all of it, was removed while this run was writing.*trying again/);
+    expect(stderr).not.toContain('another run');
+    expect(differences(root, join(remote.folder, 'static'))).toBe('');
+    expect(await sync()).toMatchObject({ status: 0, targets: [{ unchanged: 5, sentBytes: 0 }] });
+  });
+
+  it('and removed under a run is told as that in a folder of this machine, and not as another run (F28)', async () => {
+    const root = join(await temporaryFolder(), 'static');
+    const target = await openLocal({ url: 'file:', root, control: join(root, '.pushstatic') });
+    const bench = await makeBench();
+    await bench.publish(target, { 'a.png': 'a' });
+    const meddled = hooked(target, async (kind) => {
+      if (kind === 'rename') await rm(join(root, '.pushstatic'), { recursive: true, force: true });
+    });
+    await expect(bench.publish(meddled, { 'a.png': 'A' })).rejects.toMatchObject({
+      kind: 'control-gone',
+      retryable: true,
+      message: expect.stringContaining('was removed while this run was writing') as string,
+    });
+    await bench.publish(target, { 'a.png': 'A' });
+    expect(await published(root)).toEqual({ 'a.png': 'A' });
+  });
 });
 
 /** Mounts a file system at `folder` until the test is over: true if this user may do that. */

@@ -63,6 +63,7 @@ const TARGET_KINDS: readonly TargetErrorKind[] = [
   'other-device',
   'unsupported',
   'unreachable',
+  'control-gone',
   'line-lost',
   'auth',
   'host-key',

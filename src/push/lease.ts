@@ -83,10 +83,10 @@ export class Lease {
     this.#stopped.abort();
   }
 
-  /** Throws a LockedError if it was lost. Where the last sign of life is old, gives one first. */
+  /** Throws if it was lost: a LockedError where somebody else has it now. Where the last sign of life is old, gives one first. */
   async require(): Promise<void> {
     if (performance.now() - this.#lastSign > this.#terms.ttl / 2) await this.#sign();
-    if (this.#isLost) throw this.#lost();
+    if (this.#isLost) throw await this.#lost();
   }
 
   /** Whether nobody has written since the head was the one with this checksum. */
@@ -136,7 +136,7 @@ export class Lease {
     }
   }
 
-  /** What a run failed of: where somebody has taken over from it, that and nothing else. */
+  /** What a run failed of: where its folder is gone, that and nothing else. */
   async causeOf(error: unknown): Promise<unknown> {
     if (!this.#isHeld || error instanceof LockedError) return error;
     const isThere = this.#target.stat(this.folder).then(
@@ -247,7 +247,7 @@ export class Lease {
     } catch (error) {
       if (!(error instanceof TargetError) || error.kind !== 'not-found') throw error;
       this.#isLost = true;
-      throw this.#lost();
+      throw await this.#lost();
     }
   }
 
@@ -275,9 +275,20 @@ export class Lease {
     );
   }
 
-  #lost(): LockedError {
+  /** Whoever takes over leaves the stage itself where it is. */
+  async #lost(): Promise<LockedError | TargetError> {
+    const { url } = this.#target;
+    const isThere = await this.#target.stat(STAGE).then(
+      (stage) => stage !== undefined,
+      () => true,
+    );
+    if (!isThere)
+      return new TargetError(
+        'control-gone',
+        `cannot go on with ${url}: its control area, or all of it, was removed while this run was writing; it is made anew when this runs again`,
+      );
     return new LockedError(
-      `cannot go on with ${this.#target.url}: another run has taken over from this one, which gave no sign of life for too long or had its lease dropped; run again`,
+      `cannot go on with ${url}: another run has taken over from this one, which gave no sign of life for too long or had its lease dropped; run again`,
     );
   }
 }
