@@ -8,15 +8,17 @@ import { access, chmod, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, type TestContext } from 'vitest';
+import { problemsOf } from '../src/core/apply.js';
 import type { RelPath } from '../src/core/relpath.js';
 import type { Entry } from '../src/core/snapshot.js';
 import { emptyIndex } from '../src/core/target-index.js';
 import type { RequestKind } from '../src/demo/sftp-wire.js';
-import { codeOf } from '../src/errors.js';
+import { codeOf, TargetError } from '../src/errors.js';
 import { StateFolder } from '../src/fs/state.js';
 import { IndexStore } from '../src/push/index-store.js';
 import { openLocal } from '../src/targets/local.js';
-import { makeBench } from './support/cycle.js';
+import { MemoryTarget } from '../src/targets/memory.js';
+import { makeBench, publicTree } from './support/cycle.js';
 import { hooked } from './support/hooked-target.js';
 import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
 import { differences, inFolder, makeProject, on, published, type TargetSettings } from './support/project.js';
@@ -97,6 +99,20 @@ describe.each(['OpenSSH', 'a folder of this machine'])('a path that is too long 
     expect((await program.run('verify', '--repair')).status).toBe(0);
     expect((await program.run('status', '--json')).json()).toMatchObject({ targets: [{ pending: 0 }] });
   });
+});
+
+it('a name that is too long for a target is a problem of its file alone, also in a folder that comes as a whole (F55)', async () => {
+  const memory = new MemoryTarget();
+  const target = hooked(memory, (kind, [first, second]) => {
+    const at = kind === 'rename' ? second : first;
+    const isTooLong = typeof at === 'string' && at.split('/').some((name) => name.length > 143);
+    if (isTooLong && ['stat', 'write', 'rename'].includes(kind)) throw new TargetError('bad-name', 'too long');
+  });
+  const long = `${'n'.repeat(150)}.svg`;
+  const rest = { 'set/1.svg': '1', 'set/2.svg': '2', 'set/3.svg': '3', 'set/4.svg': '4', 'app.css': 'css' };
+  const { outcomes } = await (await makeBench()).publish(target, { ...rest, [`set/${long}`]: 'long' });
+  expect(problemsOf(outcomes)).toMatchObject([{ path: `set/${long}`, code: 'BAD_NAME', step: 'publish' }]);
+  expect(await publicTree(memory)).toEqual(rest);
 });
 
 describe.each(['OpenSSH', 'a folder of this machine'])('what is closed to us on %s', (where) => {

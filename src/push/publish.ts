@@ -86,9 +86,11 @@ export async function publish(
   }
 }
 
-/** What can never be there is not waited for, as with a name that no target can have. */
+/** What can never be published is not waited for, as with a name that no target can have. */
 function stops(outcome: Outcome): outcome is Exclude<Outcome, { kind: 'done' }> {
-  return outcome.kind !== 'done' && outcome.problem.code !== 'BAD_NAME';
+  if (outcome.kind === 'done') return false;
+  const { code, step } = outcome.problem;
+  return code !== 'BAD_NAME' || step !== 'publish';
 }
 
 function inFlight({ capabilities }: Target): number {

@@ -300,7 +300,9 @@ export class Stage {
       const sent = await this.#delivery.send(item);
       if (sent !== undefined) this.#staged(item, sent);
     } catch (error) {
-      if (error instanceof TargetError && error.kind === 'line-lost') this.#beginAnew(item);
+      const kind = error instanceof TargetError ? error.kind : undefined;
+      if (kind === 'line-lost') this.#beginAnew(item);
+      else if (kind === 'bad-name' && item.folder !== undefined) this.#stageByItself(item);
       else this.#heed(item, error);
     } finally {
       if (taken > 0) this.#space.give(taken);
@@ -333,6 +335,13 @@ export class Stage {
     this.#superseded.push({ ...item, state: 'staged' }); // what is there is removed, and its folder does not come as a whole
     item.folder = undefined;
     item.number = this.#made++;
+    item.isDerived = false;
+    this.#waiting.push(item);
+  }
+
+  /** In a new folder it has the name that it is to be published under. Whether that can be is told when it is published. */
+  #stageByItself(item: Item): void {
+    item.folder = undefined;
     item.isDerived = false;
     this.#waiting.push(item);
   }

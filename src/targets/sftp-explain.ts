@@ -43,8 +43,9 @@ async function explainBadName(cause: TargetError, { verb, at }: Attempt, channel
   return new TargetError('bad-name', `cannot ${verb} ${shortened(at)}: ${why}`, { cause });
 }
 
-/** What refuses is the last on the way there that can be seen. */
+/** What refuses is the last on the way there that can be seen, or the server itself. */
 async function explainDenial(cause: TargetError, { verb, at }: Attempt, channel: SftpChannel): Promise<TargetError> {
+  if (verb === 'write' && !cause.message.startsWith('cannot open')) return deniedWhenOpen(cause, at);
   let path = OF_ITSELF.includes(verb) ? at : posix.dirname(at);
   let there = await sight(path, channel);
   while (there === undefined && path !== posix.dirname(path)) {
@@ -54,7 +55,15 @@ async function explainDenial(cause: TargetError, { verb, at }: Attempt, channel:
   if (there === undefined) return cause;
   const { mode, owner } = there;
   const why = whyDenied({ kind: kindOf(mode), path, owner, mode });
-  return new TargetError('denied', `cannot ${verb} ${at}: ${why}`, { cause });
+  const message = `cannot ${verb} ${at}: ${why}; if it is the account's own, the server itself forbids this`;
+  return new TargetError('denied', message, { cause });
+}
+
+/** No mode of a file refuses anything once it is open. */
+function deniedWhenOpen(cause: TargetError, at: string): TargetError {
+  const why =
+    'the server opened it, and then refused to write to it or to set its mode and time; allow that in its settings';
+  return new TargetError('denied', `cannot write ${at}: ${why}`, { cause });
 }
 
 async function explainFailure(cause: TargetError, attempt: Attempt, channel: SftpChannel): Promise<TargetError> {
