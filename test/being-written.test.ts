@@ -1,8 +1,10 @@
 /** Files that are written in place while they are read: what is published of them is always one that was whole (F43, F44). */
 import {
   closeSync,
+  existsSync,
   ftruncateSync,
   openSync,
+  readFileSync,
   renameSync,
   statSync,
   utimesSync,
@@ -12,12 +14,15 @@ import {
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { scanTree } from '../src/collect/scan.js';
 import type { CachedDigest } from '../src/core/digest-cache-codec.js';
 import { Pacer } from '../src/fs/pace.js';
+import { eventually, expectSettled, makeScene, startDaemon } from './support/daemon.js';
+import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
 import { inFolder, makeProject } from './support/project.js';
-import { plant, temporaryFolder } from './support/tree.js';
+import { SteppingPacer } from './support/stepping-pacer.js';
+import { plant, type Tree, temporaryFolder } from './support/tree.js';
 
 const LONG_AGO_S = 1_700_000_000;
 const OLD = 'the old content;\n'.repeat(1000);
@@ -139,6 +144,104 @@ describe.each(['plain', 'manifest', 'none'])('a run alone with storage %s', (sto
   });
 });
 
+describe('a daemon', () => {
+  let server: OpenSshServer;
+  beforeAll(async () => {
+    server = await startOpenSsh();
+  });
+  afterAll(() => server.stop());
+
+  it.each(['plain', 'manifest', 'none'])(
+    'never serves a half of what is written in place, and others go on, with storage %s (F44)',
+    async (storage) => {
+      const tree = { [storage === 'none' ? 'var/static/m.txt' : 'assets/m.txt']: 'version 0 is there' };
+      const scene = await makeScene(server, {
+        tree,
+        source: { dirs: storage === 'none' ? [] : ['assets'] },
+        static: { root: 'var/static', storage },
+        watch: { settle: '100ms', maxWait: '500ms', sweep: '1h' },
+      });
+      const daemon = await startDaemon(scene);
+      await daemon.inSync();
+      const folder = storage === 'none' ? scene.root : scene.assets;
+      const read = (name: string): string => readIfThere(join(scene.target, name));
+      const reader = startReader(() => `${read('m.txt')} ${read('o.css')}`);
+      for (let version = 1; version <= 3; version++) {
+        const [half, rest] = [`version ${version} `, 'is there'];
+        const descriptor = openSync(join(folder, 'm.txt'), 'w');
+        writeFileSync(join(folder, 'o.css'), `other ${version}`);
+        // The writer goes on until the other one is served: it is never quiet, and never whole.
+        for (; read('o.css') !== `other ${version}`; await setImmediate()) {
+          ftruncateSync(descriptor, 0);
+          await setImmediate();
+          writeSync(descriptor, half, 0);
+        }
+        writeSync(descriptor, rest, half.length);
+        closeSync(descriptor);
+        await eventually('it is served', () => read('m.txt') === half + rest);
+      }
+      await daemon.inSync();
+      expect(await reader.seen()).toEqual([
+        'version 0 is there ',
+        'version 0 is there other 1',
+        'version 1 is there other 1',
+        'version 1 is there other 2',
+        'version 2 is there other 2',
+        'version 2 is there other 3',
+        'version 3 is there other 3',
+      ]);
+    },
+  );
+
+  it('serves at once what is saved as a whole, and a new empty file or one cut short when it stays like that', async () => {
+    const tree: Tree = Object.fromEntries(['a', 'b', 'c', 'd'].map((name) => [`assets/${name}.css`, 'as before']));
+    const scene = await makeScene(server, { tree, watch: { settle: '100ms', maxWait: '500ms', sweep: '1h' } });
+    const daemon = await startDaemon(scene);
+    await daemon.inSync();
+    const read = (name: string): string => readIfThere(join(scene.target, name));
+    const reader = startReader(() => ['a.css', 'b.css', 'c.css', 'd.css', 'e.css'].map(read).join());
+    writeFileSync(join(scene.assets, 'a.css'), 'short');
+    writeFileSync(join(scene.assets, 'b.css'), '');
+    writeFileSync(join(scene.assets, 'e.css'), '');
+    writeFileSync(join(scene.assets, 'c.css'), 'longer than before');
+    writeFileSync(join(scene.assets, 'd.css~'), 'renamed');
+    renameSync(join(scene.assets, 'd.css~'), join(scene.assets, 'd.css'));
+    // The three are not quiet before the others are served.
+    for (; read('c.css') + read('d.css') !== 'longer than beforerenamed'; await setImmediate()) {
+      const now = new Date();
+      for (const name of ['a.css', 'b.css', 'e.css']) utimesSync(join(scene.assets, name), now, now);
+    }
+    await eventually(
+      'all is served',
+      () => existsSync(join(scene.target, 'e.css')) && read('a.css') + read('b.css') === 'short',
+    );
+    await daemon.inSync();
+    const seen = await reader.seen();
+    expect(seen).toContain('as before,as before,longer than before,renamed,');
+    expect(seen.at(-1)).toBe('short,,longer than before,renamed,');
+    await expectSettled(scene);
+  });
+});
+
+/** Reads all the time, until it is asked what it saw: each thing once, in order. */
+function startReader(look: () => string): { readonly seen: () => Promise<string[]> } {
+  const seen = new Set<string>();
+  const over = new AbortController();
+  const reading = (async () => {
+    for (; !over.signal.aborted; await setImmediate()) seen.add(look());
+  })();
+  const end = async (): Promise<string[]> => {
+    over.abort();
+    await reading;
+    return [...seen];
+  };
+  return { seen: end };
+}
+
+function readIfThere(file: string): string {
+  return existsSync(file) ? readFileSync(file, 'utf8') : '';
+}
+
 interface Steps {
   /** When the file was listed, and before it is read. */
   readonly whenListed?: () => unknown;
@@ -166,20 +269,4 @@ async function newSite() {
       return { ...scanned, rests: pacer.rests };
     },
   };
-}
-
-/** Lets the writer take its next step whenever a run has waited. */
-class SteppingPacer extends Pacer {
-  rests = 0;
-  readonly #steps: Steps['steps'];
-
-  constructor(steps: Steps['steps']) {
-    super();
-    this.#steps = steps;
-  }
-
-  override async rest(ms: number): Promise<void> {
-    await super.rest(ms);
-    this.#steps?.[this.rests++]?.();
-  }
 }

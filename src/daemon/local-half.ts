@@ -28,6 +28,7 @@ import { workOf } from '../cycle/local-work.js';
 import { type ChangeReport, type CollectReport, changeReport } from '../cycle/report.js';
 import type { Problem } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
+import type { Behind } from './being-written.js';
 import { leaveWarm, takeWarm } from './warm-state.js';
 
 /** What a collect brought. */
@@ -120,6 +121,15 @@ export class LocalHalf {
   /** The absolute folders whose content it is made of, and STATIC_ROOT. */
   get folders(): string[] {
     return this.#roots.map(({ path }) => path);
+  }
+
+  /** What is collected because of the absolute `place`. */
+  behind(place: string): Behind {
+    const paths = touchedPlaces(this.#roots, this.#links, [place]);
+    if (paths === 'all') return { files: [place], size: 0 };
+    const files = paths.flatMap((path) => this.#roots.flatMap((root) => placeIn(root, path)));
+    const sizes = paths.map((path) => findEntry(this.#snapshot.entries, path)?.size ?? 0);
+    return { files: [...new Set([place, ...files])], size: Math.max(0, ...sizes) };
   }
 
   /** Links in the sources that lead elsewhere, by where they lead. */
@@ -451,4 +461,9 @@ export class LocalHalf {
 
 function differing(before: Snapshot, now: Snapshot): Change[] {
   return diff({ ...emptyIndex(''), entries: EntryTable.of(before.entries) }, now);
+}
+
+function placeIn({ path, prefix }: Root, published: RelPath): string[] {
+  if (prefix === '') return [`${path}/${published}`];
+  return isWithin(published, prefix) ? [`${path}${published.slice(prefix.length)}`] : [];
 }

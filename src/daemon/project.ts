@@ -14,6 +14,7 @@ import { reasonOf } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
 import { openWatcher } from '../watch/open.js';
 import type { WatchEvent, Watcher } from '../watch/watcher.js';
+import { BeingWritten } from './being-written.js';
 import { type Cycle, type CycleFacts, cycleOf, type Endings, isNoNews, pathsOf } from './cycle-of.js';
 import { type CollectAllOptions, type Collection, LocalHalf } from './local-half.js';
 import { Pulse } from './pulse.js';
@@ -47,6 +48,7 @@ export class Project {
   readonly lines: readonly TargetLine[];
   readonly #local: LocalHalf;
   readonly #pulse: Pulse;
+  readonly #written: BeingWritten;
   readonly #sweeps: Sweeps;
   readonly #removals: Removals;
   readonly #hooks: ProjectHooks;
@@ -87,6 +89,11 @@ export class Project {
         onBatch: (batch) => void this.#follow(this.#serve(batch)),
       },
     );
+    this.#written = new BeingWritten({
+      behind: (place) => this.#local.behind(place),
+      onQuiet: (places) => this.#lookAgain(places),
+      settleMs,
+    });
     this.#sweeps = new Sweeps({
       intervalMs: sweepMs,
       costMs: () => this.#local.sweepCostMs,
@@ -185,13 +192,14 @@ export class Project {
   async stop(): Promise<void> {
     this.#ending.abort();
     this.#pulse.stop();
+    this.#written.stop();
     this.#sweeps.stop();
     this.#removals.stop();
     clearTimeout(this.#restTimer);
     this.#abandonPrepared();
     await this.#watcher?.close();
     await Promise.allSettled(this.#underWay);
-    if (this.#pulse.size === 0 && this.#error === undefined) await this.#local.leave();
+    if (this.#unsettled === 0 && this.#error === undefined) await this.#local.leave();
     await this.#local.end();
   }
 
@@ -217,10 +225,15 @@ export class Project {
     return {
       state: this.#localState(),
       files: this.#local.snapshot?.entries.length ?? 0,
-      unsettled: this.#pulse.size,
+      unsettled: this.#unsettled,
       error: this.#error ?? null,
       problems: this.#local.problems,
     };
+  }
+
+  /** How many places wait. */
+  get #unsettled(): number {
+    return this.#pulse.size + this.#written.size;
   }
 
   #localState(): LocalStatus['state'] {
@@ -274,10 +287,16 @@ export class Project {
     return this.#local.folders.some((folder) => isWithin(place, folder));
   }
 
+  /** These were being written when they were touched. */
+  #lookAgain(places: readonly string[]): void {
+    this.#wasTold = true;
+    this.#pulse.note(places);
+  }
+
   /** What is already quiet is read and staged while the settle time still runs. */
   async #prepare(places: readonly string[]): Promise<void> {
     const prepared = (this.#prepared ??= { round: new Round(), places: new Set(), taking: undefined });
-    const fresh = places.filter((place) => !prepared.places.has(place));
+    const fresh = this.#written.settledOf(places.filter((place) => !prepared.places.has(place)));
     if (fresh.length === 0 || this.#error !== undefined) return;
     for (const place of fresh) prepared.places.add(place);
     const foreseen = await this.#local.foresee(fresh);
@@ -292,7 +311,12 @@ export class Project {
     this.#prepared = undefined;
   }
 
-  async #serve({ places, since }: Batch): Promise<void> {
+  async #serve(batch: Batch): Promise<void> {
+    const { places, since } = this.#written.sift(batch);
+    if (places.length === 0) {
+      this.#abandonPrepared();
+      return this.#pulse.goOn();
+    }
     const { round, taking } = this.#prepared ?? { round: new Round(), taking: undefined };
     const cause = this.#wasTold ? 'change' : 'sweep';
     this.#prepared = undefined;
