@@ -9,10 +9,11 @@ import { type Change, diff } from './core/diff.js';
 import { exposureOf, guardExposure } from './core/exposure.js';
 import { namesakesOf } from './core/folding.js';
 import { guard, guardReplacement, type Limit } from './core/guard.js';
+import { lacksManifest } from './core/half-filled.js';
 import type { Head } from './core/index-codec.js';
 import { isPatched } from './core/origins.js';
 import { indexPartOf, type Places, partOf } from './core/places.js';
-import { type Deletion, makePlan, type Plan, type Step, uploadsOf } from './core/plan.js';
+import { type Deletion, makePlan, type Plan, type Step, USUAL_MANIFEST, uploadsOf } from './core/plan.js';
 import { ancestorsOf, type RelPath } from './core/relpath.js';
 import { type Selection, select } from './core/select.js';
 import { type Digest, type Entry, type Snapshot, totalBytes } from './core/snapshot.js';
@@ -67,6 +68,11 @@ export interface CycleOptions {
   readonly since?: Promise<Since | undefined> | undefined;
   /** The baseline that the snapshot was left with. */
   readonly baseline?: Promise<string | undefined> | undefined;
+  /**
+   * Where something else fills STATIC_ROOT: what it holds when that seems to be done, asked before `missing` is taken for gone;
+   * undefined if it does not come to an end.
+   */
+  readonly atRest?: ((missing: readonly RelPath[]) => Promise<Snapshot | undefined>) | undefined;
   /** The path of the file that names the others, where it is not the usual one. */
   readonly manifest?: string | undefined;
   readonly act: 'push' | 'only-plan';
@@ -306,7 +312,8 @@ export class Connection {
     const looking = current.then(async () => look(target, trusted(await this.#load(act), options), options.site));
     // What is staged in vain is removed: there is no need to wait for the answer.
     const guessing = needsSurvey(known) ? looking : look(target, known, options.site);
-    const terms = { ...job, ...limitFor(job, options), manifest: options.manifest, act };
+    const { manifest, atRest } = options;
+    const terms = { ...job, ...limitFor(job, options), manifest, atRest, act, warn: tell.warning };
     const deciding = decide({ target, store }, { looking, current }, wanted, terms);
     deciding.catch(() => store.lease.giveUp());
     const { index, plan, isKnown, ...told } = await allOf([
@@ -344,17 +351,22 @@ async function decide(
   { target, store }: { readonly target: Target; readonly store: IndexStore },
   { looking, current }: { readonly looking: Promise<Sighting>; readonly current: Promise<boolean> },
   wanting: Promise<Wanted>,
-  job: TargetJob & Pick<CycleOptions, 'manifest' | 'act'>,
+  job: TargetJob & Filling & Pick<CycleOptions, 'act'>,
 ) {
   const seen = await looking;
   const isContinued = await current;
   const { snapshot, whole, removals, ...part } = await wanting;
   const places = isContinued ? part.places : undefined;
   const all = places === undefined && whole !== undefined ? await whole() : snapshot;
-  const wanted = select(places === undefined ? all : partOf(all, places), job);
-  const index = places === undefined ? await attest(target, seen, wanted) : seen.index;
-  const changes = diff(places === undefined ? index : indexPartOf(index, places), wanted);
-  const isHolding = removals === 'hold' && job.deletion === 'delete';
+  const compare = async (from: Snapshot): Promise<Compared> => {
+    const wanted = select(places === undefined ? from : partOf(from, places), job);
+    const index = places === undefined ? await attest(target, seen, wanted) : seen.index;
+    return { from, index, changes: diff(places === undefined ? index : indexPartOf(index, places), wanted) };
+  };
+  const first = await compare(all);
+  const settled = job.deletion === 'delete' ? await whenFilled(first, compare, job) : first;
+  const { index, changes } = settled ?? first;
+  const isHolding = (removals === 'hold' || settled === undefined) && job.deletion === 'delete';
   const namesakes = store.naming === 'folded' ? namesakesOf(changes, index) : undefined;
   const plan = makePlan(changes, isHolding ? 'hold' : job.deletion, job.manifest, namesakes);
   const held = index.entries.length + index.pending.size;
@@ -368,6 +380,41 @@ async function decide(
   const unchanged = index.entries.length - changes.filter(({ kind }) => kind !== 'added').length;
   const isKnown = seen.unknown.size === 0 && index.pending.size === 0;
   return { index, plan, isKnown, unchanged, held: isHolding ? heldOf(changes, plan) : [] };
+}
+
+interface Compared {
+  /** What it was compared with. */
+  readonly from: Snapshot;
+  readonly index: TargetIndex;
+  readonly changes: readonly Change[];
+}
+
+/** The comparison of what is there when STATIC_ROOT is filled. Undefined where what is missing may be on its way back. */
+async function whenFilled(
+  first: Compared,
+  compare: (from: Snapshot) => Promise<Compared>,
+  { atRest, manifest = USUAL_MANIFEST, warn }: Filling,
+): Promise<Compared | undefined> {
+  const missing = removedIn(first);
+  if (atRest === undefined || missing.length === 0) return first;
+  const from = await atRest(missing);
+  const compared = from === first.from ? first : from && (await compare(from));
+  if (compared !== undefined && !lacksManifest(compared.from, removedIn(compared), manifest)) return compared;
+  const reason =
+    compared === undefined
+      ? 'something else is still filling STATIC_ROOT; run again when it is done'
+      : `${manifest} is missing beside files with hashed names; let collectstatic finish, or run again with --force`;
+  warn(`${missing.length} files that are missing are not removed: ${reason}`);
+  return undefined;
+}
+
+/** What it takes to tell whether something else is still at work in STATIC_ROOT. */
+interface Filling extends Pick<CycleOptions, 'atRest' | 'manifest'> {
+  readonly warn: (text: string) => void;
+}
+
+function removedIn({ changes }: Compared): RelPath[] {
+  return changes.filter(({ kind }) => kind === 'removed').map(({ path }) => path);
 }
 
 /** Of one content once. */

@@ -3,6 +3,7 @@
  */
 import module from 'node:module';
 import { setFlagsFromString } from 'node:v8';
+import { atRest } from '../collect/at-rest.js';
 import {
   type LocalHooks,
   type LocalResult,
@@ -16,6 +17,7 @@ import { collectSinceCheckpoint } from '../collect/since/since-checkpoint.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { workOf } from '../cycle/local-work.js';
 import type { CollectReport } from '../cycle/report.js';
+import { Pacer } from '../fs/pace.js';
 import type { CycleOptions } from '../sync.js';
 import type { CommandInput } from './command-input.js';
 import { storageLine } from './render.js';
@@ -32,7 +34,7 @@ export interface Local {
 }
 
 /** The local half under way. */
-export interface LocalHalf extends Pick<CycleOptions, 'since' | 'arrivals'> {
+export interface LocalHalf extends Pick<CycleOptions, 'since' | 'arrivals' | 'atRest'> {
   readonly local: Promise<Local>;
   /** What was read. */
   readonly contents: Pick<LocalRun['contents'], 'take' | 'of'>;
@@ -54,8 +56,8 @@ export function beginLocal(
   options: LocalOptions,
   input: CommandInput,
 ): LocalHalf {
-  const started = performance.now();
-  const { mode, collect } = options;
+  const [started, atMs] = [performance.now(), Date.now()];
+  const { mode, collect, guards } = options;
   tellStorage(session, options.collect, input);
   const hooks = localHooks(session, input);
   const work = workOf(session.config, { mode, collect, env: input.process.env });
@@ -73,11 +75,20 @@ export function beginLocal(
     const snapshot = async (): Promise<Snapshot> => (part === undefined ? result : await wholeOf(look())).snapshot;
     return { snapshot, baseline: result.baseline, report: reportOf(result, started) };
   });
+  // Each time anew: it may be another one.
+  const lookAgain = async (): Promise<Snapshot> =>
+    wholeOf(thread.run(scanOf(work), { ...settings, ...ONLY_LOOK }, hooks)).then(({ snapshot }) => snapshot);
+  const { root, storage } = session.config.static;
+  const whenAtRest: LocalHalf['atRest'] = async (missing) => {
+    const snapshot = await (await local).snapshot();
+    return atRest(root, missing, { snapshot, atMs }, lookAgain, new Pacer(hooks));
+  };
   for (const each of [quick, local]) each.catch(() => undefined); // whoever comes to it hears of its failure
   return {
     local,
     since: quick,
     arrivals: arrivalsOf(quick, run),
+    atRest: storage === 'none' && guards === 'heed' ? whenAtRest : undefined,
     contents: {
       take: (digest) => (begun ?? looked)?.contents.take(digest),
       of: (digest) => (begun ?? looked)?.contents.of(digest),

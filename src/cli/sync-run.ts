@@ -47,7 +47,7 @@ export async function runSync(
     { deletion: options.delete ? 'delete' : 'keep', guards },
     jobMeans(session, input),
   );
-  const { local, since, contents, arrivals } = beginLocal(
+  const { local, since, contents, arrivals, atRest } = beginLocal(
     thread,
     session,
     {
@@ -76,6 +76,7 @@ export async function runSync(
       since,
       baseline,
       arrivals,
+      atRest,
       contentOf,
     },
     input,

@@ -48,7 +48,7 @@ export interface Plan {
  */
 export type Deletion = 'delete' | 'keep' | 'hold';
 
-const USUAL_MANIFEST = 'staticfiles.json';
+export const USUAL_MANIFEST = 'staticfiles.json';
 
 const WRITES = ['new leaves', 'new styles', 'new scripts', 'leaves', 'styles', 'scripts', 'entrances'] as const;
 const REMOVALS = ['removed entrances', 'removed scripts', 'removed styles', 'removed leaves'] as const;

@@ -1,0 +1,67 @@
+/**
+ * atRest: a folder that something else fills, when nothing has come or gone in it for a while. A collectstatic takes all away
+ * before it makes it anew; what is missing in between is not gone.
+ */
+import { statSync } from 'node:fs';
+import { ancestorsOf, type RelPath } from '../core/relpath.js';
+import type { Snapshot } from '../core/snapshot.js';
+import type { Pacer } from '../fs/pace.js';
+import { isSystemError } from './trouble.js';
+
+const QUIET_MS = 1000;
+const MOST_MS = 5000; // a person waits for it
+const MOST_AHEAD_MS = 2000; // of another clock; what is further ahead was dated by hand
+
+/** A look at the folder. */
+export interface Look {
+  readonly snapshot: Snapshot;
+  /** When it was begun, in milliseconds since 1970. */
+  readonly atMs: number;
+}
+
+/** What is there when it is at rest: `first`, if it was then. Undefined if it does not come to rest. Rejects as `scan` does. */
+export async function atRest(
+  root: string,
+  missing: readonly RelPath[],
+  first: Look,
+  scan: () => Promise<Snapshot>,
+  pacer: Pacer,
+): Promise<Snapshot | undefined> {
+  const endAt = performance.now() + MOST_MS;
+  for (let last = first; ; ) {
+    const quietAt = newestIn(root, foldersOf(last.snapshot, missing)) + QUIET_MS;
+    if (quietAt <= last.atMs) return last.snapshot;
+    const left = Math.max(0, quietAt - Date.now());
+    if (performance.now() + left > endAt) return undefined;
+    await pacer.rest(left);
+    const atMs = Date.now();
+    last = { snapshot: await scan(), atMs };
+  }
+}
+
+function foldersOf({ entries }: Snapshot, missing: readonly RelPath[]): Set<string> {
+  const folders = new Set<string>();
+  for (const path of missing) for (const folder of ancestorsOf(path)) folders.add(folder);
+  for (const { path } of entries) for (const folder of ancestorsOf(path)) folders.add(folder);
+  return folders;
+}
+
+/** When something last came or went in one of them, in milliseconds since 1970. One that is gone has left its mark above it. */
+function newestIn(root: string, folders: Iterable<string>): number {
+  const latest = Date.now() + MOST_AHEAD_MS;
+  let newest = changedAt(root);
+  for (const folder of folders) {
+    const time = changedAt(`${root}/${folder}`);
+    if (time > newest && time < latest) newest = time;
+  }
+  return newest < latest ? newest : 0;
+}
+
+function changedAt(place: string): number {
+  try {
+    return statSync(place, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  } catch (error) {
+    if (isSystemError(error)) return 0; // the scan tells of it
+    throw error;
+  }
+}
