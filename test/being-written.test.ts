@@ -110,6 +110,16 @@ describe('a run that meets a file', () => {
   });
 });
 
+it('a run does not wait for whole files that are renamed over one another, though they share two inodes', async () => {
+  const site = await newSite();
+  const replace = (): void => {
+    writeFileSync(`${site.file}~`, NEW);
+    renameSync(`${site.file}~`, site.file);
+  };
+  replace();
+  expect(await site.scan({ whenListed: () => [replace(), replace()] })).toMatchObject({ problems: [], rests: 0 });
+});
+
 describe.each(['plain', 'manifest', 'none'])('a run alone with storage %s', (storage) => {
   it('leaves the old content while a file is written in place, and brings the new one whole (F43)', async () => {
     const target = join(await temporaryFolder(), 'target');

@@ -2,7 +2,7 @@
  * readSettled: reads a file that may be in the middle of being written, when it has come to rest.
  */
 import { type Stats, statSync } from 'node:fs';
-import { unsettledFor } from '../core/unsettled.js';
+import { type Identity, unsettledFor } from '../core/unsettled.js';
 import { FileError } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
 import type { Reading } from './digest.js';
@@ -52,16 +52,16 @@ export async function readSettled(
   read: () => Promise<Reading>,
   patience: Patience,
 ): Promise<Reading> {
-  let suspect: number | undefined;
+  let suspect: Identity | undefined;
   for (let known = first; ; known = undefined) {
     const reading = known ?? (await unlessMoving(file, read));
     if (reading !== undefined && isTaken(reading)) return reading;
     const seen = lookAt(file);
     if (seen === undefined) return reading ?? (await read()); // it vanished: who reads it says so
-    if (hasMoved(seen, reading, listedAs)) suspect = seen.ino;
+    if (hasMoved(seen, reading, listedAs)) suspect = seen;
     const left = unsettledFor(seen, { size: sizeBefore(), suspect }, Date.now());
     if (left === 0 && reading?.seenAs === stampOf(seen)) return reading;
-    suspect = seen.ino;
+    if (left > 0) suspect = seen;
     await patience.wait(left);
   }
 }
@@ -80,7 +80,13 @@ async function unlessMoving(file: string, read: () => Promise<Reading>): Promise
 function hasMoved(seen: Stats, reading: Reading | undefined, listedAs: string | undefined): boolean {
   if (reading === undefined || listedAs === undefined) return true;
   const now = stampOf(seen);
-  return [listedAs, reading.seenAs].some((stamp) => stamp !== now && inStamp(stamp)?.ino === seen.ino);
+  return [listedAs, reading.seenAs].some((stamp) => stamp !== now && isOf(seen, stamp));
+}
+
+/** Whether the file had this stamp; a younger one may have been given its inode. */
+function isOf({ ino, birthtimeMs }: Stats, stamp: string): boolean {
+  const before = inStamp(stamp);
+  return before?.ino === ino && birthtimeMs <= before.ctimeMs;
 }
 
 /** Undefined where nothing lies. */

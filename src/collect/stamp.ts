@@ -25,12 +25,12 @@ export function stampOf(stats: Stats): string {
   return bytes.toString('latin1');
 }
 
-/** The size and the inode in a stamp; undefined for an empty one. */
-export function inStamp(stamp: string): { readonly size: number; readonly ino: number } | undefined {
+/** What a stamp was made of; undefined for an empty one. */
+export function inStamp(stamp: string): Pick<Stats, 'size' | 'ctimeMs' | 'ino'> | undefined {
   if (stamp === '') return undefined;
   bytes.write(stamp, 'latin1');
-  const [size = 0, , , ino = 0] = numbers;
-  return { size, ino };
+  const [size = 0, , ctimeMs = 0, ino = 0] = numbers;
+  return { size, ctimeMs, ino };
 }
 
 /**

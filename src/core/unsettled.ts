@@ -23,17 +23,20 @@ export interface Sight {
 export interface Past {
   /** Its size in bytes when it was last taken; 0 if it never was, and infinite if that is not known. */
   readonly size: number;
-  /** The inode under which it was unsettled, or seen to change, a moment ago. */
-  readonly suspect?: number | undefined;
+  /** The file there that was unsettled, or seen to change, a moment ago. */
+  readonly suspect?: Identity | undefined;
 }
+
+/** What a file keeps while it is written. An inode is given to another file as soon as it is free. */
+export type Identity = Pick<Sight, 'ino' | 'birthtimeMs'>;
 
 /** For how many milliseconds it is to be left alone from now on, if nothing more happens to it; 0: it may be taken. */
 export function unsettledFor(seen: Sight, past: Past, nowMs: number): number {
-  const { size, mtimeMs, ctimeMs, ino } = seen;
+  const { size, mtimeMs, ctimeMs } = seen;
   if (mtimeMs - nowMs > MOST_AHEAD_MS) return 0;
   const left = mtimeMs + QUIET_MS + clockMs(ctimeMs) - nowMs;
   if (left <= 0) return 0;
-  const isSuspicious = size === 0 || ino === past.suspect || (size < past.size && isWrittenInPlace(seen));
+  const isSuspicious = size === 0 || isSame(seen, past.suspect) || (size < past.size && isWrittenInPlace(seen));
   return isSuspicious ? Math.ceil(left) : 0;
 }
 
@@ -45,6 +48,10 @@ export function isLongQuiet(mtime: number, nowMs: number): boolean {
 /** How fine the clock of the file system is, by one of its times. */
 export function clockMs(ctimeMs: number): number {
   return ctimeMs % 1000 === 0 ? COARSE_CLOCK_MS : FINE_CLOCK_MS;
+}
+
+function isSame({ ino, birthtimeMs }: Identity, other: Identity | undefined): boolean {
+  return ino === other?.ino && birthtimeMs === other.birthtimeMs;
 }
 
 /** What is to be renamed over another file is born shortly before it is written. */

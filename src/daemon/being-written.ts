@@ -3,7 +3,7 @@
  * when they have been quiet for a while.
  */
 import { type Stats, statSync } from 'node:fs';
-import { unsettledFor } from '../core/unsettled.js';
+import { type Identity, unsettledFor } from '../core/unsettled.js';
 
 const MOST_LOOKED_AT = 1000; // of more, those that collect them find the ones that are being written
 const LEAST_MS = 20;
@@ -31,7 +31,7 @@ export interface Sifted {
 }
 
 interface Suspect {
-  readonly ino: number;
+  readonly seen: Identity;
   readonly since: number;
 }
 
@@ -58,7 +58,7 @@ export class BeingWritten {
       const noticed = Math.min(this.#suspects.get(place)?.since ?? since, since);
       const unsettled = this.#unsettledAt(place);
       this.#suspects.delete(place);
-      for (const { file, ino } of unsettled) this.#suspects.set(file, { ino, since: noticed });
+      for (const { file, seen } of unsettled) this.#suspects.set(file, { seen, since: noticed });
       if (unsettled.length > 0) this.#comeBackIn(Math.max(...unsettled.map(({ left }) => left)));
       else first = Math.min(first, noticed);
       return unsettled.length === 0;
@@ -76,13 +76,13 @@ export class BeingWritten {
   }
 
   /** For how many milliseconds each is to be left alone. */
-  #unsettledAt(place: string): { readonly file: string; readonly ino: number; readonly left: number }[] {
+  #unsettledAt(place: string): { readonly file: string; readonly seen: Identity; readonly left: number }[] {
     const { files, size } = this.#means.behind(place);
     return files.flatMap((file) => {
       const seen = seenAt(file);
       if (seen === undefined) return [];
-      const left = unsettledFor(seen, { size, suspect: this.#suspects.get(file)?.ino }, Date.now());
-      return left === 0 ? [] : [{ file, ino: seen.ino, left }];
+      const left = unsettledFor(seen, { size, suspect: this.#suspects.get(file)?.seen }, Date.now());
+      return left === 0 ? [] : [{ file, seen, left }];
     });
   }
 
