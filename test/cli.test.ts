@@ -304,6 +304,7 @@ describe('--json', () => {
           missing: [{ path: 'logo.png', message: 'it is missing' }],
           unsettled: [],
           foreign: [],
+          unreadable: [],
         },
       ],
     });

@@ -3,10 +3,13 @@
  * What lies in them may well be a place to publish to.
  */
 
-/** Of the Filesystem Hierarchy Standard 3.0 (chapter 3), of Linux, and of macOS. Where a volume is mounted is left out: `mnt`. */
+/**
+ * Of the Filesystem Hierarchy Standard 3.0 (chapter 3), of Linux, and of macOS. Left out is what may be all that a server shows of
+ * itself, or a volume: `srv`, `opt`, `media`, `mnt` and `tmp`.
+ */
 const SYSTEM = new Set(
   (
-    'bin boot dev etc home lib lib32 lib64 libx32 media opt proc run sbin srv sys tmp usr var ' +
+    'bin boot dev etc home lib lib32 lib64 libx32 proc run sbin sys usr var ' +
     'Applications Library System Users Volumes private'
   ).split(' '),
 );
