@@ -5,19 +5,16 @@
  */
 import { type Outcome, problemsOf } from './core/apply.js';
 import type { ToSign } from './core/delta/signature.js';
-import { type Change, diff } from './core/diff.js';
-import { exposureOf, guardExposure } from './core/exposure.js';
-import { namesakesOf } from './core/folding.js';
-import { guard, guardReplacement, type Limit } from './core/guard.js';
-import { lacksManifest } from './core/half-filled.js';
+import { diff } from './core/diff.js';
 import type { Head } from './core/index-codec.js';
 import { isPatched } from './core/origins.js';
 import { indexPartOf, type Places, partOf } from './core/places.js';
-import { type Deletion, makePlan, type Plan, type Step, USUAL_MANIFEST, uploadsOf } from './core/plan.js';
+import { makePlan, type Plan, type Step, uploadsOf } from './core/plan.js';
 import { ancestorsOf, type RelPath } from './core/relpath.js';
-import { type Selection, select } from './core/select.js';
+import { select } from './core/select.js';
 import { type Digest, type Entry, type Snapshot, totalBytes } from './core/snapshot.js';
 import type { Pending, TargetIndex } from './core/target-index.js';
+import { decide, isHopeless, type Terms, type Wanted } from './decide.js';
 import type { StateFolder } from './fs/state.js';
 import type { LeaseTerms } from './push/holders.js';
 import { allOf } from './push/in-parallel.js';
@@ -27,31 +24,26 @@ import { removeLeftFolders } from './push/remove-folders.js';
 import { Resting } from './push/resting.js';
 import { Signatures } from './push/signatures.js';
 import { Stage } from './push/stage.js';
-import { attest, isMissing, look, type Sighting } from './push/survey.js';
+import { isMissing, look, type Sighting } from './push/survey.js';
 import { throttleTo } from './push/throttle.js';
 import type { Target } from './targets/target.js';
 
+export type { Wanted } from './decide.js';
 export type { Committed } from './push/committed.js';
 
 /** A target and what it is to get. */
-export interface TargetJob extends Selection {
+export interface TargetJob
+  extends Pick<Terms, 'accepts' | 'fileMode' | 'deletion' | 'limit' | 'allows' | 'allowNonAtomic'> {
   readonly name: string;
   /** All that decides which part of a snapshot it is to get, and how. */
   readonly terms: string;
   readonly url: string;
   readonly open: () => Promise<Target>;
   readonly folderMode: number;
-  readonly deletion: Deletion;
-  /** Undefined: no guard. */
-  readonly limit: Limit | undefined;
-  /** Whether a path is published although its name speaks against it. */
-  readonly allows: (path: RelPath) => boolean;
-  /** Whether a file may be missing for a moment where the target cannot replace it in one step. */
-  readonly allowNonAtomic: boolean;
   readonly cache: StateFolder;
 }
 
-export interface CycleOptions {
+export interface CycleOptions extends Pick<Terms, 'act' | 'manifest' | 'atRest'> {
   readonly site: string;
   /** The absolute file that holds the content of a path. */
   readonly fileOf: (path: RelPath) => string;
@@ -68,14 +60,6 @@ export interface CycleOptions {
   readonly since?: Promise<Since | undefined> | undefined;
   /** The baseline that the snapshot was left with. */
   readonly baseline?: Promise<string | undefined> | undefined;
-  /**
-   * Where something else fills STATIC_ROOT: what it holds when that seems to be done, asked before `missing` is taken for gone;
-   * undefined if it does not come to an end.
-   */
-  readonly atRest?: ((missing: readonly RelPath[]) => Promise<Snapshot | undefined>) | undefined;
-  /** The path of the file that names the others, where it is not the usual one. */
-  readonly manifest?: string | undefined;
-  readonly act: 'push' | 'only-plan';
   /** `pass`: this cycle may remove whatever it has to. */
   readonly guards?: 'pass' | undefined;
   /** `distrust`: read back what lies on the target instead of believing its index. */
@@ -129,17 +113,6 @@ export interface CycleResult {
 
 /** What a cycle did that had to know what the target holds. */
 export type Cycled = CycleResult & Required<Pick<CycleResult, 'index'>>;
-
-/** What a target is to become. */
-export interface Wanted {
-  readonly snapshot: Snapshot;
-  /** Nothing else can have changed since the last cycle of the connection: it costs what lies there. */
-  readonly places?: Places | undefined;
-  /** All of it, where the snapshot is about the places alone and that turns out not to be enough. */
-  readonly whole?: (() => Promise<Snapshot>) | undefined;
-  /** Removals wait for a later cycle, but for what is in the way of something new. */
-  readonly removals?: 'hold' | undefined;
-}
 
 /**
  * Brings one target to the state of `snapshot`, which is not asked for where `since` will do. The connection is made while the
@@ -313,7 +286,7 @@ export class Connection {
     // What is staged in vain is removed: there is no need to wait for the answer.
     const guessing = needsSurvey(known) ? looking : look(target, known, options.site);
     const { manifest, atRest } = options;
-    const terms = { ...job, ...limitFor(job, options), manifest, atRest, act, warn: tell.warning };
+    const terms: Terms = { ...job, ...limitFor(job, options), manifest, atRest, act, warn: tell.warning };
     const deciding = decide({ target, store }, { looking, current }, wanted, terms);
     deciding.catch(() => store.lease.giveUp());
     const { index, plan, isKnown, ...told } = await allOf([
@@ -346,77 +319,6 @@ export class Connection {
   }
 }
 
-/** What the target holds, what it is to hold, and what is to be done about it, if the guard lets it pass. */
-async function decide(
-  { target, store }: { readonly target: Target; readonly store: IndexStore },
-  { looking, current }: { readonly looking: Promise<Sighting>; readonly current: Promise<boolean> },
-  wanting: Promise<Wanted>,
-  job: TargetJob & Filling & Pick<CycleOptions, 'act'>,
-) {
-  const seen = await looking;
-  const isContinued = await current;
-  const { snapshot, whole, removals, ...part } = await wanting;
-  const places = isContinued ? part.places : undefined;
-  const all = places === undefined && whole !== undefined ? await whole() : snapshot;
-  const compare = async (from: Snapshot): Promise<Compared> => {
-    const wanted = select(places === undefined ? from : partOf(from, places), job);
-    const index = places === undefined ? await attest(target, seen, wanted) : seen.index;
-    return { from, index, changes: diff(places === undefined ? index : indexPartOf(index, places), wanted) };
-  };
-  const first = await compare(all);
-  const settled = job.deletion === 'delete' ? await whenFilled(first, compare, job) : first;
-  const { index, changes } = settled ?? first;
-  const isHolding = (removals === 'hold' || settled === undefined) && job.deletion === 'delete';
-  const namesakes = store.naming === 'folded' ? namesakesOf(changes, index) : undefined;
-  const plan = makePlan(changes, isHolding ? 'hold' : job.deletion, job.manifest, namesakes);
-  const held = index.entries.length + index.pending.size;
-  const left = held + count(plan, 'added') - count(plan, 'removed');
-  guardExposure(plan, job.allows);
-  if (!target.capabilities.atomicReplace && !job.allowNonAtomic) guardReplacement(plan);
-  if (job.limit !== undefined) guard(plan, { held, left }, job.limit);
-  // Nothing of ours is there yet, so nothing is removed, and no name has another one beside it.
-  const isUntold = store.naming === undefined && job.act === 'push' && plan.changes.length > 0;
-  if (isUntold && (await store.findNaming()) === 'folded') namesakesOf(changes, index);
-  const unchanged = index.entries.length - changes.filter(({ kind }) => kind !== 'added').length;
-  const isKnown = seen.unknown.size === 0 && index.pending.size === 0;
-  return { index, plan, isKnown, unchanged, held: isHolding ? heldOf(changes, plan) : [] };
-}
-
-interface Compared {
-  /** What it was compared with. */
-  readonly from: Snapshot;
-  readonly index: TargetIndex;
-  readonly changes: readonly Change[];
-}
-
-/** The comparison of what is there when STATIC_ROOT is filled. Undefined where what is missing may be on its way back. */
-async function whenFilled(
-  first: Compared,
-  compare: (from: Snapshot) => Promise<Compared>,
-  { atRest, manifest = USUAL_MANIFEST, warn }: Filling,
-): Promise<Compared | undefined> {
-  const missing = removedIn(first);
-  if (atRest === undefined || missing.length === 0) return first;
-  const from = await atRest(missing);
-  const compared = from === first.from ? first : from && (await compare(from));
-  if (compared !== undefined && !lacksManifest(compared.from, removedIn(compared), manifest)) return compared;
-  const reason =
-    compared === undefined
-      ? 'something else is still filling STATIC_ROOT; run again when it is done'
-      : `${manifest} is missing beside files with hashed names; let collectstatic finish, or run again with --force`;
-  warn(`${missing.length} files that are missing are not removed: ${reason}`);
-  return undefined;
-}
-
-/** What it takes to tell whether something else is still at work in STATIC_ROOT. */
-interface Filling extends Pick<CycleOptions, 'atRest' | 'manifest'> {
-  readonly warn: (text: string) => void;
-}
-
-function removedIn({ changes }: Compared): RelPath[] {
-  return changes.filter(({ kind }) => kind === 'removed').map(({ path }) => path);
-}
-
 /** Of one content once. */
 function toSign(plan: Plan, { fileOf }: CycleOptions): ToSign[] {
   const entries = uploadsOf(plan.groups).map(({ entry }) => entry);
@@ -426,15 +328,6 @@ function toSign(plan: Plan, { fileOf }: CycleOptions): ToSign[] {
 
 function limitFor({ limit }: TargetJob, { guards }: CycleOptions): Pick<TargetJob, 'limit'> {
   return { limit: guards === 'pass' ? undefined : limit };
-}
-
-function heldOf(changes: readonly Change[], plan: Plan): RelPath[] {
-  const planned = new Set(plan.changes);
-  return changes.filter((change) => !planned.has(change)).map(({ path }) => path);
-}
-
-function count(plan: Plan, kind: Change['kind']): number {
-  return plan.changes.filter((change) => change.kind === kind).length;
 }
 
 /** What is sure to be sent is brought over while the rest of the snapshot is still being made. */
@@ -455,12 +348,6 @@ async function stageAhead(
     const missing = entries.filter((entry) => isMissing(seen, entry) && !isHopeless(entry, seen, job, target));
     if (!(await stage.ahead(missing, seen.index, isCurrent))) return;
   }
-}
-
-/** Whether a guard is going to refuse the plan because of it. */
-function isHopeless({ path }: Entry, { index }: Sighting, job: TargetJob, { capabilities }: Target): boolean {
-  const isReplaced = !capabilities.atomicReplace && !job.allowNonAtomic && index.entries.find(path) !== undefined;
-  return isReplaced || (exposureOf(path) !== undefined && !job.allows(path));
 }
 
 function trusted(loaded: Known, { distrust }: CycleOptions): Known {

@@ -1,0 +1,145 @@
+/**
+ * decide: what a target holds, what it is to hold, and what is to be done about it, if the guards let it pass.
+ */
+import { type Change, diff } from './core/diff.js';
+import { exposureOf, guardExposure } from './core/exposure.js';
+import { namesakesOf } from './core/folding.js';
+import { guard, guardReplacement, type Limit } from './core/guard.js';
+import { lacksManifest } from './core/half-filled.js';
+import { indexPartOf, type Places, partOf } from './core/places.js';
+import { type Deletion, makePlan, type Plan, USUAL_MANIFEST } from './core/plan.js';
+import type { RelPath } from './core/relpath.js';
+import { type Selection, select } from './core/select.js';
+import type { Entry, Snapshot } from './core/snapshot.js';
+import type { TargetIndex } from './core/target-index.js';
+import type { IndexStore } from './push/index-store.js';
+import { attest, type Sighting } from './push/survey.js';
+import type { Target } from './targets/target.js';
+
+/** What a target is to become. */
+export interface Wanted {
+  readonly snapshot: Snapshot;
+  /** Nothing else can have changed since the last cycle of the connection: it costs what lies there. */
+  readonly places?: Places | undefined;
+  /** All of it, where the snapshot is about the places alone and that turns out not to be enough. */
+  readonly whole?: (() => Promise<Snapshot>) | undefined;
+  /** Removals wait for a later cycle, but for what is in the way of something new. */
+  readonly removals?: 'hold' | undefined;
+}
+
+/** On which terms a target gets it. */
+export interface Terms extends Selection {
+  readonly act: 'push' | 'only-plan';
+  readonly deletion: Deletion;
+  /** Undefined: no guard. */
+  readonly limit: Limit | undefined;
+  /** Whether a path is published although its name speaks against it. */
+  readonly allows: (path: RelPath) => boolean;
+  /** Whether a file may be missing for a moment where the target cannot replace it in one step. */
+  readonly allowNonAtomic: boolean;
+  /** The path of the file that names the others, where it is not the usual one. */
+  readonly manifest?: string | undefined;
+  /**
+   * Where something else fills STATIC_ROOT: what it holds when that seems to be done, asked before `missing` is taken for gone;
+   * undefined if it does not come to an end.
+   */
+  readonly atRest?: ((missing: readonly RelPath[]) => Promise<Snapshot | undefined>) | undefined;
+  readonly warn: (text: string) => void;
+}
+
+export interface Decision {
+  /** What the target holds. */
+  readonly index: TargetIndex;
+  readonly plan: Plan;
+  /** Whether all that lies there is known. */
+  readonly isKnown: boolean;
+  readonly unchanged: number;
+  /** What is to be removed in a later cycle. */
+  readonly held: readonly RelPath[];
+}
+
+/** `current` says whether nobody else has written to the target since the last cycle of its connection. */
+export async function decide(
+  { target, store }: { readonly target: Target; readonly store: IndexStore },
+  { looking, current }: { readonly looking: Promise<Sighting>; readonly current: Promise<boolean> },
+  wanting: Promise<Wanted>,
+  terms: Terms,
+): Promise<Decision> {
+  const seen = await looking;
+  const isContinued = await current;
+  const { snapshot, whole, removals, ...part } = await wanting;
+  const places = isContinued ? part.places : undefined;
+  const all = places === undefined && whole !== undefined ? await whole() : snapshot;
+  const compare = async (from: Snapshot): Promise<Compared> => {
+    const wanted = select(places === undefined ? from : partOf(from, places), terms);
+    const index = places === undefined ? await attest(target, seen, wanted) : seen.index;
+    return { from, index, changes: diff(places === undefined ? index : indexPartOf(index, places), wanted) };
+  };
+  const first = await compare(all);
+  const settled = terms.deletion === 'delete' ? await whenFilled(first, compare, terms) : first;
+  const { index, changes } = settled ?? first;
+  const isHolding = (removals === 'hold' || settled === undefined) && terms.deletion === 'delete';
+  const namesakes = store.naming === 'folded' ? namesakesOf(changes, index) : undefined;
+  const plan = makePlan(changes, isHolding ? 'hold' : terms.deletion, terms.manifest, namesakes);
+  const held = index.entries.length + index.pending.size;
+  const left = held + count(plan, 'added') - count(plan, 'removed');
+  guardExposure(plan, terms.allows);
+  if (!target.capabilities.atomicReplace && !terms.allowNonAtomic) guardReplacement(plan);
+  if (terms.limit !== undefined) guard(plan, { held, left }, terms.limit);
+  // Nothing of ours is there yet, so nothing is removed, and no name has another one beside it.
+  const isUntold = store.naming === undefined && terms.act === 'push' && plan.changes.length > 0;
+  if (isUntold && (await store.findNaming()) === 'folded') namesakesOf(changes, index);
+  const unchanged = index.entries.length - changes.filter(({ kind }) => kind !== 'added').length;
+  const isKnown = seen.unknown.size === 0 && index.pending.size === 0;
+  return { index, plan, isKnown, unchanged, held: isHolding ? heldOf(changes, plan) : [] };
+}
+
+/** Whether a guard is going to refuse the plan because of it. */
+export function isHopeless(
+  { path }: Entry,
+  { index }: Sighting,
+  { allowNonAtomic, allows }: Pick<Terms, 'allowNonAtomic' | 'allows'>,
+  { capabilities }: Target,
+): boolean {
+  const isReplaced = !capabilities.atomicReplace && !allowNonAtomic && index.entries.find(path) !== undefined;
+  return isReplaced || (exposureOf(path) !== undefined && !allows(path));
+}
+
+interface Compared {
+  /** What it was compared with. */
+  readonly from: Snapshot;
+  readonly index: TargetIndex;
+  readonly changes: readonly Change[];
+}
+
+/** The comparison of what is there when STATIC_ROOT is filled. Undefined where what is missing may be on its way back. */
+async function whenFilled(
+  first: Compared,
+  compare: (from: Snapshot) => Promise<Compared>,
+  { atRest, manifest = USUAL_MANIFEST, warn }: Terms,
+): Promise<Compared | undefined> {
+  const missing = removedIn(first);
+  if (atRest === undefined || missing.length === 0) return first;
+  const from = await atRest(missing);
+  const compared = from === first.from ? first : from && (await compare(from));
+  if (compared !== undefined && !lacksManifest(compared.from, removedIn(compared), manifest)) return compared;
+  const reason =
+    compared === undefined
+      ? 'something else is still filling STATIC_ROOT; run again when it is done'
+      : `${manifest} is missing beside files with hashed names; let collectstatic finish, or run again with --force`;
+  warn(`${missing.length} files that are missing are not removed: ${reason}`);
+  return undefined;
+}
+
+function removedIn({ changes }: Compared): RelPath[] {
+  return changes.filter(({ kind }) => kind === 'removed').map(({ path }) => path);
+}
+
+function heldOf(changes: readonly Change[], plan: Plan): RelPath[] {
+  const planned = new Set(plan.changes);
+  return changes.filter((change) => !planned.has(change)).map(({ path }) => path);
+}
+
+function count(plan: Plan, kind: Change['kind']): number {
+  return plan.changes.filter((change) => change.kind === kind).length;
+}
