@@ -175,14 +175,14 @@ describe('a server', () => {
     expect([status, stderr]).toEqual([0, '']);
   });
 
-  it('that sets no times and modes is named as that, and the file with it (F18)', async () => {
-    const { project } = await withServer({ fault: ({ kind }) => (kind === 'FSETSTAT' ? { status: 3 } : undefined) });
+  it('that opens files and takes nothing is named as that, and the file with it', async () => {
+    const { project } = await withServer({ fault: ({ kind }) => (kind === 'WRITE' ? { status: 3 } : undefined) });
     const { status, targets } = await project.sync();
     const said = [targets[0]?.error, ...(targets[0]?.problems ?? [])].filter((each) => each !== undefined);
     expect([status, said[0]?.message]).toEqual([
       1,
       expect.stringMatching(
-        /^cannot write \S*\/stage\/\S*: the server opened it, and then refused to write to it or to set its mode/,
+        /^cannot write \S*\/stage\/\S*: the server opened it, and then refused to write to it; allow that in its settings$/,
       ),
     ]);
   });

@@ -61,8 +61,7 @@ async function explainDenial(cause: TargetError, { verb, at }: Attempt, channel:
 
 /** No mode of a file refuses anything once it is open. */
 function deniedWhenOpen(cause: TargetError, at: string): TargetError {
-  const why =
-    'the server opened it, and then refused to write to it or to set its mode and time; allow that in its settings';
+  const why = 'the server opened it, and then refused to write to it; allow that in its settings';
   return new TargetError('denied', `cannot write ${at}: ${why}`, { cause });
 }
 
