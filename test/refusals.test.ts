@@ -96,8 +96,8 @@ describe.each(['OpenSSH', 'a folder of this machine'])('a path that is too long 
     await announce(target, LONG, join(state, 'other'));
     expect(await sync()).toMatchObject({ status: expected, targets: [{ uploaded: 4 }] });
     expect(await published(target)).toEqual(SERVED);
-    expect((await program.run('verify', '--repair')).status).toBe(0);
-    expect((await program.run('status', '--json')).json()).toMatchObject({ targets: [{ pending: 0 }] });
+    expect((await program.run('verify', '--repair')).status).toBe(expected);
+    expect((await program.run('status', '--json')).json()).toMatchObject({ targets: [{ pending: expected }] });
   });
 });
 
@@ -160,7 +160,14 @@ describe.each(['OpenSSH', 'a folder of this machine'])('what is closed to us on 
     expect([verified.status, verified.json()]).toMatchObject([
       1,
       {
-        targets: [{ ok: false, changed: [], missing: [], unreadable: [{ path: 'img/a.png' }, { path: 'img/b.png' }] }],
+        targets: [
+          {
+            ok: false,
+            changed: [{ path: 'img', message: 'the folder has mode 0000 instead of 0755' }],
+            missing: [],
+            unreadable: [{ path: 'img/a.png' }, { path: 'img/b.png' }],
+          },
+        ],
       },
     ]);
     await rm(join(target, 'other.txt'));
@@ -179,7 +186,9 @@ describe.each(['OpenSSH', 'a folder of this machine'])('what is closed to us on 
     const { status, stdout, stderr } = await verify('--content');
     expect([status, stdout]).toEqual([
       1,
-      expect.stringMatching(/^web: 3 files checked, 0 changed, 0 missing, 0 foreign$/m),
+      'web: 3 files checked, 1 changed, 0 missing, 0 foreign\n' +
+        '  changed img/a.png: it has mode 0000 instead of 0644\n' +
+        'names, sizes, times and modes compared; the contents of 3 of 4 files read\n',
     ]);
     expect(stderr).toMatch(/^problem: web: +unreadable img\/a\.png: cannot (?:read|open) [^\n]*[Pp]ermission denied/m);
   });

@@ -51,7 +51,7 @@ export async function verify(target: Target, index: TargetIndex, options: Verify
     if (doubts.has(entry.path) && doubts.get(entry.path) === undefined) return; // another size is another content
     const finding = await compareContent(entry, target);
     if (finding !== undefined) findings.push(finding);
-    options.onFile?.(entry);
+    if (finding?.kind !== 'unreadable') options.onFile?.(entry);
   });
   return sortFindings(findings);
 }
