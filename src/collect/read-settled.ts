@@ -5,6 +5,7 @@ import { type Stats, statSync } from 'node:fs';
 import { type Identity, unsettledFor } from '../core/unsettled.js';
 import { FileError } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
+import { isOpenToWrite } from '../fs/writers.js';
 import type { Reading } from './digest.js';
 import { inStamp, stampOf } from './stamp.js';
 import { readTrouble } from './trouble.js';
@@ -59,7 +60,7 @@ export async function readSettled(
     const seen = lookAt(file);
     if (seen === undefined) return reading ?? (await read()); // it vanished: who reads it says so
     if (hasMoved(seen, reading, listedAs)) suspect = seen;
-    const left = unsettledFor(seen, { size: sizeBefore(), suspect }, Date.now());
+    const left = unsettledFor(seen, { size: sizeBefore(), suspect, isOpen: () => isOpenToWrite(seen) }, Date.now());
     if (left === 0 && reading?.seenAs === stampOf(seen)) return reading;
     if (left > 0) suspect = seen;
     await patience.wait(left);

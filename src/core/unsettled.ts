@@ -3,7 +3,8 @@
  *
  * Who writes a file in place empties it first, and may write it in several goes. Nobody tells when it is whole: so a file
  * that looks like that, and was written a moment ago, is left alone until it has been quiet for a while. A whole file that was
- * renamed to its name, or written in one go, does not look like that, but where the latter made it shorter.
+ * renamed to its name, or written in one go, does not look like that, but where the latter made it shorter; and then it counts
+ * whether anybody still has it open.
  */
 
 const QUIET_MS = 500; // programs that write in several goes seldom pause for longer
@@ -25,6 +26,8 @@ export interface Past {
   readonly size: number;
   /** The file there that was unsettled, or seen to change, a moment ago. */
   readonly suspect?: Identity | undefined;
+  /** Whether a program has it open to write; undefined where that cannot be told. Asked only of what looks as if. */
+  readonly isOpen?: (() => boolean | undefined) | undefined;
 }
 
 /** What a file keeps while it is written. An inode is given to another file as soon as it is free. */
@@ -36,8 +39,9 @@ export function unsettledFor(seen: Sight, past: Past, nowMs: number): number {
   if (mtimeMs - nowMs > MOST_AHEAD_MS) return 0;
   const left = mtimeMs + QUIET_MS + clockMs(ctimeMs) - nowMs;
   if (left <= 0) return 0;
-  const isSuspicious = size === 0 || isSame(seen, past.suspect) || (size < past.size && isWrittenInPlace(seen));
-  return isSuspicious ? Math.ceil(left) : 0;
+  if (size === 0) return Math.ceil(left); // also where its writer opens it anew each time
+  const looksSo = isSame(seen, past.suspect) || (size < past.size && isWrittenInPlace(seen));
+  return looksSo && past.isOpen?.() !== false ? Math.ceil(left) : 0;
 }
 
 /** Whether a file of this mtime, in whole seconds, is settled whatever else is known of it. */

@@ -4,6 +4,7 @@
  */
 import { type Stats, statSync } from 'node:fs';
 import { type Identity, unsettledFor } from '../core/unsettled.js';
+import { isOpenToWrite } from '../fs/writers.js';
 
 const MOST_LOOKED_AT = 1000; // of more, those that collect them find the ones that are being written
 const LEAST_MS = 20;
@@ -81,7 +82,11 @@ export class BeingWritten {
     return files.flatMap((file) => {
       const seen = seenAt(file);
       if (seen === undefined) return [];
-      const left = unsettledFor(seen, { size, suspect: this.#suspects.get(file)?.seen }, Date.now());
+      const left = unsettledFor(
+        seen,
+        { size, suspect: this.#suspects.get(file)?.seen, isOpen: () => isOpenToWrite(seen) },
+        Date.now(),
+      );
       return left === 0 ? [] : [{ file, seen, left }];
     });
   }

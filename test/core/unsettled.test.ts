@@ -18,6 +18,9 @@ describe('a file that is probably being written (F44)', () => {
     ['was written in place, and nobody knows how large it was', seen(), { size: Number.POSITIVE_INFINITY }],
     ['is smaller, and its birth is not known', seen({ birthtimeMs: 0 }), { size: 20 }],
     ['has grown since it was suspicious', seen({ size: 30 }), { size: 20, suspect: seen() }],
+    ['was emptied, and is opened anew each time', seen({ size: 0 }), { size: 20, isOpen: () => false }],
+    ['is smaller, and somebody has it open', seen(), { size: 20, isOpen: () => true }],
+    ['is smaller, and nobody knows whether it is open', seen(), { size: 20, isOpen: () => undefined }],
     ['was written a little in the future', seen({ size: 0, mtimeMs: NOW + 1000 }), { size: 20 }],
   ])('%s: it is left alone', (_, sight, past) => {
     expect(unsettledFor(sight, past, NOW)).toBeGreaterThan(0);
@@ -26,6 +29,8 @@ describe('a file that is probably being written (F44)', () => {
   it.each<[what: string, Sight, Past]>([
     ['is as large as it was', seen(), { size: 10 }],
     ['has grown', seen(), { size: 5 }],
+    ['is smaller, and nobody has it open', seen(), { size: 20, isOpen: () => false }],
+    ['was suspicious, and nobody has it open', seen({ size: 30 }), { size: 20, suspect: seen(), isOpen: () => false }],
     ['is new', seen({ birthtimeMs: NOW - 100 }), { size: 0 }],
     ['is a smaller one that was renamed over it', seen({ birthtimeMs: NOW - 101 }), { size: 20 }],
     ['is another one than the one that was suspicious', seen({ size: 30 }), { size: 20, suspect: seen({ ino: 8 }) }],

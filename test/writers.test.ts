@@ -1,0 +1,27 @@
+import { closeSync, openSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it, vi } from 'vitest';
+import { isOpenToWrite } from '../src/fs/writers.js';
+import { temporaryFolder } from './support/tree.js';
+
+it.each([
+  ['w', true],
+  ['a', true],
+  ['r+', true],
+  ['r', false],
+] as const)('a file that is open with %s is written: %s, and closed it is not', async (flags, isWritten) => {
+  const file = join(await temporaryFolder(), 'file');
+  writeFileSync(file, 'text');
+  const descriptor = openSync(file, flags);
+  const isOpen = (): boolean | undefined => isOpenToWrite(statSync(file));
+  await vi.waitFor(() => expect(isOpen()).toBe(isWritten)); // for some milliseconds a look is good
+  closeSync(descriptor);
+  await vi.waitFor(() => expect(isOpen()).toBe(false));
+});
+
+it('whether somebody else writes a file is not known to one who may not look into his programs', async () => {
+  const file = join(await temporaryFolder(), 'file');
+  writeFileSync(file, '');
+  const me = process.getuid?.() ?? 0;
+  expect(isOpenToWrite({ ...statSync(file), uid: me + 1 })).toBe(me === 0 ? false : undefined);
+});
