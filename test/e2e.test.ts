@@ -142,13 +142,39 @@ describe('10,000 files', () => {
   }
 });
 
+/** An OpenSSH server that writes down what it is asked for. */
+async function startLogging(): Promise<{ readonly logging: OpenSshServer; readonly log: string }> {
+  const log = join(await temporaryFolder(), 'sftp.log');
+  const logging = await startOpenSsh({ extra: [`ForceCommand ${SFTP_SERVER} -e -l VERBOSE 2>>${log}`] });
+  onTestFinished(() => logging.stop());
+  return { logging, log };
+}
+
+it('what a push writes of its index is on the disk of OpenSSH before the head is replaced, twice', async () => {
+  const { logging, log } = await startLogging();
+  const target = join(await temporaryFolder(), 'static');
+  const project = await makeProject({ targets: { web: on(logging, target) } }, SITE);
+  await project.sync();
+  await writeFile(log, '');
+  await writeFile(join(project.assets, 'js/app.js'), 'console.log(2)');
+  expect(await project.sync()).toMatchObject({ status: 0, targets: [{ uploaded: 1 }] });
+  const asked = (await readFile(log, 'utf8')).replaceAll(target, '').split('\r\n');
+  const order = asked.flatMap((line) => {
+    const flushed = /^fsync "\/\.pushstatic\/(?:stage\/[^/]*\/)?(head|journal)/.exec(line)?.[1];
+    if (flushed !== undefined) return [`${flushed} flushed`];
+    return /^posix-rename .*"\/\.pushstatic\/head"$/.test(line) ? ['head replaced'] : [];
+  });
+  expect([order.slice(0, 2).toSorted(), order[2], order.slice(3, 5).toSorted(), order.slice(5)]).toEqual([
+    ['head flushed', 'journal flushed'],
+    'head replaced',
+    ['head flushed', 'journal flushed'],
+    ['head replaced'],
+  ]);
+});
+
 describe('a run with nothing to do', () => {
   it('reads nothing of OpenSSH but the head of the index', async () => {
-    const log = join(await temporaryFolder(), 'sftp.log');
-    const logging = await startOpenSsh({
-      extra: [`ForceCommand ${SFTP_SERVER} -e -l VERBOSE 2>>${log}`],
-    });
-    onTestFinished(() => logging.stop());
+    const { logging, log } = await startLogging();
     const target = join(await temporaryFolder(), 'static');
     const project = await makeProject({ targets: { web: on(logging, target) } }, SITE);
     await project.sync();

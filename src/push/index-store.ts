@@ -454,7 +454,7 @@ export class IndexStore {
     const content = encodeSnapshot(index.entries);
     const snapshot = reference('snapshot', name, content);
     const writes: Promise<unknown>[] = [
-      this.#target.append(join(CONTROL, snapshot.name), 0, content), // a new file; its checksum tells whether it is whole
+      this.#target.append(join(CONTROL, snapshot.name), 0, content, 'durable'), // a new file; its checksum tells whether it is whole
       this.#keep((cache) => cache.write(snapshot.name, content)),
     ];
     this.#journal = { bytes: 0, checksum: FIRST_CHECKSUM };
@@ -471,7 +471,7 @@ export class IndexStore {
     const offset = this.#journal.bytes;
     this.#journal = { bytes: offset + segment.bytes.length, checksum: segment.checksum };
     return [
-      this.#target.append(join(CONTROL, head.journal.name), offset, segment.bytes),
+      this.#target.append(join(CONTROL, head.journal.name), offset, segment.bytes, 'durable'),
       this.#keep((cache) => cache.append(head.journal.name, offset, segment.bytes)),
     ];
   }
@@ -517,7 +517,7 @@ export class IndexStore {
     const bytes = encodeHead(head);
     const mtime = Math.floor(this.#options.now() / 1000);
     const meta = { size: bytes.length, mtime, mode: PRIVATE_FILE };
-    const write = (place: RelPath) => this.#target.write(place, () => bytes, meta).then(() => place);
+    const write = (place: RelPath) => this.#target.write(place, () => bytes, meta, 'durable').then(() => place);
     const [first, second] = this.#lease.heads;
     // On the way that was lost somebody may still write to the first one.
     const placed = write(first).catch((error: unknown) => {

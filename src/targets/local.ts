@@ -82,7 +82,7 @@ class LocalTarget implements Target {
     }
   }
 
-  async write(path: RelPath, body: Body, meta: FileMeta): Promise<number> {
+  async write(path: RelPath, body: Body, meta: FileMeta, how?: 'packed' | 'durable'): Promise<number> {
     const tried = this.#tried('write', path);
     const handle = await open(tried.at, 'w', 0o600).catch(fail(tried));
     try {
@@ -91,6 +91,7 @@ class LocalTarget implements Target {
         throw new TargetError('failed', `cannot write ${path}: ${written} bytes instead of ${meta.size}`);
       await handle.chmod(meta.mode);
       await handle.utimes(meta.mtime, meta.mtime);
+      if (how === 'durable') await handle.sync();
       return written;
     } catch (error) {
       const explained = targetError(tried, error); // while the disk is as full as it was
@@ -119,12 +120,13 @@ class LocalTarget implements Target {
     return false;
   }
 
-  async append(path: RelPath, offset: number, bytes: Uint8Array): Promise<void> {
+  async append(path: RelPath, offset: number, bytes: Uint8Array, how?: 'durable'): Promise<void> {
     const flags = constants.O_WRONLY | constants.O_CREAT;
     const tried = this.#tried('write', path);
     const handle = await open(tried.at, flags, 0o600).catch(fail(tried));
     try {
       await writeAll(handle, bytes, offset);
+      if (how === 'durable') await handle.sync();
     } catch (error) {
       throw targetError(tried, error);
     } finally {

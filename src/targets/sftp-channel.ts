@@ -43,6 +43,7 @@ const COMPANY_MS = 1; // the least that a timer can wait
 const STATVFS = 'statvfs@openssh.com';
 const LIMITS = 'limits@openssh.com';
 const HARDLINK = 'hardlink@openssh.com';
+const FSYNC = 'fsync@openssh.com';
 
 /** How full the file system is: sizes in bytes, `files` the free inodes (undefined where there is no such limit). */
 export interface Space {
@@ -241,7 +242,7 @@ export class SftpChannel {
    * Makes a file: asks for its content when it is open, and sends all of that, its meta and its end back to back. Content that takes several writes is left to `pour`, which must close the handle: its meta tells that it
    * is complete, and may only be sent when all of them are known to be good. What `body` throws comes back as it is. One promise for all: with thousands of small files, promises are what the time goes into.
    */
-  put(path: string, body: () => Content, meta: FileStat, pour: Pour): Promise<void> {
+  put(path: string, body: () => Content, meta: FileStat, pour: Pour, how?: 'durable'): Promise<void> {
     return new Promise((resolve, reject) => {
       const fill = (handle: Buffer): void => {
         try {
@@ -249,7 +250,7 @@ export class SftpChannel {
           if (!(content instanceof Uint8Array)) pour(this, handle, content).then(resolve, reject);
           else if (content.length > this.#maxWrite)
             pour(this, handle, inOnePiece(Buffer.from(content))).then(resolve, reject);
-          else this.#finish(handle, path, content, meta, { resolve, reject });
+          else this.#finish({ handle, path, how }, content, meta, { resolve, reject });
         } catch (error) {
           this.close(handle).then(() => reject(error), reject);
         }
@@ -264,10 +265,15 @@ export class SftpChannel {
   }
 
   /** Fills, dates and closes a file that was just opened, if one write is enough. */
-  #finish(handle: Buffer, path: string, bytes: Uint8Array, meta: FileStat, { resolve, reject }: Settle<void>): void {
+  #finish(
+    { handle, path, how }: { readonly handle: Buffer; readonly path: string; readonly how: 'durable' | undefined },
+    bytes: Uint8Array,
+    meta: FileStat,
+    { resolve, reject }: Settle<void>,
+  ): void {
     let failure: TargetError | undefined;
     let isDated = this.dating.way === 'open';
-    let open = 1 + Number(bytes.length > 0) + Number(isDated);
+    let open = 1 + Number(bytes.length > 0) + Number(isDated) + Number(how === 'durable');
     const end = (trouble: TargetError | undefined): void => {
       failure ??= trouble;
       if (--open > 0) return;
@@ -289,6 +295,7 @@ export class SftpChannel {
       };
       this.#send(date, (id) => this.#writer.setStat(REQUEST.setHandleStat, id, handle, meta));
     }
+    if (how === 'durable') this.flush(handle, path).then(() => end(undefined), end);
     this.#send(one, (id) => this.#writer.handle(REQUEST.close, id, handle));
   }
 
@@ -336,6 +343,16 @@ export class SftpChannel {
     return this.#ask({ verb: 'look at', path: 'a file', type: REPLY.attributes, read }, (id) =>
       this.#writer.handle(REQUEST.handleStat, id, handle),
     );
+  }
+
+  /** Brings what was written to an open file to the disk, where the server does that. */
+  async flush(handle: Buffer, path: string): Promise<void> {
+    if (!this.#extensions.has(FSYNC)) return;
+    try {
+      await this.#tell('flush', path, (id) => this.#writer.extendedHandle(id, FSYNC, handle));
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+    }
   }
 
   /** Sets mode and times of the open file at `path`, where and how the server lets that be done. */

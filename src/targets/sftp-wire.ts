@@ -137,6 +137,13 @@ export class RequestWriter {
     for (const text of all) this.#text(text, Buffer.byteLength(text));
   }
 
+  /** An extension that takes an open file. */
+  extendedHandle(id: number, name: string, handle: Uint8Array): void {
+    this.#begin(EXTENDED, id, 4 + name.length + 4 + handle.length);
+    this.#text(name, name.length);
+    this.#bytes(handle);
+  }
+
   /** `length` bytes of one open file into another one (draft-ietf-secsh-filexfer-extensions-00, section 7). */
   copyData(id: number, from: Uint8Array, { offset, length }: Span, to: Uint8Array, position: number): void {
     const name = COPY_DATA;

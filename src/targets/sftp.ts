@@ -10,7 +10,7 @@ import { closedTo } from './closed-folder.js';
 import type { SftpChannel } from './sftp-channel.js';
 import { isRefused } from './sftp-dating.js';
 import { type Attempt, explain } from './sftp-explain.js';
-import { type Content, type Lane, SftpLanes } from './sftp-lanes.js';
+import { type Lane, SftpLanes } from './sftp-lanes.js';
 import { linkFile, patchFile } from './sftp-patch.js';
 import { CHUNK_BYTES, FILE_WINDOW, type Flow, pour, requireSize, together, writesOf } from './sftp-pour.js';
 import { MOST_REPEATING_BYTES } from './sftp-repeats.js';
@@ -141,11 +141,11 @@ class SftpTarget implements Target {
     }
   }
 
-  async write(path: RelPath, body: Body, meta: FileMeta, packed?: 'packed'): Promise<number> {
+  async write(path: RelPath, body: Body, meta: FileMeta, how?: 'packed' | 'durable'): Promise<number> {
     this.#more ??= this.#openMore();
     const at = this.#at(path);
     const bytes = Math.min(meta.size + PATH_BYTES, FILE_WINDOW * CHUNK_BYTES, this.#window.bytes);
-    const content = packed ?? 'text';
+    const content = how === 'packed' ? 'packed' : 'text';
     if (this.#lanes.isIdle) this.#window.begin(performance.now());
     this.#second?.begin(meta.size, content);
     this.#lanes.repeats?.replace(at);
@@ -157,7 +157,7 @@ class SftpTarget implements Target {
     };
     try {
       const whole = (): ReturnType<Body> => checked(body(), meta, path);
-      return await this.#put(lane, at, whole, meta, content, (copied) => give(Math.min(copied, inUse)));
+      return await this.#put(lane, at, whole, meta, how, (copied) => give(Math.min(copied, inUse)));
     } catch (error) {
       if (this.#lanes.isLost(lane)) throw lineLost(error);
       const explained = await this.#explain(error, { verb: 'write', at, bytes: meta.size });
@@ -187,12 +187,14 @@ class SftpTarget implements Target {
     }
   }
 
-  async append(path: RelPath, offset: number, bytes: Uint8Array): Promise<void> {
+  async append(path: RelPath, offset: number, bytes: Uint8Array, how?: 'durable'): Promise<void> {
     const at = this.#at(path);
     this.#lanes.repeats?.replace(at);
     try {
       const handle = await this.#first.open(at, OPEN.write | OPEN.create);
-      await together([...writesOf(this.#first, handle, bytes, offset), this.#first.close(handle)]);
+      const requests = writesOf(this.#first, handle, bytes, offset);
+      if (how === 'durable') requests.push(this.#first.flush(handle, at));
+      await together([...requests, this.#first.close(handle)]);
     } catch (error) {
       throw await this.#explain(error, { verb: 'write', at, bytes: bytes.length });
     }
@@ -351,15 +353,19 @@ class SftpTarget implements Target {
     at: string,
     body: Body,
     meta: FileMeta,
-    content: Content,
+    how: 'packed' | 'durable' | undefined,
     onCopied: (bytes: number) => void,
   ): Promise<number> {
-    const mayRepeat = repeats?.areFound === true && content === 'text' && meta.size <= MOST_REPEATING_BYTES;
+    const mayRepeat = repeats?.areFound === true && how === undefined && meta.size <= MOST_REPEATING_BYTES;
     const sent = mayRepeat ? await repeats.write(at, body, meta, onCopied) : undefined;
     let flow: Flow | undefined;
     if (sent === undefined)
-      await channel.put(at, body, meta, (...opened) =>
-        pour(...opened, { meta, path: at, flow: (flow = this.#flow()) }),
+      await channel.put(
+        at,
+        body,
+        meta,
+        (...opened) => pour(...opened, { meta, path: at, flow: (flow = this.#flow()) }),
+        how === 'durable' ? how : undefined,
       );
     if (flow === undefined) this.#arrived(meta.size + PATH_BYTES);
     return sent ?? meta.size;
