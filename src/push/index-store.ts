@@ -15,24 +15,20 @@ import { checksum } from '../core/bytes.js';
 import type { Naming } from '../core/folding.js';
 import {
   decodeHead,
-  decodeJournal,
-  decodeSnapshot,
   encodeHead,
   encodeSegment,
   encodeSnapshot,
   FIRST_CHECKSUM,
   type FileReference,
   type Head,
-  replay,
-  type Segment,
 } from '../core/index-codec.js';
 import type { RelPath } from '../core/relpath.js';
 import { CONTROL, join, nameOf } from '../core/relpath.js';
 import { afterPush, type TargetIndex, type Truths } from '../core/target-index.js';
-import { IndexError, LockedError, reasonOf, SafetyError, TargetError } from '../errors.js';
-import type { StateFolder } from '../fs/state.js';
+import { IndexError, LockedError, SafetyError, TargetError } from '../errors.js';
 import type { RemoteFile, Target } from '../targets/target.js';
 import { allOf } from './in-parallel.js';
+import { attempt, type Fault, IndexFiles, type LocalCopy } from './index-files.js';
 import { Lease, type LeaseOptions, type Taken } from './lease.js';
 import { readUpTo } from './read-up-to.js';
 
@@ -58,20 +54,12 @@ export type Loaded =
   | Exclude<Known, { readonly kind: 'index' }>
   | (Extract<Known, { kind: 'index' }> & { readonly head: Head });
 
-/** What is wrong with a file of an index. */
-export interface Fault {
-  readonly path: RelPath;
-  readonly reason: string;
-}
-
-export interface IndexStoreOptions extends LeaseOptions {
+export interface IndexStoreOptions extends LeaseOptions, LocalCopy {
   readonly site: string;
-  readonly cache: StateFolder;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Take over a target that belongs to another project. */
   readonly foreign?: 'take-over' | undefined;
-  readonly onWarning?: ((text: string) => void) | undefined;
 }
 
 /** What a commit is made of. */
@@ -107,6 +95,7 @@ export class IndexStore {
   readonly #target: Target;
   readonly #options: IndexStoreOptions;
   /** The bytes of the head on the target as this run knows it; undefined if there is none. */
+  readonly #files: IndexFiles;
   #headBytes: Buffer | undefined;
   /** Undefined until there is an index that can be appended to. */
   #head: Head | undefined;
@@ -133,6 +122,7 @@ export class IndexStore {
   constructor(target: Target, options: IndexStoreOptions) {
     this.#target = target;
     this.#options = options;
+    this.#files = new IndexFiles(target, options);
     this.#lease = new Lease(target, options);
   }
 
@@ -346,7 +336,7 @@ export class IndexStore {
 
   /** What lies in the control area before this run writes there, or while nobody else does. */
   #listed(): Promise<readonly RemoteFile[]> {
-    return (this.#control ??= listAll(this.#target));
+    return (this.#control ??= this.#files.list());
   }
 
   /** Removes the files of the index that no head names any more, or that an interrupted run left. */
@@ -364,7 +354,7 @@ export class IndexStore {
       .filter((path) => !named.has(path));
     const paths = new Set([...orphans.map(({ path }) => path), ...outdated]);
     await Promise.all([...paths].map((path) => this.#target.remove(path)));
-    await this.#keep(async (cache) => {
+    await this.#files.keep(async (cache) => {
       for (const path of outdated) await cache.remove(nameOf(path));
     });
   }
@@ -376,11 +366,7 @@ export class IndexStore {
   async faults(): Promise<Fault[]> {
     const head = this.#head;
     if (head === undefined || this.#isRead) return [];
-    const [snapshot, journal] = await Promise.all([
-      this.#faultOf(head.snapshot, (bytes) => requireSnapshot(bytes, head)),
-      this.#faultOf(head.journal, (bytes) => void segmentsOf(bytes, head)),
-    ]);
-    const faults = [snapshot, journal].filter((fault) => fault !== undefined);
+    const faults = await this.#files.faultsOf(head);
     // Whoever writes meanwhile removes what the former head names.
     return faults.length > 0 && (await this.isCurrent()) ? faults : [];
   }
@@ -389,19 +375,6 @@ export class IndexStore {
   startAnew(): void {
     if (this.#head !== undefined) this.#outdated.push(this.#head.snapshot, this.#head.journal);
     this.#head = undefined;
-  }
-
-  async #faultOf({ name, bytes }: FileReference, check: (content: Buffer) => void): Promise<Fault | undefined> {
-    const path = join(CONTROL, name);
-    const content = await readUpTo(this.#target, path, bytes);
-    if (content === undefined && bytes > 0) return { path, reason: 'it is missing' };
-    try {
-      check(content ?? Buffer.alloc(0));
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof IndexError)) throw error;
-      return { path, reason: error.message };
-    }
   }
 
   async #loadFrom(bytes: Buffer, cached: Buffer | undefined): Promise<Loaded> {
@@ -418,34 +391,13 @@ export class IndexStore {
       throw new IndexError(`it went back from generation ${this.#lastGeneration} to ${head.generation}`, 'damaged');
     }
     const isCached = cached?.equals(bytes) ?? false;
-    const cachedIndex = isCached ? await this.#fromCache(head) : undefined;
+    const cachedIndex = isCached ? await this.#files.fromCache(head) : undefined;
     this.#isRead = cachedIndex === undefined;
-    const index = cachedIndex ?? (await this.#fromTarget(head, bytes));
+    const index = cachedIndex ?? (await this.#files.fromTarget(head, bytes));
     this.#head = head;
     this.#journal = head.journal;
     this.#announced = new Set(index.pending.keys());
     return { kind: 'index', index, head };
-  }
-
-  async #fromCache(head: Head): Promise<TargetIndex | undefined> {
-    const { cache } = this.#options;
-    const [snapshot, journal] = await Promise.all([cache.read(head.snapshot.name), cache.read(head.journal.name)]);
-    if (snapshot === undefined) return undefined;
-    return attempt(() => decode(head, snapshot, journal ?? Buffer.alloc(0), 'sound'));
-  }
-
-  async #fromTarget(head: Head, bytes: Buffer): Promise<TargetIndex> {
-    const [snapshot, journal] = await Promise.all(
-      [head.snapshot, head.journal].map((file) => readUpTo(this.#target, join(CONTROL, file.name), file.bytes)),
-    );
-    if (snapshot === undefined) throw new IndexError('its snapshot is missing', 'damaged');
-    const index = decode(head, snapshot, journal ?? Buffer.alloc(0), 'anybody');
-    await this.#keep(async (cache) => {
-      await cache.write(head.snapshot.name, snapshot);
-      await cache.write(head.journal.name, (journal ?? Buffer.alloc(0)).subarray(0, head.journal.bytes));
-      await cache.write('head', bytes);
-    });
-    return index;
   }
 
   /** Begins to write all certain entries as a new snapshot, with a new journal beside it. The head does not name them yet. */
@@ -455,7 +407,7 @@ export class IndexStore {
     const snapshot = reference('snapshot', name, content);
     const writes: Promise<unknown>[] = [
       this.#target.append(join(CONTROL, snapshot.name), 0, content, 'durable'), // a new file; its checksum tells whether it is whole
-      this.#keep((cache) => cache.write(snapshot.name, content)),
+      this.#files.keep((cache) => cache.write(snapshot.name, content)),
     ];
     this.#journal = { bytes: 0, checksum: FIRST_CHECKSUM };
     this.#head = this.#headFor(index, index.pending.size, snapshot, `journal-${name}` as RelPath);
@@ -472,7 +424,7 @@ export class IndexStore {
     this.#journal = { bytes: offset + segment.bytes.length, checksum: segment.checksum };
     return [
       this.#target.append(join(CONTROL, head.journal.name), offset, segment.bytes, 'durable'),
-      this.#keep((cache) => cache.append(head.journal.name, offset, segment.bytes)),
+      this.#files.keep((cache) => cache.append(head.journal.name, offset, segment.bytes)),
     ];
   }
 
@@ -538,7 +490,7 @@ export class IndexStore {
     }
     this.#head = head;
     this.#headBytes = bytes;
-    await this.#keep((cache) => cache.write('head', bytes));
+    await this.#files.keep((cache) => cache.write('head', bytes));
   }
 
   /**
@@ -585,39 +537,6 @@ export class IndexStore {
   #isJournalLong(head: Head): boolean {
     return this.#journal.bytes > Math.max(LEAST_JOURNAL_BYTES, head.snapshot.bytes / 2);
   }
-
-  /** The local copy saves time. Where it cannot be written, the next run reads the target instead. */
-  async #keep(write: (cache: StateFolder) => Promise<void>): Promise<void> {
-    try {
-      await write(this.#options.cache);
-    } catch (error) {
-      this.#options.onWarning?.(
-        `cannot write to ${this.#options.cache.path}: ${reasonOf(error)}; the next run reads the index from the target`,
-      );
-    }
-  }
-}
-
-async function listAll(target: Target): Promise<RemoteFile[]> {
-  const found: RemoteFile[] = [];
-  for await (const each of target.list(CONTROL)) found.push(each);
-  return found;
-}
-
-function decode(head: Head, snapshot: Buffer, journal: Buffer, from: 'sound' | 'anybody'): TargetIndex {
-  requireSnapshot(snapshot, head);
-  const segments = segmentsOf(journal, head);
-  return replay(head, decodeSnapshot(snapshot, from), segments);
-}
-
-function requireSnapshot(snapshot: Buffer, head: Head): void {
-  if (checksum(snapshot).toString('hex') === head.snapshot.checksum) return;
-  throw new IndexError('its snapshot is not the one that the head names', 'damaged');
-}
-
-function segmentsOf(journal: Buffer, head: Head): Segment[] {
-  if (journal.length < head.journal.bytes) throw new IndexError('its journal is too short', 'damaged');
-  return decodeJournal(journal.subarray(0, head.journal.bytes), head.journal.checksum);
 }
 
 /** Pending paths for an empty journal: announced anew, once for each content that they may hold. */
@@ -642,15 +561,6 @@ function areSame(truths: Truths, announced: Truths): boolean {
 
 function isSame(a: Buffer | undefined, b: Buffer | undefined): boolean {
   return a === undefined || b === undefined ? a === b : a.equals(b);
-}
-
-function attempt<T>(decodeIt: () => T): T | undefined {
-  try {
-    return decodeIt();
-  } catch (error) {
-    if (error instanceof IndexError) return undefined;
-    throw error;
-  }
 }
 
 function newer(url: string, cause: IndexError): IndexError {
