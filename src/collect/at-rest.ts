@@ -31,7 +31,7 @@ export async function atRest(
   for (let last = first; ; ) {
     const quietAt = newestIn(root, foldersOf(last.snapshot, missing)) + QUIET_MS;
     if (quietAt <= last.atMs) return last.snapshot;
-    const left = Math.max(0, quietAt - Date.now());
+    const left = Math.max(0, Math.ceil(quietAt - Date.now()) + 1); // a timer may be early by less than one
     if (performance.now() + left > endAt) return undefined;
     await pacer.rest(left);
     const atMs = Date.now();
