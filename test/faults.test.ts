@@ -12,6 +12,7 @@ import { CONTROL, join as inControl, type RelPath } from '../src/core/relpath.js
 import type { RequestKind } from '../src/demo/sftp-wire.js';
 import { codeOf } from '../src/errors.js';
 import { openLocal } from '../src/targets/local.js';
+import { FILLED_AT, writeDated } from './support/filled-root.js';
 import { makeKey, type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
 import {
   differences,
@@ -155,6 +156,34 @@ describe('a connection', () => {
     );
     expect((await project.program.run('sync')).status).toBe(0);
     expect(differences(project.root, join(remote.folder, 'static'))).toBe('');
+  });
+
+  it('that breaks when an old file is put aside and no new one is there yet never brings the old one back (F16)', async () => {
+    let left = 0;
+    const remote = await startSftpServer({
+      extensions: {},
+      fault: ({ kind, path = '' }) =>
+        kind === 'RENAME' && /\/[0-9a-f]{64}\.\d+$/.test(path) && left-- > 0 ? 'drop' : undefined,
+    });
+    onTestFinished(() => remote.stop());
+    const project = await makeProject({
+      targets: { web: on(remote, 'static', { allowNonAtomic: true }) },
+      static: { root: 'var/static', storage: 'none' },
+      source: { dirs: [] },
+    });
+    const put = (content: string): void => {
+      for (const name of ['a.css', 'b.css', 'c.css', 'd.css', 'e.css'])
+        writeDated(join(project.root, name), `${name} ${content}`, FILLED_AT);
+    };
+    put('old');
+    expect(await project.sync()).toMatchObject({ status: 0 });
+    put('new');
+    left = 1;
+    const { status, targets, stderr } = await project.sync();
+    expect([status, targets[0]?.problems]).toEqual([0, []]);
+    expect(stderr).toContain('trying again');
+    expect(differences(project.root, join(remote.folder, 'static'))).toBe('');
+    expect((await project.program.run('verify', '--content')).status).toBe(0);
   });
 });
 

@@ -4,6 +4,7 @@
  * A file costs two round trips: open, then its writes, its times and its close sent back to back. Files go over
  * several channels of one connection, since a channel carries at most its window in one round trip.
  */
+import { posix } from 'node:path';
 import { CONTROL, isWithin, parentOf, parseRelPath, type RelPath } from '../core/relpath.js';
 import { SafetyError, TargetError } from '../errors.js';
 import { closedTo } from './closed-folder.js';
@@ -298,8 +299,9 @@ class SftpTarget implements Target {
     if (this.#settings.allowNonAtomic !== true)
       throw new TargetError('unsupported', `cannot replace ${to}: the server offers no ${POSIX_RENAME}; ${MOMENT}`);
     this.#warn(`the server offers no ${POSIX_RENAME}: each file that is replaced is missing for a moment`);
-    // The old one is never gone before the new one is there: whatever breaks off here, one of them is left.
-    const aside = `${from}.old`;
+    // The old one is never gone before the new one is there: whatever breaks off here, one of them is left. Under a name that nobody
+    // takes for that of the new one.
+    const aside = `${posix.dirname(from)}/replaced.${posix.basename(from)}`;
     await channel.plainRename(to, aside);
     try {
       await channel.plainRename(from, to);
@@ -307,7 +309,7 @@ class SftpTarget implements Target {
       await channel.plainRename(aside, to);
       throw error;
     }
-    await channel.remove(aside).catch(ignoreMissing);
+    await channel.remove(aside).catch(() => undefined); // the new one is published: what stays on the stage, a later run removes
   }
 
   readonly #onModeRefused = (error: unknown): void => {
