@@ -89,7 +89,7 @@ export class ManifestError extends PushstaticError {
   override readonly code = 'MANIFEST';
 }
 
-/** A guard refused to go on; for most, `--force` is the way past it. */
+/** A guard refused to go on. Its message says what the way past it is, where there is one: `--force`, or a setting. */
 export class SafetyError extends PushstaticError {
   override readonly name = 'SafetyError';
   override readonly code = 'REFUSED';
@@ -122,25 +122,28 @@ export class IndexError extends PushstaticError {
 }
 
 /** What went wrong at a target, told by cause and not by the protocol's number. */
-export type TargetErrorKind =
-  | 'not-found'
-  | 'exists'
-  | 'not-a-directory'
-  | 'not-a-file'
-  | 'not-empty'
-  | 'bad-name' // nothing can have that path there
-  | 'denied'
-  | 'no-space'
-  | 'read-only'
-  | 'other-device' // two file systems, between which nothing is renamed
-  | 'unsupported'
-  | 'unreachable' // no connection, or it broke
-  | 'drifted' // what lies there is not what was known of it; the next try knows better
-  | 'control-gone' // what is ours there was removed under a run
-  | 'line-lost' // one of several connections broke
-  | 'auth' // the server let nobody in
-  | 'host-key'
-  | 'failed';
+export const TARGET_ERROR_KINDS = [
+  'not-found',
+  'exists',
+  'not-a-directory',
+  'not-a-file',
+  'not-empty',
+  'bad-name', // nothing can have that path there
+  'denied',
+  'no-space',
+  'read-only',
+  'other-device', // two file systems, between which nothing is renamed
+  'unsupported',
+  'unreachable', // no connection, or it broke
+  'drifted', // what lies there is not what was known of it; the next try knows better
+  'control-gone', // what is ours there was removed under a run
+  'line-lost', // one of several connections broke
+  'auth', // the server let nobody in
+  'host-key',
+  'failed',
+] as const;
+
+export type TargetErrorKind = (typeof TARGET_ERROR_KINDS)[number];
 
 /** The next try may find the target there, or knows better what lies on it. */
 const RETRYABLE: ReadonlySet<TargetErrorKind> = new Set(['unreachable', 'drifted', 'control-gone']);

@@ -14,8 +14,8 @@ import {
   reasonOf,
   SafetyError,
   SourceError,
+  TARGET_ERROR_KINDS,
   TargetError,
-  type TargetErrorKind,
 } from '../errors.js';
 
 /** What went wrong, as data. */
@@ -50,26 +50,6 @@ const STATUSES: Readonly<Record<ControlErrorCode, number>> = {
   LOST: 500,
 };
 
-const TARGET_KINDS: readonly TargetErrorKind[] = [
-  'not-found',
-  'exists',
-  'not-a-directory',
-  'not-a-file',
-  'not-empty',
-  'bad-name',
-  'denied',
-  'no-space',
-  'read-only',
-  'other-device',
-  'unsupported',
-  'unreachable',
-  'control-gone',
-  'line-lost',
-  'auth',
-  'host-key',
-  'failed',
-];
-
 export function errorDocument(error: unknown): ErrorDocument {
   return { code: error instanceof PushstaticError ? error.code : 'UNEXPECTED', message: reasonOf(error) };
 }
@@ -88,7 +68,7 @@ export function revive({ code, message }: ErrorDocument): PushstaticError {
   if (code === 'REFUSED') return new SafetyError(message);
   if (code === 'LOCKED') return new LockedError(message);
   if (code in STATUSES) return new ControlError(code as ControlErrorCode, message);
-  const kind = TARGET_KINDS.find((each) => each.toUpperCase().replaceAll('-', '_') === code);
+  const kind = TARGET_ERROR_KINDS.find((each) => each.toUpperCase().replaceAll('-', '_') === code);
   return kind === undefined ? new ControlError('UNEXPECTED', message) : new TargetError(kind, message);
 }
 

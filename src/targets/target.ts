@@ -14,7 +14,7 @@
 import type { RelPath } from '../core/relpath.js';
 import type { TargetError } from '../errors.js';
 
-/** What a target can do and how it is to be spoken to. Plain data, fixed while the target is open. */
+/** What a target can do and how it is to be spoken to. Plain data, as far as it is known by now. */
 export interface Capabilities {
   /** `rename` replaces an existing file in one step, so that no reader finds the name missing. */
   readonly atomicReplace: boolean;
