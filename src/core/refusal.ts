@@ -8,6 +8,13 @@ const MOST_NAME_BYTES = 255; // of nearly all file systems
 const SHOWN = 60; // characters at each end
 const STICKY = 0o1000;
 
+const OF_ITSELF: ReadonlySet<string> = new Set(['list', 'read', 'write', 'change the mode of']);
+
+/** Whether the modes of the file or folder itself say if that may be done, where it is there; else those of the folder that holds it. */
+export function dependsOnItself(verb: string): boolean {
+  return OF_ITSELF.has(verb);
+}
+
 /** How full a file system is. `freeFiles`: inodes; undefined where there is no such limit. */
 export interface Room {
   readonly freeBytes: number;

@@ -4,7 +4,16 @@
  */
 import { lstatSync, type Stats, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Closed, OTHER_DEVICE, type Room, shortened, whyBadName, whyDenied, whyNoSpace } from '../core/refusal.js';
+import {
+  type Closed,
+  dependsOnItself,
+  OTHER_DEVICE,
+  type Room,
+  shortened,
+  whyBadName,
+  whyDenied,
+  whyNoSpace,
+} from '../core/refusal.js';
 import { TargetError, type TargetErrorKind } from '../errors.js';
 
 /** What was tried: `cannot <verb> <path>`, which is `at` on this machine. */
@@ -55,9 +64,6 @@ const REASONS: Readonly<Record<string, string>> = {
   EXDEV: OTHER_DEVICE,
 };
 
-/** Where it depends on the file or folder itself whether it may be done, if it is there; all else on the folder that holds it. */
-const OF_ITSELF: readonly Verb[] = ['list', 'read', 'write', 'change the mode of'];
-
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error;
 }
@@ -88,7 +94,7 @@ function reasonFor(kind: TargetErrorKind, { verb, at }: Attempt): string | undef
   if (kind === 'bad-name') return whyBadName(at);
   if (kind === 'no-space') return whyNoSpace(roomAt(dirname(at)) ?? NOTHING_FREE, 'the disk');
   if (kind !== 'denied') return undefined;
-  const closed = closedOnTheWay(OF_ITSELF.includes(verb) ? at : dirname(at));
+  const closed = closedOnTheWay(dependsOnItself(verb) ? at : dirname(at));
   return closed === undefined ? 'permission denied' : whyDenied(closed, process.geteuid?.());
 }
 

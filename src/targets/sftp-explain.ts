@@ -3,7 +3,15 @@
  * at the place and at its file system names the cause. Nothing is asked as long as all goes well.
  */
 import { posix } from 'node:path';
-import { OTHER_DEVICE, roomOf, shortened, whyBadName, whyDenied, whyNoSpace } from '../core/refusal.js';
+import {
+  dependsOnItself,
+  OTHER_DEVICE,
+  roomOf,
+  shortened,
+  whyBadName,
+  whyDenied,
+  whyNoSpace,
+} from '../core/refusal.js';
 import { TargetError } from '../errors.js';
 import type { SftpChannel, Space } from './sftp-channel.js';
 import { SAYS_NOTHING } from './sftp-trouble.js';
@@ -27,9 +35,6 @@ export interface Attempt {
   readonly from?: string;
 }
 
-/** Where it depends on the file or folder itself whether it may be done, if it is there; all else on the folder that holds it. */
-const OF_ITSELF: readonly Verb[] = ['list', 'read', 'write', 'change the mode of'];
-
 /** The error with its cause named, or as it is. */
 export async function explain(error: unknown, attempt: Attempt, channel: SftpChannel): Promise<unknown> {
   if (!(error instanceof TargetError)) return error;
@@ -46,7 +51,7 @@ async function explainBadName(cause: TargetError, { verb, at }: Attempt, channel
 /** What refuses is the last on the way there that can be seen, or the server itself. */
 async function explainDenial(cause: TargetError, { verb, at }: Attempt, channel: SftpChannel): Promise<TargetError> {
   if (verb === 'write' && !cause.message.startsWith('cannot open')) return deniedWhenOpen(cause, at);
-  let path = OF_ITSELF.includes(verb) ? at : posix.dirname(at);
+  let path = dependsOnItself(verb) ? at : posix.dirname(at);
   let there = await sight(path, channel);
   while (there === undefined && path !== posix.dirname(path)) {
     path = posix.dirname(path);
