@@ -4,12 +4,12 @@
  * It only ever tells; nothing waits for it.
  */
 import type { Logger } from 'pino';
+import { rateOf } from '../cycle/rate.js';
 import type { CycleEvent, Phase } from '../sync.js';
 import type { Output } from './output.js';
 import { bytes, count, duration, files } from './units.js';
 
 const REPAINT_MS = 100;
-const RATE_MS = 500; // of a shorter time there is no rate: what came in an instant would be gigabytes a second
 const PLAIN_MS = 5000; // a line every so often tells a log that something happens
 
 export interface Face {
@@ -75,7 +75,7 @@ function progressLine(name: string, progress: Progress, now: number): string {
   const what = `${name}: ${WORDS[progress.phase]}`;
   if (progress.phase === 'publish') return `${what} ${count(progress.published)}/${files(progress.files)}`;
   const ms = now - (progress.sendingSince ?? progress.since);
-  const rate = ms < RATE_MS ? undefined : (progress.doneBytes / ms) * 1000;
+  const rate = rateOf(progress.doneBytes, ms);
   const pace = rate === undefined ? '' : `, ${bytes(rate)}/s`;
   // What is sure to be missing there is sent before it is known how much there will be.
   if (progress.files === 0 && progress.doneFiles > 0)

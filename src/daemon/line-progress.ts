@@ -1,10 +1,9 @@
 /**
  * LineProgress: how far the cycle of one target is, from the events it tells.
  */
+import { rateOf } from '../cycle/rate.js';
 import type { CycleEvent } from '../sync.js';
 import type { TargetProgress } from './status.js';
-
-const RATE_MS = 500; // of a shorter time there is no rate
 
 export class LineProgress {
   readonly #clock: () => number;
@@ -44,7 +43,7 @@ export class LineProgress {
       doneFiles: this.#doneFiles,
       bytes: this.#bytes,
       doneBytes: this.#doneBytes,
-      bytesPerSecond: ms < RATE_MS ? 0 : Math.round((this.#doneBytes / ms) * 1000),
+      bytesPerSecond: Math.round(rateOf(this.#doneBytes, ms) ?? 0),
     };
   }
 }
