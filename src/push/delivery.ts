@@ -13,6 +13,7 @@ import type { RelPath } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
 import { FileError } from '../errors.js';
 import type { Basis, Body, Piece, RemoteFile, Target } from '../targets/target.js';
+import { piecesOf } from './pieces.js';
 import { deltaOf, type Signatures } from './signatures.js';
 import { type Item, placeOf } from './staged-item.js';
 import { digestOf } from './survey.js';
@@ -79,9 +80,12 @@ export class Delivery {
     return false;
   }
 
-  /** Sends what is needed of it. Answers with how many bytes; undefined if it was stopped before it began. */
-  async send(item: Item): Promise<number | undefined> {
-    const resumed = item.begun === undefined ? undefined : await this.#resume(item, item.begun);
+  /**
+   * Sends what is needed of it; `begun` is what an interrupted run sent, if that is worth to go on with. Answers with how many
+   * bytes; undefined if it was stopped before it began.
+   */
+  async send(item: Item, begun?: RemoteFile): Promise<number | undefined> {
+    const resumed = begun === undefined ? undefined : await this.#resume(item, begun);
     if (resumed !== undefined) return resumed;
     const patched = item.former === undefined ? undefined : await this.#patch(item, item.former);
     return patched ?? this.#sendWhole(item);
@@ -111,7 +115,7 @@ export class Delivery {
     const bodyFor = this.#bodyFor(entry);
     const limit = (bytes: number): Promise<void> | undefined => throttle.take(bytes, this.#either);
     async function* recipe(): AsyncGenerator<Piece> {
-      for await (const op of deltaOf(signature as Signature, lasting(bodyFor()))) {
+      for await (const op of deltaOf(signature as Signature, bodyFor())) {
         if (op instanceof Uint8Array) await limit(op.length);
         count(op);
         yield op;
@@ -198,12 +202,3 @@ function secret(): FileError {
 
 /** What an interrupted run left is something else than its name says. */
 class NotItsBeginning extends Error {}
-
-function piecesOf(content: ReturnType<Body>): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
-  return content instanceof Uint8Array ? [Buffer.from(content)] : content;
-}
-
-/** Content of one piece is only good until control is given up. */
-function lasting(content: ReturnType<Body>): ReturnType<Body> {
-  return content instanceof Uint8Array ? Buffer.from(content) : content;
-}

@@ -7,7 +7,7 @@ import { foldersOf, type Share } from '../core/plan.js';
 import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import type { Problem } from '../errors.js';
-import type { Target } from '../targets/target.js';
+import type { RemoteFile, Target } from '../targets/target.js';
 import { inParallel } from './in-parallel.js';
 import { levelsOf } from './levels.js';
 import { problemOf } from './trouble.js';
@@ -21,16 +21,14 @@ const LONG_PATH = 512; // characters: far from any limit, and longer than the pa
 
 export class PublicFolders {
   readonly #share: Share;
+  /** All that lie above what the share changes. */
+  readonly #all: ReadonlySet<RelPath>;
   readonly #target: Target;
   readonly #mode: number;
   /** Folders that nothing may be written below, and why. */
   readonly #blocked = new Map<RelPath, Problem>();
-  /** Those that were there as folders. */
-  readonly #old = new Set<RelPath>();
-  /** Those that were not there at all. */
-  readonly #missing = new Set<RelPath>();
-  /** The modes of what was there, also of what is in the way. */
-  readonly #modes = new Map<RelPath, number>();
+  /** What was in their places at the first look; undefined where nothing was. */
+  readonly #found = new Map<RelPath, RemoteFile | undefined>();
   readonly #moved = new Map<RelPath, RelPath>();
   #made: Promise<unknown> | undefined;
   /** When the last look began, what it took, and the one that is under way. */
@@ -41,6 +39,7 @@ export class PublicFolders {
   /** `mode` is that of new folders. */
   constructor(share: Share, target: Target, mode: number) {
     this.#share = share;
+    this.#all = new Set(share.flatMap(({ steps }) => steps.flatMap(({ path }) => ancestorsOf(path))));
     this.#target = target;
     this.#mode = mode;
   }
@@ -75,7 +74,8 @@ export class PublicFolders {
 
   /** What `entries` say lies in folders that are not there: somebody removed them. */
   lostFrom(entries: EntryTable): Entry[] {
-    const tops = [...this.#missing].filter((folder) => !this.#missing.has(parentOf(folder) as RelPath));
+    const missing = new Set([...this.#found].filter(([, there]) => there === undefined).map(([folder]) => folder));
+    const tops = [...missing].filter((folder) => !missing.has(parentOf(folder) as RelPath));
     return tops.flatMap((folder) => entries.below(folder));
   }
 
@@ -89,7 +89,7 @@ export class PublicFolders {
 
   /** Whether it was no folder before, and could be made one. */
   isNew(folder: RelPath): boolean {
-    return !this.#old.has(folder) && !this.#isBlocked(folder);
+    return this.#found.get(folder)?.kind !== 'folder' && !this.#isBlocked(folder);
   }
 
   /** Why nothing may be written at `path`. */
@@ -102,8 +102,7 @@ export class PublicFolders {
 
   async #lookAtAll(time: 'first' | 'again'): Promise<void> {
     const begun = performance.now();
-    const folders = new Set(this.#share.flatMap(({ steps }) => steps.flatMap(({ path }) => ancestorsOf(path))));
-    await inParallel(folders, IN_FLIGHT, (path) => this.#lookAt(path, time));
+    await inParallel(this.#all, IN_FLIGHT, (path) => this.#lookAt(path, time));
     this.#lookedAt = begun;
     this.#lookMs = performance.now() - begun;
   }
@@ -111,9 +110,7 @@ export class PublicFolders {
   async #lookAt(path: RelPath, time: 'first' | 'again'): Promise<void> {
     try {
       const there = await this.#target.stat(path);
-      if (time === 'first' && there !== undefined) this.#modes.set(path, there.mode);
-      if (time === 'first' && there === undefined) this.#missing.add(path);
-      if (time === 'first' && there?.kind === 'folder') this.#old.add(path);
+      if (time === 'first') this.#found.set(path, there);
       if (there?.kind !== 'link') return;
       const message = `${path} is a symbolic link on the target, and nothing is written through one; put a folder there`;
       this.#blocked.set(path, { path, step: 'publish', code: 'OBSTRUCTED', message });
@@ -148,9 +145,9 @@ export class PublicFolders {
    * be too long for the server: it would come with its folder all the same, and nobody could name it.
    */
   #canMove(folder: RelPath): boolean {
-    if (this.#modes.has(folder) || folder.length > LONG_PATH) return false;
-    const above = ancestorsOf(folder).findLast((each) => this.#modes.has(each));
-    const mode = above === undefined ? this.#target.capabilities.rootMode : this.#modes.get(above);
+    if (this.#found.get(folder) !== undefined || folder.length > LONG_PATH) return false;
+    const above = ancestorsOf(folder).findLast((each) => this.#found.get(each) !== undefined);
+    const mode = above === undefined ? this.#target.capabilities.rootMode : this.#found.get(above)?.mode;
     return mode === undefined || (mode & SETGID) === 0;
   }
 

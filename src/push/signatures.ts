@@ -11,6 +11,7 @@ import type { TargetIndex } from '../core/target-index.js';
 import { IndexError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
 import { inParallel } from './in-parallel.js';
+import { type Content, piecesOf } from './pieces.js';
 
 const AT_ONCE = 8;
 
@@ -46,10 +47,7 @@ export class Signatures {
 }
 
 /** What a content is made of, given a signature of a former one. Each is good as long as anybody wants it. */
-export async function* deltaOf(
-  signature: Signature,
-  content: Uint8Array | AsyncIterable<Uint8Array>,
-): AsyncGenerator<Op> {
+export async function* deltaOf(signature: Signature, content: Content): AsyncGenerator<Op> {
   const ready: Op[] = [];
   const maker = new DeltaMaker(signature, (op) => void ready.push(op));
   for await (const piece of piecesOf(content)) {
@@ -58,9 +56,4 @@ export async function* deltaOf(
   }
   maker.finish();
   yield* ready;
-}
-
-async function* piecesOf(content: Uint8Array | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  if (content instanceof Uint8Array) yield content;
-  else yield* content;
 }

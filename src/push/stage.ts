@@ -225,7 +225,6 @@ export class Stage {
         twin: this.#firsts.get(digest),
         isCurrent,
         former: patches ? this.#formers.of(entry) : undefined,
-        begun: undefined,
         folder,
         state: 'waiting',
         way: 'uploaded',
@@ -296,8 +295,8 @@ export class Stage {
       taken = cost;
       if (this.#failure !== undefined) return;
       if (this.#full !== undefined) return this.#fail(item, this.#full);
-      if (this.#target.capabilities.serverCopy) item.begun = this.#leftovers?.begun(item.entry);
-      const sent = await this.#delivery.send(item);
+      const begun = this.#target.capabilities.serverCopy ? this.#leftovers?.begun(item.entry) : undefined;
+      const sent = await this.#delivery.send(item, begun);
       if (sent !== undefined) this.#staged(item, sent);
     } catch (error) {
       const kind = error instanceof TargetError ? error.kind : undefined;

@@ -3,7 +3,6 @@
  */
 import { join, type RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
-import type { RemoteFile } from '../targets/target.js';
 import { placeIn, type WholeFolder } from './whole-folders.js';
 
 /** Sent whole, made of content that lay there, or of some that did and the rest that was sent. */
@@ -21,8 +20,6 @@ export interface Item {
   readonly isCurrent: Promise<boolean> | undefined;
   /** The public file that it is a new version of. */
   readonly former: Entry | undefined;
-  /** What an interrupted run sent of it, if that is worth to go on with. */
-  begun: RemoteFile | undefined;
   /** The folder that it is staged in, to be published with it. */
   folder: WholeFolder | undefined;
   state: 'waiting' | 'staged';

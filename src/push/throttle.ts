@@ -2,12 +2,10 @@
  * Throttle: holds a sender to so many bytes a second, on the average since it began to send.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Body } from '../targets/target.js';
+import { type Content, piecesOf } from './pieces.js';
 
 const BURST_MS = 100; // pauses shorter than this are not worth a timer
 const PIECE_BYTES = 64 * 1024; // as much as one request carries: what is slower than that many a second comes in jerks
-
-type Content = ReturnType<Body>;
 
 export interface Throttle {
   /** Resolves when `bytes` more may be sent; undefined if that is now. */
@@ -34,8 +32,7 @@ async function* paced(
   content: Content,
   take: (bytes: number) => Promise<void> | undefined,
 ): AsyncGenerator<Uint8Array, void> {
-  // Content of one piece is only good until control is given up.
-  for await (const piece of content instanceof Uint8Array ? [Buffer.from(content)] : content) {
+  for await (const piece of piecesOf(content)) {
     for (let at = 0; at < piece.length; at += PIECE_BYTES) {
       const part = piece.subarray(at, at + PIECE_BYTES);
       await take(part.length);
