@@ -3,6 +3,7 @@ import {
   closeSync,
   existsSync,
   ftruncateSync,
+  futimesSync,
   openSync,
   readFileSync,
   renameSync,
@@ -61,6 +62,22 @@ describe('a run that meets a file', () => {
     });
     closeSync(descriptor);
     expect(files[0]?.entry.size).toBe(`${OLD}zero one two `.length);
+  });
+
+  it.each([
+    ['is new', 'new.css', ''],
+    ['has grown beyond what it was', 'm.css', OLD],
+  ])('that %s, while its writer pauses, reads it when it is whole', async (_, name, before) => {
+    const site = await newSite();
+    const descriptor = openSync(join(site.folder, name), 'w');
+    writeSync(descriptor, `${before}half`);
+    const finish = (): void => {
+      writeSync(descriptor, ' and half');
+      closeSync(descriptor);
+    };
+    const { files, rests } = await site.scan({ steps: [finish] });
+    expect(files.find(({ entry }) => entry.path === name)?.entry.size).toBe(`${before}half and half`.length);
+    expect(rests).toBe(1);
   });
 
   it('that is new and stays empty takes it after half a second', async () => {
@@ -138,6 +155,8 @@ describe.each(['plain', 'manifest', 'none'])('a run alone with storage %s', (sto
     const running = project.sync().finally(() => over.abort());
     for (let at = 0; !over.signal.aborted; at = (at + 1) % NEW.length) {
       writeSync(descriptor, NEW.charAt(at), at);
+      const ahead = Date.now() / 1000 + 1.5; // also a machine that stands still for a second finds it written just now
+      futimesSync(descriptor, ahead, ahead);
       await setImmediate();
     }
     const { status, collect } = await running;

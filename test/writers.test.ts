@@ -23,6 +23,6 @@ it('whether somebody else writes a file is not known to one who may not look int
   const file = join(await temporaryFolder(), 'file');
   writeFileSync(file, '');
   const me = process.getuid?.() ?? 0;
-  const { dev, ino } = statSync(file);
-  expect(isOpenToWrite({ dev, ino, uid: me + 1 })).toBe(me === 0 ? false : undefined);
+  const { dev, ino, ctimeMs } = statSync(file);
+  expect(isOpenToWrite({ dev, ino, ctimeMs, uid: me + 1 })).toBe(me === 0 ? false : undefined);
 });

@@ -1,10 +1,10 @@
 /**
  * unsettled: whether a file is probably in the middle of being written, by what stat says of it and what is known of it.
  *
- * Who writes a file in place empties it first, and may write it in several goes. Nobody tells when it is whole: so a file
- * that looks like that, and was written a moment ago, is left alone until it has been quiet for a while. A whole file that was
- * renamed to its name, or written in one go, does not look like that, but where the latter made it shorter; and then it counts
- * whether anybody still has it open.
+ * Who writes a file in several goes keeps it open meanwhile: so a file that was written a moment ago is left alone until
+ * nobody has it open to write, or it has been quiet for a while. Where nobody tells who has it open, what it looks like
+ * counts: who writes it in place empties it first. A whole file that was renamed to its name, or written in one go, does not
+ * look like that, but where the latter made it shorter.
  */
 
 const QUIET_MS = 500; // programs that write in several goes seldom pause for longer
@@ -26,7 +26,7 @@ export interface Past {
   readonly size: number;
   /** The file there that was unsettled, or seen to change, a moment ago. */
   readonly suspect?: Identity | undefined;
-  /** Whether a program has it open to write; undefined where that cannot be told. Asked only of what looks as if. */
+  /** Whether a program has it open to write; undefined where that cannot be told. Asked only of what was just written. */
   readonly isOpen?: (() => boolean | undefined) | undefined;
 }
 
@@ -41,7 +41,7 @@ export function unsettledFor(seen: Sight, past: Past, nowMs: number): number {
   if (left <= 0) return 0;
   if (size === 0) return Math.ceil(left); // also where its writer opens it anew each time
   const looksSo = isSame(seen, past.suspect) || (size < past.size && isWrittenInPlace(seen));
-  return looksSo && past.isOpen?.() !== false ? Math.ceil(left) : 0;
+  return (past.isOpen?.() ?? looksSo) ? Math.ceil(left) : 0;
 }
 
 /** Whether a file of this mtime, in whole seconds, is settled whatever else is known of it. */

@@ -3,21 +3,35 @@
  */
 import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
 
-const GOOD_MS = 10; // for many files in one go, all programs are looked at once
+const TICK_MS = 10; // of the kernel, by which files are dated, at worst
+const MOST_MS = 1000; // and clocks are set back
 const PROC = '/proc';
 const WRITES = 0o3; // O_WRONLY and O_RDWR
 
-type Identity = Pick<Stats, 'dev' | 'ino' | 'uid'>;
+type Identity = Pick<Stats, 'dev' | 'ino' | 'uid' | 'ctimeMs'>;
 
-let last: { readonly atMs: number; readonly open: ReadonlySet<string> | undefined } | undefined;
+/** All that programs have open to write, as of a moment in milliseconds since 1970. */
+interface Sight {
+  readonly atMs: number;
+  readonly open: ReadonlySet<string> | undefined;
+}
+
+let last: Sight | undefined; // one look at all programs is good for many files
 
 /** Undefined where that cannot be told: on another system, or for the file of somebody into whose programs nobody else sees. */
-export function isOpenToWrite({ dev, ino, uid }: Identity): boolean | undefined {
-  const now = performance.now();
-  if (last === undefined || now - last.atMs > GOOD_MS) last = { atMs: now, open: openFiles() };
-  if (last.open?.has(`${dev}:${ino}`) === true) return true;
+export function isOpenToWrite({ dev, ino, uid, ctimeMs }: Identity): boolean | undefined {
+  const file = `${dev}:${ino}`;
+  if (last === undefined || !isGood(last, file, ctimeMs)) last = { atMs: Date.now(), open: openFiles() };
+  if (last.open?.has(file) === true) return true;
   const self = process.getuid?.();
   return last.open !== undefined && (self === 0 || self === uid) ? false : undefined;
+}
+
+/** Whoever has opened the file since then has not written to it; who had it open may have closed it. */
+function isGood({ atMs, open }: Sight, file: string, ctimeMs: number): boolean {
+  const age = Date.now() - atMs;
+  const most = open?.has(file) === true ? TICK_MS : MOST_MS;
+  return ctimeMs + TICK_MS < atMs && age >= 0 && age <= most;
 }
 
 /** Device and inode of all that the programs one may look into have open to write. */

@@ -21,6 +21,8 @@ describe('a file that is probably being written (F44)', () => {
     ['was emptied, and is opened anew each time', seen({ size: 0 }), { size: 20, isOpen: () => false }],
     ['is smaller, and somebody has it open', seen(), { size: 20, isOpen: () => true }],
     ['is smaller, and nobody knows whether it is open', seen(), { size: 20, isOpen: () => undefined }],
+    ['is new, and somebody has it open', seen({ birthtimeMs: NOW - 100 }), { size: 0, isOpen: () => true }],
+    ['has grown, and somebody has it open', seen(), { size: 5, isOpen: () => true }],
     ['was written a little in the future', seen({ size: 0, mtimeMs: NOW + 1000 }), { size: 20 }],
   ])('%s: it is left alone', (_, sight, past) => {
     expect(unsettledFor(sight, past, NOW)).toBeGreaterThan(0);
@@ -35,6 +37,8 @@ describe('a file that is probably being written (F44)', () => {
     ['is a smaller one that was renamed over it', seen({ birthtimeMs: NOW - 101 }), { size: 20 }],
     ['is another one than the one that was suspicious', seen({ size: 30 }), { size: 20, suspect: seen({ ino: 8 }) }],
     ['has the inode of one that was', seen({ size: 30 }), { size: 20, suspect: seen({ birthtimeMs: OLD - 1 }) }],
+    ['has been open for long', seen({ mtimeMs: OLD }), { size: 20, isOpen: () => true }],
+    ['is new, and nobody knows whether it is open', seen({ birthtimeMs: NOW }), { size: 0, isOpen: () => undefined }],
     ['is empty and has been for long', seen({ size: 0, mtimeMs: OLD }), { size: 20 }],
     ['is smaller and has been for long', seen({ mtimeMs: OLD }), { size: 20 }],
     ['is empty and dated years ahead', seen({ size: 0, mtimeMs: NOW + 1e11 }), { size: 20 }],
