@@ -25,7 +25,7 @@ MOST_LINES = 8  # of a traceback: the error, and where in the project it comes f
 MOST_FRAMES = 2
 LONGEST_LINE = 300
 MOST_MEMBERS = 20  # one is enough to be judged by
-PARSED = ("/proc/", "/sys/", "/dev/")
+NO_FILES = ("/proc/", "/sys/")
 PLAIN = (bool, int, str, type(None))
 # What every class has, and what says nothing about how it works.
 ORDINARY = frozenset(["__module__", "__doc__", "__qualname__", "__dict__", "__weakref__", "__firstlineno__",
@@ -135,7 +135,9 @@ def hear(event, arguments):
     if not isinstance(path, (str, bytes)) or (flags or 0) & (os.O_WRONLY | os.O_RDWR):
         return
     path = os.path.abspath(os.fsdecode(path))
-    if not path.endswith(".pyc") and not path.startswith(PARSED):
+    if path.endswith(".pyc") or path.startswith(NO_FILES):
+        return
+    if os.path.isfile(path) or not os.path.exists(path):  # devices change without end
         opened.add(path)
 
 
