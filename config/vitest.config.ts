@@ -1,4 +1,17 @@
+import { existsSync, statfsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+
+const MEMORY = '/dev/shm';
+const ENOUGH_BYTES = 4 * 1024 ** 3;
+
+// A RAM disk where there is one: on a plain disk all takes half as long again. Whoever names a folder gets that.
+if (isRoomy(MEMORY)) process.env['TMPDIR'] ??= MEMORY;
+
+function isRoomy(folder: string): boolean {
+  if (!existsSync(folder)) return false;
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize >= ENOUGH_BYTES;
+}
 
 export default defineConfig({
   test: {

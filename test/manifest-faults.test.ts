@@ -552,17 +552,17 @@ describe('the program', () => {
   });
 
   it.each([
-    ['a circle', { 'a.css': '@import "b.css";', 'b.css': '@import "a.css";' }, 'in a circle: a.css -> b.css -> a.css'],
-    ['a missing file', { 'a.css': 'a { b: url(gone.png) }' }, 'line 1 refers to gone.png, which no source has'],
-    ['what is not UTF-8', { 'a.css': Buffer.from([0xe9]) }, 'it is not UTF-8'],
-  ] satisfies [string, Tree, string][])('ends with 1 and changes nothing because of %s', async (_, texts, message) => {
+    ['a circle', { 'a.css': '@import "b.css";', 'b.css': '@import "a.css";' }, /in a circle: (.\.css) -> .\.css -> \1/],
+    ['a missing file', { 'a.css': 'a { b: url(gone.png) }' }, /line 1 refers to gone\.png, which no source has/],
+    ['what is not UTF-8', { 'a.css': Buffer.from([0xe9]) }, /it is not UTF-8/],
+  ] satisfies [string, Tree, RegExp][])('ends with 1 and changes nothing because of %s', async (_, texts, message) => {
     const scene = await makeScene({ 'assets/logo.png': 'logo' });
     await scene.sync();
     const [root, target] = [listFolder(scene.root), listFolder(scene.target)];
     await plant(scene.assets, texts);
     const { status, json, stderr } = await scene.program.run('sync', '--json');
     expect([status, json()]).toMatchObject([1, { ok: false, error: { code: 'MANIFEST' } }]);
-    expect(stderr).toContain(message);
+    expect(stderr).toMatch(message);
     expect([listFolder(scene.root), listFolder(scene.target)]).toEqual([root, target]);
   });
 
