@@ -14,7 +14,7 @@ import { CONTROL, join, type RelPath } from '../core/relpath.js';
 import type { TargetIndex } from '../core/target-index.js';
 import { IndexError, reasonOf } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
-import type { RemoteFile, Target } from '../targets/target.js';
+import type { Target } from '../targets/target.js';
 import { readUpTo } from './read-up-to.js';
 
 /** Where this machine keeps its copy. */
@@ -36,13 +36,6 @@ export class IndexFiles {
   constructor(target: Target, copy: LocalCopy) {
     this.#target = target;
     this.#copy = copy;
-  }
-
-  /** All that lies in the control area. */
-  async list(): Promise<RemoteFile[]> {
-    const found: RemoteFile[] = [];
-    for await (const each of this.#target.list(CONTROL)) found.push(each);
-    return found;
   }
 
   /** The index of `head`, by the copy; undefined if that is not whole. */

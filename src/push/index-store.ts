@@ -13,35 +13,24 @@
 
 import { checksum } from '../core/bytes.js';
 import type { Naming } from '../core/folding.js';
-import {
-  decodeHead,
-  encodeHead,
-  encodeSegment,
-  encodeSnapshot,
-  FIRST_CHECKSUM,
-  type FileReference,
-  type Head,
-} from '../core/index-codec.js';
+import { decodeHead, encodeHead, type Head } from '../core/index-codec.js';
 import type { RelPath } from '../core/relpath.js';
 import { CONTROL, join, nameOf } from '../core/relpath.js';
-import { afterPush, type TargetIndex, type Truths } from '../core/target-index.js';
+import type { TargetIndex, Truths } from '../core/target-index.js';
 import { IndexError, LockedError, SafetyError, TargetError } from '../errors.js';
-import type { RemoteFile, Target } from '../targets/target.js';
+import type { Target } from '../targets/target.js';
+import { ControlArea } from './control-area.js';
 import { allOf } from './in-parallel.js';
 import { attempt, type Fault, IndexFiles, type LocalCopy } from './index-files.js';
+import { type Commit, type Draft, IndexWriter, type IndexWriterOptions, type Sketch } from './index-writer.js';
 import { Lease, type LeaseOptions, type Taken } from './lease.js';
 import { readUpTo } from './read-up-to.js';
 
 export const HEAD = join(CONTROL, 'head' as RelPath);
-// Nobody makes these. On a target that folds names they are what is ours.
-const OTHER_HEAD = join(CONTROL, 'HEAD' as RelPath);
-const OTHER_STAGE = join(CONTROL, 'STAGE' as RelPath);
 const OURS = new RegExp(`^${CONTROL}/(?:head|snapshot|journal)-[^/]*$`);
 const PRIVATE_FILE = 0o600;
-const PRIVATE_FOLDER = 0o700;
 const HEAD_BYTES = 4096;
 const LOAD_RETRIES = 10;
-const LEAST_JOURNAL_BYTES = 64 * 1024; // below this a new snapshot saves nothing worth its upload
 
 /** What is known of the target: what its index says, that there is none yet, or that it must be made anew. */
 export type Known =
@@ -54,20 +43,9 @@ export type Loaded =
   | Exclude<Known, { readonly kind: 'index' }>
   | (Extract<Known, { kind: 'index' }> & { readonly head: Head });
 
-export interface IndexStoreOptions extends LeaseOptions, LocalCopy {
-  readonly site: string;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
+export interface IndexStoreOptions extends IndexWriterOptions, LeaseOptions, LocalCopy {
   /** Take over a target that belongs to another project. */
   readonly foreign?: 'take-over' | undefined;
-}
-
-/** What a commit is made of. */
-interface Commit {
-  readonly index: TargetIndex;
-  readonly announced: Truths;
-  readonly truths: Truths;
-  readonly more: 'to come' | undefined;
 }
 
 /** A head that waits to become valid, once all is written that it names. */
@@ -78,51 +56,36 @@ interface Written {
   readonly written: Promise<RelPath>;
 }
 
-/** A commit before its last step, and what was known before it. */
-interface Draft extends Written {
-  readonly commit: Commit;
-  readonly next: TargetIndex;
-  /** Whether it has a snapshot of its own. */
-  readonly isNew: boolean;
-  readonly before: {
-    readonly old: Head | undefined;
-    readonly journal: { readonly bytes: number; readonly checksum: string };
-    readonly announced: Set<RelPath>;
-  };
+/** The bytes of the head on the target, and of the local copy. */
+type Heads = readonly [Buffer | undefined, Buffer | undefined];
+
+/** What was written for a commit before that came. */
+interface Ahead extends Written {
+  readonly draft: Draft;
 }
 
 export class IndexStore {
   readonly #target: Target;
   readonly #options: IndexStoreOptions;
-  /** The bytes of the head on the target as this run knows it; undefined if there is none. */
+  readonly #area: ControlArea;
   readonly #files: IndexFiles;
+  readonly #writer: IndexWriter;
+  /** The bytes of the head on the target as this run knows it; undefined if there is none. */
   #headBytes: Buffer | undefined;
-  /** Undefined until there is an index that can be appended to. */
-  #head: Head | undefined;
-  #journal: { readonly bytes: number; readonly checksum: string } = { bytes: 0, checksum: FIRST_CHECKSUM };
-  #lastGeneration = 0;
-  #glanced: [Buffer | undefined, Buffer | undefined] | undefined;
+  #glanced: Heads | undefined;
+  /** The index was read from the target itself. */
+  #isRead = false;
   #lease: Lease;
   /** The lease is taken, and the head known to be the one of this run. */
   #checked: Promise<void> | undefined;
-  #draft: Draft | undefined;
-  #opened: Promise<void> | undefined;
-  #naming: Naming | undefined;
-  /** There was no control area. */
-  #isNew = false;
-  #control: Promise<readonly RemoteFile[]> | undefined;
-  #isSettled = false;
-  /** Files that the head named before this run. */
-  readonly #outdated: FileReference[] = [];
-  /** What the journal says is pending; a look at the target may have settled it since. */
-  #announced = new Set<RelPath>();
-  /** The index was read from the target itself. */
-  #isRead = false;
+  #ahead: Ahead | undefined;
 
   constructor(target: Target, options: IndexStoreOptions) {
     this.#target = target;
     this.#options = options;
+    this.#area = new ControlArea(target);
     this.#files = new IndexFiles(target, options);
+    this.#writer = new IndexWriter(target, this.#files, options);
     this.#lease = new Lease(target, options);
   }
 
@@ -142,12 +105,11 @@ export class IndexStore {
     this.#glanced = undefined;
     this.#headBytes = bytes;
     const known = cached === undefined ? undefined : attempt(() => decodeHead(cached));
-    this.#lastGeneration = known?.generation ?? 0;
+    this.#writer.lastGeneration = known?.generation ?? 0;
     if (bytes === undefined) {
-      this.#head = undefined;
-      this.#announced = new Set();
+      this.#writer.goOnFromNothing();
       // It will be asked for, most likely; whoever does hears of its failure.
-      this.#listed().catch(() => undefined);
+      this.#area.list().catch(() => undefined);
       return { kind: 'missing' };
     }
     try {
@@ -170,59 +132,35 @@ export class IndexStore {
     return head?.pending === 0 ? head : undefined;
   }
 
-  /**
-   * That of the target, and the local one. Where the first one lies in a folder, that need not be made; and where it is found under
-   * another name as well, the target folds names.
-   */
-  async #readHeads(): Promise<[Buffer | undefined, Buffer | undefined]> {
-    const [control, other, ...heads] = await Promise.all([
-      this.#kindAt(CONTROL),
-      this.#naming === undefined ? this.#kindAt(OTHER_HEAD) : undefined,
-      readUpTo(this.#target, HEAD, HEAD_BYTES),
+  #readHeads(): Promise<Heads> {
+    return Promise.all([
+      this.#area.look(() => readUpTo(this.#target, HEAD, HEAD_BYTES)),
       this.#options.cache.read('head'),
     ]);
-    if (heads[0] !== undefined && other !== undefined) this.#naming = other === 'missing' ? 'exact' : 'folded';
-    if (control === 'folder') this.#opened ??= Promise.resolve();
-    if (control === 'missing') this.#opened = undefined;
-    this.#isNew = control === 'missing';
-    return heads;
-  }
-
-  /** Undefined where it could not be looked at. */
-  #kindAt(path: RelPath): Promise<RemoteFile['kind'] | 'missing' | undefined> {
-    return this.#target.stat(path).then(
-      (there) => there?.kind ?? 'missing',
-      () => undefined,
-    );
   }
 
   /** How the target takes names, as far as that is known: it is where there is a head. */
   get naming(): Naming | undefined {
-    return this.#naming;
+    return this.#area.naming;
   }
 
   /** How the target takes names. Where nothing lies there yet to tell it by, it takes the lease for that. */
   async findNaming(): Promise<Naming> {
-    if (this.#naming === undefined) await this.hold();
-    return this.#naming ?? 'exact';
+    if (this.naming === undefined) await this.hold();
+    return this.naming ?? 'exact';
   }
 
   /** The head as this run knows it; undefined where there is none. */
   get head(): Head | undefined {
-    return this.#head;
-  }
-
-  /** Makes the control area if it is missing. Nothing is written below it before that is known to be a folder. */
-  #open(): Promise<void> {
-    return (this.#opened ??= this.#target.makeFolder(CONTROL, PRIVATE_FOLDER));
+    return this.#writer.head;
   }
 
   /** For a cycle with a name of its own. Nothing may be under way. */
   renew(options: LeaseOptions): void {
     this.#lease = new Lease(this.#target, options);
     this.#checked = undefined;
-    if (this.#draft !== undefined) this.#forget(this.#draft);
-    this.#draft = undefined;
+    if (this.#ahead !== undefined) this.#writer.forget(this.#ahead.draft);
+    this.#ahead = undefined;
   }
 
   /** The lease of this run, which it may not have taken yet. */
@@ -233,25 +171,16 @@ export class IndexStore {
   /** Takes the lease, once. Throws a LockedError where somebody else keeps it. */
   async hold(): Promise<Taken> {
     // Before the lease is given up in any case; nobody who wrote since the head was read goes unnoticed.
-    this.#listed().catch(() => undefined);
-    const opened = this.#open();
+    this.#area.list().catch(() => undefined);
+    const opened = this.#area.open();
     // Where there was nothing, both can be asked for at once: folders are made in the order of the calls.
-    if (!this.#isNew) await opened;
+    if (!this.#area.isMissing) await opened;
     const taking = this.#lease.take();
     taking.catch(() => undefined); // where the control area cannot be made, that is the reason
-    const tried = this.#naming === undefined ? this.#tryNaming() : undefined;
+    const tried = this.#area.tryNaming();
     await opened;
     await tried;
     return taking;
-  }
-
-  /**
-   * In the order of the calls: after the lease has made its folder on the stage, which is not empty then and stays. Where names are
-   * exact, there is no such folder. So it costs no round trip.
-   */
-  async #tryNaming(): Promise<void> {
-    const isGone = await this.#target.removeFolder(OTHER_STAGE).catch(() => undefined);
-    if (isGone !== undefined) this.#naming ??= isGone ? 'exact' : 'folded';
   }
 
   /** Takes the lease, and tells whether the head is still the one that this run knows. */
@@ -262,7 +191,7 @@ export class IndexStore {
 
   /** Lets go of the lease, if this run has it, once nothing is under way any more. Never rejects. */
   async release(end: 'done' | 'failed'): Promise<void> {
-    await this.#draft?.written.catch(() => undefined);
+    await this.#ahead?.written.catch(() => undefined);
     await this.#lease.release(end);
   }
 
@@ -270,13 +199,9 @@ export class IndexStore {
   async begin(index: TargetIndex, announced: Truths): Promise<void> {
     await this.hold();
     const isSafe = this.#requireSameHead();
-    if (this.#head !== undefined) await isSafe;
-    const writes = this.#head === undefined ? this.#startOver(index) : [];
-    writes.push(isSafe, ...this.#append('begin', announced));
-    for (const path of announced.keys()) this.#announced.add(path);
-    const entries = index.entries.without(announced.keys());
-    const head = this.#writeHead({ ...index, entries }, this.#announced.size, writes);
-    await this.#install(head, 'to come');
+    if (this.head !== undefined) await isSafe;
+    const { head, writes } = this.#writer.begin(index, announced);
+    await this.#install(this.#writeHead({ head, writes: [isSafe, ...writes] }), 'to come');
   }
 
   /**
@@ -289,10 +214,9 @@ export class IndexStore {
     await this.#requireSameHead();
     await this.#lease.unmark();
     await this.#target.remove(HEAD);
-    if (this.#head !== undefined) this.#outdated.push(this.#head.snapshot, this.#head.journal);
-    this.#head = undefined;
+    this.#writer.startAnew();
+    this.#writer.goOnFromNothing();
     this.#headBytes = undefined;
-    this.#announced = new Set();
   }
 
   /**
@@ -303,20 +227,19 @@ export class IndexStore {
     await this.hold();
     await this.#lease.require();
     await this.#requireSameHead();
-    const expected = await this.#draftOf({ index, announced, truths, more });
-    const draft = expected ?? this.#compose({ index, announced, truths, more });
-    await draft.written;
-    if (more === undefined) await this.#listed(); // once the lease is given up, others write there
-    await this.#install(draft, more ?? 'nothing to come');
-    const { old } = draft.before;
-    if (old !== undefined && draft.isNew) this.#outdated.push(old.snapshot, old.journal);
+    const commit = { index, announced, truths, more };
+    const { draft, ...written } = (await this.#takeAhead(commit)) ?? this.#compose(commit);
+    await written.written;
+    if (more === undefined) await this.#area.list(); // once the lease is given up, others write there
+    await this.#install(written, more ?? 'nothing to come');
+    this.#writer.retire(draft);
     return draft.next;
   }
 
   /** After a `begin`: writes already, where nobody looks, what a `commit` is to record if all of `announced` comes true. */
   expect(index: TargetIndex, announced: Truths, more?: 'to come'): void {
-    this.#draft = this.#compose({ index, announced, truths: announced, more });
-    this.#draft.written.catch(() => undefined); // the commit hears of it
+    this.#ahead = this.#compose({ index, announced, truths: announced, more });
+    this.#ahead.written.catch(() => undefined); // the commit hears of it
   }
 
   /** Whether the head on the target is the one this run knows. */
@@ -324,34 +247,20 @@ export class IndexStore {
     return isSame(await readUpTo(this.#target, HEAD, HEAD_BYTES), this.#headBytes);
   }
 
-  /**
-   * After a cycle, when nothing is under way: what lay in the control area before it was taken over or removed. After the first
-   * one it is listed once more: a session that broke off before this one may have done its last bit only since.
-   */
+  /** After a cycle, when nothing is under way. */
   settle(): void {
-    if (this.#control === undefined) return;
-    this.#control = this.#isSettled ? Promise.resolve([]) : undefined;
-    this.#isSettled = true;
-  }
-
-  /** What lies in the control area before this run writes there, or while nobody else does. */
-  #listed(): Promise<readonly RemoteFile[]> {
-    return (this.#control ??= this.#files.list());
+    this.#area.settle();
   }
 
   /** Removes the files of the index that no head names any more, or that an interrupted run left. */
   async reap(): Promise<void> {
-    const control = await this.#listed();
-    const named = new Set<string>([
-      HEAD,
-      ...[this.#head?.snapshot, this.#head?.journal].map((file) => `${CONTROL}/${file?.name}`),
-    ]);
+    const control = await this.#area.list();
+    const { head } = this;
+    const named = new Set<string>([HEAD, ...[head?.snapshot, head?.journal].map((file) => `${CONTROL}/${file?.name}`)]);
     const orphans = control.filter(({ path, kind }) => kind === 'file' && OURS.test(path) && !named.has(path));
     // A run that failed may have meant to replace what is still in use.
-    const outdated = this.#outdated
-      .splice(0)
-      .map(({ name }) => join(CONTROL, name))
-      .filter((path) => !named.has(path));
+    const replaced = this.#writer.takeOutdated().map((name) => join(CONTROL, name));
+    const outdated = replaced.filter((path) => !named.has(path));
     const paths = new Set([...orphans.map(({ path }) => path), ...outdated]);
     await Promise.all([...paths].map((path) => this.#target.remove(path)));
     await this.#files.keep(async (cache) => {
@@ -364,7 +273,7 @@ export class IndexStore {
    * hides that from all but those who have none.
    */
   async faults(): Promise<Fault[]> {
-    const head = this.#head;
+    const { head } = this;
     if (head === undefined || this.#isRead) return [];
     const faults = await this.#files.faultsOf(head);
     // Whoever writes meanwhile removes what the former head names.
@@ -373,8 +282,7 @@ export class IndexStore {
 
   /** Lets the next `begin` or `commit` write all of the index anew; `reap` removes what it was. */
   startAnew(): void {
-    if (this.#head !== undefined) this.#outdated.push(this.#head.snapshot, this.#head.journal);
-    this.#head = undefined;
+    this.#writer.startAnew();
   }
 
   async #loadFrom(bytes: Buffer, cached: Buffer | undefined): Promise<Loaded> {
@@ -387,85 +295,39 @@ export class IndexStore {
           `if it is the same project, set "site: ${head.site}" in pushstatic.yaml; if it is to be taken over, run "pushstatic sync --force"`,
       );
     }
-    if (head.generation < this.#lastGeneration) {
-      throw new IndexError(`it went back from generation ${this.#lastGeneration} to ${head.generation}`, 'damaged');
+    const { lastGeneration } = this.#writer;
+    if (head.generation < lastGeneration) {
+      throw new IndexError(`it went back from generation ${lastGeneration} to ${head.generation}`, 'damaged');
     }
     const isCached = cached?.equals(bytes) ?? false;
     const cachedIndex = isCached ? await this.#files.fromCache(head) : undefined;
     this.#isRead = cachedIndex === undefined;
     const index = cachedIndex ?? (await this.#files.fromTarget(head, bytes));
-    this.#head = head;
-    this.#journal = head.journal;
-    this.#announced = new Set(index.pending.keys());
+    this.#writer.goOn(head, index.pending.keys());
     return { kind: 'index', index, head };
   }
 
-  /** Begins to write all certain entries as a new snapshot, with a new journal beside it. The head does not name them yet. */
-  #startOver(index: TargetIndex): Promise<unknown>[] {
-    const name = `${Math.max(index.generation, this.#lastGeneration)}-${this.#options.run}`;
-    const content = encodeSnapshot(index.entries);
-    const snapshot = reference('snapshot', name, content);
-    const writes: Promise<unknown>[] = [
-      this.#target.append(join(CONTROL, snapshot.name), 0, content, 'durable'), // a new file; its checksum tells whether it is whole
-      this.#files.keep((cache) => cache.write(snapshot.name, content)),
-    ];
-    this.#journal = { bytes: 0, checksum: FIRST_CHECKSUM };
-    this.#head = this.#headFor(index, index.pending.size, snapshot, `journal-${name}` as RelPath);
-    for (const announced of announcementsOf(index)) writes.push(...this.#append('begin', announced));
-    return writes;
-  }
-
-  /** Begins to append a segment, which the next head is to name. */
-  #append(kind: 'begin' | 'commit', paths: Truths): Promise<unknown>[] {
-    const head = this.#head;
-    if (head === undefined || paths.size === 0) return [];
-    const segment = encodeSegment({ kind, paths }, this.#journal.checksum);
-    const offset = this.#journal.bytes;
-    this.#journal = { bytes: offset + segment.bytes.length, checksum: segment.checksum };
-    return [
-      this.#target.append(join(CONTROL, head.journal.name), offset, segment.bytes, 'durable'),
-      this.#files.keep((cache) => cache.append(head.journal.name, offset, segment.bytes)),
-    ];
-  }
-
   /** Begins to write a commit, all but its last step. */
-  #compose(commit: Commit): Draft {
-    const { index, announced, truths, more } = commit;
-    const before = { old: this.#head, journal: this.#journal, announced: this.#announced };
-    const next = {
-      ...afterPush(index, announced, truths),
-      generation: Math.max(index.generation, this.#lastGeneration) + 1,
-    };
-    const isNew = before.old === undefined || (more === undefined && this.#isJournalLong(before.old));
-    const writes = isNew ? this.#startOver(next) : this.#append('commit', this.#withSettled(next, truths));
-    this.#announced = new Set(next.pending.keys());
-    return { ...this.#writeHead(next, next.pending.size, writes), commit, next, isNew, before };
+  #compose(commit: Commit): Ahead {
+    const draft = this.#writer.commit(commit);
+    return { ...this.#writeHead(draft), draft };
   }
 
   /** What was written ahead, if it is this commit; what turned out otherwise is forgotten. */
-  async #draftOf({ index, announced, truths, more }: Commit): Promise<Draft | undefined> {
-    const draft = this.#draft;
-    this.#draft = undefined;
-    if (draft === undefined) return undefined;
-    const { commit } = draft;
+  async #takeAhead({ index, announced, truths, more }: Commit): Promise<Ahead | undefined> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    if (ahead === undefined) return undefined;
+    const { commit } = ahead.draft;
     const isIt = commit.index === index && commit.announced === announced && commit.more === more;
-    if (isIt && areSame(truths, announced)) return draft;
-    await draft.written.catch(() => undefined); // what is written now must not be written over by it
-    this.#forget(draft);
+    if (isIt && areSame(truths, announced)) return ahead;
+    await ahead.written.catch(() => undefined); // what is written now must not be written over by it
+    this.#writer.forget(ahead.draft);
     return undefined;
   }
 
-  #forget({ isNew, before }: Draft): void {
-    if (isNew && this.#head !== undefined) this.#outdated.push(this.#head.snapshot, this.#head.journal);
-    this.#head = before.old;
-    this.#journal = before.journal;
-    this.#announced = before.announced;
-  }
-
   /** Begins to write a head, for when everything that it names is written. */
-  #writeHead(index: TargetIndex, pending: number, writes: readonly Promise<unknown>[]): Written {
-    const { snapshot, journal } = this.#head as Head;
-    const head = this.#headFor(index, pending, snapshot, journal.name);
+  #writeHead({ head, writes }: Sketch): Written {
     const bytes = encodeHead(head);
     const mtime = Math.floor(this.#options.now() / 1000);
     const meta = { size: bytes.length, mtime, mode: PRIVATE_FILE };
@@ -488,7 +350,7 @@ export class IndexStore {
       await allOf([renamed, letting]);
       if (await letting) this.#lease.end();
     }
-    this.#head = head;
+    this.#writer.accept(head);
     this.#headBytes = bytes;
     await this.#files.keep((cache) => cache.write('head', bytes));
   }
@@ -502,7 +364,7 @@ export class IndexStore {
   }
 
   async #requireOnce(): Promise<void> {
-    const [bytes, head] = [this.#headBytes, this.#head];
+    const [bytes, head] = [this.#headBytes, this.head];
     const isKnown = bytes !== undefined && (await this.#lease.isSince(checksum(bytes).toString('hex')));
     if (!isKnown && !(await this.isCurrent()))
       throw new LockedError(
@@ -513,44 +375,6 @@ export class IndexStore {
     if (left.length === 0 || head === undefined) return;
     this.startAnew(); // whoever was taken for dead may still append to the journal that it knows
   }
-
-  #headFor({ entries, generation }: TargetIndex, pending: number, snapshot: FileReference, journal: RelPath): Head {
-    return {
-      site: this.#options.site,
-      generation,
-      committedAt: this.#options.now(),
-      files: entries.length,
-      bytes: entries.fileBytes,
-      pending,
-      snapshot,
-      journal: { name: journal, ...this.#journal },
-    };
-  }
-
-  /** `truths`, and what else the journal calls pending and `index` knows. */
-  #withSettled(index: TargetIndex, truths: Truths): Truths {
-    const settled = [...this.#announced].filter((path) => !index.pending.has(path) && !truths.has(path));
-    if (settled.length === 0) return truths;
-    return new Map([...truths, ...settled.map((path) => [path, index.entries.find(path)] as const)]);
-  }
-
-  #isJournalLong(head: Head): boolean {
-    return this.#journal.bytes > Math.max(LEAST_JOURNAL_BYTES, head.snapshot.bytes / 2);
-  }
-}
-
-/** Pending paths for an empty journal: announced anew, once for each content that they may hold. */
-function announcementsOf(index: TargetIndex): Truths[] {
-  const pending = [...index.pending.values()];
-  const rounds = pending.reduce((most, { candidates }) => Math.max(most, candidates.length, 1), 0);
-  return Array.from({ length: rounds }, (_, round) => {
-    const paths = pending.filter(({ candidates }) => round < Math.max(1, candidates.length));
-    return new Map(paths.map(({ path, candidates }) => [path, candidates[round]]));
-  });
-}
-
-function reference(kind: 'snapshot', name: string, content: Buffer): FileReference {
-  return { name: `${kind}-${name}` as RelPath, bytes: content.length, checksum: checksum(content).toString('hex') };
 }
 
 function areSame(truths: Truths, announced: Truths): boolean {

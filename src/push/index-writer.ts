@@ -1,0 +1,213 @@
+/**
+ * IndexWriter: writes snapshots of the index of a target and segments of its journal, and makes the heads that are to name them.
+ *
+ * What it writes lies beside what the head on the target names, and counts for nothing before the next head is there. That is
+ * put there by others, who say so; what was written for a commit that turned out otherwise can be forgotten.
+ */
+import { checksum } from '../core/bytes.js';
+import { encodeSegment, encodeSnapshot, FIRST_CHECKSUM, type FileReference, type Head } from '../core/index-codec.js';
+import { CONTROL, join, type RelPath } from '../core/relpath.js';
+import { afterPush, type TargetIndex, type Truths } from '../core/target-index.js';
+import type { Target } from '../targets/target.js';
+import type { IndexFiles } from './index-files.js';
+
+const LEAST_JOURNAL_BYTES = 64 * 1024; // below this a new snapshot saves nothing worth its upload
+
+export interface IndexWriterOptions {
+  readonly site: string;
+  readonly run: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** A head, and what has to be written before it may be put on the target: that is begun. */
+export interface Sketch {
+  readonly head: Head;
+  readonly writes: readonly Promise<unknown>[];
+}
+
+/** What a commit is made of. Where more is `to come` at once, a new snapshot waits for that. */
+export interface Commit {
+  readonly index: TargetIndex;
+  readonly announced: Truths;
+  readonly truths: Truths;
+  readonly more: 'to come' | undefined;
+}
+
+/** A commit before its last step, and what was known before it. */
+export interface Draft extends Sketch {
+  readonly commit: Commit;
+  readonly next: TargetIndex;
+  /** Whether it has a snapshot of its own. */
+  readonly isNew: boolean;
+  readonly before: Position;
+}
+
+/** Where the next segment goes. */
+interface Position {
+  /** Undefined where there is no index that can be appended to. */
+  readonly head: Head | undefined;
+  readonly journal: { readonly bytes: number; readonly checksum: string };
+  /** What the journal says is pending; a look at the target may have settled it since. */
+  readonly announced: ReadonlySet<RelPath>;
+}
+
+const EMPTY_JOURNAL = { bytes: 0, checksum: FIRST_CHECKSUM };
+const NOWHERE: Position = { head: undefined, journal: EMPTY_JOURNAL, announced: new Set() };
+
+export class IndexWriter {
+  /** The highest one that is known: what is written is no lower. */
+  lastGeneration = 0;
+  readonly #target: Target;
+  readonly #files: IndexFiles;
+  readonly #options: IndexWriterOptions;
+  #at = NOWHERE;
+  /** Files of the index that were replaced. */
+  readonly #outdated: FileReference[] = [];
+
+  constructor(target: Target, files: IndexFiles, options: IndexWriterOptions) {
+    this.#target = target;
+    this.#files = files;
+    this.#options = options;
+  }
+
+  /** What it goes on from; undefined where it is going to write all of the index. */
+  get head(): Head | undefined {
+    return this.#at.head;
+  }
+
+  /** Goes on from an index that was read. */
+  goOn(head: Head, pending: Iterable<RelPath>): void {
+    this.#at = { head, journal: head.journal, announced: new Set(pending) };
+  }
+
+  /** Nothing lies on the target. */
+  goOnFromNothing(): void {
+    this.#at = NOWHERE;
+  }
+
+  /** Lets what comes next write all of the index anew. */
+  startAnew(): void {
+    this.#outdate(this.#at.head);
+    this.#at = { ...this.#at, head: undefined };
+  }
+
+  /** Calls pending what may change of `index`. */
+  begin(index: TargetIndex, announced: Truths): Sketch {
+    const writes = this.#at.head === undefined ? this.#startOver(index) : [];
+    writes.push(...this.#append('begin', announced));
+    const all = new Set([...this.#at.announced, ...announced.keys()]);
+    this.#at = { ...this.#at, announced: all };
+    const entries = index.entries.without(announced.keys());
+    return { head: this.#headNow({ ...index, entries }, all.size), writes };
+  }
+
+  /** Records what is now certain, and leaves pending what else was announced. */
+  commit(commit: Commit): Draft {
+    const { index, announced, truths, more } = commit;
+    const before = this.#at;
+    const next = { ...afterPush(index, announced, truths), generation: this.#atLeast(index.generation) + 1 };
+    const isNew = before.head === undefined || (more === undefined && this.#isJournalLong(before.head));
+    const writes = isNew ? this.#startOver(next) : this.#append('commit', this.#withSettled(next, truths));
+    this.#at = { ...this.#at, announced: new Set(next.pending.keys()) };
+    return { head: this.#headNow(next, next.pending.size), writes, commit, next, isNew, before };
+  }
+
+  /** The head is on the target. */
+  accept(head: Head): void {
+    this.#at = { ...this.#at, head };
+  }
+
+  /** The head of the draft is on the target, and names what it named before no more. */
+  retire({ isNew, before }: Draft): void {
+    if (isNew) this.#outdate(before.head);
+  }
+
+  /** Goes back to where the draft was begun. What was written for it must have come to its end. */
+  forget({ isNew, before }: Draft): void {
+    if (isNew) this.#outdate(this.#at.head);
+    this.#at = before;
+  }
+
+  /** The names of files that were replaced since this was asked last; the head may name one of them all the same. */
+  takeOutdated(): RelPath[] {
+    return this.#outdated.splice(0).map(({ name }) => name);
+  }
+
+  #outdate(head: Head | undefined): void {
+    if (head !== undefined) this.#outdated.push(head.snapshot, head.journal);
+  }
+
+  /** Begins to write all certain entries as a new snapshot, with a new journal beside it. */
+  #startOver(index: TargetIndex): Promise<unknown>[] {
+    const name = `${this.#atLeast(index.generation)}-${this.#options.run}`;
+    const content = encodeSnapshot(index.entries);
+    const snapshot = referenceOf(`snapshot-${name}` as RelPath, content);
+    const writes: Promise<unknown>[] = [
+      this.#target.append(join(CONTROL, snapshot.name), 0, content, 'durable'), // a new file; its checksum tells whether it is whole
+      this.#files.keep((cache) => cache.write(snapshot.name, content)),
+    ];
+    const head = { ...this.#about(index, index.pending.size), snapshot };
+    this.#at = {
+      ...this.#at,
+      head: { ...head, journal: { name: `journal-${name}` as RelPath, ...EMPTY_JOURNAL } },
+      journal: EMPTY_JOURNAL,
+    };
+    for (const announced of announcementsOf(index)) writes.push(...this.#append('begin', announced));
+    return writes;
+  }
+
+  /** Begins to append a segment, which the next head is to name. */
+  #append(kind: 'begin' | 'commit', paths: Truths): Promise<unknown>[] {
+    const { head, journal } = this.#at;
+    if (head === undefined || paths.size === 0) return [];
+    const segment = encodeSegment({ kind, paths }, journal.checksum);
+    const offset = journal.bytes;
+    this.#at = { ...this.#at, journal: { bytes: offset + segment.bytes.length, checksum: segment.checksum } };
+    return [
+      this.#target.append(join(CONTROL, head.journal.name), offset, segment.bytes, 'durable'),
+      this.#files.keep((cache) => cache.append(head.journal.name, offset, segment.bytes)),
+    ];
+  }
+
+  /** That of all that was written until now. */
+  #headNow(index: TargetIndex, pending: number): Head {
+    const { head, journal } = this.#at;
+    const { snapshot, journal: named } = head as Head;
+    return { ...this.#about(index, pending), snapshot, journal: { name: named.name, ...journal } };
+  }
+
+  #about({ entries, generation }: TargetIndex, pending: number): Omit<Head, 'snapshot' | 'journal'> {
+    const { site, now } = this.#options;
+    return { site, generation, committedAt: now(), files: entries.length, bytes: entries.fileBytes, pending };
+  }
+
+  /** `truths`, and what else the journal calls pending and `index` knows. */
+  #withSettled(index: TargetIndex, truths: Truths): Truths {
+    const settled = [...this.#at.announced].filter((path) => !index.pending.has(path) && !truths.has(path));
+    if (settled.length === 0) return truths;
+    return new Map([...truths, ...settled.map((path) => [path, index.entries.find(path)] as const)]);
+  }
+
+  #isJournalLong({ snapshot }: Head): boolean {
+    return this.#at.journal.bytes > Math.max(LEAST_JOURNAL_BYTES, snapshot.bytes / 2);
+  }
+
+  #atLeast(generation: number): number {
+    return Math.max(generation, this.lastGeneration);
+  }
+}
+
+/** Pending paths for an empty journal: announced anew, once for each content that they may hold. */
+function announcementsOf(index: TargetIndex): Truths[] {
+  const pending = [...index.pending.values()];
+  const rounds = pending.reduce((most, { candidates }) => Math.max(most, candidates.length, 1), 0);
+  return Array.from({ length: rounds }, (_, round) => {
+    const paths = pending.filter(({ candidates }) => round < Math.max(1, candidates.length));
+    return new Map(paths.map(({ path, candidates }) => [path, candidates[round]]));
+  });
+}
+
+function referenceOf(name: RelPath, content: Buffer): FileReference {
+  return { name, bytes: content.length, checksum: checksum(content).toString('hex') };
+}
