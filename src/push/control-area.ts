@@ -1,5 +1,5 @@
 /**
- * ControlArea: the folder on the target where what is ours lies, and what no reader is served. What is there, and what its names tell of how the
+ * ControlArea: the folder on the target that is ours and no reader's. What lies there, and what the names there tell of how the
  * target takes names.
  */
 import type { Naming } from '../core/folding.js';

@@ -8,23 +8,20 @@
 import type { Duplex } from 'node:stream';
 import { TargetError } from '../errors.js';
 import { Dating, isRefused } from './sftp-dating.js';
-import { PendingTable } from './sftp-pending.js';
-import { ReplyWatch } from './sftp-reply-watch.js';
-import { confused, ignoreMissing, lost, notOffered, refusal, statusOf, troubleIn } from './sftp-trouble.js';
+import { SftpHandles } from './sftp-handles.js';
+import { SftpRequests, type Waiter } from './sftp-requests.js';
+import { confused, ignoreMissing, notOffered, troubleIn } from './sftp-trouble.js';
 import { Turns } from './sftp-turns.js';
 import {
   type Attributes,
   COPY_DATA,
-  init,
   type Named,
   OPEN,
   POSIX_RENAME,
   REPLY,
   REQUEST,
-  Reply,
-  ReplyReader,
+  type Reply,
   RequestWriter,
-  STATUS,
 } from './sftp-wire.js';
 
 const VERSION = 3;
@@ -34,11 +31,6 @@ const DEFAULT_HANDLES = 100; // a server that does not tell its limit; the small
 const PRIVATE = 0o600; // what is no file to be published is nobody else's business
 const LISTINGS_AHEAD = 8; // replies of a long folder on their way at once; OpenSSH puts 100 names in each
 const SPARE_HANDLES = 8; // for listings, and for what the server itself keeps open
-const FULL_BYTES = 32 * 1024; // one SSH packet, which gains nothing by waiting
-const LOST_REPLY = 'the server has answered later requests, but not an earlier one';
-const FAREWELL_MS = 100; // after its last byte the other side may still say with which code it ended
-const MANY_REQUESTS = 16;
-const COMPANY_MS = 1; // the least that a timer can wait
 
 const STATVFS = 'statvfs@openssh.com';
 const LIMITS = 'limits@openssh.com';
@@ -54,16 +46,6 @@ export interface Space {
   readonly id: string;
   /** The longest name of a file, in bytes; undefined where that is not told. */
   readonly mostNameBytes: number | undefined;
-}
-
-/** What is asked, for messages, and how the answer is read from a reply of `type`. */
-interface Question<T> {
-  readonly verb: string;
-  readonly path: string;
-  readonly type: number;
-  readonly read: (reply: Reply) => T;
-  /** What it means that nothing more follows, where that may be. */
-  readonly atEnd?: T;
 }
 
 /** A file, and what for. */
@@ -93,9 +75,6 @@ interface Settle<T> {
   readonly reject: (error: unknown) => void;
 }
 
-/** Is given the reply, which is good during the call only, or why there is none. What it throws is a broken reply. */
-type Waiter = (failure: TargetError | undefined, reply: Reply) => void;
-
 /**
  * Begins to speak SFTP on a stream. Rejects with a TargetError if the other side does not. `first` is another channel of
  * the same server, whose limits are known.
@@ -107,60 +86,40 @@ export function openSftpChannel(stream: Duplex, first?: SftpChannel, lookMs?: nu
 export class SftpChannel {
   /** Resolves with the channel itself once the server has said which version it speaks. */
   readonly ready: Promise<this>;
-  readonly #stream: Duplex;
-  readonly #writer = new RequestWriter();
-  readonly #reader = new ReplyReader();
-  readonly #waiters = new PendingTable<Waiter>();
-  readonly #extensions = new Set<string>();
-  readonly #waiting: (() => void)[] = [];
-  readonly #turns: Turns;
   readonly dating: Dating;
+  readonly #writer = new RequestWriter();
+  readonly #requests: SftpRequests;
+  readonly #handles: SftpHandles;
+  readonly #turns: Turns;
+  readonly #extensions = new Set<string>();
   #maxWrite = DEFAULT_MAX_WRITE;
-  #handleLimit = DEFAULT_HANDLES - SPARE_HANDLES;
-  #handles = 0;
-  #isFlushing = false;
-  #onVersion: ((failure: TargetError | undefined, reply?: Reply) => void) | undefined;
-  readonly #watch: ReplyWatch;
-  #broken: TargetError | undefined;
 
   constructor(stream: Duplex, first?: SftpChannel, lookMs?: number) {
     this.#turns = first === undefined ? new Turns() : first.#turns;
     this.dating = first === undefined ? new Dating() : first.dating;
-    if (first !== undefined) {
-      this.#maxWrite = first.#maxWrite;
-      this.#handleLimit = first.#handleLimit;
-    }
-    this.#stream = stream;
-    this.#watch = new ReplyWatch(
-      {
-        oldest: () => this.#waiters.oldest,
-        probe: () => void this.lstat('.').catch(() => undefined),
-        onLost: () => this.#end(new TargetError('unreachable', LOST_REPLY)),
+    if (first !== undefined) this.#maxWrite = first.#maxWrite;
+    let agreed: Settle<this> | undefined;
+    this.ready = new Promise((resolve, reject) => (agreed = { resolve, reject }));
+    const events = {
+      onVersion: (reply: Reply): void => agreed?.resolve(this.#agree(reply)),
+      probe: (): void => void this.lstat('.').catch(() => undefined),
+      onEnd: (failure: TargetError): void => {
+        agreed?.reject(failure);
+        this.#handles.wakeAll();
       },
-      lookMs,
-    );
-    this.ready = new Promise((resolve, reject) => {
-      this.#onVersion = (failure, reply) => {
-        if (failure === undefined && reply !== undefined) resolve(this.#agree(reply));
-        else reject(failure);
-      };
-    });
-    let exitCode: unknown;
-    const end = (error?: Error): void => this.#end(lost(error, exitCode));
-    stream.on('exit', (code: unknown) => (exitCode = code));
-    stream.on('error', end).on('close', end);
-    stream.on('end', () => setTimeout(end, FAREWELL_MS).unref());
-    stream.on('data', (chunk: Buffer) => this.#take(chunk));
-    stream.write(init());
+    };
+    const most = first === undefined ? DEFAULT_HANDLES - SPARE_HANDLES : first.#handles.limit;
+    this.#handles = new SftpHandles(most, () => this.isOver);
+    this.#requests = new SftpRequests(stream, this.#writer, events, lookMs);
   }
 
   /** Whether it has ended: whatever is asked of it fails. */
   get isOver(): boolean {
-    return this.#broken !== undefined;
+    return this.#requests.isOver;
   }
 
   get unansweredRequests(): number {
-    return this.#waiters.size;
+    return this.#requests.unanswered;
   }
 
   /** The most bytes one write may carry. */
@@ -200,21 +159,20 @@ export class SftpChannel {
    * waits for another: a server with few of them would wait for ever.
    */
   async openTogether(files: readonly ToOpen[], onAsked?: () => void): Promise<Buffer[]> {
-    while (this.#handles + files.length > this.#handleLimit && this.#broken === undefined) {
-      if (this.#handleLimit < files.length) {
-        this.#wake(); // it was woken, maybe, and takes nothing
+    while (!this.#handles.take(files.length)) {
+      if (this.#handles.limit < files.length) {
+        this.#handles.passOn(); // it was woken, maybe, and takes nothing
         throw notOffered('copy to', files[0]?.path ?? '');
       }
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await new Promise<void>((resolve) => this.#handles.wait(resolve));
     }
-    this.#handles += files.length;
     const opening = files.map((file) => this.#openNow(file.flags === OPEN.read ? 'read' : 'open', file));
     onAsked?.();
     const opened = await Promise.allSettled(opening);
     const handles = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
     const failed = opened.find((each) => each.status === 'rejected');
     if (failed === undefined) return handles;
-    for (let missing = handles.length; missing < files.length; missing++) this.#release();
+    for (let missing = handles.length; missing < files.length; missing++) this.#handles.give();
     await Promise.allSettled(handles.map((handle) => this.close(handle)));
     throw failed.reason;
   }
@@ -233,14 +191,18 @@ export class SftpChannel {
   }
 
   async close(handle: Buffer): Promise<void> {
-    await this.#tell('close', 'a file', (id) => this.#writer.handle(REQUEST.close, id, handle)).finally(() =>
-      this.#release(),
-    );
+    try {
+      await this.#requests.tell('close', 'a file', (id) => this.#writer.handle(REQUEST.close, id, handle));
+    } finally {
+      this.#handles.give();
+    }
   }
 
   /**
-   * Makes a file: asks for its content when it is open, and sends all of that, its meta and its end back to back. Content that takes several writes is left to `pour`, which must close the handle: its meta tells that it
-   * is complete, and may only be sent when all of them are known to be good. What `body` throws comes back as it is. One promise for all: with thousands of small files, promises are what the time goes into.
+   * Makes a file: asks for its content when it is open, and sends all of that, its meta and its end back to back. Content that takes
+   * several writes is left to `pour`, which must close the handle: its meta tells that it is complete, and may only be sent when all
+   * of them are known to be good. What `body` throws comes back as it is. One promise for all: with thousands of small files,
+   * promises are what the time goes into.
    */
   put(path: string, body: () => Content, meta: FileStat, pour: Pour, how?: 'durable'): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -277,13 +239,13 @@ export class SftpChannel {
     const end = (trouble: TargetError | undefined): void => {
       failure ??= trouble;
       if (--open > 0) return;
-      this.#release();
+      this.#handles.give();
       if (failure !== undefined) reject(failure);
       else if (isDated) resolve();
       else this.#dateByPath(path, meta).then(resolve, reject);
     };
     const one: Waiter = (trouble, reply) => end(trouble ?? troubleIn(reply, 'write', path));
-    if (bytes.length > 0) this.#send(one, (id) => this.#writer.write(id, handle, 0, bytes));
+    if (bytes.length > 0) this.#requests.send(one, (id) => this.#writer.write(id, handle, 0, bytes));
     if (isDated) {
       const date: Waiter = (failed, reply) => {
         const trouble = failed ?? troubleIn(reply, 'set the times of', path);
@@ -293,21 +255,21 @@ export class SftpChannel {
           end(undefined);
         } else end(trouble);
       };
-      this.#send(date, (id) => this.#writer.setStat(REQUEST.setHandleStat, id, handle, meta));
+      this.#requests.send(date, (id) => this.#writer.setStat(REQUEST.setHandleStat, id, handle, meta));
     }
     if (how === 'durable') this.flush(handle, path).then(() => end(undefined), end);
-    this.#send(one, (id) => this.#writer.handle(REQUEST.close, id, handle));
+    this.#requests.send(one, (id) => this.#writer.handle(REQUEST.close, id, handle));
   }
 
   /** A request for a handle that is counted already. */
   #openNow(verb: string, { path, flags, mode = PRIVATE }: ToOpen): Promise<Buffer> {
-    return this.#ask({ verb, path, type: REPLY.handle, read: handleOf }, (id) =>
+    return this.#requests.ask({ verb, path, type: REPLY.handle, read: handleOf }, (id) =>
       this.#writer.open(id, path, flags, mode),
     );
   }
 
   write(handle: Buffer, bytes: Uint8Array, position: number): Promise<void> {
-    return this.#tell('write', 'a file', (id) => this.#writer.write(id, handle, position, bytes));
+    return this.#requests.tell('write', 'a file', (id) => this.#writer.write(id, handle, position, bytes));
   }
 
   /**
@@ -329,7 +291,7 @@ export class SftpChannel {
    * OpenSSH says that all is well where the disk is full and it has written a part or nothing.
    */
   copyData({ source, made }: Pair, span: { offset: number; length: number }, position: number): Promise<void> {
-    return this.#tell('copy to', 'a file', (id) => this.#writer.copyData(id, source, span, made, position));
+    return this.#requests.tell('copy to', 'a file', (id) => this.#writer.copyData(id, source, span, made, position));
   }
 
   /** Throws where a file is shorter than that. */
@@ -340,7 +302,7 @@ export class SftpChannel {
 
   handleStat(handle: Buffer): Promise<Attributes> {
     const read = (reply: Reply): Attributes => reply.attributes();
-    return this.#ask({ verb: 'look at', path: 'a file', type: REPLY.attributes, read }, (id) =>
+    return this.#requests.ask({ verb: 'look at', path: 'a file', type: REPLY.attributes, read }, (id) =>
       this.#writer.handle(REQUEST.handleStat, id, handle),
     );
   }
@@ -349,7 +311,7 @@ export class SftpChannel {
   async flush(handle: Buffer, path: string): Promise<void> {
     if (!this.#extensions.has(FSYNC)) return;
     try {
-      await this.#tell('flush', path, (id) => this.#writer.extendedHandle(id, FSYNC, handle));
+      await this.#requests.tell('flush', path, (id) => this.#writer.extendedHandle(id, FSYNC, handle));
     } catch (error) {
       if (!isRefused(error)) throw error;
     }
@@ -359,7 +321,7 @@ export class SftpChannel {
   async setStat(handle: Buffer, path: string, meta: FileStat): Promise<void> {
     if (this.dating.way === 'open') {
       try {
-        return await this.#tell('set the times of', path, (id) =>
+        return await this.#requests.tell('set the times of', path, (id) =>
           this.#writer.setStat(REQUEST.setHandleStat, id, handle, meta),
         );
       } catch (error) {
@@ -373,7 +335,7 @@ export class SftpChannel {
   async #dateByPath(path: string, meta: FileStat): Promise<void> {
     if (this.dating.way === 'none') return;
     try {
-      await this.#tell('set the times of', path, (id) =>
+      await this.#requests.tell('set the times of', path, (id) =>
         this.#writer.setStat(REQUEST.setStat, id, Buffer.from(path), meta),
       );
     } catch (error) {
@@ -383,7 +345,7 @@ export class SftpChannel {
   }
 
   chmod(path: string, mode: number): Promise<void> {
-    return this.#tell('change the mode of', path, (id) => this.#writer.mode(REQUEST.setStat, id, path, mode));
+    return this.#requests.tell('change the mode of', path, (id) => this.#writer.mode(REQUEST.setStat, id, path, mode));
   }
 
   /** What a link leads to is meant, not the link. */
@@ -399,7 +361,7 @@ export class SftpChannel {
   /** Where a path leads to: absolute, without links. */
   realPath(path: string): Promise<string> {
     const read = (reply: Reply): string => reply.names()[0]?.name ?? path;
-    return this.#ask({ verb: 'look at', path, type: REPLY.names, read }, (id) =>
+    return this.#requests.ask({ verb: 'look at', path, type: REPLY.names, read }, (id) =>
       this.#writer.path(REQUEST.realPath, id, path),
     );
   }
@@ -424,40 +386,42 @@ export class SftpChannel {
 
   /** The server's umask may take bits away from `mode`. */
   makeFolder(path: string, mode: number): Promise<void> {
-    return this.#tell('make the folder', path, (id) => this.#writer.mode(REQUEST.makeFolder, id, path, mode));
+    return this.#requests.tell('make the folder', path, (id) => this.#writer.mode(REQUEST.makeFolder, id, path, mode));
   }
 
   removeFolder(path: string): Promise<void> {
-    return this.#tell('remove the folder', path, (id) => this.#writer.path(REQUEST.removeFolder, id, path));
+    return this.#requests.tell('remove the folder', path, (id) => this.#writer.path(REQUEST.removeFolder, id, path));
   }
 
   remove(path: string): Promise<void> {
-    return this.#tell('remove', path, (id) => this.#writer.path(REQUEST.remove, id, path));
+    return this.#requests.tell('remove', path, (id) => this.#writer.path(REQUEST.remove, id, path));
   }
 
   /** Replaces what is at `to`. */
   posixRename(from: string, to: string): Promise<void> {
     if (!this.#extensions.has(POSIX_RENAME)) return Promise.reject(notOffered('publish', to));
-    return this.#tell('publish', to, (id) => this.#writer.extended(id, POSIX_RENAME, from, to));
+    return this.#requests.tell('publish', to, (id) => this.#writer.extended(id, POSIX_RENAME, from, to));
   }
 
   /** Fails if something is at `to`. */
   plainRename(from: string, to: string): Promise<void> {
-    return this.#tell('publish', to, (id) => this.#writer.twoPaths(REQUEST.rename, id, from, to));
+    return this.#requests.tell('publish', to, (id) => this.#writer.twoPaths(REQUEST.rename, id, from, to));
   }
 
   /** Gives the file `from` a second name, which must be free. */
   hardlink(from: string, to: string): Promise<void> {
     if (!this.linksFiles) return Promise.reject(notOffered('link', to));
-    return this.#tell('link', to, (id) => this.#writer.extended(id, HARDLINK, from, to));
+    return this.#requests.tell('link', to, (id) => this.#writer.extended(id, HARDLINK, from, to));
   }
 
   /** Undefined if the server does not tell: the answer only makes a message better. */
   async space(path: string): Promise<Space | undefined> {
     if (!this.tellsSpace) return undefined;
-    return this.#ask({ verb: 'look at', path, type: REPLY.extended, read: spaceOf }, (id) =>
-      this.#writer.extended(id, STATVFS, path),
-    ).catch(() => undefined);
+    return this.#requests
+      .ask({ verb: 'look at', path, type: REPLY.extended, read: spaceOf }, (id) =>
+        this.#writer.extended(id, STATVFS, path),
+      )
+      .catch(() => undefined);
   }
 
   /** Closes the handle of a listing without waiting: what was read is good whatever becomes of it. */
@@ -475,7 +439,7 @@ export class SftpChannel {
       reply.bytes(); // the version of the extension, of which there is one so far
     }
     if (this.#extensions.has(LIMITS)) {
-      this.#send(
+      this.#requests.send(
         (failure, limits) => {
           if (failure === undefined && limits.type === REPLY.extended) this.#heedLimits(limits);
         },
@@ -492,7 +456,7 @@ export class SftpChannel {
     const maxWrite = limits.uint64();
     const handles = limits.uint64();
     if (maxWrite > 0) this.#maxWrite = Math.min(maxWrite, MOST_WRITE);
-    if (handles > 0) this.#handleLimit = Math.max(1, Math.min(handles, Number.MAX_SAFE_INTEGER) - SPARE_HANDLES);
+    if (handles > 0) this.#handles.limit = Math.max(1, Math.min(handles, Number.MAX_SAFE_INTEGER) - SPARE_HANDLES);
   }
 
   /**
@@ -501,36 +465,19 @@ export class SftpChannel {
    */
   #open(verb: string, path: string, write: (id: number) => void, settle: Settle<Buffer>): void {
     const again = (): void => this.#open(verb, path, write, settle);
-    if (this.#handles >= this.#handleLimit && this.#broken === undefined) {
-      this.#waiting.push(again);
-      return;
-    }
-    this.#handles++;
-    this.#send((failure, reply) => {
+    if (!this.#handles.take(1)) return this.#handles.wait(again);
+    this.#requests.send((failure, reply) => {
       if (failure === undefined && reply.type === REPLY.handle) return settle.resolve(handleOf(reply));
       const trouble = failure ?? troubleIn(reply, verb, path) ?? confused();
-      this.#handles--;
-      if (trouble.kind === 'failed' && this.#handles > 0) {
-        this.#handleLimit = Math.min(this.#handleLimit, this.#handles);
-        this.#waiting.push(again);
-      } else settle.reject(trouble);
-      this.#wake();
+      if (trouble.kind !== 'failed') this.#handles.give();
+      else if (this.#handles.refuse()) return this.#handles.wait(again);
+      settle.reject(trouble);
     }, write);
-  }
-
-  #release(): void {
-    this.#handles--;
-    this.#wake();
-  }
-
-  #wake(): void {
-    if (this.#broken !== undefined) return; // whoever waits is told by #end
-    if (this.#handles < this.#handleLimit) this.#waiting.shift()?.();
   }
 
   #look(type: number, path: string): Promise<Attributes> {
     const read = (reply: Reply): Attributes => reply.attributes();
-    return this.#ask({ verb: 'look at', path, type: REPLY.attributes, read }, (id) =>
+    return this.#requests.ask({ verb: 'look at', path, type: REPLY.attributes, read }, (id) =>
       this.#writer.path(type, id, path),
     );
   }
@@ -538,7 +485,7 @@ export class SftpChannel {
   /** Nothing at the end. */
   #listOnce(handle: Buffer, path: string): Promise<Named[]> {
     const read = (reply: Reply): Named[] => reply.names();
-    return this.#ask<Named[]>({ verb: 'list', path, type: REPLY.names, read, atEnd: [] }, (id) =>
+    return this.#requests.ask<Named[]>({ verb: 'list', path, type: REPLY.names, read, atEnd: [] }, (id) =>
       this.#writer.handle(REQUEST.readFolder, id, handle),
     );
   }
@@ -550,102 +497,11 @@ export class SftpChannel {
       into.set(bytes);
       return bytes.length;
     };
-    return this.#ask({ verb: 'read', path: 'a file', type: REPLY.data, read, atEnd: 0 }, (id) =>
+    return this.#requests.ask({ verb: 'read', path: 'a file', type: REPLY.data, read, atEnd: 0 }, (id) =>
       this.#writer.read(id, handle, position, into.length),
     );
   }
-
-  /** A request that is answered by whether it was done. */
-  #tell(verb: string, path: string, write: (id: number) => void): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#send((failure, reply) => {
-        const trouble = failure ?? troubleIn(reply, verb, path);
-        if (trouble === undefined) resolve();
-        else reject(trouble);
-      }, write);
-    });
-  }
-
-  #ask<T>(question: Question<T>, write: (id: number) => void): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#send((failure, reply) => {
-        if (failure !== undefined) return reject(failure);
-        if (reply.type === question.type) return resolve(question.read(reply));
-        const { verb, path } = question;
-        const status = statusOf(reply);
-        if (status === STATUS.endOfFile && 'atEnd' in question) resolve(question.atEnd);
-        else reject(status === STATUS.ok ? confused() : refusal(status, reply, verb, path));
-      }, write);
-    });
-  }
-
-  #send(waiter: Waiter, write: (id: number) => void): void {
-    if (this.#broken !== undefined) return waiter(this.#broken, NO_REPLY);
-    this.#watch.asked();
-    write(this.#waiters.add(waiter));
-    if (this.#writer.waitingBytes >= FULL_BYTES) this.#flush();
-    else if (!this.#isFlushing) {
-      this.#isFlushing = true;
-      // A lone request goes at once; one of many waits for company, as in Nagle's algorithm.
-      if (this.#waiters.size < MANY_REQUESTS) setImmediate(this.#flushNow);
-      else setTimeout(this.#flushNow, COMPANY_MS);
-    }
-  }
-
-  readonly #flushNow = (): void => {
-    this.#isFlushing = false;
-    this.#flush();
-  };
-
-  #flush(): void {
-    if (this.#writer.waitingBytes === 0 || this.#broken !== undefined) return;
-    try {
-      this.#stream.write(this.#writer.take());
-    } catch (error) {
-      // The library throws where a compressed connection has ended and the channel has not heard of it yet.
-      this.#end(lost(error instanceof Error ? error : undefined, undefined));
-    }
-  }
-
-  #take(chunk: Buffer): void {
-    if (this.#broken !== undefined) return;
-    try {
-      this.#reader.push(chunk, (reply) => this.#answer(reply));
-    } catch (error) {
-      // Nothing on a channel that breaks the protocol can be believed any more.
-      this.#end(error instanceof TargetError ? error : confused(error));
-      this.#stream.destroy();
-    }
-  }
-
-  #answer(reply: Reply): void {
-    if (this.#onVersion !== undefined) {
-      const begin = this.#onVersion;
-      if (reply.type !== REPLY.version) throw confused();
-      begin(undefined, reply);
-      this.#onVersion = undefined;
-      return;
-    }
-    const waiter = this.#waiters.get(reply.id);
-    if (waiter === undefined) throw confused();
-    waiter(undefined, reply);
-    this.#watch.answered();
-    this.#waiters.remove(reply.id); // not before: one that cannot read its reply is told so with all others
-  }
-
-  /** Fails what is under way and whatever is asked from now on. */
-  #end(failure: TargetError): void {
-    if (this.#broken !== undefined) return;
-    this.#broken = failure;
-    this.#watch.stop();
-    this.#onVersion?.(failure);
-    for (const waiter of this.#waiters.takeAll()) waiter(failure, NO_REPLY);
-    for (const wake of this.#waiting.splice(0)) wake();
-  }
 }
-
-/** For a waiter that is told why there is none. */
-const NO_REPLY = new Reply();
 
 async function* inOnePiece(content: Uint8Array): AsyncGenerator<Uint8Array, void> {
   yield content;

@@ -98,9 +98,9 @@ export interface Target {
    * Makes a file with exactly this content and meta, over whatever file had the name. It is complete when the promise
    * resolves and means nothing before; after a failure it may be there in part. What `body` throws comes back as it
    * is. A body of another length than `meta.size` is a failure. May be repeated. `packed`: to compress it on the way would
-   * save nothing. `durable`: it is short, and on the disk of the target when the promise resolves, where that can be asked for. 'line-lost': the way it took broke and another is left; what becomes of that name is not known, so it is to be
-   * written once more under another one. Answers with how many bytes of the content travelled: a target that has some of it need
-   * not be sent that.
+   * save nothing. `durable`: it is short, and on the disk of the target when the promise resolves, where that can be asked for.
+   * 'line-lost': the way it took broke and another is left; what becomes of that name is not known, so it is to be written once
+   * more under another one. Answers with how many bytes of the content travelled: a target that has some of it need not be sent that.
    */
   write(path: RelPath, body: Body, meta: FileMeta, how?: 'packed' | 'durable'): Promise<number>;
 
