@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { access, appendFile, chmod, mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { CONTROL, join as inControl, type RelPath } from '../src/core/relpath.js';
@@ -188,6 +188,43 @@ describe('a connection', () => {
 });
 
 describe('a server', () => {
+  const NO_NAMES = ['..', '.', '', '../above', '../../above', '/above', 'img/../../above', 'a\0b', 'a/b', './top.txt'];
+
+  it.each(['verify --content', 'verify --repair', 'sync --force', 'sync'])(
+    'that lists names which are none is asked for nothing but our files by %s (F36)',
+    async (words) => {
+      const above = await stat(fileURLToPath(import.meta.url));
+      const names = NO_NAMES.flatMap((name) => [name, `head-${name}`, `snapshot-${name}`]);
+      const opened = new Set<string>();
+      const asked: string[] = [];
+      let [isHostile, lies] = [false, 0];
+      const { project, remote } = await withServer({
+        fault: ({ kind, path = '' }) => {
+          if (!isHostile) return undefined;
+          asked.push(path);
+          if (kind === 'OPENDIR') opened.add(path);
+          if (kind !== 'READDIR' || !opened.delete(path)) return undefined;
+          lies++;
+          return { names: names.map((name) => ({ name, stats: above })) };
+        },
+      });
+      await plant(remote.folder, { above: 'not ours', 'static/foreign.txt': 'nor this' });
+      expect((await project.sync()).status).toBe(0);
+      if (words === 'sync') await rm(join(remote.folder, 'static/.pushstatic/head')); // all is looked at
+      if (words === 'sync --force') await plant(project.assets, { 'top.txt': 'T' });
+      isHostile = true;
+      expect(await project.program.run(...words.split(' '))).toMatchObject({ status: 0 });
+      expect(lies).toBeGreaterThan(0);
+      const isOurs = (path: string): boolean => /^\/(?:static(?:\/[^\0]*)?)?$/.test(posix.resolve('/', path));
+      expect(asked.filter((path) => !isOurs(path))).toEqual([]);
+      expect(await published(join(remote.folder, 'static'))).toEqual({
+        ...(await readTree(project.root)),
+        'foreign.txt': 'nor this',
+      });
+      expect(await readFile(join(remote.folder, 'above'), 'utf8')).toBe('not ours');
+    },
+  );
+
   it('that refuses to open files exclusively is published to all the same (F19)', async () => {
     const { project, remote } = await withServer({ denyExclusive: true });
     expect(await project.sync()).toMatchObject({ status: 0, targets: [{ uploaded: 4 }] });

@@ -12,15 +12,19 @@ import ssh2, { type AuthContext, type ParsedKey, type ServerChannel } from 'ssh2
 import { TargetError } from '../errors.js';
 import { fingerprintOf } from '../targets/known-hosts.js';
 import { SftpFolder } from './sftp-folder.js';
-import { type LinkOrder, PacketReader, readRequest, type SftpRequest, status, version } from './sftp-wire.js';
+import { type LinkOrder, names, PacketReader, readRequest, type SftpRequest, status, version } from './sftp-wire.js';
 
 const MAX_HANDLES = 1000; // as OpenSSH has it
 
 /** What offering the extensions costs nothing; a server without them is `{}`. */
 const EXTENSIONS = { 'posix-rename@openssh.com': '1', 'statvfs@openssh.com': '2' };
 
-/** Instead of carrying the request out: answer with a status, cut the connection, or never answer. */
-export type Intervention = { readonly status: number; readonly message?: string } | 'drop' | 'hang';
+/** Instead of carrying the request out: answer with a status or with names, cut the connection, or never answer. */
+export type Intervention =
+  | { readonly status: number; readonly message?: string }
+  | { readonly names: Parameters<typeof names>[1] }
+  | 'drop'
+  | 'hang';
 
 export interface SftpServerOptions {
   /** A private key as text, so that a server can come back with the same one. Default: a fresh one. */
@@ -123,6 +127,7 @@ async function serveChannel(channel: ServerChannel, socket: Socket, order: LinkO
     if (intervention === undefined) return folder.answer(request);
     if (intervention === 'drop') socket.destroy();
     if (typeof intervention === 'string') return undefined;
+    if ('names' in intervention) return names(request.id, intervention.names);
     return status(request.id, intervention.status, intervention.message ?? '');
   }
   try {
