@@ -139,6 +139,25 @@ describe('a connection', () => {
     expect(daemon.output.stderr).not.toContain('connection');
   });
 
+  it('that the server closes because it is idle is made again without a word (F4)', async () => {
+    const server = await startOpenSsh({ extra: ['ChannelTimeout session:*=1'] });
+    onTestFinished(() => server.stop());
+    const scene = await makeScene(server);
+    const daemon = await startDaemon(scene);
+    for (let i = 1; i <= 3; i++) {
+      await daemon.inSync();
+      const closed = (): number => server.log().split('seconds of inactivity').length - 1;
+      const before = closed();
+      await eventually('the server closes an idle channel', () => closed() > before);
+      await writeFile(join(scene.assets, 'index.html'), `version ${i}`);
+      await serves(scene.target, { ...PUBLISHED, 'index.html': `version ${i}` });
+    }
+    const status = await daemon.inSync();
+    expect(targetOf(status)).toMatchObject({ failures: 0, error: null });
+    expect(status.cycles.every(({ ok }) => ok)).toBe(true);
+    expect(daemon.output.stderr).not.toContain('connection');
+  });
+
   it.each([
     ['a session that is killed (F2)', async (server: OpenSshServer) => server.dropSessions()],
     [

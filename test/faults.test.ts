@@ -3,8 +3,10 @@
  * problem with its exit status and nothing lost. The numbers are those of the list of faults that the project is held to.
  */
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { access, appendFile, chmod, mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -12,6 +14,7 @@ import { CONTROL, join as inControl, type RelPath } from '../src/core/relpath.js
 import type { RequestKind } from '../src/demo/sftp-wire.js';
 import { codeOf } from '../src/errors.js';
 import { openLocal } from '../src/targets/local.js';
+import { eventually } from './support/daemon.js';
 import { FILLED_AT, writeDated } from './support/filled-root.js';
 import { makeKey, type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
 import {
@@ -224,6 +227,21 @@ describe('a server', () => {
       expect(await readFile(join(remote.folder, 'above'), 'utf8')).toBe('not ours');
     },
   );
+
+  it('that has no place for one more login is tried again until it has (F6)', async () => {
+    const server = await startOpenSsh({ extra: ['PerSourceMaxStartups 1'] });
+    onTestFinished(() => server.stop());
+    const target = join(await temporaryFolder(), 'static');
+    const project = await makeProject({ targets: { web: on(server, target) } }, SITE);
+    const other = connect(server.port, server.host);
+    await once(other, 'data'); // from now on it has the only place
+    const run = project.program.start('sync');
+    await eventually('it tries again', () => run.output.stderr.includes('trying again'));
+    other.destroy();
+    expect(await run.ended).toMatchObject({ status: 0 });
+    expect(run.output.stderr).toContain('MaxStartups');
+    expect(differences(project.root, target)).toBe('');
+  });
 
   it('that refuses to open files exclusively is published to all the same (F19)', async () => {
     const { project, remote } = await withServer({ denyExclusive: true });
@@ -839,6 +857,44 @@ describe('a folder of this machine whose disk is nearly full (F23)', () => {
     await rm(filler);
     await target.append(index, 0, Buffer.alloc(64 * 1024));
     expect((await target.stat(index))?.size).toBe(64 * 1024);
+  });
+});
+
+describe('a disk of this machine that is full (F68)', () => {
+  it('keeps what lay in STATIC_ROOT and is served, until there is space again', async ({ skip }) => {
+    const target = join(await temporaryFolder(), 'static');
+    const project = await makeProject({ targets: { web: inFolder(target) } }, SITE);
+    mkdirSync(project.root, { recursive: true });
+    if (!mountSmallDisk(project.root)) skip('a small file system to fill can only be mounted by root');
+    expect((await project.sync()).status).toBe(0);
+    const before = await published(target);
+    fillUp(project.root);
+    await plant(project.folder, { 'assets/top.txt': 'top'.repeat(5000), 'assets/new.txt': 'new'.repeat(5000) });
+    const { status, collect } = await project.sync();
+    expect(status).toBe(1);
+    expect(collect.problems).toMatchObject([
+      { path: 'new.txt', code: 'NO_SPACE' },
+      { path: 'top.txt', code: 'NO_SPACE' },
+    ]);
+    const { filler: _, ...served } = await published(target);
+    expect(served).toEqual(before);
+    await rm(join(project.root, 'filler'));
+    expect((await project.sync()).status).toBe(0);
+    expect(differences(project.root, target)).toBe('');
+  });
+
+  it('that the state is to lie on is told of, and the work is done all the same', async ({ skip }) => {
+    const target = join(await temporaryFolder(), 'static');
+    const project = await makeProject({ targets: { web: inFolder(target) } }, SITE);
+    mkdirSync(project.state, { recursive: true });
+    if (!mountSmallDisk(project.state)) skip('a small file system to fill can only be mounted by root');
+    fillUp(project.state);
+    for (const text of ['one', 'two']) {
+      await plant(project.folder, { 'assets/top.txt': text });
+      const { status, stderr } = await project.program.run('sync');
+      expect([status, stderr]).toEqual([0, expect.stringContaining('no space left')]);
+      expect(differences(project.root, target)).toBe('');
+    }
   });
 });
 
