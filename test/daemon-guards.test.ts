@@ -1,11 +1,12 @@
 /** A daemon whose sources get lost: it halts, says what to do, removes nothing, and goes on by itself when they are back. */
+import { rmSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, makeScene, PUBLISHED, type Scene, serves, startDaemon, targetOf } from './support/daemon.js';
 import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
 import { differences, published } from './support/project.js';
-import { plant, type Tree } from './support/tree.js';
+import { plant, readTree, type Tree } from './support/tree.js';
 
 const folderOf = (i: number): string => (i < 20 ? 'few' : 'many');
 const MANY: Tree = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`assets/${folderOf(i)}/${i}.js`, `${i}`]));
@@ -82,6 +83,62 @@ describe.each(['native', 'chokidar', 'poll'] as const)('with the %s backend, a s
       await serves(scene.target, { ...PUBLISHED, ...MANY_PUBLISHED, 'after.css': 'after' });
     },
   );
+});
+
+describe.each(['plain', 'manifest', 'none'])('of few files, with storage %s, a source', (storage) => {
+  const names = Array.from({ length: 20 }, (_, i) => `${i}.js`);
+
+  it.each([
+    ['that loses most of them', 15],
+    ['that loses all of them', 20],
+    ['that loses all of three', 3],
+  ])('%s halts the daemon until they are back, and takes nothing away (F47)', async (_, lost) => {
+    const few = lost === 3 ? names.slice(0, 3) : names;
+    const sources = storage === 'none' ? 'var/static' : 'assets';
+    const scene = await makeScene(server, {
+      tree: Object.fromEntries(few.map((name) => [`${sources}/${name}`, name])),
+      source: { dirs: storage === 'none' ? [] : ['assets'] },
+      static: { root: 'var/static', storage },
+      target: { delete: { max: '100%' } },
+      watch: { settle: '300ms', maxWait: '1s', sweep: '1h' },
+    });
+    const daemon = await startDaemon(scene);
+    await daemon.inSync();
+    const [collected, served] = [await readTree(scene.root), await published(scene.target)];
+    const folder = join(scene.folder, sources);
+    for (const name of few.slice(0, lost)) rmSync(join(folder, name));
+    const { local } = await daemon.until((status) => status.local.state === 'halted');
+    expect(local.error).toMatchObject({ code: 'REFUSED', message: expect.stringContaining(folder) });
+    await serves(scene.target, served);
+    if (storage !== 'none') expect(await readTree(scene.root)).toEqual(collected);
+
+    await plant(folder, Object.fromEntries(few.map((name) => [name, name])));
+    await daemon.inSync();
+    await serves(scene.target, served);
+  });
+
+  it('that loses them one after another is followed, and is no surprise to the next run (F47)', async () => {
+    const sources = storage === 'none' ? 'var/static' : 'assets';
+    const scene = await makeScene(server, {
+      tree: Object.fromEntries(names.map((name) => [`${sources}/${name}`, name])),
+      source: { dirs: storage === 'none' ? [] : ['assets'] },
+      static: { root: 'var/static', storage },
+      target: { delete: { max: '100%' } },
+      watch: { settle: '50ms', maxWait: '500ms', sweep: '1h' },
+    });
+    const daemon = await startDaemon(scene);
+    await daemon.inSync();
+    for (let left = names.length; left > 2; left -= 3) {
+      for (const name of names.slice(left - 3, left)) await rm(join(scene.folder, sources, name));
+      await eventually(
+        'they are gone',
+        async () => !(`${left - 1}.js` in (await published(scene.target).catch(() => ({})))),
+      );
+      await daemon.inSync();
+    }
+    await daemon.stop();
+    expect(await scene.program.run('sync')).toMatchObject({ status: 0 });
+  });
 });
 
 describe('what is refused', () => {

@@ -1,9 +1,10 @@
 /** What is remembered of collecting by place: a line each time, which belongs to one memory. */
+import { existsSync, statSync, truncateSync } from 'node:fs';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Addition, extendMemory, memorySeal, recall, remember } from '../src/collect/memory.js';
+import { extendMemory, memorySeal, NO_ADDITION, recall, remember } from '../src/collect/memory.js';
 import { type Memory, NO_MEMORY } from '../src/core/collected-codec.js';
 import { comparePaths } from '../src/core/relpath.js';
 import { StateFolder } from '../src/fs/state.js';
@@ -11,7 +12,7 @@ import { anyPath, digest, path } from './support/entries.js';
 import { temporaryFolder } from './support/tree.js';
 
 const [A, B, C] = ['a', 'b', 'c'].map((content) => digest(content)) as [string, string, string];
-const NOTHING: Addition = { put: [], made: [], removed: [], foldersMade: [], foldersGone: [], isAnew: false };
+const NOTHING = NO_ADDITION;
 const FIRST: Memory = {
   sources: new Map([['assets\0/srv/assets', 2]]),
   files: new Map([
@@ -58,6 +59,34 @@ describe('what was collected by place', () => {
     expect(await state.has('collected-since')).toBe(false);
     await extendMemory(state, { ...NOTHING, removed: ['css/a.css'] });
     expect((await readFile(additions)).length).toBeLessThan(250);
+  });
+
+  test('tells by how many files a source has grown or shrunk', async () => {
+    const { state } = await newState();
+    await extendMemory(state, { ...NOTHING, counted: [['assets\0/srv/assets', 3]] });
+    await extendMemory(state, { ...NOTHING, counted: [['assets\0/srv/assets', -1]] });
+    expect((await recall(state)).sources).toEqual(new Map([['assets\0/srv/assets', 4]]));
+  });
+
+  test('is written anew with all the rest before it grows without end', async () => {
+    const { state, additions } = await newState();
+    const put = Array.from({ length: 2000 }, (_, i) => [`many/${i}.js`, A] as const);
+    let most = 0;
+    for (let round = 0; round < 20; round++) {
+      await extendMemory(state, { ...NOTHING, put, removed: ['css/a.css'] });
+      most = Math.max(most, existsSync(additions) ? statSync(additions).size : 0);
+    }
+    expect(most).toBeLessThan(1.5 * 1024 * 1024);
+    const memory = await recall(state);
+    expect(memory).toMatchObject({ sources: FIRST.sources, made: FIRST.made, folders: FIRST.folders });
+    expect(memory.files.size).toBe(2001);
+  });
+
+  test('that is larger than any that was written counts for nothing', async () => {
+    const { state, additions } = await newState();
+    await writeFile(additions, '');
+    truncateSync(additions, 2 ** 29);
+    expect(await recall(state)).toEqual(FIRST);
   });
 
   test('counts for nothing without a memory to add to', async () => {
@@ -173,6 +202,7 @@ test('lines give what the same changes of a map give', async () => {
       };
       for (const { put, ...rest } of additions) {
         const addition = {
+          ...NOTHING,
           ...rest,
           put: put.map(([each, content]) => [each, content] as const),
           made: put.flatMap(([each, , isMade]) => (isMade ? [each] : [])),

@@ -35,7 +35,7 @@ async function newSite(tree: Tree): Promise<Site> {
     state,
     scanAll: () => scanOnly(root, { state, mode: 'write', force: 'past-guards' }),
     scanPlaces: async (places, known) => {
-      const part = await scanPlaces(root, places, entriesIn(known.entries, places), { state });
+      const part = await scanPlaces(root, places, entriesIn(known.entries, places), { state, mode: 'write' });
       return part && replaceIn(known, places, part);
     },
   };

@@ -7,6 +7,7 @@
  */
 import { statSync } from 'node:fs';
 import type { CachedDigest } from '../core/digest-cache-codec.js';
+import { ignoreRules } from '../core/fnmatch.js';
 import { type Places, placesOf } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
 import { type Digest, type Entry, findEntry, type Snapshot } from '../core/snapshot.js';
@@ -15,18 +16,19 @@ import type { MadeFile } from './carry-out.js';
 import { type Collected, type CollectOptions, foreignIn, linksOf, type Ownership, readRoot } from './collect.js';
 import { type Before, type Filled, fill } from './fill.js';
 import type { SiteInMind } from './hashed-site.js';
+import { holdsFile } from './holds-file.js';
 import { identify } from './identify.js';
-import { type Addition, extendMemory } from './memory.js';
+import { type Addition, extendMemory, NO_ADDITION } from './memory.js';
 import type { CollectProject } from './project.js';
-import { type RunOptions, saveState } from './run-options.js';
-import { requireFolder } from './scan-only.js';
+import { saveState } from './run-options.js';
+import { requireFolder, rootKey, type ScanOnlyOptions } from './scan-only.js';
 import { type Listing, listSources, wayTo } from './sources.js';
 import { isSystemError } from './trouble.js';
 import { type Way, walkWays } from './walk.js';
 import { readWinners } from './winners.js';
 
 const MOST_FILES = 2000; // more of them are cheaper to collect with the digests of the last run at hand
-const MOST_LOST = 50; // more of them may be a source that got lost, which shows only beside what it had
+const MOST_LOST = 5; // more of them may be a source that got lost, which shows only beside what it had
 
 /** What is known of the places from before. */
 export interface KnownPlaces extends Ownership {
@@ -53,7 +55,8 @@ export async function collectPlaces(
   const pacer = new Pacer(options);
   const listings = await listSources(project, pacer, { places });
   const ours = oursOf(known);
-  if (isMuch(listings, ours, (path) => site?.madeAt(path) !== undefined)) return undefined;
+  const isWanted = (path: RelPath): boolean => site?.madeAt(path) === undefined;
+  if (isMuch(project, listings, [...ours.keys()].filter(isWanted))) return undefined;
 
   const digests = digestsOf(known.entries);
   const { onEntry: _, ...rest } = options;
@@ -94,9 +97,10 @@ export async function collectPlaces(
 }
 
 /** What is different in the memory. */
-function additionOf(before: Before, { files, made, folders }: Filled): Omit<Addition, 'isAnew'> {
+function additionOf(before: Before, { files, made, folders }: Filled): Addition {
   const put = [...files].filter(([path, digest]) => before.files.get(path) !== digest);
   return {
+    ...NO_ADDITION,
     put,
     made: put.map(([path]) => path).filter((path) => made.has(path)),
     removed: [...before.files.keys()].filter((path) => !files.has(path)),
@@ -132,7 +136,7 @@ export async function scanPlaces(
   root: string,
   places: Places,
   known: readonly Entry[],
-  options: RunOptions,
+  options: ScanOnlyOptions,
 ): Promise<Snapshot | undefined> {
   requireFolder(root);
   const pacer = new Pacer(options);
@@ -140,9 +144,15 @@ export async function scanPlaces(
   const found: ReadonlySet<string> = new Set(walked.files.map(({ path }) => path));
   const lost = known.filter(({ path }) => !found.has(path)).length;
   if (found.size > MOST_FILES || lost > MOST_LOST) return undefined;
+  if (lost > 0 && found.size === 0 && !holdsFile(root, ignoreRules([]))) return undefined;
   const cache = digestsOf(known);
   const sizeBefore = sizesOf(known);
   const scanned = await identify(walked.files, { ...options, step: 'scan', cache, pacer, sizeBefore });
+  const grown = found.size - known.length;
+  if (options.mode === 'write' && grown !== 0) {
+    const addition = { ...NO_ADDITION, counted: [[rootKey(root), grown] as const] };
+    await saveState(options, () => extendMemory(options.state, addition));
+  }
   return { entries: scanned.files.map(({ entry }) => entry), problems: [...walked.problems, ...scanned.problems] };
 }
 
@@ -177,16 +187,14 @@ function wayOf(place: RelPath): Way {
   return place.split('/');
 }
 
-function isMuch(
-  listings: readonly Listing[],
-  ours: ReadonlyMap<RelPath, Digest>,
-  isMade: (path: RelPath) => boolean,
-): boolean {
+/** `copied` is what was collected from the places before. */
+function isMuch({ ignore }: CollectProject, listings: readonly Listing[], copied: readonly RelPath[]): boolean {
   const paths: ReadonlySet<string> = new Set(listings.flatMap(({ walked }) => walked.files.map(({ path }) => path)));
   if (paths.size > MOST_FILES) return true;
-  let lost = 0;
-  for (const path of ours.keys()) if (!paths.has(path) && !isMade(path)) lost++;
-  return lost > MOST_LOST;
+  const lost = copied.filter((path) => !paths.has(path)).length;
+  if (lost === 0 || lost > MOST_LOST) return lost > 0;
+  const maybeEmpty = listings.filter(({ walked }) => walked.files.length === 0);
+  return maybeEmpty.some(({ source }) => !holdsFile(source.path, ignoreRules(ignore)));
 }
 
 function oursOf({ entries, foreign }: KnownPlaces): Map<RelPath, Digest> {

@@ -4,6 +4,7 @@
  * Content decides what is copied, so a file that was restored with an older time is not overlooked. The memory is written
  * last: a run that breaks off before knows the next time by their content which files are right.
  */
+import type { Memory } from '../core/collected-codec.js';
 import type { Places } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Candidate } from '../core/resolve.js';
@@ -83,7 +84,7 @@ export async function collect(project: CollectProject, options: CollectOptions):
   const draft = isLeft && marking !== undefined ? new CheckpointDraft(project, marking) : undefined;
   const listings = await listSources(project, pacer, { marks: marking?.sources, onFound });
   const counts = countsOf(listings, project.staged);
-  if (options.force === undefined) guardSources(counts, memory.sources);
+  if (options.force === undefined) guardSources(counts, memory.sources, () => lostFrom(listings, memory));
 
   const run: Run = { options, pacer, contents: new KeptContents(), later: new Later(), draft };
   const { later, contents } = run;
@@ -257,6 +258,12 @@ function countsOf(listings: readonly Listing[], staged: Staged | undefined): Cou
 
 function partOf(staged: Staged | undefined): HashedPart | undefined {
   return staged?.elsewhere && { made: [], replaced: new Set(), elsewhere: staged.elsewhere };
+}
+
+/** How many plain copies there are of what no source has any more. */
+function lostFrom(listings: readonly Listing[], { files, made }: Memory): number {
+  const there = new Set<string>(listings.flatMap(({ walked }) => walked.files.map(({ path }) => path)));
+  return [...files.keys()].filter((path) => !there.has(path) && !made.has(path)).length;
 }
 
 export function countOf({ source, walked }: Listing): Counted {

@@ -48,14 +48,19 @@ export class DigestCache {
     if (this.#entries.delete(path)) this.#isChanged = true;
   }
 
-  /** Forgets what is not among `found`, but for what lies at or below the path of a problem: its state is unknown. */
-  retain(found: readonly { readonly path: string }[], problems: readonly { readonly path: string }[]): void {
-    if (this.size <= found.length) return;
+  /**
+   * Forgets what is not among `found`, but for what lies at or below the path of a problem: its state is unknown. Answers with how
+   * many that were.
+   */
+  retain(found: readonly { readonly path: string }[], problems: readonly { readonly path: string }[]): number {
+    if (this.size <= found.length) return 0;
+    const { size } = this;
     const paths = new Set(found.map(({ path }) => path));
     const unknown = new Set(problems.map(({ path }) => path));
     for (const path of this.#entries.keys()) {
       if (!paths.has(path) && !isCovered(path, unknown)) this.delete(path);
     }
+    return size - this.size;
   }
 
   /** Writes the cache if it has changed since it was loaded. Rejects as StateFolder does. */

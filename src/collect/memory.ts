@@ -17,6 +17,8 @@ import type { StateFolder } from '../fs/state.js';
 const NAME = 'collected';
 const ADDITIONS = 'collected-since';
 const SEAL_BYTES = 32;
+const LEAST_BYTES = 1024 * 1024; // below this much of additions, to write all anew saves nothing
+const MOST_BYTES = 256 * 1024 * 1024; // more of them were never written, and could not be read as one text
 
 /** What is different from the memory before. */
 export interface Addition {
@@ -27,16 +29,27 @@ export interface Addition {
   readonly removed: readonly string[];
   readonly foldersMade: readonly string[];
   readonly foldersGone: readonly string[];
+  /** By how many files a source has grown or shrunk, by its key. */
+  readonly counted: readonly (readonly [key: string, by: number])[];
   /** A site with hashed names was made anew: it is not the one of a checkpoint any more but for the contents of some files. */
   readonly isAnew: boolean;
 }
+
+export const NO_ADDITION: Addition = {
+  put: [],
+  made: [],
+  removed: [],
+  foldersMade: [],
+  foldersGone: [],
+  counted: [],
+  isAnew: false,
+};
 
 export async function recall(state: StateFolder): Promise<Memory> {
   const bytes = await state.read(NAME);
   const memory = bytes && decodeMemory(bytes);
   if (memory === undefined) return NO_MEMORY;
-  const lines = (await state.read(ADDITIONS))?.toString().split('\n') ?? [];
-  return extended(memory, lines, bytes?.subarray(-SEAL_BYTES).toString('hex') ?? '');
+  return extended(memory, linesOf(await state.read(ADDITIONS)), bytes?.subarray(-SEAL_BYTES).toString('hex') ?? '');
 }
 
 /** The memory in `state` as it was written: its seal, which no other one has, and what was added since, in order. */
@@ -45,7 +58,7 @@ export async function writtenMemory(
 ): Promise<{ readonly seal: string; readonly additions: readonly Addition[] }> {
   const [end, added] = await Promise.all([state.readEnd(NAME, SEAL_BYTES), state.read(ADDITIONS)]);
   const seal = end?.toString('hex') ?? 'none';
-  return { seal, additions: validLines(added?.toString().split('\n') ?? [], seal) };
+  return { seal, additions: validLines(linesOf(added), seal) };
 }
 
 /** The same for the same memory, additions included, and for no other one. */
@@ -54,7 +67,10 @@ export async function memorySeal(state: StateFolder): Promise<string> {
   return `${seal?.toString('hex') ?? 'none'}+${added?.length ?? 0}`;
 }
 
-/** Appends to the memory in `state`, if there is one. Rejects as StateFolder does. */
+/**
+ * Appends to the memory in `state`, if there is one; where that has come to more than the memory itself, all is written anew. Rejects
+ * as StateFolder does.
+ */
 export async function extendMemory(state: StateFolder, addition: Addition): Promise<void> {
   const { isAnew: _, ...lists } = addition;
   if (Object.values(lists).every(({ length }) => length === 0)) return;
@@ -62,6 +78,8 @@ export async function extendMemory(state: StateFolder, addition: Addition): Prom
   if (seal === undefined) return;
   const line = JSON.stringify({ after: seal.toString('hex'), ...addition } satisfies Line);
   await state.extend(ADDITIONS, `${sumOf(line)} ${line}\n`);
+  const [all, added] = await Promise.all([state.sizeOf(NAME), state.sizeOf(ADDITIONS)]);
+  if (added > Math.max(all, LEAST_BYTES)) await remember(state, await recall(state), NO_MEMORY);
 }
 
 /** Writes `memory` unless `before` is the same. Rejects as StateFolder does. */
@@ -105,6 +123,7 @@ function extended(memory: Memory, lines: readonly string[], seal: string): Memor
   const files = new Map(memory.files);
   const made = new Set(memory.made);
   const folders = new Set(memory.folders);
+  const sources = new Map(memory.sources);
   for (const line of additions) {
     for (const path of line.removed) files.delete(path);
     for (const path of line.removed) made.delete(path);
@@ -113,8 +132,13 @@ function extended(memory: Memory, lines: readonly string[], seal: string): Memor
     for (const path of line.made) made.add(path);
     for (const folder of line.foldersMade) folders.add(folder);
     for (const folder of line.foldersGone) folders.delete(folder);
+    for (const [key, by] of line.counted) sources.set(key, (sources.get(key) ?? 0) + by);
   }
-  return { ...memory, files: inOrder(files), made, folders };
+  return { sources, files: inOrder(files), made, folders };
+}
+
+function linesOf(added: Buffer | undefined): readonly string[] {
+  return added === undefined || added.length > MOST_BYTES ? [] : added.toString().split('\n');
 }
 
 /** Those of the memory with this seal. A line that is damaged, such as the last one of a run that was killed, ends it. */
@@ -132,7 +156,7 @@ function validLines(lines: readonly string[], seal: string): Line[] {
 function parseLine(text: string): Line | undefined {
   const [sum = ''] = text.split(' ', 1);
   const line = text.slice(sum.length + 1);
-  return sumOf(line) === sum ? (JSON.parse(line) as Line) : undefined;
+  return sumOf(line) === sum ? { ...NO_ADDITION, ...(JSON.parse(line) as Line) } : undefined;
 }
 
 function sumOf(line: string): string {

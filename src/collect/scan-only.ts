@@ -35,8 +35,8 @@ export async function scanOnly(root: string, options: ScanOnlyOptions): Promise<
   const marks = options.baseline === undefined ? undefined : new MarkTaker();
   const roots = markRoots([root]);
   const snapshot = await scan(root, { ...options, cache, marks });
-  const count = { key: `STATIC_ROOT\0${root}`, path: root, files: snapshot.files };
-  if (options.force === undefined) guardSources([count], memory.sources);
+  const count = { key: rootKey(root), path: root, files: snapshot.files };
+  if (options.force === undefined) guardSources([count], memory.sources, () => snapshot.gone);
   await saveState(options, () => cache.save(pacer));
   let baseline: string | undefined;
   if (options.mode === 'write') {
@@ -49,6 +49,11 @@ export async function scanOnly(root: string, options: ScanOnlyOptions): Promise<
     }
   }
   return { ...snapshot, baseline };
+}
+
+/** Of STATIC_ROOT, as `Counted` has it. */
+export function rootKey(root: string): string {
+  return `STATIC_ROOT\0${root}`;
 }
 
 /** Throws a SourceError when `root` is missing or no folder. */

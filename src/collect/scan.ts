@@ -35,9 +35,10 @@ export interface ScannedTree {
   readonly temporaries: readonly string[];
 }
 
-/** And how many files there are. What `onEntry` was told of is not said again. */
+/** And how many files there are, and of how many the cache knew that are gone. What `onEntry` was told of is not said again. */
 export interface Scanned extends Snapshot {
   readonly files: number;
+  readonly gone: number;
 }
 
 /**
@@ -56,8 +57,8 @@ export async function scan(root: string, { signal, marks, ...options }: ScanOpti
     if (isKept) entries.push(entry);
   });
   const problems = [...walked.problems, ...unread];
-  if (isKept) cache.retain(entries, problems);
-  return { entries: onEntry === undefined ? entries : [], problems, files };
+  const gone = isKept ? cache.retain(entries, problems) : 0;
+  return { entries: onEntry === undefined ? entries : [], problems, files, gone };
 }
 
 /** As `scan`, for those who also want to know what stat said; of all, or of some places. */

@@ -214,7 +214,8 @@ async function summaryOf(task: LocalWork, options: RunOptions): Promise<LocalSum
 
 async function scan({ root, mode, part }: Extract<LocalWork, { kind: 'scan' }>, options: RunOptions) {
   const whole = part === undefined ? await scanOnly(root, { ...options, mode }) : undefined;
-  const snapshot = part === undefined ? whole : await scanPlaces(root, part.places, part.known.entries, options);
+  const snapshot =
+    part === undefined ? whole : await scanPlaces(root, part.places, part.known.entries, { ...options, mode });
   if (snapshot === undefined) return undefined;
   const { problems } = snapshot;
   const nothing = {

@@ -19,12 +19,18 @@ export interface Counted {
 
 /**
  * Throws a SafetyError for the first folder that lost all its files or more than half of them since the last run, and
- * if there is no file in any of them (unless there was none at the last run either). `before` holds the files at the last run by key; a folder without one is new.
+ * if there is no file in any of them (unless there was none at the last run either). `before` holds the files at the last run by
+ * key; a folder without one is new. What goes little by little is counted by no run: a folder had no more than it has and the
+ * files, `lost` in number, that were collected from all of them and that none has any more. Asked only of what looks as if.
  */
-export function guardSources(now: readonly Counted[], before: ReadonlyMap<string, number>): void {
+export function guardSources(
+  now: readonly Counted[],
+  before: ReadonlyMap<string, number>,
+  lost: () => number = () => Number.POSITIVE_INFINITY,
+): void {
   for (const { key, path, files } of now) {
     const had = before.get(key) ?? 0;
-    if (isShrunken(had, files)) {
+    if (isShrunken(had, files) && isShrunken(files === 0 ? had : Math.min(had, files + lost()), files)) {
       throw new SafetyError(
         `cannot collect from ${path}: it had ${had} files at the last run and has ${files} now; if that is right, run again with --force`,
       );

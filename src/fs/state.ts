@@ -84,6 +84,14 @@ export class StateFolder {
     return readdir(this.path).catch(() => []);
   }
 
+  /** In bytes; 0 for one that is missing. */
+  async sizeOf(name: string): Promise<number> {
+    return stat(join(this.path, name)).then(
+      ({ size }) => size,
+      () => 0,
+    );
+  }
+
   async has(name: string): Promise<boolean> {
     return stat(join(this.path, name)).then(
       () => true,

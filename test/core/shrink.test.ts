@@ -24,6 +24,13 @@ describe('guardSources', () => {
     expect(() => guardSources(counted(now), before(then))).not.toThrow();
   });
 
+  test('counts for more than half only what was collected and is in no source any more', () => {
+    const guarding = (lost: number) => () => guardSources(counted({ '/a': 12 }), before({ '/a': 100 }), () => lost);
+    expect(guarding(12)).not.toThrow(); // the others went little by little
+    expect(guarding(13)).toThrow(SafetyError);
+    expect(() => guardSources(counted({ '/a': 0, '/b': 1 }), before({ '/a': 100 }), () => 0)).toThrow(SafetyError);
+  });
+
   test.each([
     [
       'a source lost all its files',
