@@ -111,9 +111,9 @@ test('what stands in the way is said once, and when it is over, and then anew', 
   const failing = aCycle({ ok: false, targets: [AWAY] });
   expect(teller.tell(failing).troubles).toEqual(['static1: no route to host']);
   expect(teller.tell(failing).troubles).toEqual([]);
-  expect(teller.relieved(daemonWith({ targets: [aTarget({ state: 'unreachable' })] }))).toEqual([]);
-  expect(teller.relieved(daemonWith({}))).toEqual(['static1: in sync again']);
-  expect(teller.relieved(daemonWith({}))).toEqual([]);
+  expect(teller.relieved({ status: () => daemonWith({ targets: [aTarget({ state: 'unreachable' })] }) })).toEqual([]);
+  expect(teller.relieved({ status: () => daemonWith({}) })).toEqual(['static1: in sync again']);
+  expect(teller.relieved({ status: () => daemonWith({}) })).toEqual([]);
   expect(teller.tell(failing).troubles).toEqual(['static1: no route to host']);
 });
 

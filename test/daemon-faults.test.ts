@@ -106,6 +106,29 @@ it('a line that becomes slow, and thin, and good again is waited for (F13)', { t
   await expectSettled(scene);
 });
 
+describe('a daemon that has no thread to watch with', () => {
+  it('ends, and says why, when it starts', async () => {
+    const server = await ownServer();
+    const scene = await loaded(await makeScene(server), 'no-threads.mjs', 'NO_THREADS_FILE');
+    await writeFile(scene.file, '');
+    const { status, stderr } = await scene.program.run('daemon');
+    expect([status, stderr]).toEqual([1, expect.stringContaining('cannot watch for changes: no thread is left')]);
+  });
+
+  it('ends, and says why, when its configuration has changed', async () => {
+    const server = await ownServer();
+    const scene = await loaded(await makeScene(server), 'no-threads.mjs', 'NO_THREADS_FILE');
+    const daemon = await startDaemon(scene);
+    await daemon.inSync();
+    await writeFile(scene.file, '');
+    await scene.configure({ watch: { ...QUICK, sweep: '6s' } });
+    expect(await daemon.ended).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('cannot watch for changes: no thread is left'),
+    });
+  });
+});
+
 describe('time that is not what it was (F69)', () => {
   it.each([
     ['back by an hour', -HOUR_MS],

@@ -76,7 +76,7 @@ describe('the service manager', () => {
     const trap = await helperThat('touch "$0-ran"');
     const notify = notifyWith({ NOTIFY_SOCKET: undefined, PATH: trap, WATCHDOG_USEC: '1000' });
     notify.ready('in sync');
-    notify.status('pushing');
+    notify.status(() => 'pushing');
     notify.stopping(0);
     await notify.close();
     await rm(join(trap, 'systemd-notify')); // fails if it is not there, so the trap was one
@@ -88,9 +88,9 @@ describe('the service manager', () => {
 describe('the status', () => {
   test('is sent when it is new, and of several in a row the last one', async () => {
     const notify = notifyWith();
-    for (const text of ['one', 'two', 'three']) notify.status(text);
+    for (const text of ['one', 'two', 'three']) notify.status(() => text);
     await vi.waitFor(() => expect(socket.messages).toEqual([['STATUS=three']]), DEADLINE);
-    notify.status('three');
+    notify.status(() => 'three');
     notify.ready();
     await notify.close();
     expect((await socket.stop()).slice(1)).toEqual([['READY=1']]);
@@ -98,14 +98,14 @@ describe('the status', () => {
 
   test('goes out before the end, whatever the wait', async () => {
     const notify = notifyWith();
-    notify.status('done');
+    notify.status(() => 'done');
     await notify.close();
     expect(await socket.stop()).toEqual([['STATUS=done']]);
   });
 
   test('is one line of bounded length, so that no name on the disk can say anything else', async () => {
     const notify = notifyWith();
-    notify.status(`cannot read a\nMAINPID=1\u0000\r\n${'😀'.repeat(5000)}`);
+    notify.status(() => `cannot read a\nMAINPID=1\u0000\r\n${'😀'.repeat(5000)}`);
     await notify.close();
     expect(await socket.stop()).toHaveLength(1);
     expect(socket.messages[0]).toEqual([expect.stringMatching(/^STATUS=cannot read a MAINPID=1 😀+$/u)]);

@@ -393,6 +393,13 @@ describe('a watcher', () => {
     await expect(never).rejects.toThrow(new SourceError('cannot watch for changes: no such call'));
   });
 
+  test('says so where no thread can be started at all', async () => {
+    const { root, onEvent } = await folderAndEvents();
+    const never = openWatcher([root], { backend: 'native', onEvent, thread: new URL('http://127.0.0.1/') });
+    await expect(never).rejects.toThrow(/^cannot watch for changes: /);
+    await expect(never).rejects.toBeInstanceOf(SourceError);
+  });
+
   test('tells a single change at once', async () => {
     const root = await temporaryFolder();
     await plant(root, { 'a.css': 'a' });

@@ -37,8 +37,9 @@ export class CycleTeller {
   }
 
   /** What stood in the way and does not any more. */
-  relieved({ local, targets }: DaemonStatus): string[] {
+  relieved(daemon: { status(): DaemonStatus }): string[] {
     if (this.#standing.size === 0) return [];
+    const { local, targets } = daemon.status();
     const lines: string[] = [];
     if (local.error === null && this.#standing.delete(SOURCES)) lines.push('the sources can be collected again');
     for (const { name, state } of targets) {

@@ -39,7 +39,7 @@ class PlainWatchFace implements WatchFace {
     daemon.subscribe((event) => {
       if (event.kind === 'warning') this.#output.warn(event.text);
       if (event.kind === 'cycle') showCycle(event.cycle, this.#teller.tell(event.cycle), this.#output);
-      if (event.kind === 'changed') printTimed(this.#teller.relieved(daemon.status()), this.#output);
+      if (event.kind === 'changed') printTimed(this.#teller.relieved(daemon), this.#output);
     });
   }
 
@@ -147,7 +147,7 @@ class LiveWatchFace implements WatchFace {
 
   #look(daemon: Service): void {
     this.#timer = undefined;
-    const lines = this.#teller.relieved(daemon.status());
+    const lines = this.#teller.relieved(daemon);
     if (lines.length === 0) this.#paint();
     else this.#say(() => printTimed(lines, this.#output));
   }

@@ -11,6 +11,7 @@ import type { StateFolder } from '../fs/state.js';
 import type { TargetJob } from '../sync.js';
 import type { Cycle } from './cycle-of.js';
 import { hookEnv, runHook } from './hook.js';
+import { Hooks, type Publication } from './hooks.js';
 import { Project } from './project.js';
 import type { DaemonEvent, Service, TriggerOptions } from './service.js';
 import type { CycleReport, DaemonStatus } from './status.js';
@@ -39,6 +40,7 @@ export class Daemon implements Service {
   readonly #abandoning: AbortController;
   readonly #ended: Promise<void>;
   #end: () => void = () => undefined;
+  #giveUp: (error: unknown) => void = () => undefined;
   #project: Project;
   #cycles: readonly CycleReport[] = [];
   #lastId = 0;
@@ -48,13 +50,16 @@ export class Daemon implements Service {
   /** The one that is asked for and has not begun. */
   #nextReload: Promise<void> | undefined;
   #nextLook: NodeJS.Timeout | undefined;
-  #hooking: Promise<void> = Promise.resolve();
+  readonly #hooks = new Hooks((published) => this.#runHook(published));
 
   private constructor(options: DaemonOptions, jobs: readonly TargetJob[], abandoning: AbortController) {
     this.#options = options;
     this.#abandoning = abandoning;
     setMaxListeners(0, this.#stopping.signal); // as to `abandoning`
-    this.#ended = new Promise((resolve) => (this.#end = resolve));
+    this.#ended = new Promise((resolve, reject) => {
+      this.#end = resolve;
+      this.#giveUp = reject;
+    });
     this.#project = this.#makeProject(
       options.config,
       jobs.map((job) => this.#makeLine(job)),
@@ -72,7 +77,7 @@ export class Daemon implements Service {
     return daemon;
   }
 
-  /** Resolves when it was stopped and has ended, or rejects when it cannot begin. */
+  /** Resolves when it was stopped and has ended; rejects when it cannot begin, or go on after a change of its configuration. */
   async run(): Promise<void> {
     try {
       await Promise.race([this.#project.start(), this.#ended]);
@@ -165,7 +170,12 @@ export class Daemon implements Service {
     }
     if (this.#isPaused) this.#project.pause();
     this.#project.release();
-    await this.#project.start();
+    try {
+      await this.#project.start();
+    } catch (error) {
+      this.#giveUp(error); // whoever started it may start it again
+      throw error;
+    }
   }
 
   /** What is missing may come where nobody watches: a module that the project's settings ask for, a secret. */
@@ -225,18 +235,20 @@ export class Daemon implements Service {
     const report = { ...cycle, id: ++this.#lastId };
     this.#cycles = [forHistory(report), ...this.#cycles].slice(0, KEPT_CYCLES);
     this.#tell({ kind: 'cycle', cycle: report });
-    this.#hooking = this.#hooking.then(() => this.#runHook(report, paths));
+    const served = report.targets.filter((target) => target.ok && changedFiles(target) > 0);
+    if (this.#project.config.hooks.after !== undefined && served.length > 0)
+      this.#hooks.after({ paths, targets: served.map(({ name, generation }) => ({ name, generation })) });
   }
 
-  async #runHook({ targets }: Cycle, paths: readonly string[]): Promise<void> {
-    const { hooks, folder } = this.#project.config;
-    const served = targets.filter((target) => target.ok && changedFiles(target) > 0);
-    if (hooks.after === undefined || served.length === 0) return;
-    const { failure, warning } = await runHook(hooks.after, {
+  async #runHook({ paths, targets }: Publication): Promise<void> {
+    const { config } = this.#project;
+    const { after, timeoutMs } = config.hooks;
+    if (after === undefined) return;
+    const { failure, warning } = await runHook(after, {
       paths,
-      cwd: folder,
-      env: hookEnv(this.#project.config, served, this.#options.env),
-      timeoutMs: hooks.timeoutMs,
+      cwd: config.folder,
+      env: hookEnv(config, targets, this.#options.env),
+      timeoutMs,
       signal: this.#stopping.signal,
     });
     for (const text of [warning, failure]) if (text !== undefined) this.#warn(text);
@@ -251,7 +263,7 @@ export class Daemon implements Service {
     clearTimeout(this.#nextLook);
     await this.#project.stop();
     await Promise.all(lines.map((line) => line.close()));
-    await this.#hooking;
+    await this.#hooks.end();
     clearTimeout(late);
   }
 

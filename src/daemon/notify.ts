@@ -28,7 +28,7 @@ export interface NotifyOptions {
 
 export class Notify {
   readonly #options: NotifyOptions;
-  #status = '';
+  #status = (): string => '';
   #sentStatus = '';
   #statusTimer: NodeJS.Timeout | undefined;
   #watchdog: NodeJS.Timeout | undefined;
@@ -59,10 +59,10 @@ export class Notify {
     this.#tell(['STOPPING=1', `EXTEND_TIMEOUT_USEC=${(withinMs + MARGIN_MS) * 1000}`]);
   }
 
-  /** What `systemctl status` shows, in one line. It may go out a little later, and only the newest does. */
-  status(text: string): void {
+  /** What `systemctl status` shows, in one line. It is asked for a little later, and only the newest goes out. */
+  status(text: () => string): void {
     if (!this.#isHeard) return;
-    this.#status = oneLine(text);
+    this.#status = text;
     this.#statusTimer ??= setTimeout(() => this.#tell([]), STATUS_MS).unref();
   }
 
@@ -88,7 +88,7 @@ export class Notify {
 
   #tell(lines: readonly string[], status?: string): void {
     if (!this.#isHeard) return;
-    if (status !== undefined) this.#status = oneLine(status);
+    if (status !== undefined) this.#status = () => status;
     clearTimeout(this.#statusTimer);
     this.#statusTimer = undefined;
     this.#sent = this.#sent.then(() => this.#send([...lines, ...this.#freshStatus()]));
@@ -96,9 +96,10 @@ export class Notify {
 
   /** The status line, unless the manager has it already. */
   #freshStatus(): string[] {
-    if (this.#status === this.#sentStatus) return [];
-    this.#sentStatus = this.#status;
-    return [`STATUS=${this.#status}`];
+    const status = oneLine(this.#status());
+    if (status === this.#sentStatus) return [];
+    this.#sentStatus = status;
+    return [`STATUS=${status}`];
   }
 
   async #send(message: readonly string[]): Promise<void> {

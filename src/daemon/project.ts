@@ -125,7 +125,10 @@ export class Project {
     return this.#removals.areDue;
   }
 
-  /** Watches, and brings every target up to date. Resolves when that was tried once with each. */
+  /**
+   * Watches, and brings every target up to date. Resolves when that was tried once with each; rejects with a SourceError where nothing
+   * can be watched.
+   */
   start(): Promise<void> {
     return this.#follow(this.#start());
   }
@@ -136,7 +139,10 @@ export class Project {
     const { lines } = this;
     const taking = lines.map((line) => line.take(round));
     // What changes once it is watched is told; what changed before, the first look finds.
-    await this.#watch();
+    await this.#watch().catch((error: unknown) => {
+      round.failed(error);
+      throw error;
+    });
     const begin = async (): Promise<Collection> => ({ ...(await this.#local.begin()), places: 'all' });
     const collected = await this.#collect(round, 'now', begin);
     this.#isReady = true;

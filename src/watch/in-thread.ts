@@ -68,7 +68,12 @@ export class WatchThread {
   #start(): void {
     const task: WatchTask = { engine: this.#engine, folders: this.#folders, files: this.#files };
     const options = { workerData: task, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } };
-    const worker = new Worker(this.#hooks.thread ?? new URL('./watch-thread.js', import.meta.url), options);
+    let worker: Worker;
+    try {
+      worker = new Worker(this.#hooks.thread ?? new URL('./watch-thread.js', import.meta.url), options);
+    } catch (error) {
+      return this.#died(reasonOf(error)); // the system has no room for one more
+    }
     this.#worker = worker;
     this.#alive.add(worker);
     let error: unknown = new SourceError('it ended by itself');

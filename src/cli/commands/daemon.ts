@@ -44,8 +44,8 @@ function tell(daemon: Daemon, notify: Notify, { output }: CommandInput): void {
   daemon.subscribe((event) => {
     if (event.kind === 'warning') output.warn(event.text);
     if (event.kind === 'changed') {
-      notify.status(statusLine(daemon.status()));
-      for (const line of teller.relieved(daemon.status())) output.note(line);
+      notify.status(() => statusLine(daemon.status()));
+      for (const line of teller.relieved(daemon)) output.note(line);
     }
     if (event.kind !== 'cycle') return;
     const { news, troubles } = teller.tell(event.cycle);
