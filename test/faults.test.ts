@@ -589,6 +589,35 @@ describe('names', () => {
     expect(stdout).toContain('  + a\\u{a}b\\u{1b}[31m\\u{202e}c  (0 B)\n');
   });
 
+  it('that others wrote do nothing to a terminal, whatever tells of them (F55)', async () => {
+    const EVIL = 'x\u001b]0;title\u0007\u001b[31m\u009b2J';
+    const target = join(await temporaryFolder(), 'static');
+    const project = await makeProject(
+      {
+        targets: { web: inFolder(target) },
+        static: {
+          root: 'var/static',
+          storage: 'manifest',
+          django: '5.2',
+          manifest: { missing: 'warn' },
+        },
+      },
+      { 'assets/s.css': `a { b: url("${EVIL}.png") }` },
+    );
+    const outputs: string[] = [];
+    const run = async (...words: string[]): Promise<void> => {
+      const { stdout, stderr } = await project.program.run(...words);
+      outputs.push(stdout, stderr);
+    };
+    await run('sync');
+    await plantRaw(target, Buffer.from(`${EVIL}.txt`), 'somebody else put it there');
+    mkdirSync(join(target, '.pushstatic/stage', `run~${EVIL}~00000000~1`), { recursive: true });
+    for (const words of [['verify'], ['unlock', 'web'], ['status'], ['sync', '--checksum'], ['explain', EVIL]])
+      await run(...words);
+    expect(outputs.join('')).toContain('\\u{1b}');
+    expect(outputs.filter((text) => /(?!\n)\p{Cc}/u.test(text))).toEqual([]);
+  });
+
   it('that cannot be published are named, and the others are published (F55)', async () => {
     const target = join(await temporaryFolder(), 'static');
     const project = await makeProject({ targets: { web: on(openSsh, target) } }, { ...SITE, 'assets/back\\slash': '' });

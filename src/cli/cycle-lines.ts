@@ -3,7 +3,8 @@
  */
 import { changedFiles } from '../cycle/report.js';
 import type { CycleReport, DaemonStatus, TargetStatus } from '../daemon/status.js';
-import { printable, problemLines } from './render.js';
+import { printable } from './printable.js';
+import { problemLines } from './render.js';
 import { bytes, count, duration, files } from './units.js';
 
 const MOST_NAMES = 3;

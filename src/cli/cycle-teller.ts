@@ -6,7 +6,8 @@ import { areSuperseded } from '../core/apply.js';
 import type { CycleReport, DaemonStatus } from '../daemon/status.js';
 import type { Problem } from '../errors.js';
 import { newsLine } from './cycle-lines.js';
-import { printable, printableLines, problemLines } from './render.js';
+import { printable } from './printable.js';
+import { problemLines } from './render.js';
 
 const SOURCES = ''; // no target has this name
 
@@ -25,7 +26,7 @@ export class CycleTeller {
     return {
       news: news === undefined ? [] : [news],
       troubles: [
-        ...(error === undefined ? [] : this.#once(SOURCES, printableLines(error.message))),
+        ...(error === undefined ? [] : this.#once(SOURCES, error.message)),
         ...problemLines(collect.problems),
         ...targets.flatMap(({ name, error: failure, problems }) =>
           failure === undefined

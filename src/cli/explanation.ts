@@ -4,8 +4,8 @@
 import type { ExplainedSite } from '../collect/explain-site.js';
 import type { NamedReference, Referrer } from '../core/manifest/explain-names.js';
 import type { RelPath } from '../core/relpath.js';
+import { printable, printableLines } from './printable.js';
 import type { Publication } from './publications.js';
-import { printable, printableLines } from './render.js';
 import { bytes, count } from './units.js';
 
 export interface Explanation {

@@ -5,7 +5,7 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/schema.js';
 import type { Output } from './output.js';
-import { printableLines } from './render.js';
+import { printableLines } from './printable.js';
 
 type Level = Config['log']['level'];
 

@@ -1,11 +1,13 @@
 /**
  * Output: where results, progress and trouble go, and in which dress.
  *
- * Results go to stdout, everything else to stderr. With --json, stdout carries one document and nothing else.
+ * Results go to stdout, everything else to stderr. With --json, stdout carries one document and nothing else. Whoever wrote a part of
+ * a line, no character in it does anything to a terminal.
  */
 import { fstatSync } from 'node:fs';
 import { styleText } from 'node:util';
 import type { Logger } from 'pino';
+import { printableLines } from './printable.js';
 
 /** The streams of a process. */
 export interface Terminal {
@@ -74,7 +76,7 @@ export class Output {
   /** Lines of a result. Nothing with --json or -q. */
   print(...lines: readonly string[]): void {
     if (!this.flags.json && this.flags.verbosity >= 0)
-      for (const line of lines) this.#terminal.stdout.write(`${line}\n`);
+      for (const line of lines) this.#terminal.stdout.write(`${printableLines(line)}\n`);
   }
 
   /** The one document of --json. Nothing without it. */
@@ -91,19 +93,19 @@ export class Output {
     if (this.#warned.size >= MOST_REMEMBERED) this.#warned.clear();
     this.#warned.set(line, now);
     if (this.#log !== undefined) this.#log.warn(line);
-    else this.#terminal.stderr.write(`${this.style('yellow', 'warning:')} ${line}\n`);
+    else this.#terminal.stderr.write(`${this.style('yellow', 'warning:')} ${printableLines(line)}\n`);
   }
 
   /** Trouble, on stderr whatever the flags. */
   trouble(line: string): void {
     if (this.#log !== undefined) this.#log.error(line);
-    else this.#terminal.stderr.write(`${this.style('red', 'problem:')} ${line}\n`);
+    else this.#terminal.stderr.write(`${this.style('red', 'problem:')} ${printableLines(line)}\n`);
   }
 
   /** Why the run ends here, on stderr whatever the flags. With --json also as the document, unless there was one. */
   failure(code: string, message: string): void {
     if (this.#log !== undefined) this.#log.fatal({ code }, message);
-    else this.#terminal.stderr.write(`pushstatic: ${message}\n`);
+    else this.#terminal.stderr.write(`pushstatic: ${printableLines(message)}\n`);
     if (!this.#hasDocument) this.document({ ok: false, error: { code, message } });
   }
 
@@ -111,13 +113,13 @@ export class Output {
   details(error: unknown): void {
     if (this.flags.verbosity < 2 || !(error instanceof Error)) return;
     if (this.#log !== undefined) this.#log.debug({ err: error }, 'details');
-    else this.#terminal.stderr.write(stacksOf(error));
+    else this.#terminal.stderr.write(printableLines(stacksOf(error)));
   }
 
   /** Progress as a line of its own, unless -q. */
   note(line: string): void {
     if (this.#log !== undefined) this.#log.info(line);
-    else if (this.flags.verbosity >= 0) this.#terminal.stderr.write(`${line}\n`);
+    else if (this.flags.verbosity >= 0) this.#terminal.stderr.write(`${printableLines(line)}\n`);
   }
 
   /** Raw text for a live view. */

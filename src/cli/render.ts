@@ -12,6 +12,7 @@ import {
   type TargetReport,
 } from '../cycle/report.js';
 import type { Problem } from '../errors.js';
+import { printable } from './printable.js';
 import { bytes, count, duration, files } from './units.js';
 
 const MARKS: Readonly<Record<ChangeReport['kind'], string>> = { added: '+', modified: '~', mode: 'm', removed: '-' };
@@ -123,14 +124,4 @@ export function repairLine(report: TargetReport): string {
 
 export function findingLines(findings: readonly Finding[]): string[] {
   return findings.map(({ kind, path, message }) => `  ${kind.padEnd(7)} ${printable(path)}: ${message}`);
-}
-
-/** As `printable`, for text of several lines. */
-export function printableLines(text: string): string {
-  return text.split('\n').map(printable).join('\n');
-}
-
-/** A name that cannot break the line or the terminal it is shown on. */
-export function printable(path: string): string {
-  return path.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }

@@ -8,7 +8,6 @@ import { codeOf, EXIT, type ExitStatus, PushstaticError } from '../errors.js';
 import type { Process } from './command-input.js';
 import { Output } from './output.js';
 import { type Context, makeProgram } from './program.js';
-import { printableLines } from './render.js';
 
 const SIGNALS = { SIGHUP: EXIT.hungUp, SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const;
 
@@ -65,7 +64,7 @@ function watchSignals(process: Process, abort: AbortController): { status: ExitS
 function report(error: unknown, output: Output): ExitStatus {
   const { code, message } = errorOf(error);
   const isOurs = error instanceof PushstaticError;
-  output.failure(code, printableLines(isOurs ? message : `this should not happen: ${message}`));
+  output.failure(code, isOurs ? message : `this should not happen: ${message}`);
   output.details(error);
   if (!isOurs && output.flags.verbosity < 2) output.note('pushstatic: run again with -vv to see where');
   return statusOfError(error);

@@ -3,12 +3,12 @@
  */
 import type { SyncReport } from '../cycle/report.js';
 import type { Output } from './output.js';
-import { collectLine, printableLines, problemLines, targetLine } from './render.js';
+import { collectLine, problemLines, targetLine } from './render.js';
 
 export function showReport(document: SyncReport, output: Output): void {
   const { collect, targets, error } = document;
   output.document(document);
-  if (error !== undefined) return output.trouble(printableLines(error.message));
+  if (error !== undefined) return output.trouble(error.message);
   output.print(collectLine(collect, 'push'));
   for (const target of targets) {
     if (target.error === undefined) output.print(targetLine(target));
