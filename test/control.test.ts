@@ -36,7 +36,7 @@ afterEach(async () => {
 });
 
 async function start(at: string = path, its: ScriptedService = service): Promise<Control> {
-  const control = await openControl(its, { socketPath: at, http: false });
+  const control = await openControl(its, { socketPaths: [at], http: false });
   opened.push(control);
   return control;
 }
@@ -46,6 +46,16 @@ async function client(): Promise<Client> {
   if (found === undefined) throw new Error('no daemon listens');
   return found;
 }
+
+test('a daemon that listens at another place of the same configuration is the only one', async () => {
+  const [one, two] = [join(folder, 'one.sock'), join(folder, 'two.sock')];
+  await start(one);
+  const second = openControl(new ScriptedService(), {
+    socketPaths: [two, join(folder, 'none.sock'), one],
+    http: false,
+  });
+  await expect(second).rejects.toBeInstanceOf(LockedError);
+});
 
 describe('the place of the socket', () => {
   const settings = { file: '/srv/site/pushstatic.yaml', daemon: { socket: 'auto' } };
@@ -59,8 +69,18 @@ describe('the place of the socket', () => {
 
   test('is also looked for where the service manager would have put it', () => {
     const asService = socketPathsFor(settings, { HOME: '/x', RUNTIME_DIRECTORY: '/run/pushstatic' });
-    expect(asService).toHaveLength(1);
     expect(socketPathsFor(settings, { HOME: '/home/u' })).toContain(asService[0]);
+  });
+
+  test('is looked for wherever a daemon of the same user may listen, whatever environment it was started in', () => {
+    const environments = [
+      { HOME: '/home/u' },
+      { HOME: '/home/u', XDG_RUNTIME_DIR: '/run/user/1000' },
+      { HOME: '/home/u', RUNTIME_DIRECTORY: '/run/pushstatic' },
+    ];
+    for (const env of environments)
+      for (const other of environments)
+        expect(socketPathsFor(settings, env, 1000)).toContain(socketPathsFor(settings, other, 1000)[0]);
   });
 
   test('is another one for every configuration', () => {
@@ -207,7 +227,7 @@ describe('the claim of the socket', () => {
     await once(other, 'listening');
     const address = other.address();
     const port = typeof address === 'object' ? address?.port : undefined;
-    await expect(openControl(service, { socketPath: path, http: `127.0.0.1:${port}` })).rejects.toThrow(
+    await expect(openControl(service, { socketPaths: [path], http: `127.0.0.1:${port}` })).rejects.toThrow(
       /another program listens there; set daemon\.http/,
     );
     expect(await readdir(dirname(path))).toEqual([]);

@@ -51,7 +51,7 @@ export async function serve(
     pid: process.pid,
   });
   const control = await openControl(daemon, {
-    socketPath: socketPathsFor(config, process.env)[0],
+    socketPaths: socketPathsFor(config, process.env),
     http: statusPage === 'open' ? config.daemon.http : false,
     token: await daemonToken(config.daemon, process.env),
   });

@@ -29,9 +29,11 @@ export interface Claim {
 
 /**
  * Makes `server` listen at `path` (absolute), for this user alone. The folder is made, for this user alone, if missing.
- * Throws a LockedError if a daemon listens there, and a ConfigError if the place cannot be used.
+ * Throws a LockedError if a daemon listens there, or at one of `others`, where it would from another environment, and a ConfigError if
+ * the place cannot be used.
  */
-export async function claim(server: Server, path: string): Promise<Claim> {
+export async function claim(server: Server, path: string, others: readonly string[] = []): Promise<Claim> {
+  for (const other of others) if ((await listenerAt(other)) !== 'none') throw await lockedBy(other);
   const room = await privateRoomBeside(path);
   const own = join(room, 's');
   try {

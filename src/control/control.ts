@@ -10,8 +10,8 @@ import { socketRoutes } from './socket-routes.js';
 import { openStatusPage } from './status-page.js';
 
 export interface ControlOptions {
-  /** The first of `socketPathsFor`. */
-  readonly socketPath: string;
+  /** See `socketPathsFor`. */
+  readonly socketPaths: readonly [string, ...string[]];
   /** `host:port`; false for no status page. */
   readonly http: string | false;
   /** What opens the status page. */
@@ -30,7 +30,7 @@ export interface Control {
  * Claims the socket, which makes this the only daemon of its configuration, and shows the status page. Throws a
  * LockedError if another one runs, and a ConfigError if one of the two cannot be opened.
  */
-export async function openControl(service: Service, { socketPath, http, token }: ControlOptions): Promise<Control> {
+export async function openControl(service: Service, { socketPaths, http, token }: ControlOptions): Promise<Control> {
   const metrics = await collectMetrics(service);
   const opened: (() => Promise<void> | void)[] = [metrics.close];
   const close = async (): Promise<void> => {
@@ -39,7 +39,8 @@ export async function openControl(service: Service, { socketPath, http, token }:
   try {
     const serving = makeServing();
     serving.answer({ ...socketRoutes(service), ...healthRoutes(service, metrics) });
-    const place = await claim(serving.server, socketPath);
+    const [socketPath, ...others] = socketPaths;
+    const place = await claim(serving.server, socketPath, others);
     opened.push(serving.close, place.release);
     const page = http === false ? undefined : await openStatusPage(service, metrics, { address: http, token });
     if (page !== undefined) opened.push(page.close);

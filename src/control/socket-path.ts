@@ -8,6 +8,7 @@ import { ConfigError } from '../errors.js';
 import { stateFolderFor } from '../fs/state.js';
 
 const SYSTEM_FOLDER = '/run/pushstatic'; // what systemd makes of RuntimeDirectory=pushstatic
+const USERS_FOLDER = '/run/user'; // where logind puts the runtime folder of each user, by its number
 const LONGEST = 107; // bytes of the path of a Unix socket on Linux; the kernel cuts off what is more
 const BESIDE = '/.0123456789ab'.length; // the longest name that a starter gives its socket until it has the place
 
@@ -19,25 +20,31 @@ export interface SocketSettings {
 
 /**
  * The places, absolute, where a daemon for this configuration may listen: first the one where a daemon that is started in
- * this environment does, then where one that the service manager started does. No other configuration has the same.
- * Throws a ConfigError if `daemon.socket` is longer than the path of a socket may be, or has to be set.
+ * this environment does, then those where one does that this user starts in another one, or the service manager. No other
+ * configuration has the same. Throws a ConfigError if `daemon.socket` is longer than the path of a socket may be, or has to be set.
  */
 export function socketPathsFor(
   { file, daemon }: SocketSettings,
   env: NodeJS.ProcessEnv,
+  uid: number | undefined = process.getuid?.(),
 ): readonly [string, ...string[]] {
   if (daemon.socket !== 'auto') return [checked(daemon.socket)];
   const state = stateFolderFor(file, env);
-  const runtime = env['XDG_RUNTIME_DIR'] ? join(env['XDG_RUNTIME_DIR'], 'pushstatic') : dirname(state);
-  const own = socketIn(env['RUNTIME_DIRECTORY']?.split(':')[0] || runtime, basename(state));
-  const system = socketIn(SYSTEM_FOLDER, basename(state));
-  return own === system ? [own] : [own, system];
+  const named = env['RUNTIME_DIRECTORY']?.split(':')[0];
+  const users = [env['XDG_RUNTIME_DIR'], uid === undefined ? undefined : `${USERS_FOLDER}/${uid}`].flatMap((folder) =>
+    folder ? [join(folder, 'pushstatic')] : [],
+  );
+  const own = named || (env['XDG_RUNTIME_DIR'] && users[0]) || dirname(state);
+  const name = basename(state);
+  const others = [...users, dirname(state), SYSTEM_FOLDER].map((folder) => socketIn(folder, name)).filter(fits);
+  const first = checked(socketIn(own, name));
+  return [first, ...new Set(others.filter((path) => path !== first))];
 }
 
 /** `name` ends with what no other configuration has, and is cut down to that where there is no room for more. */
 function socketIn(folder: string, name: string): string {
   const path = join(folder, `${name}.sock`);
-  return fits(path) ? path : checked(join(folder, `${name.slice(name.lastIndexOf('-') + 1)}.sock`));
+  return fits(path) ? path : join(folder, `${name.slice(name.lastIndexOf('-') + 1)}.sock`);
 }
 
 function checked(path: string): string {
