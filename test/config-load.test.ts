@@ -569,6 +569,10 @@ describe('folders that lie in one another', () => {
       'static.root: it holds source.dirs[0] (HERE/out/a); the two must lie apart',
     ],
     [
+      "source: { dirs: [a] }\nstatic: { root: out, storage: manifest, django: '5.2', manifest: { root: ▸a/m } }",
+      'static.manifest.root: it lies in source.dirs[0] (HERE/a), and the manifest would be collected from there; name another folder',
+    ],
+    [
       'source: { dirs: [/srv/a] }\nstatic: { root: ▸. }',
       'static.root: it holds this configuration file, which would be published; give it a folder of its own',
     ],

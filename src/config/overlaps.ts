@@ -41,6 +41,7 @@ export async function findOverlaps(config: Config, raw: RawConfig): Promise<Faul
   return [
     ...(await configurationInside(config, root)),
     ...overlapsOf([root], sources),
+    ...insideOf(await manifestFolder(config, raw), sources),
     ...overlapsOf(published, [root, ...sources]),
     ...twinsOf(published),
   ];
@@ -74,6 +75,27 @@ function overlapsOf(culprits: readonly Region[], others: readonly Region[]): Fau
       return how === undefined ? [] : [fault(culprit, `it ${how} ${nameOf(other)}; the two must lie apart`)];
     }),
   );
+}
+
+/** Where the manifest lies apart from STATIC_ROOT. */
+async function manifestFolder({ static: { manifest } }: Config, raw: RawConfig): Promise<Region | undefined> {
+  if (manifest.root === undefined) return undefined;
+  return raw.static.manifest?.root === undefined
+    ? asked('the folder of the manifest of the project', manifest.root)
+    : region(['static', 'manifest', 'root'], manifest.root);
+}
+
+/** What is collected from there would be another manifest each time. */
+function insideOf(folder: Region | undefined, sources: readonly Region[]): Fault[] {
+  const source = folder && sources.find(({ path }) => contains(path, folder.path));
+  return folder === undefined || source === undefined
+    ? []
+    : [
+        fault(
+          folder,
+          `it lies in ${nameOf(source)}, and the manifest would be collected from there; name another folder`,
+        ),
+      ];
 }
 
 /** Two names for one published folder, told apart by no spelling of the URLs. */

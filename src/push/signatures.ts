@@ -40,7 +40,7 @@ export class Signatures {
     const there = await this.#folder.names();
     if (there.length === 0) return;
     const held = new Set<string>();
-    for (const entry of entries) if (isPatched(entry)) held.add(entry.digest);
+    for (const entry of entries.withContent(new Set(there))) if (isPatched(entry)) held.add(entry.digest);
     const useless = there.filter((name) => !held.has(name));
     await inParallel(useless, AT_ONCE, (name) => this.#folder.remove(name).catch(() => undefined));
   }
