@@ -352,6 +352,10 @@ describe('the shape of the file', () => {
       target('{ url: sftp://h/s, include: ▸[] }'),
       'targets.web.include: expected at least one pattern, found an empty list',
     ],
+    ...['/priv/**', 'priv/', './priv/**', '../priv'].map((pattern) => [
+      target(`{ url: sftp://h/s, exclude: [▸"${pattern}"] }`),
+      `targets.web.exclude[0]: expected a pattern like img/** or **/*.map, of paths below STATIC_ROOT, with no / in front or at the end, found "${pattern}"`,
+    ]),
     [
       target('{ url: sftp://h/s, include: ["**", ▸7] }'),
       'targets.web.include[1]: expected a pattern, found the number 7',

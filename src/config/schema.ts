@@ -195,6 +195,14 @@ const MAX_PORT = 65_535;
 
 const Path = text('a path');
 const Pattern = text('a pattern');
+// What begins or ends with a slash would fit no path, and keep nothing from being published.
+const Glob = v.pipe(
+  Pattern,
+  v.regex(
+    /^(?!\.{0,2}\/)(?:.*[^/])?$/s,
+    'a pattern like img/** or **/*.map, of paths below STATIC_ROOT, with no / in front or at the end',
+  ),
+);
 const YesOrNo = v.boolean('true or false');
 
 const SourceShape = section({
@@ -269,9 +277,9 @@ const TargetShape = section({
     matching("a fingerprint like 'SHA256:…', as ssh-keygen -l prints it", /^SHA256:[A-Za-z0-9+/]{43}=?$/),
   ),
   sshConfig: v.exactOptional(v.union([v.literal(false), Path], 'a path or false')),
-  include: v.nullish(v.pipe(v.array(Pattern, 'a list of patterns'), v.minLength(1, 'at least one pattern')), ['**']),
-  exclude: list(Pattern, 'a list of patterns', []),
-  allow: list(Pattern, 'a list of patterns', []),
+  include: v.nullish(v.pipe(v.array(Glob, 'a list of patterns'), v.minLength(1, 'at least one pattern')), ['**']),
+  exclude: list(Glob, 'a list of patterns', []),
+  allow: list(Glob, 'a list of patterns', []),
   allowNonAtomic: v.optional(YesOrNo, false),
   delete: v.nullish(
     section({
