@@ -33,21 +33,26 @@ it('takes a group of two hundred thousand steps (F56)', async () => {
   expect(outcomes.every((outcome) => outcome.kind === 'done')).toBe(true);
 });
 
-it.each(['before', 'after'] as const)(
-  'removes nothing through a link that took the place of a folder %s another file was published (F27)',
-  async (moment) => {
+it.each([
+  ['before', 'set'],
+  ['after', 'set'],
+  ['after', 'set/of/icons'],
+] as const)(
+  'removes nothing through a link that took the place of a folder %s another file was published (F27): from %s',
+  async (moment, removedFrom) => {
     vi.useFakeTimers({ toFake: ['performance'] });
     onTestFinished(() => void vi.useRealTimers());
     const bench = await makeBench();
     const folder = await temporaryFolder();
     const [root, elsewhere] = [join(folder, 'served'), join(folder, 'elsewhere')];
     const names = Array.from({ length: 50 }, (_, i) => `${i}.png`);
-    mkdirSync(elsewhere);
-    for (const name of names) writeFileSync(join(elsewhere, name), 'of somebody else');
+    const there = join(elsewhere, removedFrom.slice('set'.length));
+    mkdirSync(there, { recursive: true });
+    for (const name of names) writeFileSync(join(there, name), 'of somebody else');
     const target = await openLocal({ url: `file://${root}`, root, control: join(root, '.pushstatic') });
     await bench.publish(target, {
       'page.html': 'old',
-      ...Object.fromEntries(names.map((name) => [`set/${name}`, name])),
+      ...Object.fromEntries(names.map((name) => [`${removedFrom}/${name}`, name])),
     });
     const swap = (kind: string, [, to]: readonly unknown[]): void => {
       if (kind !== 'rename' || to !== 'page.html') return;
@@ -59,6 +64,47 @@ it.each(['before', 'after'] as const)(
     const spied = moment === 'before' ? hooked(target, swap) : hooked(target, nothing, swap);
     const { outcomes } = await bench.publish(spied, { 'page.html': 'new' });
     expect(outcomes.filter(({ kind }) => kind === 'done').map(({ step }) => step.path)).toEqual(['page.html']);
-    expect(await readdir(elsewhere)).toHaveLength(names.length);
+    expect(await readdir(there)).toHaveLength(names.length);
   },
 );
+
+it('looks at a folder again only while something is published into it', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const FOLDERS = 2000;
+  let looks = 0;
+  const takeTime = (kind: string): void => {
+    if (kind === 'stat') looks++;
+    if (kind === 'rename') vi.advanceTimersByTime(1);
+  };
+  const each = (text: string) =>
+    Object.fromEntries(Array.from({ length: FOLDERS }, (_, i) => [`all/${i}/page.html`, text]));
+  const bench = await makeBench();
+  const target = hooked(new MemoryTarget(), takeTime);
+  await bench.publish(target, each('old'));
+  looks = 0;
+  const { outcomes } = await bench.publish(target, each('new'));
+  expect(outcomes.filter(({ kind }) => kind === 'done')).toHaveLength(FOLDERS);
+  expect(looks).toBeGreaterThan(FOLDERS);
+  expect(looks).toBeLessThan(3 * FOLDERS);
+});
+
+it('looks at a folder as often as it is due, however many files are published into it at once', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  let looks = 0;
+  let renames = 0;
+  const takeTime = (kind: string, [at]: readonly unknown[]): void => {
+    if (kind === 'stat' && at === 'all/set') looks++;
+    if (kind === 'rename' && ++renames % 10 === 0) vi.advanceTimersByTime(1);
+  };
+  const each = (text: string) =>
+    Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`all/set/${i}.html`, text]));
+  const bench = await makeBench();
+  const target = hooked(new MemoryTarget(), takeTime);
+  await bench.publish(target, each('old'));
+  [looks, renames] = [0, 0];
+  await bench.publish(target, each('new'));
+  expect(looks).toBeGreaterThan(5); // of 200 ms, 20 of which a look is good for
+  expect(looks).toBeLessThan(30);
+});

@@ -15,14 +15,25 @@ import { problemOf } from './trouble.js';
 const IN_FLIGHT = 4096;
 const LEAST_FRESH_MS = 20;
 const MOST_FRESH_MS = 500;
-const LOOK_SHARE = 20; // a look is good for so many times as long as it takes
+const LOOK_SHARE = 20; // a look is good for so many times as long as one at all of them takes
 const SETGID = 0o2000;
 const LONG_PATH = 512; // characters: far from any limit, and longer than the paths of most sites
+
+/** A folder, and when it was last looked at, in milliseconds of `performance`. */
+interface Place {
+  readonly path: RelPath;
+  readonly above: Place | undefined;
+  lookedAt: number;
+  /** Since when there was a look at it and at all above it: that moment, or an earlier one. */
+  freshSince: number;
+  /** The look that is under way. */
+  looking: Promise<void> | undefined;
+}
 
 export class PublicFolders {
   readonly #share: Share;
   /** All that lie above what the share changes. */
-  readonly #all: ReadonlySet<RelPath>;
+  readonly #places = new Map<RelPath, Place>();
   readonly #target: Target;
   readonly #mode: number;
   /** Folders that nothing may be written below, and why. */
@@ -31,17 +42,15 @@ export class PublicFolders {
   readonly #found = new Map<RelPath, RemoteFile | undefined>();
   readonly #moved = new Map<RelPath, RelPath>();
   #made: Promise<unknown> | undefined;
-  /** When the last look began, what it took, and the one that is under way. */
-  #lookedAt = Number.NEGATIVE_INFINITY;
-  #lookMs = 0;
-  #looking: Promise<void> | undefined;
+  /** How long a look is good for. */
+  #freshMs = LEAST_FRESH_MS;
 
   /** `mode` is that of new folders. */
   constructor(share: Share, target: Target, mode: number) {
     this.#share = share;
-    this.#all = new Set(share.flatMap(({ steps }) => steps.flatMap(({ path }) => ancestorsOf(path))));
     this.#target = target;
     this.#mode = mode;
+    for (const { steps } of share) for (const { path } of steps) this.#placeOf(parentOf(path));
   }
 
   /** Those that came from the stage with what was in them, and where they were there. */
@@ -54,22 +63,24 @@ export class PublicFolders {
    * or a removal out of the published tree. What else may stand there is found when the folder is made.
    */
   async look(): Promise<void> {
-    await this.#lookAtAll('first');
+    const begun = performance.now();
+    await inParallel(this.#places.values(), IN_FLIGHT, async (place) => {
+      await this.#lookAt(place, 'first');
+      place.lookedAt = place.freshSince = begun;
+    });
+    this.#freshMs = Math.min(Math.max(LOOK_SHARE * (performance.now() - begun), LEAST_FRESH_MS), MOST_FRESH_MS);
   }
 
   /**
-   * Somebody may put a link in the place of a folder at any time. Undefined where the last look was a moment ago; else resolves
-   * once there was another one. It is begun before it is due, so that hardly anybody waits for it.
+   * Somebody may put a link in the place of a folder at any time. Undefined where the last look at each one above `path` was a
+   * moment ago; else resolves once there was another one. It is begun before it is due, so that hardly anybody waits for it. A folder
+   * into which nothing is published any more is not looked at again.
    */
-  fresh(): Promise<void> | undefined {
-    const freshMs = Math.min(Math.max(LOOK_SHARE * this.#lookMs, LEAST_FRESH_MS), MOST_FRESH_MS);
-    const age = performance.now() - this.#lookedAt;
-    if (age < freshMs / 2) return undefined;
-    this.#looking ??= this.#lookAtAll('again').finally(() => {
-      this.#looking = undefined;
-    });
-    this.#looking.catch(() => undefined); // whoever waits hears of it, or the next request
-    return age < freshMs ? undefined : this.#looking;
+  fresh(path: RelPath): Promise<unknown> | undefined {
+    const place = this.#places.get(parentOf(path) as RelPath);
+    if (place === undefined) return undefined;
+    const now = performance.now();
+    return now - place.freshSince < this.#freshMs / 2 ? undefined : this.#refresh(place, now);
   }
 
   /** What `entries` say lies in folders that are not there: somebody removed them. */
@@ -100,14 +111,41 @@ export class PublicFolders {
     return problem === undefined ? undefined : { ...problem, path };
   }
 
-  async #lookAtAll(time: 'first' | 'again'): Promise<void> {
-    const begun = performance.now();
-    await inParallel(this.#all, IN_FLIGHT, (path) => this.#lookAt(path, time));
-    this.#lookedAt = begun;
-    this.#lookMs = performance.now() - begun;
+  /** Where all looks begin: undefined for the root. */
+  #placeOf(folder: RelPath | undefined): Place | undefined {
+    if (folder === undefined) return undefined;
+    const known = this.#places.get(folder);
+    if (known !== undefined) return known;
+    const never = Number.NEGATIVE_INFINITY;
+    const above = this.#placeOf(parentOf(folder));
+    const place: Place = { path: folder, above, lookedAt: never, freshSince: never, looking: undefined };
+    this.#places.set(folder, place);
+    return place;
   }
 
-  async #lookAt(path: RelPath, time: 'first' | 'again'): Promise<void> {
+  #refresh(place: Place, now: number): Promise<unknown> | undefined {
+    const due: Promise<void>[] = [];
+    let oldest = now;
+    for (let each: Place | undefined = place; each !== undefined; each = each.above) {
+      const age = now - each.lookedAt;
+      oldest = Math.min(oldest, each.lookedAt);
+      if (age < this.#freshMs / 2) continue;
+      each.looking ??= this.#lookAgain(each);
+      each.looking.catch(() => undefined); // whoever waits hears of it, or the next request
+      if (age >= this.#freshMs) due.push(each.looking);
+    }
+    place.freshSince = oldest;
+    return due.length === 0 ? undefined : Promise.all(due);
+  }
+
+  async #lookAgain(place: Place): Promise<void> {
+    const begun = performance.now();
+    await this.#lookAt(place, 'again');
+    place.lookedAt = begun;
+    place.looking = undefined;
+  }
+
+  async #lookAt({ path }: Place, time: 'first' | 'again'): Promise<void> {
     try {
       const there = await this.#target.stat(path);
       if (time === 'first') this.#found.set(path, there);

@@ -67,7 +67,7 @@ export async function publish(
   return { outcomes, stop };
 
   async function carry(step: Step): Promise<void> {
-    const looking = folders.fresh();
+    const looking = folders.fresh(step.path);
     if (looking !== undefined) await looking;
     const known = staged.problems.get(step.path) ?? folders.problemAt(step.path);
     if (known !== undefined) {
