@@ -51,6 +51,33 @@ it('writes hundreds of files at once to a server with two handles (F21)', async 
   expect(await Promise.all(names.map((name) => text(target, path(name))))).toEqual(names);
 });
 
+it('has as many files open as ever, once a server that said "Failure" to each is well again', async () => {
+  let isFull = true;
+  let [asked, open, most] = [0, 0, 0];
+  const { target } = await serve({
+    fault: ({ kind, path: at }) => {
+      if (kind === 'CLOSE') open--;
+      if (kind !== 'OPEN') return undefined;
+      asked++;
+      if (isFull && at?.includes('/new-') === true) return { status: 4 };
+      most = Math.max(most, ++open);
+      return undefined;
+    },
+  });
+  await target.makeFolder(CONTROL, 0o700);
+  await put(target, '.pushstatic/old', 'the further channels are there');
+  const names = Array.from({ length: 200 }, (_, i) => `.pushstatic/new-${i}`);
+  asked = 0;
+  const refused = await Promise.allSettled(names.map((name) => put(target, name, name)));
+  expect(refused.filter(({ status }) => status === 'rejected')).toHaveLength(names.length);
+  expect(asked).toBeLessThanOrEqual(2 * names.length);
+  isFull = false;
+  [asked, most] = [0, 0];
+  await Promise.all(names.map((name) => put(target, name, name)));
+  expect(asked).toBe(names.length);
+  expect(most).toBeGreaterThan(20);
+});
+
 it('fails whatever is under way when the connection breaks, and all that is asked afterwards', async () => {
   const { target, server } = await serve({
     fault: ({ kind, count }) => (kind === 'WRITE' && count === 3 ? 'drop' : undefined),

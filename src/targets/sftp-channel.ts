@@ -171,7 +171,10 @@ export class SftpChannel {
     const opened = await Promise.allSettled(opening);
     const handles = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
     const failed = opened.find((each) => each.status === 'rejected');
-    if (failed === undefined) return handles;
+    if (failed === undefined) {
+      this.#handles.opened();
+      return handles;
+    }
     for (let missing = handles.length; missing < files.length; missing++) this.#handles.give();
     await Promise.allSettled(handles.map((handle) => this.close(handle)));
     throw failed.reason;
@@ -460,14 +463,17 @@ export class SftpChannel {
   }
 
   /**
-   * Asks for a handle once one is free. A server that refuses for want of handles (it says no more than "Failure") lowers
-   * the limit, and the request waits for another file to be closed.
+   * Asks for a handle once one is free. A server that refuses for want of handles (it says no more than "Failure", as it does where
+   * its disk is full) lowers the limit, and the request waits for another file to be closed.
    */
   #open(verb: string, path: string, write: (id: number) => void, settle: Settle<Buffer>): void {
     const again = (): void => this.#open(verb, path, write, settle);
     if (!this.#handles.take(1)) return this.#handles.wait(again);
     this.#requests.send((failure, reply) => {
-      if (failure === undefined && reply.type === REPLY.handle) return settle.resolve(handleOf(reply));
+      if (failure === undefined && reply.type === REPLY.handle) {
+        this.#handles.opened();
+        return settle.resolve(handleOf(reply));
+      }
       const trouble = failure ?? troubleIn(reply, verb, path) ?? confused();
       if (trouble.kind !== 'failed') this.#handles.give();
       else if (this.#handles.refuse()) return this.#handles.wait(again);

@@ -2,13 +2,18 @@
  * SftpHandles: how many files a server keeps open for one channel, and who waits for one of them to be closed.
  */
 export class SftpHandles {
+  /** What is known without a refusal. */
+  #told: number;
   #limit: number;
   readonly #isOver: () => boolean;
   readonly #waiting: (() => void)[] = [];
   #taken = 0;
+  /** Whether what is refused would be so with any number of them open. */
+  #refusesAnyway = false;
 
   /** Once `isOver`, nobody has to wait. */
   constructor(limit: number, isOver: () => boolean) {
+    this.#told = limit;
     this.#limit = limit;
     this.#isOver = isOver;
   }
@@ -17,7 +22,9 @@ export class SftpHandles {
     return this.#limit;
   }
 
+  /** What the server tells. */
   set limit(limit: number) {
+    this.#told = limit;
     this.#limit = limit;
   }
 
@@ -38,14 +45,22 @@ export class SftpHandles {
     this.passOn();
   }
 
+  /** Is told of each one that the server gave. */
+  opened(): void {
+    this.#refusesAnyway = false;
+  }
+
   /**
-   * Gives back one that the server refused, and no more will be asked for than are open now. False where none is: then that was
-   * not the reason.
+   * Gives back one that the server refused. True where the others may be the reason: no more will be asked for than are open now,
+   * and it may be asked for again. One that is refused alone has another reason, such as a full disk. What its like seemed to
+   * teach is forgotten then, and those that follow are taken for the same, until one is `opened`.
    */
   refuse(): boolean {
-    const wasTooMany = this.#taken > 1;
-    if (wasTooMany) this.#limit = Math.min(this.#limit, this.#taken - 1);
-    this.give();
+    const wasTooMany = this.#taken > 1 && !this.#refusesAnyway;
+    this.#refusesAnyway = !wasTooMany;
+    this.#limit = wasTooMany ? Math.min(this.#limit, this.#taken - 1) : this.#told;
+    this.#taken--;
+    this.#passOnAll();
     return wasTooMany;
   }
 
@@ -57,5 +72,11 @@ export class SftpHandles {
 
   wakeAll(): void {
     for (const go of this.#waiting.splice(0)) go();
+  }
+
+  /** One at a time would leave it at one at a time. */
+  #passOnAll(): void {
+    const free = Math.min(this.#limit - this.#taken, this.#waiting.length);
+    for (let woken = 0; woken < free; woken++) this.passOn();
   }
 }
