@@ -259,6 +259,12 @@ describe('a server', () => {
     expect([status, stderr]).toEqual([0, '']);
   });
 
+  it('that opens a second channel and never speaks on it is published to over the first one', async () => {
+    const { project, remote } = await withServer({ speakingChannels: 1 });
+    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ uploaded: 4 }] });
+    expect(differences(project.root, join(remote.folder, 'static'))).toBe('');
+  });
+
   it('that opens files and takes nothing is named as that, and the file with it', async () => {
     const { project } = await withServer({ fault: ({ kind }) => (kind === 'WRITE' ? { status: 3 } : undefined) });
     const { status, targets } = await project.sync();

@@ -78,6 +78,13 @@ it('has as many files open as ever, once a server that said "Failure" to each is
   expect(most).toBeGreaterThan(20);
 });
 
+it('closes while a further channel is opened on which the server never speaks', async () => {
+  const { target } = await serve({ speakingChannels: 1 });
+  await target.makeFolder(CONTROL, 0o700);
+  await put(target, '.pushstatic/staged', 'content');
+  await expect(target.close()).resolves.toBeUndefined();
+});
+
 it('fails whatever is under way when the connection breaks, and all that is asked afterwards', async () => {
   const { target, server } = await serve({
     fault: ({ kind, count }) => (kind === 'WRITE' && count === 3 ? 'drop' : undefined),

@@ -36,6 +36,8 @@ export interface SftpServerOptions {
   readonly port?: number;
   readonly extensions?: Readonly<Record<string, string>>;
   readonly maxHandles?: number;
+  /** On how many channels of a connection it speaks; it opens more and never says a word there. Default: on all. */
+  readonly speakingChannels?: number;
   /** Equal for names that are to be one, such as `A` and `a` on macOS and Windows. Default: each is one of its own. */
   readonly keyOf?: (name: string) => string;
   /** Sees each request before it is carried out, with the path that it, or its handle, is about. */
@@ -96,13 +98,16 @@ function speak(socket: Socket, service: Service): void {
   const algorithms = { compress: ['none' as const] };
   const ssh = new ssh2.Server({ hostKeys: [service.hostKey], algorithms }, (connection, info) => {
     const order: LinkOrder = info.header.versions.software.startsWith('OpenSSH') ? 'target-first' : 'link-first';
+    let channels = 0;
     connection.on('authentication', service.authenticate);
     connection.on('error', () => socket.destroy()); // the client broke off, or speaks nonsense
     connection.on('session', (accept) => {
       // Under this event the library hands out the bare channel. Its own SFTP server cannot announce extensions.
       accept().on('subsystem', (take, refuse, { name }) => {
         if (name !== 'sftp') return refuse();
-        serveChannel(take(), socket, order, service).catch(() => socket.destroy()); // not an SFTP client
+        const channel = take();
+        if (channels++ >= (service.options.speakingChannels ?? Number.POSITIVE_INFINITY)) return channel.resume();
+        serveChannel(channel, socket, order, service).catch(() => socket.destroy()); // not an SFTP client
       });
     });
   });

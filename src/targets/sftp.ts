@@ -71,7 +71,7 @@ class SftpTarget implements Target {
   #root: Promise<void> | undefined;
   #roundTripMs = 0;
   #rootMode: number | undefined;
-  #more: Promise<void> | undefined;
+  #hasAskedForMore = false;
   readonly #warned = new Set<string>();
 
   constructor(connection: SshConnection, settings: SftpSettings) {
@@ -143,7 +143,7 @@ class SftpTarget implements Target {
   }
 
   async write(path: RelPath, body: Body, meta: FileMeta, how?: 'packed' | 'durable'): Promise<number> {
-    this.#more ??= this.#openMore();
+    this.#openMore();
     const at = this.#at(path);
     const bytes = Math.min(meta.size + PATH_BYTES, FILE_WINDOW * CHUNK_BYTES, this.#window.bytes);
     const content = how === 'packed' ? 'packed' : 'text';
@@ -172,12 +172,12 @@ class SftpTarget implements Target {
   }
 
   async link({ path, meta }: Basis, to: RelPath, own?: 'own'): Promise<boolean> {
-    this.#more ??= this.#openMore();
+    this.#openMore();
     return linkFile(this.#lanes.idlest(), this.#at(path), own === undefined ? meta : undefined, this.#at(to));
   }
 
   async patch(basis: Basis, to: RelPath, recipe: Recipe, meta: FileMeta): Promise<boolean> {
-    this.#more ??= this.#openMore();
+    this.#openMore();
     const lane = await this.#lanes.take(PATCH_BYTES, 'text');
     try {
       return await patchFile(lane.channel, { ...basis, path: this.#at(basis.path) }, this.#at(to), recipe, meta);
@@ -227,7 +227,7 @@ class SftpTarget implements Target {
 
   async makeFolder(path: RelPath, mode: number): Promise<void> {
     const found = await this.#found;
-    this.#more ??= this.#openMore();
+    this.#openMore();
     this.#root ??= this.#requireRoot(found);
     const at = this.#at(path);
     // One round trip for all: the server answers in order, and the look tells a folder from what may stand there.
@@ -280,7 +280,6 @@ class SftpTarget implements Target {
   }
 
   async close(): Promise<void> {
-    await this.#more;
     await Promise.all([this.#second?.close(), this.#connection.close()]);
   }
 
@@ -392,14 +391,17 @@ class SftpTarget implements Target {
     return this.#roundTripMs < FAR_MS ? NEAR_CHANNELS : FAR_CHANNELS;
   }
 
-  async #openMore(): Promise<void> {
+  /** Once, and nobody waits for it: until they come, and should they never, those that are there do the work. */
+  #openMore(): void {
+    if (this.#hasAskedForMore) return;
+    this.#hasAskedForMore = true;
     const line = this.#connection.isCompressed ? 'compressed' : 'plain';
-    const opening = Array.from({ length: this.#channels() - 1 }, async () => {
-      // A server with a small MaxSessions refuses; the channels that are there do the work.
-      const channel = await this.#connection.openChannel().catch(() => undefined);
-      if (channel !== undefined) this.#lanes.add(channel, line);
-    });
-    await Promise.all(opening);
+    for (let more = this.#channels() - 1; more > 0; more--) {
+      this.#connection.openChannel().then(
+        (channel) => this.#lanes.add(channel, line),
+        () => undefined, // a server with a small MaxSessions refuses
+      );
+    }
   }
 
   async #listOne(folder: RelPath | undefined): Promise<RemoteFile[]> {
