@@ -184,6 +184,16 @@ describe('a run that looks what has changed', () => {
     expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
   });
 
+  test('leaves nothing of what the passes made on their way before the change, where that is kept', async () => {
+    const folder = await memoryFolder();
+    await plant(folder, { 'assets/a.css': 'a{b:url(p.png)}', 'assets/p.png': 'p' });
+    const kept = siteIn(folder, { keepIntermediateFiles: true });
+    await kept.run();
+    await plant(folder, { 'assets/a.css': 'a{c:url(p.png)}' });
+    await kept.run();
+    expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
+  });
+
   test('writes nothing when nothing has changed', async () => {
     const folder = await memoryFolder();
     await plant(folder, { 'assets/a.css': 'a{background:url(b.png)}', 'assets/b.png': 'b' });

@@ -71,7 +71,10 @@ export interface Result {
   readonly traces: Traces;
   /** Files whose hashed name was another one after the first pass. */
   readonly unsettled: ReadonlySet<RelPath>;
-  /** Something was looked up that is no file of the site, or two files have one hashed name: only all of it tells. */
+  /**
+   * Something was looked up that is no file of the site, two files have one hashed name, or what the passes make on their
+   * way stays: only all of it tells.
+   */
   readonly isOdd: boolean;
 }
 
@@ -96,7 +99,7 @@ export class Passes {
   readonly #left: Trouble[] = [];
   readonly #traces = new Map<RelPath, FileTraces>();
   readonly #unsettled = new Set<RelPath>();
-  #isOdd = false;
+  #isOdd: boolean;
   readonly #site: Site;
   readonly #rules: Rules;
   readonly #known: Lookup<RelPath, FileTraces>;
@@ -111,6 +114,7 @@ export class Passes {
     this.#rules = rules;
     this.#known = known;
     this.#base = base;
+    this.#isOdd = rules.keepIntermediateFiles;
     for (const path of base?.again ?? []) {
       const name = base?.table.get(path as RelPath);
       if (name !== undefined) this.#made.set(name, undefined);

@@ -45,7 +45,7 @@ export class ProcessedSite {
     this.#unsettled = made.unsettled;
     this.#left = made.left;
     this.#manifest = made.manifest;
-    this.#isOdd = made.isOdd || made.removed.size > 0 || rules.keepIntermediateFiles;
+    this.#isOdd = made.isOdd || made.removed.size > 0;
     if (this.#isOdd) return;
     for (const [path, { traces }] of made.traces) for (const { names } of traces) this.#noteAsker(path, names);
     for (const { from, rewritten } of made.made.values()) this.#noteAsker(from.path, rewritten?.names ?? []);
