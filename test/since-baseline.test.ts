@@ -2,11 +2,9 @@
 import {
   existsSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   symlinkSync,
   truncateSync,
   utimesSync,
@@ -14,15 +12,14 @@ import {
 } from 'node:fs';
 import { chmod, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LocalThread, wholeOf } from '../src/collect/in-thread.js';
 import { sinceBaseline } from '../src/collect/since/since-baseline.js';
-import { isRacy } from '../src/collect/stamp.js';
 import type { LocalSettings, LocalWork } from '../src/collect/thread.js';
 import type { RelPath } from '../src/core/relpath.js';
 import { syncTarget } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';
+import { atRest } from './support/at-rest.js';
 import { chanceOf } from './support/chance.js';
 import { makeBench, publicTree } from './support/cycle.js';
 import { type FilledRoot, makeFilledRoot, writeDated } from './support/filled-root.js';
@@ -379,12 +376,6 @@ async function scene() {
   };
   await plantOld({ 'one.js': 'one', 'b/two.css': 'two' });
   return { plantOld, ...runner({ kind: 'scan', mode: 'write', root }, state), root, state };
-}
-
-/** Until nothing in `folder` could change any more and look the same. */
-async function atRest(folder: string): Promise<void> {
-  for (const { parentPath, name } of readdirSync(folder, { recursive: true, withFileTypes: true }))
-    while (isRacy(statSync(join(parentPath, name)), Date.now())) await setImmediate();
 }
 
 async function collected(storage: 'plain' | 'manifest', missing: readonly { pattern: string; then: 'warn' }[] = []) {

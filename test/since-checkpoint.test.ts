@@ -20,6 +20,7 @@ import type { RelPath } from '../src/core/relpath.js';
 import { ManifestError } from '../src/errors.js';
 import { Pacer } from '../src/fs/pace.js';
 import { StateFolder } from '../src/fs/state.js';
+import { atRest } from './support/at-rest.js';
 import { chanceOf } from './support/chance.js';
 import { collectFreshly, type HashedSettings, hashedProject } from './support/hashed-project.js';
 import { listFolder } from './support/listing.js';
@@ -62,6 +63,7 @@ describe('a run that looks what has changed', () => {
         const missing = isLenient ? [{ pattern: '*', then: 'warn' } as const] : [];
         const folder = await memoryFolder();
         plantSite(site, folder);
+        if (seed % 2 === 0) await atRest(folder);
         const sources = site.sources.map(({ folder: name, prefix }) => ({
           path: join(folder, name),
           prefix,
@@ -192,6 +194,31 @@ describe('a run that looks what has changed', () => {
     await plant(folder, { 'assets/a.css': 'a{c:url(p.png)}' });
     await kept.run();
     expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
+  });
+
+  test('finds a file whose name reads differently as a URL where a run over all of it does', async () => {
+    const folder = await memoryFolder();
+    // As it is listed in memory, the last one first, img is gone through before css.
+    await plant(folder, { 'assets/css/a.css': 'a{b:url(../img/p%2520q.png)}', 'assets/img/p%20q.png': 'p' });
+    const kept = siteIn(folder);
+    await kept.run();
+    for (const change of [{ 'css/a.css': 'c{b:url(../img/p%2520q.png)}' }, { 'img/p%20q.png': 'pp' }]) {
+      await plant(join(folder, 'assets'), change);
+      const how = await kept.run();
+      const fresh = await collectFreshly(kept.project);
+      expect(how === 'failed').toBe(fresh === undefined);
+      if (fresh !== undefined) expect(listFolder(kept.project.root)).toEqual(fresh);
+    }
+  });
+
+  test('misses a file whose name reads differently as a URL where that comes after who asks for it', async () => {
+    const folder = await memoryFolder();
+    await plant(folder, { 'assets/css/x/a.css': 'a{}', 'assets/p%20q.png': 'p' });
+    await atRest(folder);
+    const kept = siteIn(folder);
+    await kept.run();
+    await plant(folder, { 'assets/css/x/a.css': 'a{b:url(../../p%2520q.png)}' });
+    expect(await kept.run()).toBe('failed');
   });
 
   test('writes nothing when nothing has changed', async () => {

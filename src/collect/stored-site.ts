@@ -38,9 +38,11 @@ import type { Winners } from './winners.js';
 export function siteToStore(
   { problems, conflicts, files: winners }: Winners,
   { files, orders, processed }: Pick<HashedAll, 'files' | 'orders' | 'processed'>,
+  rules: Rules,
 ): SiteToStore | undefined {
   const { made, traces, unsettled, left, isOdd, removed, manifest } = processed;
   if (isOdd || removed.size > 0 || problems.length > 0 || conflicts.length > 0) return undefined;
+  if (files.some(({ path }) => hangsOnItsPlace(path, rules))) return undefined;
   const rewritten = new Map<string, Rewritten>();
   for (const each of made.values()) if (each.rewritten !== undefined) rewritten.set(each.from.path, each.rewritten);
   const adjustables = deepestFirst(files.filter(({ path }) => isAdjustable(path)));
@@ -309,6 +311,11 @@ export class StoredHashedSite implements SiteInMind {
     const patched = patchManifest({ text: bytes.toString('latin1'), pairs: this.#stored.pairs }, table);
     return patched && Buffer.from(patched.text, 'latin1');
   }
+}
+
+/** Whether a file that is only copied is found from its own place in a pass on, and not before: only its hashed name leads to it. */
+function hangsOnItsPlace(path: RelPath, { python }: Rules): boolean {
+  return !isAdjustable(path) && pathOfName(path, python) !== path;
 }
 
 function factsOf({ hash: contentHash, digest, size }: ContentFacts): ContentFacts {

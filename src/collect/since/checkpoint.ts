@@ -37,7 +37,7 @@ export class CheckpointDraft {
   /** Leaves what became of the files: the greater part, and worth nothing before `leave`. Rejects as StateFolder does. */
   async describe(state: StateFolder, wanted: Winners, hashed: HashedAll): Promise<void> {
     const rules = this.#project.manifest?.rules;
-    const site = rules && siteToStore(wanted, hashed);
+    const site = rules && siteToStore(wanted, hashed, rules);
     if (site === undefined || rules === undefined) return;
     const bytes = encodeSite(site, (name) => namesBehind(name, rules));
     await state.write(SITE, bytes);
