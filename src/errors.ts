@@ -63,6 +63,17 @@ export class ConfigError extends PushstaticError {
   override readonly exitStatus = EXIT.usage;
 }
 
+/** Broken off by a person or a signal, in good order. */
+export class InterruptedError extends PushstaticError {
+  override readonly name = 'InterruptedError';
+  override readonly code = 'INTERRUPTED';
+  override readonly exitStatus = EXIT.interrupted;
+
+  constructor() {
+    super('interrupted; nothing half done is visible, and the next run goes on from here');
+  }
+}
+
 /**
  * Trouble with one file, on its way to become a Problem: thrown where the file is read, caught where its outcome is
  * made. It never stops a cycle.

@@ -4,7 +4,7 @@
 import { setMaxListeners } from 'node:events';
 import { CommanderError } from 'commander';
 import { errorOf, statusOfError } from '../cycle/report.js';
-import { codeOf, EXIT, type ExitStatus, PushstaticError } from '../errors.js';
+import { codeOf, EXIT, type ExitStatus, InterruptedError, PushstaticError } from '../errors.js';
 import type { Process } from './command-input.js';
 import { Output } from './output.js';
 import { type Context, makeProgram } from './program.js';
@@ -71,6 +71,6 @@ function report(error: unknown, output: Output): ExitStatus {
 }
 
 function interrupted(status: ExitStatus, output: Output): ExitStatus {
-  output.failure('INTERRUPTED', 'interrupted; nothing half done is visible, and the next run goes on from here');
+  report(new InterruptedError(), output);
   return status;
 }

@@ -58,16 +58,19 @@ export function assemble(raw: RawConfig, setting: Setting, asked?: Asked): Assem
   return { config, faults };
 }
 
+/** The absolute path that `written` is: relative to the file's folder; `~` is the home folder. */
+export function localPath(written: string, { folder, home }: Pick<Setting, 'folder' | 'home'>): string {
+  return written === '~' || written.startsWith('~/') ? join(home, written.slice(1)) : resolve(folder, written);
+}
+
 type Report = (path: KeyPath, text: string) => void;
 type LocalPath = (written: string, path: KeyPath) => string;
 
-/** Relative to the file's folder; `~` is the home folder. */
-function localPaths({ folder, home }: Setting, report: Report): LocalPath {
+function localPaths(setting: Setting, report: Report): LocalPath {
   return (written, path) => {
-    if (written === '~' || written.startsWith('~/')) return join(home, written.slice(1));
-    if (written.startsWith('~'))
+    if (/^~[^/]/.test(written))
       report(path, 'only ~ and ~/ stand for a home folder; put ./ before a name that begins with ~');
-    return resolve(folder, written);
+    return localPath(written, setting);
   };
 }
 

@@ -2,12 +2,14 @@
  * What `pushstatic init` knows and writes: facts from a look around, the questions they leave open, and the commented
  * text of a first `pushstatic.yaml`. Asking the questions and writing the file is for the command.
  *
- * Only `lookAround` looks at the disk, and it changes nothing.
+ * Only `lookAround` and `faultOfAnswer` look at the disk, and they change nothing.
  */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { ConfigError, reasonOf } from '../errors.js';
+import { localPath, type Setting } from './assemble.js';
+import { checkConfig } from './check.js';
 
 /** What can be seen from a folder. */
 export interface Facts {
@@ -45,6 +47,12 @@ const USUAL_SOURCES = ['static', 'assets', 'frontend/dist'];
 const USUAL_ROOT = 'var/static';
 const NOT_APPS = new Set(['node_modules', 'venv', 'env', 'var', 'dist', 'build', 'docs', 'test', 'tests']);
 const TARGET_NAME = 'production';
+const KEYS: Readonly<Record<keyof Answers, string>> = {
+  sourceDirs: 'source.dirs',
+  staticRoot: 'static.root',
+  staticUrl: 'static.url',
+  targetUrl: `targets.${TARGET_NAME}.url`,
+};
 const ASK_PROJECT = [
   "# The project's own settings say what is collected, from where and to where. What is written here as well, under source",
   '# or static, comes before that.',
@@ -125,6 +133,29 @@ export function readAnswers(facts: Facts, typed: Readonly<Partial<Record<keyof A
 }
 
 /**
+ * What stands against the answer to `key`, in the words in which the file would be refused; undefined for a sound one.
+ * `answers` are sound up to it; what is not asked yet is as proposed, and may come into conflict with it only for now.
+ */
+export async function faultOfAnswer(
+  key: keyof Answers,
+  facts: Facts,
+  answers: Answers,
+  setting: Setting,
+): Promise<string | undefined> {
+  const checked = await checkConfig(proposeConfig(facts, '', answers), setting);
+  const complaints = checked.kind === 'wrong' ? checked.complaints : [];
+  const text = complaints.find((complaint) => complaint.text.startsWith(KEYS[key]))?.text;
+  return text ?? (key === 'sourceDirs' ? missingSource(answers.sourceDirs, setting) : undefined);
+}
+
+/** The file may name a source that is not there yet, but nothing can be collected then. */
+async function missingSource(dirs: readonly string[], setting: Setting): Promise<string | undefined> {
+  for (const path of dirs.map((dir) => localPath(dir, setting)))
+    if (!(await isFolder(path))) return `cannot collect from ${path}: no such folder; make it, or name another one`;
+  return undefined;
+}
+
+/**
  * The text of a `pushstatic.yaml`. `id` is fresh randomness, 8 hexadecimal digits: it makes `site` unlike that of every
  * other project, for two of them may well lie in folders of one name.
  */
@@ -170,7 +201,7 @@ function targetLines({ hosts }: Facts, url: string | undefined): string[] {
   }
   const known = hosts.length > 0 ? [`# Hosts in your ssh_config: ${hosts.map(oneLine).join(', ')}`] : [];
   return [
-    '# Where the files are published. Until a target is named here, "pushstatic collect" works and "sync" has nothing to do.',
+    '# Where the files are published. Until a target is named here, "pushstatic collect" works, and "sync" says that there is none.',
     ...known,
     '# targets:',
     `#   ${TARGET_NAME}:`,

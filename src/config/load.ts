@@ -9,6 +9,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { ConfigError, codeOf, reasonOf } from '../errors.js';
+import type { Setting } from './assemble.js';
 import type { AskProject, Checked, UnaskedConfig } from './check.js';
 import type { Complaint } from './document.js';
 import type { Config } from './schema.js';
@@ -44,17 +45,35 @@ export async function loadUnasked(options: Omit<LoadOptions, 'ask'>): Promise<Un
   return (await check(options)).config;
 }
 
-async function check({
-  file: named,
-  cwd,
-  env,
-  ask,
-}: LoadOptions): Promise<Extract<Checked, { readonly config: UnaskedConfig }>> {
-  const { file, bytes } = await find(named, cwd);
-  const text = decode(file, bytes);
+/** Throws a ConfigError, with the words of `loadUnasked`, unless a file (absolute) that holds `text` would load. */
+export async function checkProposal(
+  text: string,
+  file: string,
+  place: Pick<LoadOptions, 'cwd' | 'env'>,
+): Promise<void> {
+  try {
+    await judge(text, file, place);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(`cannot write ${file}, which would be refused:\n${error.message}`, { cause: error });
+  }
+}
+
+/** What a file (absolute) is read with. */
+export function settingOf(file: string, env: NodeJS.ProcessEnv): Setting {
+  return { file, folder: dirname(file), home: resolve(env['HOME'] || homedir()) };
+}
+
+type Sound = Extract<Checked, { readonly config: UnaskedConfig }>;
+
+async function check({ file: named, ...options }: LoadOptions): Promise<Sound> {
+  const { file, bytes } = await find(named, options.cwd);
+  return judge(decode(file, bytes), file, options);
+}
+
+async function judge(text: string, file: string, { cwd, env, ask }: Omit<LoadOptions, 'file'>): Promise<Sound> {
   const { checkConfig } = await import('./check.js');
-  const setting = { file, folder: dirname(file), home: resolve(env['HOME'] || homedir()) };
-  const checked = await checkConfig(text, setting, ask);
+  const checked = await checkConfig(text, settingOf(file, env), ask);
   if (checked.kind === 'config' || checked.kind === 'unasked') return checked;
   if (checked.kind === 'empty') {
     throw new ConfigError(`cannot use ${file}: it is empty; "pushstatic init --force" writes a new one`);

@@ -1,51 +1,64 @@
 /**
- * `pushstatic init`: looks around, asks what it cannot see, and writes a commented pushstatic.yaml.
+ * `pushstatic init`: looks around, asks what it cannot see, and writes a commented pushstatic.yaml, or what -c names.
  */
 import { randomBytes } from 'node:crypto';
 import { access } from 'node:fs/promises';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
+import type { Setting } from '../../config/assemble.js';
 import {
   type Answers,
   defaultAnswers,
   type Facts,
+  faultOfAnswer,
   lookAround,
   proposeConfig,
   questionsFor,
   readAnswers,
 } from '../../config/init.js';
-import { CONFIG_NAME } from '../../config/load.js';
-import { ConfigError, EXIT, type ExitStatus } from '../../errors.js';
+import { CONFIG_NAME, checkProposal, settingOf } from '../../config/load.js';
+import { ConfigError, EXIT, type ExitStatus, InterruptedError } from '../../errors.js';
 import { atomicWrite } from '../../fs/atomic-write.js';
 import type { CommandInput } from '../command-input.js';
 
+const CTRL_D = '\u0004';
+
 export async function init(
-  { output, process }: CommandInput,
+  input: CommandInput,
   options: { readonly yes?: boolean; readonly force?: boolean },
 ): Promise<ExitStatus> {
-  const file = join(process.cwd(), CONFIG_NAME);
+  const { output, process } = input;
+  const { config: named } = output.flags;
+  const file = resolve(process.cwd(), named ?? CONFIG_NAME);
+  const flags = named === undefined ? '' : ` -c ${named}`;
   if (options.force !== true && (await exists(file))) {
-    throw new ConfigError(`${file} is there already, and was left as it is; to write it anew: pushstatic init --force`);
+    const again = `pushstatic init --force${flags}`;
+    throw new ConfigError(`${file} is there already, and was left as it is; to write it anew: ${again}`);
   }
-  const facts = await lookAround(process.cwd(), process.env);
-  const answers = options.yes === true ? defaultAnswers(facts) : await ask(facts, process.stdout.isTTY === true);
-  if (answers === undefined) return EXIT.interrupted;
-  await atomicWrite(file, proposeConfig(facts, randomBytes(4).toString('hex'), answers));
+  const setting = settingOf(file, process.env);
+  const facts = await lookAround(setting.folder, process.env);
+  const answers = options.yes === true ? defaultAnswers(facts) : await ask(facts, setting, input);
+  const text = proposeConfig(facts, randomBytes(4).toString('hex'), answers);
+  await checkProposal(text, file, { cwd: process.cwd(), env: process.env });
+  await atomicWrite(file, text);
   output.document({ ok: true, file });
   const next = answers.targetUrl === undefined ? 'name a target in it, then run: ' : 'look through it, then run: ';
-  output.print(`wrote ${file}`, `${next}pushstatic sync --dry-run`);
+  output.print(`wrote ${file}`, `${next}pushstatic sync --dry-run${flags}`);
   return EXIT.done;
 }
 
-/** Undefined if the person broke off. */
-async function ask(facts: Facts, isTerminal: boolean): Promise<Answers | undefined> {
-  if (!isTerminal)
+/** Throws an InterruptedError if the person breaks off. */
+async function ask(facts: Facts, setting: Setting, { process, signal }: CommandInput): Promise<Answers> {
+  if (process.stdin.isTTY !== true || process.stdout.isTTY !== true)
     throw new ConfigError('cannot ask questions without a terminal; to take the defaults: pushstatic init --yes');
-  const { intro, isCancel, text } = await import('@clack/prompts');
+  const { intro, isCancel, text, updateSettings } = await import('@clack/prompts');
+  updateSettings({ aliases: { [CTRL_D]: 'cancel' } }); // else nobody would hear that there will be no answer
   intro(facts.hasManagePy ? 'A Django project: manage.py is here' : 'pushstatic');
   const typed: Partial<Record<keyof Answers, string>> = {};
   for (const { key, message, initial, placeholder } of questionsFor(facts)) {
-    const answer = await text({ message, placeholder, initialValue: initial });
-    if (isCancel(answer)) return undefined;
+    const validate = (value = ''): Promise<string | undefined> =>
+      faultOfAnswer(key, facts, readAnswers(facts, { ...typed, [key]: value }), setting);
+    const answer = await text({ message, placeholder, initialValue: initial, validate, signal });
+    if (isCancel(answer)) throw new InterruptedError();
     typed[key] = answer;
   }
   return readAnswers(facts, typed);
