@@ -85,6 +85,51 @@ describe('wrong usage', () => {
   });
 });
 
+describe('short flags in one word', () => {
+  it.each([
+    ['sync', '-nv', ['sync', '-n', '-v']],
+    ['sync', '-vn', ['sync', '-n', '-v']],
+    ['sync', '-nq', ['sync', '-n', '-q']],
+    ['collect', '-nq', ['collect', '-n', '-q']],
+    ['sync', '-ncpushstatic.yaml', ['sync', '-n', '-c', 'pushstatic.yaml']],
+  ])('as in %s %s are what they are apart', async (command, cluster, apart) => {
+    const { program, folder } = await makeSite();
+    const [together, separate] = [await program.run(command, cluster), await program.run(...apart)];
+    const withoutTimes = ({ status, stdout, stderr }: Ended): unknown => [
+      status,
+      stdout.replaceAll(/\([\d.]+ \w+\)/g, ''),
+      stderr,
+    ];
+    expect(together.status).toBe(0);
+    expect(withoutTimes(together)).toEqual(withoutTimes(separate));
+    expect(readdirSync(folder)).not.toContain('var'); // both were dry runs
+  });
+
+  it('may have the one for help among them', async () => {
+    const { status, stdout } = await (await programAnywhere()).run('sync', '-nvh');
+    expect([status, stdout]).toEqual([0, expect.stringContaining('Usage: pushstatic sync')]);
+  });
+
+  it('may end with the one that takes a value, and mean as much as -vv', async () => {
+    const { program, folder } = await makeSite();
+    await rm(join(folder, 'assets'), { recursive: true });
+    const { status, stderr } = await program.run('sync', '-nvvc', 'pushstatic.yaml');
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/^ {4}at /m)]);
+  });
+
+  it.each([
+    [['sync', '-nx'], "error: unknown option '-x'"],
+    [['sync', '-c', '-nv'], 'cannot read'], // a file of that name
+    [['collect', '--', '-nv'], "error: too many arguments for 'collect'"],
+  ])('are looked for nowhere else: %j', async (words, sentence) => {
+    const { program } = await makeSite();
+    expect(await program.run(...words)).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining(sentence) as string,
+    });
+  });
+});
+
 describe('the built program', () => {
   it('is of parts that all can be loaded', async () => {
     const folder = new URL('../dist/cli/', import.meta.url);

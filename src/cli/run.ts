@@ -8,8 +8,11 @@ import { codeOf, EXIT, type ExitStatus, InterruptedError, PushstaticError } from
 import type { Process } from './command-input.js';
 import { Output } from './output.js';
 import { type Context, makeProgram } from './program.js';
+import { splitClusters } from './split-clusters.js';
 
 const SIGNALS = { SIGHUP: EXIT.hungUp, SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const;
+
+const HELP = { short: '-h', long: '--help', required: false }; // the parser keeps it apart from the others
 
 export async function run(words: readonly string[], process: Process): Promise<ExitStatus> {
   outliveReaders(process);
@@ -19,7 +22,9 @@ export async function run(words: readonly string[], process: Process): Promise<E
   const output = new Output(process, { verbosity: 0, json: false, color: true });
   const context: Context = { process, signal: abort.signal, status: EXIT.done, output, endsWell: false };
   try {
-    await makeProgram(context).parseAsync(words, { from: 'user' });
+    const program = makeProgram(context);
+    const flags = [HELP, ...[program, ...program.commands].flatMap(({ options }) => options)];
+    await program.parseAsync(splitClusters(words, flags), { from: 'user' });
     return context.endsWell ? context.status : (interruption.status ?? context.status);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
