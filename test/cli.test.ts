@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { freePort } from './support/openssh-server.js';
 import { type Ended, type Program, programIn } from './support/program.js';
 import { inFolder, makeProject, type Project, published } from './support/project.js';
@@ -26,6 +26,11 @@ async function makeSite(tree: Tree = SITE, target: object = {}): Promise<Project
 async function programAnywhere(): Promise<Program> {
   const folder = await temporaryFolder();
   return programIn(folder, { HOME: folder, XDG_STATE_HOME: join(folder, '.state') });
+}
+
+/** Runs it with all that it says on stdout going to a disk without space. */
+function intoFull(program: Program, ...words: readonly string[]): Promise<Ended> {
+  return program.throughShell([...words.slice(0, 1), '>/dev/full', ...words.slice(1)].join(' ')).ended;
 }
 
 function linesOf(text: string): string[] {
@@ -250,6 +255,38 @@ describe('the streams', () => {
     child.stderr.destroy();
     expect(await once(child, 'exit')).toEqual([0, null]);
     expect(Object.keys(await published(target))).toHaveLength(2000);
+  });
+
+  it('may be full: a result that is lost is told once, with the status 1, and the work is done all the same', async () => {
+    const { program, target, folder } = await makeSite();
+    const lost = 'problem: cannot write the result: ENOSPC: no space left on device, write';
+    const { status, stderr } = await intoFull(program, 'sync', '--json');
+    expect([status, linesOf(stderr)]).toEqual([1, [lost]]);
+    expect(Object.keys(await published(target))).toHaveLength(3);
+    expect(linesOf((await intoFull(program, 'config')).stderr)).toEqual([lost]);
+    expect(linesOf((await intoFull(program, '--help')).stderr)).toEqual([lost]);
+    await writeFile(join(folder, 'assets/new.css'), '');
+    expect(await intoFull(program, 'sync', '2>&1')).toMatchObject({ status: 1, stderr: '' });
+    expect(Object.keys(await published(target))).toHaveLength(4);
+  });
+
+  it.each([
+    ['daemon', '2>/dev/full', 0],
+    ['daemon --json', '>/dev/full', 0],
+    ['watch', '>/dev/full', 143],
+  ])('of %s may be full (%s), which ends it no sooner', async (command, redirection, status) => {
+    const { program, folder, target, configure } = await makeSite();
+    await configure({ daemon: { http: false } });
+    const running = program.throughShell(`${command} ${redirection}`);
+    const served = (count: number): Promise<void> =>
+      vi.waitFor(async () => expect(Object.keys(await published(target))).toHaveLength(count), { timeout: 20_000 });
+    await served(3);
+    await writeFile(join(folder, 'assets/new.css'), '');
+    await served(4);
+    running.kill('SIGTERM');
+    const ended = await running.ended;
+    expect([ended.status, ended.stderr]).toEqual([status, expect.not.stringMatching(/^ {4}at /m)]);
+    expect(linesOf(ended.stderr).filter((line) => line.includes('ENOSPC')).length).toBeLessThan(2);
   });
 
   it('say once that nothing can be remembered, and the work is done all the same (F68)', async () => {

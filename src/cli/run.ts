@@ -2,9 +2,10 @@
  * run: from the words of a command line to an exit status. Every error ends here, as one sentence and a status.
  */
 import { setMaxListeners } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import { CommanderError } from 'commander';
 import { errorOf, statusOfError } from '../cycle/report.js';
-import { codeOf, EXIT, type ExitStatus, InterruptedError, PushstaticError } from '../errors.js';
+import { codeOf, EXIT, type ExitStatus, InterruptedError, PushstaticError, reasonOf } from '../errors.js';
 import type { Process } from './command-input.js';
 import { Output } from './output.js';
 import { type Context, makeProgram } from './program.js';
@@ -15,15 +16,21 @@ const SIGNALS = { SIGHUP: EXIT.hungUp, SIGINT: EXIT.interrupted, SIGTERM: EXIT.t
 const HELP = { short: '-h', long: '--help', required: false }; // the parser keeps it apart from the others
 
 export async function run(words: readonly string[], process: Process): Promise<ExitStatus> {
-  outliveReaders(process);
   const abort = new AbortController();
   setMaxListeners(0, abort.signal); // everything that waits listens to it, hundreds of files at once
   const interruption = watchSignals(process, abort);
   const output = new Output(process, { verbosity: 0, json: false, color: true });
   const context: Context = { process, signal: abort.signal, status: EXIT.done, output, endsWell: false };
+  const results = outliveReaders(context);
+  const status = await statusOf(words, context, interruption);
+  await setImmediate(); // by then it is heard what became of the last words
+  return results.areLost && status === EXIT.done && !context.endsWell ? EXIT.failed : status;
+}
+
+async function statusOf(words: readonly string[], context: Context, interruption: Interruption): Promise<ExitStatus> {
+  const program = makeProgram(context);
+  const flags = [HELP, ...[program, ...program.commands].flatMap(({ options }) => options)];
   try {
-    const program = makeProgram(context);
-    const flags = [HELP, ...[program, ...program.commands].flatMap(({ options }) => options)];
     await program.parseAsync(splitClusters(words, flags), { from: 'user' });
     return context.endsWell ? context.status : (interruption.status ?? context.status);
   } catch (error) {
@@ -36,17 +43,29 @@ export async function run(words: readonly string[], process: Process): Promise<E
   }
 }
 
-/** A reader that has seen enough (`| head`), or a terminal that is gone, does not stop the work: what is said is lost. */
-function outliveReaders({ stdout, stderr }: Process): void {
-  for (const stream of [stdout, stderr]) {
-    stream.on('error', (error) => {
-      if (!['EPIPE', 'EIO'].includes(codeOf(error))) throw error;
-    });
-  }
+/**
+ * A reader that has seen enough (`| head`), a terminal that is gone or a full disk does not stop the work: what is said is
+ * lost. Where a result was still wanted, that is told once.
+ */
+function outliveReaders(context: Context): { readonly areLost: boolean } {
+  const { stdout, stderr } = context.process;
+  const results = { areLost: false };
+  stderr.on('error', () => {}); // there is no place left to tell it
+  stdout.on('error', (error) => {
+    if (results.areLost || ['EPIPE', 'EIO'].includes(codeOf(error))) return;
+    results.areLost = true;
+    context.output.trouble(`cannot write the result: ${reasonOf(error)}`);
+  });
+  return results;
+}
+
+interface Interruption {
+  readonly status: ExitStatus | undefined;
+  readonly stop: () => void;
 }
 
 /** The first signal ends the work in good order; the second one ends the process. */
-function watchSignals(process: Process, abort: AbortController): { status: ExitStatus | undefined; stop: () => void } {
+function watchSignals(process: Process, abort: AbortController): Interruption {
   const state = { status: undefined as ExitStatus | undefined, stop };
   const listeners = Object.entries(SIGNALS).map(([name, status]) => {
     const listener = (): void => {

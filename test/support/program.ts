@@ -15,6 +15,8 @@ export interface Program {
   /** Runs it to its end, with no input and no terminal. */
   readonly run: (...words: readonly string[]) => Promise<Ended>;
   readonly start: (...words: readonly string[]) => Running;
+  /** Started with what stands behind its name in a command of the shell, redirections among it. */
+  readonly throughShell: (rest: string) => Running;
   /** The same program with these variables as well. */
   readonly with: (env: Environment) => Program;
 }
@@ -39,9 +41,9 @@ export interface Ended {
 /** The program started in the folder `cwd`. Nothing of the test's own environment reaches it but PATH. */
 export function programIn(cwd: string, env: Environment): Program {
   if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing; npm run build`);
-  const start = (...words: readonly string[]): Running => {
+  const spawned = (command: string, words: readonly string[]): Running => {
     const whole = { PATH: process.env['PATH'], ...env };
-    const child = spawn(process.execPath, [MAIN, ...words], { cwd, env: whole, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, words, { cwd, env: whole, stdio: ['ignore', 'pipe', 'pipe'] });
     const output = { stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
@@ -53,7 +55,11 @@ export function programIn(cwd: string, env: Environment): Program {
     });
     return { pid: child.pid ?? 0, ended, output, kill: (signal) => void child.kill(signal) };
   };
-  return { start, run: (...words) => start(...words).ended, with: (more) => programIn(cwd, { ...env, ...more }) };
+  const start: Program['start'] = (...words) => spawned(process.execPath, [MAIN, ...words]);
+  const throughShell: Program['throughShell'] = (rest) =>
+    spawned('sh', ['-c', `exec "${process.execPath}" "${MAIN}" ${rest}`]);
+  const run: Program['run'] = (...words) => start(...words).ended;
+  return { start, throughShell, run, with: (more) => programIn(cwd, { ...env, ...more }) };
 }
 
 function endOf(status: number, { stdout, stderr }: { readonly stdout: string; readonly stderr: string }): Ended {
