@@ -74,6 +74,26 @@ describe('wrong usage', () => {
   });
 
   it.each([
+    ['an unknown option', ['--json', 'sync', '--dryrun'], "unknown option '--dryrun' (Did you mean --dry-run?)"],
+    ['an unknown command', ['--json', 'bogus'], "unknown command 'bogus'"],
+    ['a missing argument', ['unlock', '--json'], "missing required argument 'target'"],
+    [
+      'options that exclude each other',
+      ['collect', '--check', '-n', '--json'],
+      "option '--check' cannot be used with option '-n, --dry-run'",
+    ],
+    ['no command at all', ['--json'], 'there is no command; --help shows what is possible'],
+  ])('such as %s is with --json also the document', async (_, words, message) => {
+    const { status, stderr, json } = await (await programAnywhere()).run(...words);
+    expect([status, json()]).toEqual([2, { ok: false, error: { code: 'USAGE', message } }]);
+    expect(stderr).toMatch(/^(?:error: |Usage: pushstatic)/);
+  });
+
+  it('of an argument that only looks like --json prints no document', async () => {
+    expect(await (await programAnywhere()).run('collect', '--', '--json')).toMatchObject({ status: 2, stdout: '' });
+  });
+
+  it.each([
     ['sync', 'wbe', 'there is no target "wbe"; did you mean "web"?'],
     ['verify', 'wbe', 'there is no target "wbe"; did you mean "web"?'],
     ['explain', '../secret', 'cannot explain "../secret": expected a path below STATIC_ROOT, like css/app.css'],

@@ -3,7 +3,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { errorOf, statusOfError } from '../cycle/report.js';
 import { codeOf, EXIT, type ExitStatus, InterruptedError, PushstaticError, reasonOf } from '../errors.js';
 import type { Process } from './command-input.js';
@@ -34,7 +34,7 @@ async function statusOf(words: readonly string[], context: Context, interruption
     await program.parseAsync(splitClusters(words, flags), { from: 'user' });
     return context.endsWell ? context.status : (interruption.status ?? context.status);
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : misused(error, program, context);
     return interruption.status === undefined
       ? report(error, context.output)
       : interrupted(interruption.status, context.output);
@@ -83,6 +83,17 @@ function watchSignals(process: Process, abort: AbortController): Interruption {
   function stop(): void {
     for (const [name, listener] of listeners) process.off(name, listener);
   }
+}
+
+/** What is wrong with the command line has been said on stderr by the parser; --json may stand anywhere in it. */
+function misused({ code, message }: CommanderError, program: Command, { process, output }: Context): ExitStatus {
+  const { json = false } = program.opts<{ json?: boolean }>();
+  const isBare = code === 'commander.help'; // the parser has shown the help
+  const text = isBare
+    ? 'there is no command; --help shows what is possible'
+    : message.replace(/^error: /, '').replaceAll('\n', ' ');
+  new Output(process, { ...output.flags, json }).document({ ok: false, error: { code: 'USAGE', message: text } });
+  return EXIT.usage;
 }
 
 function report(error: unknown, output: Output): ExitStatus {
