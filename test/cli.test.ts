@@ -346,6 +346,51 @@ describe('the streams', () => {
   });
 });
 
+describe('the last run, as status tells it', () => {
+  const interrupted = 'interrupted; nothing half done is visible, and the next run goes on from here';
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('is the one that %s interrupted', async (signal, status) => {
+    const { program, configure, folder, sync } = await makeSite();
+    await sync();
+    expect(await lastRun(program)).toMatchObject({ ok: true, error: null });
+    await configure({ push: { bandwidth: '1K' } });
+    await writeFile(join(folder, 'assets/large.bin'), Buffer.alloc(1_000_000, 'x'));
+    const running = program.start('sync', '-v');
+    await vi.waitFor(() => expect(running.output.stderr).toContain('web: sending'), { timeout: 20_000 });
+    running.kill(signal);
+    expect((await running.ended).status).toBe(status);
+    expect(await lastRun(program)).toEqual({ at: expect.any(String) as string, ok: false, error: interrupted });
+    expect((await program.run('status')).stdout).toContain(`: failed: ${interrupted}\n`);
+  });
+
+  it('is one that could not collect, too', async () => {
+    const { program, folder, sync } = await makeSite();
+    await sync();
+    await rm(join(folder, 'assets'), { recursive: true });
+    expect((await program.run('sync')).status).toBe(1);
+    expect(await lastRun(program)).toMatchObject({
+      ok: false,
+      error: expect.stringContaining('no such folder') as string,
+    });
+  });
+
+  it('is not a dry run', async () => {
+    const { program, folder, sync } = await makeSite();
+    await sync();
+    await rm(join(folder, 'assets'), { recursive: true });
+    expect((await program.run('diff')).status).toBe(1);
+    expect(await lastRun(program)).toMatchObject({ ok: true });
+  });
+
+  async function lastRun(program: Program): Promise<unknown> {
+    const { targets } = (await program.run('status', '--json')).json() as { targets: { lastRun: unknown }[] };
+    return targets[0]?.lastRun;
+  }
+});
+
 describe('--json', () => {
   it('of collect tells what was copied', async () => {
     const { program } = await makeSite();

@@ -4,7 +4,6 @@
 import type { LocalThread } from '../collect/in-thread.js';
 import type { Digest } from '../core/snapshot.js';
 import { chooseTargets, cycleOptions, jobsOf } from '../cycle/jobs.js';
-import { rememberEndings } from '../cycle/last-run.js';
 import { changeReport, type Ending, type SyncReport, type TargetReport } from '../cycle/report.js';
 import { EXIT, type ExitStatus } from '../errors.js';
 import type { CommandInput } from './command-input.js';
@@ -83,7 +82,6 @@ export async function runSync(
   );
   const { report: collect } = await local;
   const document = { ok: run.status === EXIT.done, collect, targets: run.reports };
-  if (act === 'push') await rememberEndings(jobs, run.endings, Date.now());
   return { status: run.status, document, endings: run.endings, act };
 }
 

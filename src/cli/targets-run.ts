@@ -2,9 +2,10 @@
  * The targets of a run, each with a cycle of its own.
  */
 import type { Snapshot } from '../core/snapshot.js';
+import { rememberEndings } from '../cycle/last-run.js';
 import { type Ending, statusOf, type TargetReport, targetReport } from '../cycle/report.js';
 import { resumed } from '../cycle/resumed.js';
-import type { ExitStatus } from '../errors.js';
+import { type ExitStatus, InterruptedError } from '../errors.js';
 import { committedBefore } from '../push/committed.js';
 import { retry } from '../push/retry.js';
 import { type CycleOptions, type CycleResult, syncTarget, type TargetJob } from '../sync.js';
@@ -20,7 +21,10 @@ export interface TargetsRun {
   readonly status: ExitStatus;
 }
 
-/** Runs the cycle of every target at once. One that fails holds up no other. */
+/**
+ * Runs the cycle of every target at once. One that fails holds up no other. How each of them ended is remembered, before
+ * what stopped them all is thrown: an interruption, or trouble of the local half.
+ */
 export async function runTargets(
   { face }: Pick<Session, 'face'>,
   jobs: readonly TargetJob[],
@@ -33,6 +37,8 @@ export async function runTargets(
     jobs.map((job) => runTarget(job, snapshot, { ...options, onEvent: (event) => face.event(event) }, input)),
   );
   face.end();
+  if (options.act === 'push') await rememberEndings(jobs, endings, Date.now());
+  if (endings.some(isInterrupted)) options.signal?.throwIfAborted();
   // What stopped the local half stopped every target; it is one error, not one for each.
   const { report: collected } = await local;
   const reports = jobs.map((job, i) => targetReport(job.name, endings[i] as Ending, options.act));
@@ -67,7 +73,16 @@ async function runTarget(
       durationMs: performance.now() - started,
     };
   } catch (error) {
-    options.signal?.throwIfAborted();
-    return { kind: 'error', error, committed: committedBefore(errors), durationMs: performance.now() - started };
+    const reason = options.signal?.aborted === true ? new InterruptedError() : error;
+    return {
+      kind: 'error',
+      error: reason,
+      committed: committedBefore(errors),
+      durationMs: performance.now() - started,
+    };
   }
+}
+
+function isInterrupted(ending: Ending): boolean {
+  return ending.kind === 'error' && ending.error instanceof InterruptedError;
 }

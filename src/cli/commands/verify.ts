@@ -5,7 +5,6 @@
 import { LocalThread } from '../../collect/in-thread.js';
 import type { Finding } from '../../core/audit.js';
 import { chooseTargets, cycleOptions, jobsOf } from '../../cycle/jobs.js';
-import { rememberEndings } from '../../cycle/last-run.js';
 import { commonStatus, errorOf, statusOfError, type TargetReport } from '../../cycle/report.js';
 import { EXIT, type ExitStatus, type Problem } from '../../errors.js';
 import { HEAD, IndexStore, type Loaded } from '../../push/index-store.js';
@@ -95,7 +94,6 @@ async function repairTargets(
     input,
   );
   const run = await runTargets(session, jobs, local, { ...cycle, ...signingIn(thread, input) }, input);
-  await rememberEndings(jobs, run.endings, Date.now());
   const before = new Map(verified.map((each) => [each.name, each]));
   const reports = run.reports.map((report) => withFolders(report, before.get(report.name) ?? NOTHING));
   for (const report of reports) showRepair(report, input);
