@@ -241,13 +241,39 @@ describe('the streams', () => {
     const { program, target } = await makeSite(SITE, { delete: { max: 0 } });
     expect(await program.run('-q', 'sync')).toMatchObject({ status: 0, stdout: '', stderr: '' });
     await rm(join(target, 'logo.png'));
-    expect(await program.run('verify', '-q')).toMatchObject({ status: 3, stdout: '', stderr: '' });
+    expect(await program.run('verify', '-q')).toMatchObject({
+      status: 3,
+      stdout: '',
+      stderr: 'problem: web: 3 files checked, 0 changed, 1 missing, 0 foreign\n',
+    });
     const { stdout, stderr, status } = await program.run('sync', '-q', '-c', join(target, 'nowhere.yaml'));
     expect([status, stdout, linesOf(stderr)]).toEqual([
       2,
       '',
       [expect.stringMatching(/^pushstatic: cannot read .*nowhere\.yaml: there is no such file/)],
     ]);
+  });
+
+  it('say with -q of a target that could not be asked why, and elsewhere only in the result', async () => {
+    const { program, target } = await makeSite();
+    const sentence = `cannot use ${target}: it is not a folder`;
+    await writeFile(target, 'in the way');
+    const quiet = { status: 1, stdout: '', stderr: `problem: web: ${sentence}\n` };
+    expect(await program.run('status', '-q')).toMatchObject(quiet);
+    expect(await program.run('verify', '-q')).toMatchObject(quiet);
+    const { status, stdout, stderr } = await program.run('status');
+    expect([status, stdout, stderr]).toEqual([1, expect.stringContaining(`web: ${sentence}\n`), '']);
+  });
+
+  it('say with -q of a target without an index that it has none', async () => {
+    const { program, target } = await makeSite();
+    const { status, stdout, stderr } = await program.run('verify', '-q');
+    expect([status, stdout, linesOf(stderr)]).toEqual([
+      3,
+      '',
+      [expect.stringContaining(`file://${target} has no index yet; "pushstatic sync" makes one`)],
+    ]);
+    expect(await program.run('status', '-q')).toMatchObject({ status: 0, stderr: '' });
   });
 
   it('have colours only where they are asked for', async () => {

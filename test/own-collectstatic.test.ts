@@ -521,6 +521,11 @@ describe('collect --check', () => {
     const { status, json } = await program.run('collect', '--check', '--json');
     expect(status).toBe(3);
     expect(json()).toEqual({ ok: false, files: 4, differences });
+    expect(await program.run('collect', '--check', '-q')).toMatchObject({
+      status: 3,
+      stdout: '',
+      stderr: 'problem: 3 differences from the 4 files that collectstatic makes\n',
+    });
     expect((await program.run('collect', '--check')).stdout).toBe(
       '  extra: img/logo.png\n  different: js/app.js\n  missing: new.txt\n3 differences from the 4 files that collectstatic makes\n',
     );

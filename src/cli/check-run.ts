@@ -26,11 +26,12 @@ export async function runCheck(input: CommandInput): Promise<ExitStatus> {
   );
   const ok = differences.length === 0;
   output.document({ ok, files: amount, differences });
-  if (ok) output.print(`STATIC_ROOT holds what collectstatic makes: ${files(amount)}`);
-  else
-    output.print(
-      ...differenceLines(differences),
-      `${count(differences.length)} differences from the ${files(amount)} that collectstatic makes`,
-    );
-  return ok ? EXIT.done : EXIT.differences;
+  if (ok) {
+    output.print(`STATIC_ROOT holds what collectstatic makes: ${files(amount)}`);
+    return EXIT.done;
+  }
+  const sum = `${count(differences.length)} differences from the ${files(amount)} that collectstatic makes`;
+  output.print(...differenceLines(differences), sum);
+  output.troubleInResult(sum);
+  return EXIT.differences;
 }

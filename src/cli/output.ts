@@ -102,6 +102,11 @@ export class Output {
     else this.#terminal.stderr.write(`${this.style('red', 'problem:')} ${printableLines(line)}\n`);
   }
 
+  /** Trouble that the result tells of: said apart, in one line, to whoever asked with -q for that alone. */
+  troubleInResult(line: string): void {
+    if (this.flags.verbosity < 0) this.trouble(line);
+  }
+
   /** Why the run ends here, on stderr whatever the flags. With --json also as the document, unless there was one. */
   failure(code: string, message: string): void {
     if (this.#log !== undefined) this.#log.fatal({ code }, message);

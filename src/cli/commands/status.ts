@@ -46,6 +46,7 @@ export async function statusCommand(input: CommandInput, names: readonly string[
   for (const status of statuses) {
     const standing = daemon?.targets.find(({ name }) => name === status.name);
     input.output.print(...(standing === undefined ? lines(status) : linesBeside(standing, status)));
+    if (status.error !== undefined) input.output.troubleInResult(`${status.name}: ${indexLine(status)}`);
   }
   return statuses.some(({ error }) => error !== undefined) ? EXIT.failed : EXIT.done;
 }

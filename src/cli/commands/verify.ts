@@ -49,7 +49,10 @@ export async function verifyCommand(
   const act = options.repair === true ? 'repair' : 'report';
   const cycle = { ...cycleOptions(session.config), signal: input.signal, act: 'push' } as const;
   const verified = await Promise.all(jobs.map((job) => verifyPatiently(job, { depth, act }, cycle, input)));
-  for (const each of verified) show(each, input);
+  for (const each of verified) {
+    show(each, input);
+    if (act === 'report' && each.findings.some(isFound)) input.output.troubleInResult(differenceLine(each));
+  }
   const checked = sum(verified, 'checked');
   if (checked > 0) input.output.print(comparedLine(depth, sum(verified, 'read'), checked));
 
@@ -72,6 +75,11 @@ export async function verifyCommand(
 /** What is foreign is nothing of ours to mend. */
 function isDifference({ kind }: Finding): boolean {
   return kind !== 'foreign';
+}
+
+/** What could not be looked at is told as trouble of its own. */
+function isFound(finding: Finding): boolean {
+  return isDifference(finding) && finding.kind !== 'unreadable';
 }
 
 function sum(verified: readonly Verified[], what: 'read' | 'checked'): number {
@@ -182,11 +190,23 @@ function withoutIndex(loaded: Exclude<Loaded, { kind: 'index' }>, { url }: Targe
   };
 }
 
-function show({ name, checked, findings, error }: Verified, { output }: CommandInput): void {
+/** What was found differing; where nothing could be compared, why. */
+function differenceLine(verified: Verified): string {
+  const [only] = verified.findings;
+  return verified.checked === 0 && only !== undefined ? `${verified.name}: ${only.message}` : sumLine(verified);
+}
+
+function sumLine({ name, checked, findings }: Verified): string {
+  const closed = findings.filter(({ kind }) => kind === 'unreadable');
+  return verifiedLine(name, checked - closed.length, findings);
+}
+
+function show(verified: Verified, { output }: CommandInput): void {
+  const { name, findings, error } = verified;
   if (error === undefined) {
     const closed = findings.filter(({ kind }) => kind === 'unreadable');
     const told = findings.filter(({ kind }) => kind !== 'unreadable');
-    output.print(verifiedLine(name, checked - closed.length, findings), ...findingLines(told));
+    output.print(sumLine(verified), ...findingLines(told));
     for (const line of findingLines(closed)) output.trouble(`${name}:${line}`);
     return;
   }
