@@ -21,13 +21,13 @@ export function guard(plan: Plan, { held, left }: Extent, limit: Limit): void {
   if (removed === 0) return;
   if (left === 0) {
     throw new SafetyError(
-      `nothing is left to publish and all ${held} files would be removed; if that is right, run again with --force`,
+      `nothing is left to publish and all ${held} files would be removed; if that is right, run "pushstatic sync --force"`,
     );
   }
   if (removed > allowed(limit, held)) {
     throw new SafetyError(
       `${removed} of ${held} files would be removed, more than delete.max allows (${describe(limit)}); ` +
-        'if that is right, run again with --force',
+        'if that is right, run "pushstatic sync --force"',
     );
   }
 }

@@ -194,7 +194,7 @@ export class Project {
     for (const line of this.lines) line.resume();
   }
 
-  /** Begins nothing any more; resolves when what was under way on this machine has ended. Lines go on. */
+  /** Begins nothing any more; resolves when the rounds under way have ended, on the targets as well. Lines stay open. */
   async stop(): Promise<void> {
     this.#ending.abort();
     this.#pulse.stop();
