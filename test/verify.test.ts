@@ -243,6 +243,25 @@ describe('verify of a server that fails', () => {
 });
 
 describe('a repair', () => {
+  it('is not held up by files that went in runs since the last one (F47)', async () => {
+    const target = join(await temporaryFolder(), 'static');
+    const names = Array.from({ length: 20 }, (_, i) => `assets/${i}.js`);
+    const tree = Object.fromEntries(names.map((name) => [name, name]));
+    const project = await makeProject({ targets: { web: inFolder(target, { delete: { max: '100%' } }) } }, tree);
+    expect((await project.sync()).status).toBe(0);
+    expect((await project.program.run('verify', '--repair')).status).toBe(0);
+    for (const [from, to] of [
+      [10, 20],
+      [6, 10],
+    ] as const) {
+      for (const name of names.slice(from, to)) await rm(join(project.folder, name));
+      expect((await project.sync()).status).toBe(0);
+    }
+    await rm(join(target, '0.js'));
+    expect((await project.program.run('verify', '--repair')).status).toBe(0);
+    expect(differences(project.root, target)).toBe('');
+  });
+
   const PUBLISHED = { 'app.css': 'url(img/a.png)', 'img/a.png': 'a', 'img/b.png': 'b', 'page.html': 'page' };
 
   it.each(['before', 'after'] as const)(
