@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { problemsOf } from '../src/core/apply.js';
 import { placesOf } from '../src/core/places.js';
+import { CONTROL, type RelPath } from '../src/core/relpath.js';
 import { resumed } from '../src/cycle/resumed.js';
 import { TargetError } from '../src/errors.js';
 import { committedBefore } from '../src/push/committed.js';
@@ -92,6 +93,19 @@ describe('a cycle', () => {
         ['head', 'snapshot'],
         ['head', 'journal', 'snapshot'],
       ]).toContainEqual(await controlFiles(target));
+    }
+  });
+
+  it('keeps the index that the target has, and none that another machine replaced, on each of two that publish in turn', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    for (let round = 0; round < 12; round++) {
+      const cache = bench.state.folder(round % 2 === 0 ? 'one' : 'another');
+      const texts = Array.from({ length: 300 }, (_, i) => [`${i}.txt`, `${i} ${round}`]);
+      await bench.publish(target, Object.fromEntries(texts) as Site, { cache });
+      const kept = (await cache.names()).filter((name) => /^(?:snapshot|journal)-/.test(name));
+      expect(kept.length).toBeLessThanOrEqual(2);
+      expect(kept.map((name) => path(`.pushstatic/${name}`)).sort()).toEqual(await indexFiles(target));
     }
   });
 });
@@ -701,3 +715,9 @@ describe('a connection that is kept', () => {
     );
   });
 });
+
+async function indexFiles(target: MemoryTarget): Promise<RelPath[]> {
+  const found: RelPath[] = [];
+  for await (const { path: at } of target.list(CONTROL)) if (/\/(?:snapshot|journal)-/.test(at)) found.push(at);
+  return found.sort();
+}

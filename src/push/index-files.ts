@@ -29,6 +29,8 @@ export interface Fault {
   readonly reason: string;
 }
 
+const NAMED_BY_HEAD = /^(?:snapshot|journal)-/;
+
 export class IndexFiles {
   readonly #target: Target;
   readonly #copy: LocalCopy;
@@ -56,9 +58,14 @@ export class IndexFiles {
     await this.keep(async (cache) => {
       await cache.write(head.snapshot.name, snapshot);
       await cache.write(head.journal.name, (journal ?? Buffer.alloc(0)).subarray(0, head.journal.bytes));
-      await cache.write('head', bytes);
+      await writeHead(cache, head, bytes);
     });
     return index;
+  }
+
+  /** Keeps the `bytes` of `head`, and of the files of indexes none but those that it names. */
+  async keepHead(head: Head, bytes: Buffer): Promise<void> {
+    await this.keep((cache) => writeHead(cache, head, bytes));
   }
 
   /** What is wrong with the files on the target that `head` names, though the copy of them may be sound. */
@@ -93,6 +100,14 @@ export class IndexFiles {
       return { path, reason: error.message };
     }
   }
+}
+
+/** What another machine replaced on the target, nobody names any more. */
+async function writeHead(cache: StateFolder, { snapshot, journal }: Head, bytes: Buffer): Promise<void> {
+  await cache.write('head', bytes);
+  const names = await cache.names();
+  const outdated = names.filter((each) => NAMED_BY_HEAD.test(each) && each !== snapshot.name && each !== journal.name);
+  await Promise.all(outdated.map((name) => cache.remove(name)));
 }
 
 function decode(head: Head, snapshot: Buffer, journal: Buffer, from: 'sound' | 'anybody'): TargetIndex {

@@ -15,7 +15,7 @@ import { checksum } from '../core/bytes.js';
 import type { Naming } from '../core/folding.js';
 import { decodeHead, encodeHead, type Head } from '../core/index-codec.js';
 import type { RelPath } from '../core/relpath.js';
-import { CONTROL, join, nameOf } from '../core/relpath.js';
+import { CONTROL, join } from '../core/relpath.js';
 import type { TargetIndex, Truths } from '../core/target-index.js';
 import { IndexError, LockedError, SafetyError, TargetError } from '../errors.js';
 import type { Target } from '../targets/target.js';
@@ -263,9 +263,6 @@ export class IndexStore {
     const outdated = replaced.filter((path) => !named.has(path));
     const paths = new Set([...orphans.map(({ path }) => path), ...outdated]);
     await Promise.all([...paths].map((path) => this.#target.remove(path)));
-    await this.#files.keep(async (cache) => {
-      for (const path of outdated) await cache.remove(nameOf(path));
-    });
   }
 
   /**
@@ -352,7 +349,7 @@ export class IndexStore {
     }
     this.#writer.accept(head);
     this.#headBytes = bytes;
-    await this.#files.keep((cache) => cache.write('head', bytes));
+    await this.#files.keepHead(head, bytes);
   }
 
   /**
