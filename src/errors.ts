@@ -202,6 +202,20 @@ export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** What the system says is for programmers: what it means for a file that somebody named, and what they can do. */
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file; correct the path, or make the file',
+  ENOTDIR: 'a file is on the way to it, where a folder should be; correct the path',
+  EISDIR: 'it is a folder; name a file in it',
+  EACCES: 'permission denied; let the user that runs pushstatic read it',
+  ELOOP: 'its symbolic links lead in a circle; name the file itself',
+};
+
+/** Why a file that the user named cannot be read, and what they can do, for the end of a sentence. */
+export function whyUnreadable(error: unknown): string {
+  return UNREADABLE[codeOf(error)] ?? reasonOf(error);
+}
+
 /** The code of a system error, such as ENOENT; '' for anything else that was thrown. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';

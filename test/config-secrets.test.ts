@@ -1,4 +1,4 @@
-import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -63,14 +63,34 @@ describe('a secret', () => {
       { PP: '' },
       'cannot log in to web: the environment variable PP is empty; set it, or remove targets.web.passphraseEnv',
     ],
-    [', passwordFile: no/such', {}, /^cannot log in to web: targets\.web\.passwordFile cannot be read: ENOENT/],
+    [
+      ', passwordFile: no/such',
+      {},
+      /^cannot log in to web: the file \S*\/no\/such of targets\.web\.passwordFile cannot be read: there is no such file; correct the path, or make the file$/,
+    ],
+    [
+      ', passphraseFile: .',
+      {},
+      /^cannot log in to web: the file \S* of targets\.web\.passphraseFile cannot be read: it is a folder; name a file in it$/,
+    ],
+    [
+      ', passphraseFile: empty/inside',
+      {},
+      /^cannot log in to web: .*\.passphraseFile cannot be read: a file is on the way to it, where a folder should be; correct the path$/,
+    ],
+    [
+      ', passphraseFile: circle',
+      {},
+      /^cannot log in to web: .*\.passphraseFile cannot be read: its symbolic links lead in a circle; name the file itself$/,
+    ],
     [
       ', passphraseFile: empty',
       {},
-      /^cannot log in to web: the file .*\/empty of targets\.web\.passphraseFile is empty$/,
+      /^cannot log in to web: the file .*\/empty of targets\.web\.passphraseFile is empty; write it there$/,
     ],
   ])('that cannot be had is said to be missing: %s with %j', async (keys, env, message) => {
     await writeFile(join(folder, 'empty'), '\n');
+    await symlink('circle', join(folder, 'circle'));
     const error: unknown = await secretsOf(await targetWith(keys), env).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ConfigError);
     expect(error instanceof Error && error.message).toEqual(
@@ -100,7 +120,12 @@ describe('the token of the status page', () => {
       {},
       /^cannot protect the status page: the environment variable T is not set; .* remove daemon\.tokenEnv$/,
     ],
-    ['tokenFile: no/such', {}, /^cannot protect the status page: daemon\.tokenFile cannot be read: ENOENT/],
+    [
+      'tokenFile: no/such',
+      {},
+      /^cannot protect the status page: the file \S*\/no\/such of daemon\.tokenFile cannot be read: there is no such file; /,
+    ],
+    ['tokenFile: .', {}, /^cannot protect the status page: .* of daemon\.tokenFile cannot be read: it is a folder; /],
     ['tokenEnv: T', { T: TOKEN.slice(1) }, /^cannot protect the status page: .* daemon\.tokenEnv has less than 16/],
   ])('that cannot be had, or is short, is refused without a word of it: %s with %j', async (keys, env, message) => {
     const error: unknown = await tokenWith(keys, env).catch((thrown: unknown) => thrown);

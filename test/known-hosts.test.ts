@@ -226,6 +226,8 @@ describe('several files', () => {
   });
 
   test('are an error where one cannot be read', async () => {
-    await expect(readKnownHosts([folder])).rejects.toThrow(`cannot read the known hosts in ${folder}: EISDIR`);
+    await expect(readKnownHosts([folder])).rejects.toThrow(
+      `cannot read the known hosts in ${folder}: it is a folder; name a file in it`,
+    );
   });
 });

@@ -176,7 +176,9 @@ describe('a file', () => {
   });
 
   test('that cannot be read is an error', async () => {
-    await expect(resolveHost({ host: 'web1', file: folder, env: {} })).rejects.toThrow(`cannot read ${folder}: EISDIR`);
+    await expect(resolveHost({ host: 'web1', file: folder, env: {} })).rejects.toThrow(
+      `cannot read ${folder}: it is a folder; name a file in it`,
+    );
   });
 
   test('that includes another is followed by OpenSSH', async () => {

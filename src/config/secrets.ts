@@ -4,7 +4,7 @@
  * They are asked for when they are about to be used, kept by nobody here, and stand in no message.
  */
 import { readFile } from 'node:fs/promises';
-import { ConfigError, reasonOf } from '../errors.js';
+import { ConfigError, whyUnreadable } from '../errors.js';
 import type { Config, DaemonConfig, TargetConfig } from './schema.js';
 
 const LEAST_TOKEN = 16; // characters; what is shorter can be tried out over a network
@@ -74,10 +74,11 @@ async function fromFile(purpose: string, key: string, file: string): Promise<str
   try {
     content = await readFile(file, 'utf8');
   } catch (error) {
-    throw new ConfigError(`cannot ${purpose}: ${key} cannot be read: ${reasonOf(error)}`, { cause: error });
+    const reason = whyUnreadable(error);
+    throw new ConfigError(`cannot ${purpose}: the file ${file} of ${key} cannot be read: ${reason}`, { cause: error });
   }
   // Editors and echo put a newline at the end, which is no part of the secret.
   const value = content.replace(/\r?\n$/, '');
-  if (value === '') throw new ConfigError(`cannot ${purpose}: the file ${file} of ${key} is empty`);
+  if (value === '') throw new ConfigError(`cannot ${purpose}: the file ${file} of ${key} is empty; write it there`);
   return value;
 }

@@ -5,7 +5,7 @@
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { ConfigError, reasonOf } from '../errors.js';
+import { ConfigError, whyUnreadable } from '../errors.js';
 
 const DEFAULT_PORT = 22;
 
@@ -91,7 +91,7 @@ async function contentOf(file: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
-    throw new ConfigError(`cannot read the known hosts in ${file}: ${reasonOf(error)}`, { cause: error });
+    throw new ConfigError(`cannot read the known hosts in ${file}: ${whyUnreadable(error)}`, { cause: error });
   }
 }
 

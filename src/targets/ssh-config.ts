@@ -11,7 +11,7 @@ import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parse } from 'ssh-config';
-import { ConfigError, reasonOf } from '../errors.js';
+import { ConfigError, reasonOf, whyUnreadable } from '../errors.js';
 
 const run = promisify(execFile);
 const DEFAULT_PORT = 22;
@@ -69,7 +69,7 @@ async function contentOf(file: string): Promise<string | undefined> {
     return await readFile(file, 'utf8');
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
-    throw new ConfigError(`cannot read ${file}: ${reasonOf(error)}`, { cause: error });
+    throw new ConfigError(`cannot read ${file}: ${whyUnreadable(error)}`, { cause: error });
   }
 }
 
