@@ -18,7 +18,7 @@ import { Pacer } from '../src/fs/pace.js';
 import { StateFolder } from '../src/fs/state.js';
 import { DJANGO_VERSIONS, type Django, startDjango } from './support/django.js';
 import type { Edit } from './support/edit.js';
-import { collectFreshly, hashedProject } from './support/hashed-project.js';
+import { chainOf, collectFreshly, hashedProject } from './support/hashed-project.js';
 import { type Listing, listFolder } from './support/listing.js';
 import { editSite, plantSite, type RandomSite, randomEdits, randomSite, siteIn } from './support/random-site.js';
 import { memoryFolder, plant } from './support/tree.js';
@@ -84,6 +84,17 @@ test('a change that leaves the manifest as it is leaves its file alone, unless t
   rmSync(manifest);
   expect(await kept.follow({ delete: ['root/staticfiles.json'] })).toBe('by place');
   expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
+});
+
+test('a chain that is too long in the order in which files are listed now fails as in a fresh collect', async () => {
+  const folder = await memoryFolder();
+  const chain = chainOf(9);
+  await plant(folder, chain);
+  const kept = await keep(folder, hashedProject([{ path: join(folder, 'assets'), prefix: '' }], join(folder, 'root')));
+  for (const path of Object.keys(chain)) rmSync(join(folder, path));
+  await plant(folder, Object.fromEntries(Object.entries(chain).toReversed()));
+  const outcome = await kept.follow({ write: chain });
+  expect(outcome === 'failed').toBe((await collectFreshly(kept.project)) === undefined);
 });
 
 describe.each(DJANGO_VERSIONS)('a site that changes, beside Django %s', (version) => {

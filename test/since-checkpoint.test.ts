@@ -22,7 +22,7 @@ import { Pacer } from '../src/fs/pace.js';
 import { StateFolder } from '../src/fs/state.js';
 import { atRest } from './support/at-rest.js';
 import { chanceOf } from './support/chance.js';
-import { collectFreshly, type HashedSettings, hashedProject } from './support/hashed-project.js';
+import { chainOf, collectFreshly, type HashedSettings, hashedProject } from './support/hashed-project.js';
 import { listFolder } from './support/listing.js';
 import { EDIT_KINDS, type EditKind, editSite, plantSite, randomEdits, randomSite } from './support/random-site.js';
 import { memoryFolder, plant } from './support/tree.js';
@@ -219,6 +219,36 @@ describe('a run that looks what has changed', () => {
     await kept.run();
     await plant(folder, { 'assets/css/x/a.css': 'a{b:url(../../p%2520q.png)}' });
     expect(await kept.run()).toBe('failed');
+  });
+
+  test.each(['5.2', '6.1'] as const)(
+    'fails as a run over all of it where files are listed in another order, and a chain is too long in that, by the rules of %s',
+    async (django) => {
+      const folder = await memoryFolder();
+      const chain = chainOf(9);
+      await plant(folder, chain);
+      await atRest(folder);
+      const kept = siteIn(folder, { django });
+      await kept.run();
+      for (const path of Object.keys(chain)) await rm(join(folder, path));
+      await plant(folder, Object.fromEntries(Object.entries(chain).toReversed()));
+      expect((await kept.run()) === 'failed').toBe((await collectFreshly(kept.project)) === undefined);
+    },
+  );
+
+  test('finds folders that were made anew in the order in which they are listed now', async () => {
+    const folder = await memoryFolder();
+    const tree = { 'assets/x/a/1.css': 'a{}', 'assets/x/b/2.css': 'b{}' };
+    await plant(folder, tree);
+    await atRest(folder);
+    const kept = siteIn(folder, { django: '5.2' }); // whose manifest is in that order
+    await kept.run();
+    for (const name of ['a', 'b']) {
+      await rm(join(folder, 'assets/x', name), { recursive: true });
+      await plant(folder, tree);
+      await kept.run();
+      expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
+    }
   });
 
   test('writes nothing when nothing has changed', async () => {

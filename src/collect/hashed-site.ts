@@ -7,7 +7,6 @@
 import type { Made } from '../core/manifest/passes.js';
 import type { PostProcessed } from '../core/manifest/post-process.js';
 import { ProcessedSite } from '../core/manifest/processed-site.js';
-import { isFrom } from '../core/manifest/rules.js';
 import type { Traces } from '../core/manifest/trace.js';
 import { covers, type Places } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
@@ -147,8 +146,7 @@ export class HashedSite implements SiteInMind {
     const isSameSet =
       before.length === wanted.files.length && wanted.files.every(({ entry }) => byPath.has(entry.path));
     if (!isSameSet) return undefined;
-    const hangsOnOrder = !isFrom(this.#manifest.rules.django, '6.0');
-    if (hangsOnOrder && changedOrders(orders, listings, places) !== orders) return undefined;
+    if (changedOrders(orders, listings, places) !== orders) return undefined;
     return wanted.files
       .map(siteFile)
       .filter((file) => byPath.get(file.path)?.digest !== file.digest || moved(byPath, file));

@@ -7,13 +7,13 @@ import { opendirSync } from 'node:fs';
 import { hashedName, isPlainName, pathOfName } from '../core/manifest/hashed-name.js';
 import { type Collected, deepestFirst, type Made, Passes, type Rewritten } from '../core/manifest/passes.js';
 import { isAdjustable } from '../core/manifest/references.js';
-import { isFrom, type Rules } from '../core/manifest/rules.js';
+import type { Rules } from '../core/manifest/rules.js';
 import type { FolderNames, SiteToStore, StoredAdjustable, StoredSite } from '../core/manifest/site-codec.js';
 import { patchManifest } from '../core/manifest/staticfiles-json.js';
 import type { ContentFacts, FileTraces } from '../core/manifest/trace.js';
 import { covers, type Places } from '../core/places.js';
 import { normalizePath } from '../core/python-path.js';
-import { nameOf, type RelPath } from '../core/relpath.js';
+import { ancestorsOf, nameOf, type RelPath } from '../core/relpath.js';
 import type { Digest } from '../core/snapshot.js';
 import { readWhole } from './digest.js';
 import { folderOf, type SourceOrder } from './found-order.js';
@@ -221,13 +221,12 @@ export class StoredHashedSite implements SiteInMind {
     };
   }
 
-  /** Whether no file came or went, and each folder lists its files as it did, where that matters. */
+  /** Whether no file came or went, and each folder above lists what it holds as it did. */
   #isSameButForContents(places: Places, listings: readonly Listing[], { files, problems }: Winners): boolean {
     const before = keysIn<string>(this.#indexes, places);
     const isSameSet = before.length === files.length && files.every(({ entry }) => this.#indexes.has(entry.path));
     if (!isSameSet || problems.length > 0) return false;
-    if (isFrom(this.#manifest.rules.django, '6.0')) return true;
-    const folders = new Set(files.map(({ entry: { path } }) => folderOf(path)));
+    const folders = new Set(files.flatMap(({ entry: { path } }) => ['', ...ancestorsOf(path)]));
     return listings.every(({ source, walked }, at) => {
       const names = this.#stored.orders[at] ?? {};
       const isKnown = walked.files.every(({ path }) => names[folderOf(path)]?.files.includes(nameOf(path)) === true);

@@ -1,5 +1,6 @@
 /**
- * A project with hashed names as collecting takes it, with Django's defaults, and what a fresh collect makes of it.
+ * A project with hashed names as collecting takes it, with Django's defaults, what a fresh collect makes of it, and
+ * style sheets to put into one.
  */
 import { join } from 'node:path';
 import { collect } from '../../src/collect/collect.js';
@@ -55,4 +56,12 @@ export async function collectFreshly(project: CollectProject): Promise<Listing |
     if (error instanceof ManifestError) return undefined;
     throw error;
   }
+}
+
+/** Style sheets in one folder, each of which imports the one after it. */
+export function chainOf(length: number): Record<string, string> {
+  const names = Array.from({ length }, (_, at) => `c${at}.css`);
+  return Object.fromEntries(
+    names.map((name, at) => [`assets/${name}`, at + 1 < length ? `@import "${names[at + 1]}";` : 'a{}']),
+  );
 }
