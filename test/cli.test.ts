@@ -587,6 +587,34 @@ describe('config', () => {
     const sentence = 'the environment variable NOT_SET is not set; set it, or remove targets.web.passwordEnv';
     expectFailure(await program.run('config', '--check'), 2, sentence);
   });
+
+  const open = '0.0.0.0:8873';
+  it.each([
+    [
+      { http: open },
+      'cannot show the status page at 0.0.0.0:8873: others can reach it, so it needs a token; set daemon.tokenEnv or ' +
+        'daemon.tokenFile, or daemon.http to 127.0.0.1',
+    ],
+    [{ tokenEnv: 'NOT_SET' }, 'the environment variable NOT_SET is not set; set it, or remove daemon.tokenEnv'],
+    [{ http: open, tokenFile: 'nowhere' }, 'cannot protect the status page: daemon.tokenFile cannot be read'],
+    [{ http: open, tokenFile: 'short' }, 'the token of daemon.tokenFile has less than 16 characters'],
+  ])('--check refuses what the daemon refuses, in the same words: %j', async (daemon, sentence) => {
+    const { program, configure } = await makeSite({ ...SITE, short: 'too short\n' });
+    await configure({ daemon, log: { format: 'pretty' } });
+    const checked = await program.run('config', '--check');
+    expectFailure(checked, 2, sentence);
+    expect((await program.run('daemon')).stderr).toContain(checked.stderr.replace('pushstatic: ', '').trimEnd());
+  });
+
+  it.each([{ http: open, tokenEnv: 'TOKEN' }, { http: '127.0.0.1:0' }, { http: false }])(
+    '--check takes what the daemon takes: %j',
+    async (daemon) => {
+      const { program, configure } = await makeSite();
+      await configure({ daemon });
+      const checked = await program.with({ TOKEN: 'of sixteen characters' }).run('config', '--check');
+      expect(checked).toMatchObject({ status: 0, stderr: '' });
+    },
+  );
 });
 
 describe('init', () => {

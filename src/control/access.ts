@@ -8,8 +8,8 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { hostname } from 'node:os';
-import { ControlError } from '../errors.js';
-import { type HttpAddress, isLoopback, isOurHost } from './http-address.js';
+import { ConfigError, ControlError } from '../errors.js';
+import { type HttpAddress, isLoopback, isOurHost, parseHttpAddress } from './http-address.js';
 
 const COOKIE_SECONDS = 30 * 24 * 60 * 60;
 
@@ -26,6 +26,21 @@ export interface Access {
   checkAction(request: IncomingMessage): void;
   /** The cookie of whoever knows the token; undefined for who does not. */
   cookieFor(token: string): string | undefined;
+}
+
+/** Throws a ConfigError where others can reach the `address` (`host:port`) and no token keeps them out. */
+export function checkGuarded({
+  address,
+  token,
+}: {
+  readonly address: string;
+  readonly token: string | undefined;
+}): void {
+  if (token !== undefined || isLoopback(parseHttpAddress(address).host)) return;
+  throw new ConfigError(
+    `cannot show the status page at ${address}: others can reach it, so it needs a token; ` +
+      'set daemon.tokenEnv or daemon.tokenFile, or daemon.http to 127.0.0.1',
+  );
 }
 
 /** `address` is the one that is listened at, with its real port. Without `token` everybody on this machine is known. */

@@ -7,11 +7,11 @@ import type { AddressInfo, Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Service } from '../daemon/service.js';
 import { ConfigError, codeOf, reasonOf } from '../errors.js';
-import { type Access, checkSameOrigin, isFromHere, makeAccess } from './access.js';
+import { type Access, checkGuarded, checkSameOrigin, isFromHere, makeAccess } from './access.js';
 import { atMostEvery } from './at-most-every.js';
 import { EventStream } from './event-stream.js';
 import { HEALTH_PATHS, healthRoutes } from './health-routes.js';
-import { type HttpAddress, isLoopback, parseHttpAddress, urlOf } from './http-address.js';
+import { type HttpAddress, parseHttpAddress, urlOf } from './http-address.js';
 import type { Metrics } from './metrics.js';
 import { loadPageDocuments, type PageDocument, type PageDocuments } from './page-document.js';
 import { type PageHello, pageCycle, pageStatus } from './page-view.js';
@@ -40,13 +40,8 @@ export async function openStatusPage(
   metrics: Metrics,
   { address, token }: StatusPageOptions,
 ): Promise<StatusPage> {
+  checkGuarded({ address, token });
   const wanted = parseHttpAddress(address);
-  if (token === undefined && !isLoopback(wanted.host)) {
-    throw new ConfigError(
-      `cannot show the status page at ${address}: others can reach it, so it needs a token; ` +
-        'set daemon.tokenEnv or daemon.tokenFile, or daemon.http to 127.0.0.1',
-    );
-  }
   const documents = await loadPageDocuments();
   const serving = makeServing();
   const port = await listen(serving.server, wanted, address);

@@ -20,8 +20,7 @@ export async function configCommand(
   const config = await readConfig(input);
   for (const text of config.asked?.warnings ?? []) output.warn(text);
   if (options.check === true) {
-    const { secretsOf } = await import('../../config/secrets.js');
-    for (const target of config.targets) await secretsOf(target, process.env);
+    await checkSecrets(config, process.env);
     output.print(`${config.file} is right`);
     output.document({ ok: true, file: config.file });
     return EXIT.done;
@@ -37,6 +36,17 @@ export async function configCommand(
   );
   output.document({ ...describeConfig(config), ...(config.asked !== undefined && { asked: findings(config.asked) }) });
   return EXIT.done;
+}
+
+/** Throws a ConfigError if a secret cannot be had that a sync or the daemon would ask for. */
+async function checkSecrets({ targets, daemon }: Config, env: NodeJS.ProcessEnv): Promise<void> {
+  const [{ daemonToken, secretsOf }, { checkGuarded }] = await Promise.all([
+    import('../../config/secrets.js'),
+    import('../../control/access.js'),
+  ]);
+  for (const target of targets) await secretsOf(target, env);
+  const token = await daemonToken(daemon, env);
+  if (daemon.http !== false) checkGuarded({ address: daemon.http, token });
 }
 
 /** What the project was found to be, and what its answer depends on; the rest of it stands under its own keys. */
