@@ -1,8 +1,8 @@
 /** The face of the program: its words, its streams, its documents and its exit statuses. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { freePort } from './support/openssh-server.js';
@@ -177,6 +177,27 @@ describe('the built program', () => {
     expect(demo.steps.length).toBeGreaterThan(3);
     expect(demo.steps.at(0)?.targets).toMatchObject([{ ok: true, generation: 1, removed: 0 }]);
     expect(demo.steps.at(-1)?.targets).toMatchObject([{ ok: true, uploaded: 0, removed: 0 }]);
+  });
+});
+
+describe('the demo of an installed package, which has no assets of its own', () => {
+  it('says so, and leaves nothing behind', async () => {
+    const folder = await temporaryFolder();
+    const installed = join(folder, 'package');
+    await cp(new URL('../dist', import.meta.url), join(installed, 'dist'), { recursive: true });
+    await cp(new URL('../package.json', import.meta.url), join(installed, 'package.json'));
+    await mkdir(join(installed, 'node_modules'));
+    const modules = new URL('../node_modules/', import.meta.url).pathname;
+    for (const name of ['ssh2', 'pino']) await symlink(join(modules, name), join(installed, 'node_modules', name));
+    const temporary = join(folder, 'tmp');
+    await mkdir(temporary);
+    const main = join(installed, 'dist/cli/main.js');
+    const { status, stderr } = spawnSync(process.execPath, [main, 'demo'], {
+      env: { PATH: process.env['PATH'], HOME: folder, TMPDIR: temporary },
+      encoding: 'utf8',
+    });
+    expect([status, stderr]).toEqual([2, expect.stringContaining('publish a folder of your own instead') as string]);
+    expect(readdirSync(temporary)).toEqual([]);
   });
 });
 

@@ -3,7 +3,7 @@
  * temporary folder, which stays to be looked at.
  */
 
-import { mkdir, mkdtemp, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { LocalThread } from '../../collect/in-thread.js';
@@ -22,7 +22,12 @@ export async function demoCommand(
   const own = assets === undefined ? undefined : await requireFolder(resolve(process.cwd(), assets));
   const folder = await mkdtemp(join(tmpdir(), 'pushstatic-demo-'));
   const [site, server] = [join(folder, 'assets'), join(folder, 'server')];
-  await plantSite(site, own);
+  try {
+    await plantSite(site, own);
+  } catch (error) {
+    await rm(folder, { recursive: true }); // there is nothing in it to look at
+    throw error;
+  }
   await mkdir(server);
   const running = await serveSftp(server);
   try {
