@@ -232,7 +232,19 @@ describe('finding the file', () => {
 
   test('says so when the named one is not there', async () => {
     expect(await complaint(loadConfig({ file: 'x.yaml', cwd: folder, env: {} }))).toBe(
-      'cannot read HERE/x.yaml: there is no such file; "pushstatic init" writes one named pushstatic.yaml',
+      'cannot read HERE/x.yaml: there is no such file; "pushstatic init -c x.yaml" writes it',
+    );
+  });
+
+  test('says how a new one is written in the place of an empty one, wherever that is', async () => {
+    await mkdir(join(folder, 'below'));
+    await writeFile(join(folder, 'pushstatic.yaml'), '');
+    expect(await complaint(loadConfig({ cwd: join(folder, 'below'), env: {} }))).toBe(
+      'cannot use HERE/pushstatic.yaml: it is empty; "pushstatic init --force -c HERE/pushstatic.yaml" writes a new one',
+    );
+    await writeFile(join(folder, 'x.yaml'), '');
+    expect(await complaint(loadConfig({ file: 'x.yaml', cwd: folder, env: {} }))).toBe(
+      'cannot use HERE/x.yaml: it is empty; "pushstatic init --force -c x.yaml" writes a new one',
     );
   });
 

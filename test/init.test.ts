@@ -139,6 +139,14 @@ test('defaults that the program would refuse are not written', async () => {
   expect(existsSync(join(folder, 'pushstatic.yaml'))).toBe(false);
 });
 
+test('SIGTERM ends it while it asks', async () => {
+  const { folder } = await site();
+  const terminal = await asking(folder);
+  process.kill(Number(/^pid (\d+)/m.exec(terminal.raw())?.[1]), 'SIGTERM');
+  expect(await terminal.ended()).toEqual({ status: 143, isRestored: true });
+  expect(terminal.raw()).toContain(INTERRUPTED);
+});
+
 test.each([
   ['Ctrl-C', CTRL_C],
   ['Ctrl-D at an empty question', `${CTRL_U}${CTRL_D}`],

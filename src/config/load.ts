@@ -76,7 +76,9 @@ async function judge(text: string, file: string, { cwd, env, ask }: Omit<LoadOpt
   const checked = await checkConfig(text, settingOf(file, env), ask);
   if (checked.kind === 'config' || checked.kind === 'unasked') return checked;
   if (checked.kind === 'empty') {
-    throw new ConfigError(`cannot use ${file}: it is empty; "pushstatic init --force" writes a new one`);
+    throw new ConfigError(
+      `cannot use ${file}: it is empty; "pushstatic init --force${flagFor(file, cwd)}" writes a new one`,
+    );
   }
   throw new ConfigError(report(labelOf(file, cwd), checked.complaints));
 }
@@ -93,7 +95,7 @@ interface FoundFile {
 }
 
 function find(named: string | undefined, cwd: string): Promise<FoundFile> {
-  return named === undefined ? search(cwd) : readNamed(resolve(cwd, named));
+  return named === undefined ? search(cwd) : readNamed(resolve(cwd, named), cwd);
 }
 
 /** The nearest file of the usual name in `cwd` or a folder above it. */
@@ -110,12 +112,10 @@ async function search(cwd: string): Promise<FoundFile> {
   );
 }
 
-async function readNamed(file: string): Promise<FoundFile> {
+async function readNamed(file: string, cwd: string): Promise<FoundFile> {
   const bytes = await readIfThere(file);
   if (bytes !== undefined) return { file, bytes };
-  throw new ConfigError(
-    `cannot read ${file}: there is no such file; "pushstatic init" writes one named ${CONFIG_NAME}`,
-  );
+  throw new ConfigError(`cannot read ${file}: there is no such file; "pushstatic init${flagFor(file, cwd)}" writes it`);
 }
 
 async function readIfThere(file: string): Promise<Uint8Array | undefined> {
@@ -142,6 +142,11 @@ function decode(file: string, bytes: Uint8Array): string {
   } catch (error) {
     throw new ConfigError(`cannot read ${file}: it is not UTF-8; save it as UTF-8 text`, { cause: error });
   }
+}
+
+/** What `init` needs to write this very file. */
+function flagFor(file: string, cwd: string): string {
+  return file === join(cwd, CONFIG_NAME) ? '' : ` -c ${labelOf(file, cwd)}`;
 }
 
 /** The file as a person in `cwd` would name it. */
