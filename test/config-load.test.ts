@@ -271,7 +271,7 @@ describe('text that is no YAML document', () => {
     [Buffer.alloc(1024 * 1024 + 1, '#'), 'cannot read HERE/pushstatic.yaml: it is larger than 1 MiB'],
     ['- a\n- b\n', 'pushstatic.yaml:1:1: expected a mapping, found a list'],
     ['just text', 'pushstatic.yaml:1:1: expected a mapping, found a string "just text"'],
-    ['site: a\nsite: b\n', 'pushstatic.yaml:2:1: this key stands twice in one mapping'],
+    ['site: a\nsite: b\n', 'pushstatic.yaml:2:1: site: this key stands twice in one mapping'],
     ['static:\n\troot: x\n', 'pushstatic.yaml:2:1: a tab stands in the indentation; YAML wants spaces'],
     [`${SOUND}---\n${SOUND}`, 'pushstatic.yaml:3:1: a second YAML document begins here; expected one'],
     ['? [a]\n: 1\n', 'pushstatic.yaml:1:3: expected text as a key'],

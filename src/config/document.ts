@@ -4,7 +4,18 @@
  * YAML 1.2, one document, text keys, no key twice. The text is hostile until read: aliases may not multiply it.
  * The YAML library is imported here, so this file is only loaded when a configuration is read.
  */
-import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  visit,
+  type YAMLError,
+} from 'yaml';
 import { reasonOf } from '../errors.js';
 import type { Fault, KeyPath } from './fault.js';
 
@@ -51,13 +62,19 @@ export function readDocument(text: string): ConfigDocument {
   };
   const complaints: Complaint[] = [...document.errors, ...document.warnings].map((error) => ({
     ...placeAt(error.pos[0]),
-    text: SENTENCES.get(error.code) ?? error.message,
+    text: sentenceFor(error, text),
   }));
   for (const [offset, sentence] of traps(document)) complaints.push({ ...placeAt(offset), text: sentence });
   const value = complaints.length === 0 ? plainData(document, complaints) : undefined;
   const placeOf: ConfigDocument['placeOf'] = ({ path, on }) =>
     on === 'project' ? undefined : placeAt(offsetOf(document, path, on) ?? 0);
   return { value, complaints, placeOf };
+}
+
+function sentenceFor({ code, message, pos: [start] }: YAMLError, text: string): string {
+  const sentence = SENTENCES.get(code) ?? message;
+  const key = code === 'DUPLICATE_KEY' ? /^[\w.-]+/.exec(text.slice(start))?.[0] : undefined;
+  return key === undefined ? sentence : `${key}: ${sentence}`;
 }
 
 /** What the library accepts and plain data cannot hold: where, and the sentence for it. */
