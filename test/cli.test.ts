@@ -617,7 +617,7 @@ describe('config', () => {
         'daemon.tokenFile, or daemon.http to 127.0.0.1',
     ],
     [{ tokenEnv: 'NOT_SET' }, 'the environment variable NOT_SET is not set; set it, or remove daemon.tokenEnv'],
-    [{ http: open, tokenFile: 'nowhere' }, 'cannot protect the status page: daemon.tokenFile cannot be read'],
+    [{ http: open, tokenFile: 'nowhere' }, 'nowhere of daemon.tokenFile cannot be read: there is no such file'],
     [{ http: open, tokenFile: 'short' }, 'the token of daemon.tokenFile has less than 16 characters'],
   ])('--check refuses what the daemon refuses, in the same words: %j', async (daemon, sentence) => {
     const { program, configure } = await makeSite({ ...SITE, short: 'too short\n' });
