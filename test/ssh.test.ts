@@ -262,7 +262,7 @@ describe('a key file', () => {
     expect(failure).toMatchObject({
       kind: 'auth',
       retryable: false,
-      message: `cannot use the key ${join(home, 'none')}: there is no such file`,
+      message: `cannot use the key ${join(home, 'none')}: there is no such file; correct the path, or make the file`,
     });
   });
 
@@ -282,13 +282,43 @@ describe('a key file', () => {
     expect(failure).toMatchObject({ kind: 'auth', message: expect.stringContaining('not a private key') });
   });
 
-  test('that is the public half is refused with a hint', async () => {
+  test.each(['600', '644'])('that is the public half is refused with a hint, whatever its mode: %s', async (mode) => {
     const identityFile = join(home, 'key.pub');
     await copyFile(`${server.identityFile}.pub`, identityFile);
-    await chmod(identityFile, 0o600);
+    await chmod(identityFile, Number.parseInt(mode, 8));
     const failure = await failureOf({ ...allOf(server), identityFile });
-    expect(failure.message).toContain('it is a public key; name the private one');
+    expect(failure.message).toBe(`cannot use the key ${identityFile}: it is a public key; name the private one`);
   });
+
+  test('that is a folder is called one', async () => {
+    const identityFile = join(home, '.ssh');
+    await chmod(identityFile, 0o755);
+    const failure = await failureOf({ ...allOf(server), identityFile });
+    expect(failure.message).toBe(`cannot use the key ${identityFile}: it is a folder; name a file in it`);
+  });
+
+  test('that is empty is called so', async () => {
+    const identityFile = await fileWith('key', '');
+    const failure = await failureOf({ ...allOf(server), identityFile });
+    expect(failure.message).toBe(
+      `cannot use the key ${identityFile}: it is empty; put the key there again, or name another one`,
+    );
+  });
+
+  test.each(['', 'secret'])(
+    'in PKCS#8 can be used once it is converted as is said, its passphrase "%s"',
+    async (old) => {
+      const identityFile = await makeKey(join(home, 'key'), 'rsa');
+      await run('ssh-keygen', ['-p', '-q', '-m', 'PKCS8', '-P', '', '-N', old, '-f', identityFile]);
+      const failure = await failureOf({ ...allOf(server), identityFile });
+      expect(failure.message).toBe(
+        `cannot use the key ${identityFile}: it is in the format PKCS#8; "ssh-keygen -p -f ${identityFile}" converts it, ` +
+          'or make a new key with ssh-keygen',
+      );
+      await run('ssh-keygen', ['-p', '-q', '-P', old, '-N', '', '-f', identityFile]);
+      expect((await failureOf({ ...allOf(server), identityFile })).message).toContain('the server refused');
+    },
+  );
 
   describe('that is encrypted', () => {
     let identityFile: string;
@@ -478,6 +508,21 @@ describe('a password', () => {
       kind: 'auth',
       message: expect.stringContaining('the server wants a new password'),
     });
+  });
+
+  test('that a server does not take is not called missing, and what it takes is said', async () => {
+    const inProcess = await startInProcess();
+    const failure = await failureOf(withPassword(inProcess, 'right'));
+    expect(failure.message).toMatch(
+      /^cannot log in to \S+: the server takes no password \(it takes publickey\)\. Set identityFile, or load a key into ssh-agent$/,
+    );
+  });
+
+  test('that a server does not take is told of beside the key that it refused', async () => {
+    const inProcess = await startInProcess();
+    const identityFile = await makeKey(join(home, 'stranger'), 'ed25519');
+    const failure = await failureOf({ ...allOf(inProcess), identityFile, password: 'right' });
+    expect(failure.message).toContain('the server refused ~/stranger, and takes no password (it takes publickey)');
   });
 
   test('is asked for after a key where a server wants both', async () => {

@@ -15,7 +15,7 @@ import ssh2, {
   type SignCallback,
   type SigningRequestOptions,
 } from 'ssh2';
-import { reasonOf, TargetError } from '../errors.js';
+import { codeOf, reasonOf, TargetError, whyUnreadable } from '../errors.js';
 import type { HostSettings } from './ssh-config.js';
 import { printable } from './ssh-text.js';
 
@@ -23,6 +23,9 @@ import { printable } from './ssh-text.js';
 const USUAL_FILES = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
 
 const PASSWORD = 'a password'; // as messages call it
+
+/** RFC 7468: what openssl and the consoles of clouds hand out, and ssh2 does not read. */
+const PKCS8 = /^\s*-----BEGIN (?:ENCRYPTED )?PRIVATE KEY-----/;
 
 export interface CredentialSettings {
   readonly resolved: HostSettings;
@@ -62,6 +65,7 @@ export class Login {
   readonly #tried: string[] = [];
   readonly #notes: string[];
   #accepted: readonly AuthenticationType[] | undefined;
+  #takesNoPassword = false;
 
   constructor(user: string, offers: readonly Offer[], notes: readonly string[]) {
     this.#user = user;
@@ -76,7 +80,10 @@ export class Login {
     if (accepted === null && !this.#waiting.some((offer) => offer.kind !== 'password')) return this.#ask();
     for (let offer = this.#waiting.shift(); offer !== undefined; offer = this.#waiting.shift()) {
       const method = this.#methodFor(offer, accepted);
-      if (method === undefined) continue;
+      if (method === undefined) {
+        this.#takesNoPassword ||= offer.kind === 'password';
+        continue;
+      }
       this.#tried.push(nameOf(offer));
       return method;
     }
@@ -91,9 +98,10 @@ export class Login {
   /** Says that nobody was let in, and what to do. `outcome` where it was not simply the last refusal. */
   refusal(host: string, outcome?: { readonly reason: string; readonly advice: string }): TargetError {
     const tried = this.#tried.length === 0 ? undefined : enumerate(this.#tried);
-    const refused = tried === undefined ? 'there is no key or password to offer' : `the server refused ${tried}`;
     const reason =
-      outcome === undefined ? `${refused}${this.#accepts()}` : `${outcome.reason} after ${tried ?? 'no try'}`;
+      outcome === undefined
+        ? `${this.#refused(tried)}${this.#accepts()}`
+        : `${outcome.reason} after ${tried ?? 'no try'}`;
     const text = [reason, ...this.#notes].join('; ');
     return new TargetError('auth', `cannot log in to ${host}: ${text}. ${outcome?.advice ?? this.#advice()}`);
   }
@@ -127,13 +135,20 @@ export class Login {
     };
   }
 
+  #refused(tried: string | undefined): string {
+    if (tried !== undefined)
+      return `the server refused ${tried}${this.#takesNoPassword ? ', and takes no password' : ''}`;
+    return this.#takesNoPassword ? 'the server takes no password' : 'there is no key or password to offer';
+  }
+
   #accepts(): string {
     if (this.#accepted === undefined) return '';
     return ` (it takes ${this.#accepted.length === 0 ? 'nothing more' : enumerate(this.#accepted)})`;
   }
 
   #advice(): string {
-    if (this.#tried.length === 0) return 'Set identityFile or passwordEnv, or load a key into ssh-agent';
+    if (this.#tried.length === 0)
+      return `Set identityFile${this.#takesNoPassword ? '' : ' or passwordEnv'}, or load a key into ssh-agent`;
     const triedKeys = this.#tried.some((name) => name !== PASSWORD);
     const inKeys = `that the public key stands in ${this.#user}'s authorized_keys on the server`;
     return `Check the user name, and ${triedKeys ? inKeys : 'the password'}`;
@@ -249,28 +264,34 @@ async function readIdentity(path: string, passphrase: string | undefined): Promi
     const file = await open(path);
     try {
       const { mode, uid } = await file.stat();
-      if (uid === process.getuid?.() && (mode & 0o077) !== 0) return cannotUse(tooOpen(path, mode));
-      return parseIdentity(await file.readFile(), passphrase);
+      const identity = parseIdentity(path, await file.readFile(), passphrase);
+      const isTooOpen = uid === process.getuid?.() && (mode & 0o077) !== 0;
+      return isTooOpen && identity.kind !== 'unusable' ? cannotUse(tooOpen(path, mode)) : identity;
     } finally {
       await file.close();
     }
   } catch (error) {
-    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    const reason = missing ? 'there is no such file' : reasonOf(error);
-    return { kind: 'unusable', reason, missing };
+    return { kind: 'unusable', reason: whyUnreadable(error), missing: codeOf(error) === 'ENOENT' };
   }
 }
 
-function parseIdentity(bytes: Buffer, passphrase: string | undefined): Identity {
+function parseIdentity(path: string, bytes: Buffer, passphrase: string | undefined): Identity {
+  if (bytes.length === 0) return cannotUse('it is empty; put the key there again, or name another one');
+  if (PKCS8.test(bytes.toString('latin1')))
+    return cannotUse(
+      `it is in the format PKCS#8; "ssh-keygen -p -f ${path}" converts it, or make a new key with ssh-keygen`,
+    );
   const parsed = ssh2.utils.parseKey(bytes);
   if (!(parsed instanceof Error)) {
     return parsed.isPrivateKey() ? { kind: 'key', key: parsed } : cannotUse('it is a public key; name the private one');
   }
   if (!/encrypted/i.test(parsed.message))
-    return cannotUse(`it is not a private key that can be read (${parsed.message})`);
+    return cannotUse(`it is not a private key that can be read (${parsed.message}); name one that ssh-keygen made`);
   if (passphrase === undefined) return { kind: 'locked' };
   const unlocked = ssh2.utils.parseKey(bytes, passphrase);
-  return unlocked instanceof Error ? cannotUse('the passphrase is wrong') : { kind: 'key', key: unlocked };
+  return unlocked instanceof Error
+    ? cannotUse('the passphrase is wrong; correct what passphraseEnv or passphraseFile names')
+    : { kind: 'key', key: unlocked };
 }
 
 function cannotUse(reason: string): Identity {
