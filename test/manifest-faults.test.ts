@@ -255,10 +255,36 @@ describe.each(VERSIONS)('beside Django %s', (version) => {
       ['url(two%20gone.png)', 'refers to css/two gone.png, which no source has: url(two%20gone.png)'],
       ['@import "gone.css";', 'refers to css/gone.css, which no source has: @import "gone.css"'],
       ['url(../../gone.png)', 'refers to what lies outside of STATIC_ROOT: url(../../gone.png)'],
+      ['url(..\\font.eot)', 'refers to css/..\\font.eot, which no source has: url(..\\font.eot)'],
+      ['@import "base.css\\";', 'refers to css/base.css\\, which no source has: @import "base.css\\"'],
     ])('that leads nowhere is told with its line: %s', async (reference, what) => {
       const site = await siteOf({ ...FILES, 'assets/css/app.css': `\n\na { b: c }\n${reference}\n` });
       expect(await site.asDjango()).toBe(`cannot post-process css/app.css: line 4 ${what} (/assets/css/app.css)`);
     });
+
+    it.each([
+      ['a file below is found, for it has its hashed name by then', 'img\\logo.png', true],
+      ['a file below is not found with a query behind it', 'img\\logo.png?v=1', false],
+      ['a file above is not found', '/static/css\\base.css', false],
+    ])('with a backslash: %s (%s)', async (_, url, isFound) => {
+      const site = await siteOf({
+        ...FILES,
+        'assets/css/deep/app.css': `a { b: url(${url}) }`,
+        'assets/css/deep/img/logo.png': 'logo',
+      });
+      expect((await site.asDjango()) === undefined).toBe(isFound);
+    });
+
+    it.each(['a', 'c'])(
+      'with a backslash: a file as deep is found if it comes first, as in Django (from %s/app.css)',
+      async (folder) => {
+        const site = await siteOf({
+          'assets/b/logo.png': 'logo',
+          [`assets/${folder}/app.css`]: 'a { b: url(/static/b\\logo.png) }',
+        });
+        await site.asDjango();
+      },
+    );
 
     it('in a comment is looked at before Django 6.1, and not from there on', async () => {
       const site = await siteOf({ 'assets/app.css': '/* a { b: url(gone.png) } */' });

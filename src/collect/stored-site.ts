@@ -181,7 +181,9 @@ export class StoredHashedSite implements SiteInMind {
       },
     );
     const files = Array.from(again, (path) => fileAt(path) as Collected);
-    passes.go(files.sort((a, b) => (this.#positions.get(a.path) ?? 0) - (this.#positions.get(b.path) ?? 0)));
+    // What is only copied comes first: where its place counts, all of it is collected.
+    const positionOf = ({ path }: Collected): number => this.#positions.get(path) ?? -1;
+    passes.go(files.sort((a, b) => positionOf(a) - positionOf(b)));
     const result = passes.result();
     if (result.isOdd || result.removed.size > 0 || fresh.has(name)) return undefined;
     const manifest = this.#manifestWith(result.table);

@@ -72,8 +72,8 @@ export interface Result {
   /** Files whose hashed name was another one after the first pass. */
   readonly unsettled: ReadonlySet<RelPath>;
   /**
-   * Something was looked up that is no file of the site, two files have one hashed name, or what the passes make on their
-   * way stays: only all of it tells.
+   * Something was looked up that is no file of the site, or by a backslash, two files have one hashed name, or what the
+   * passes make on their way stays: only all of it tells.
    */
   readonly isOdd: boolean;
 }
@@ -263,7 +263,10 @@ export class Passes {
   }
 
   #lookUp(name: string, asker: Collected): Answer {
-    const known = this.#tableValue(name as RelPath, asker);
+    // Only the table takes one for a slash (`clean_name`), and whether a file is in it by then hangs on the order.
+    const hasBackslash = name.includes('\\');
+    this.#isOdd ||= hasBackslash;
+    const known = this.#tableValue((hasBackslash ? name.replaceAll('\\', '/') : name) as RelPath, asker);
     if (known !== undefined) return { kind: 'hashed', name: known };
     const path = pathOfName(name, this.#rules.python);
     if (path === undefined) return { kind: 'missing' };

@@ -116,7 +116,7 @@ function nameOf(
   if (bare === undefined || parts === undefined) return { kind: 'malformed' };
   const answer: Answer = parts.path.endsWith('/')
     ? { kind: 'hashed', name: target } // a folder: it is not hashed
-    : lookUp(normalizePath(bare.url).replaceAll('\\', '/'));
+    : lookUp(normalizePath(bare.url));
   if (answer.kind !== 'hashed') return answer;
   const component = componentOf(answer.name.replaceAll('\\', '/'));
   const query = target.includes('?#') ? '?' : '';
