@@ -29,6 +29,7 @@ interface SiteSettings {
   readonly staticUrl?: string;
   readonly jsModules?: boolean;
   readonly keepIntermediateFiles?: boolean;
+  readonly maxPasses?: number;
 }
 
 /** A site that pushstatic collects again and again, and Django into a folder of its own. */
@@ -74,6 +75,7 @@ class Site {
     staticUrl,
     jsModules,
     keepIntermediateFiles,
+    maxPasses,
   }: SiteSettings = {}): Promise<Listing | undefined> {
     const root = join(this.folder, 'by-django');
     await rm(root, { recursive: true, force: true });
@@ -82,7 +84,10 @@ class Site {
       root,
       storage: jsModules === true ? 'manifest-js' : 'manifest',
       ...(staticUrl !== undefined && { staticUrl }),
-      ...(keepIntermediateFiles === true && { attributes: { keep_intermediate_files: true } }),
+      attributes: {
+        ...(keepIntermediateFiles !== undefined && { keep_intermediate_files: keepIntermediateFiles }),
+        ...(maxPasses !== undefined && { max_post_process_passes: maxPasses }),
+      },
     });
     return status === 0 ? listFolder(root) : undefined;
   }
@@ -105,6 +110,7 @@ class Site {
 
   #project(settings: SiteSettings): CollectProject {
     const { dirs = ['assets'], staticUrl = '/static/', jsModules = false, keepIntermediateFiles = false } = settings;
+    const { maxPasses = 5 } = settings;
     return {
       sources: dirs.map((dir) => ({ path: join(this.folder, dir), prefix: '' })),
       ignore: ['CVS', '.*', '*~'],
@@ -117,7 +123,7 @@ class Site {
           staticUrl,
           jsModules,
           keepIntermediateFiles,
-          maxPasses: 5,
+          maxPasses,
           missing: [],
         },
         name: relPath('staticfiles.json'),
@@ -210,6 +216,24 @@ describe.each(VERSIONS)('beside Django %s', (version) => {
       const message = await (await siteOf(chain(7))).asDjango();
       expect(message).toContain('a chain of references is too long for 5 passes, and Django stops there; shorten it');
       expect(message).toContain('d/d/d/d/d/d/6.css');
+    });
+  });
+
+  describe('a limit to the passes after the first one (max_post_process_passes)', () => {
+    it.each([0, -1])('of none leaves names as they are after that: %i', async (maxPasses) => {
+      const site = await siteOf({
+        'assets/app.css': '@import "base.css"; @import "css/deep.css";',
+        'assets/base.css': 'a { b: url(logo.png) }',
+        'assets/css/deep.css': 'a { b: url(../logo.png) }',
+        'assets/logo.png': 'logo',
+      });
+      expect(await site.asDjango({ maxPasses })).toBeUndefined();
+    });
+
+    it('of one fails where that changes something', async () => {
+      const tree = { 'assets/app.css': '@import "css/deep.css";', 'assets/css/deep.css': '@import "../base.css";' };
+      const site = await siteOf({ ...tree, 'assets/base.css': 'a { b: url(logo.png) }', 'assets/logo.png': 'logo' });
+      expect(await site.asDjango({ maxPasses: 1 })).toContain('too long for 1 passes');
     });
   });
 

@@ -147,7 +147,7 @@ export class Passes {
 
   /** Passes over the files that refer to others, until one of them changes nothing. */
   #settle(referring: readonly Collected[]): void {
-    let changed: readonly Collected[] = referring;
+    let changed: readonly Collected[] = this.#rules.maxPasses > 0 ? referring : []; // where none may follow, none is missed
     for (let left = this.#rules.maxPasses; left > 0 && changed.length > 0; left--) {
       this.#pass++;
       changed = referring.filter((file) => this.#adjust(file).isChanged);
