@@ -310,6 +310,21 @@ describe.each(VERSIONS)('beside Django %s', (version) => {
       },
     );
 
+    it.each([
+      ['url(/static///x)', '/static/'],
+      ['url(/static///)', '/static/'],
+      ['url(/static///x#f)', '/static/'],
+      ['url(/static///x/font.eot)', '/static/'],
+      ['url(/static////font.eot)', '/static/'],
+      ['url(/static//font.eot)', '/static/'],
+      ['url(/static//)', '/static'],
+      ['url(///x)', '/'],
+      ['url(///x#f)', '/'],
+    ])('with too many slashes is judged as by Django: %s below %s', async (reference, staticUrl) => {
+      const site = await siteOf({ ...FILES, 'assets/css/app.css': `a { b: ${reference} }` });
+      await site.asDjango({ staticUrl });
+    });
+
     it('in a comment is looked at before Django 6.1, and not from there on', async () => {
       const site = await siteOf({ 'assets/app.css': '/* a { b: url(gone.png) } */' });
       const message = await site.asDjango();

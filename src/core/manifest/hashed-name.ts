@@ -14,7 +14,7 @@ export const CONTENT_HASH_DIGITS = 12;
 
 const DOT = '.'.charCodeAt(0);
 
-const PLAIN = /^[\w./~@+,=!()-]+$/;
+const PLAIN = /^(?!\/\/)[\w./~@+,=!()-]+$/; // behind two slashes stands a host
 
 /** Whether nothing in `name` means anything in a URL: as nearly all names are. */
 export function isPlainName(name: string): boolean {

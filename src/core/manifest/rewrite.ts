@@ -105,7 +105,7 @@ function nameOf(
   lookUp: LookUp,
   { python }: Rules,
 ): string | { readonly kind: 'missing' | 'outside' | 'malformed' } {
-  if (isPlainName(target) && !target.endsWith('/') && !target.startsWith('//')) {
+  if (isPlainName(target) && !target.endsWith('/')) {
     // The usual case: nothing in it means anything in a URL.
     const answer = lookUp(normalizePath(target));
     if (answer.kind !== 'hashed') return answer;
