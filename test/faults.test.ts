@@ -233,8 +233,13 @@ describe('a server', () => {
     onTestFinished(() => server.stop());
     const target = join(await temporaryFolder(), 'static');
     const project = await makeProject({ targets: { web: on(server, target) } }, SITE);
-    const other = connect(server.port, server.host);
-    await once(other, 'data'); // from now on it has the only place
+    const other = await eventually('the only place is taken', async () => {
+      const socket = connect(server.port, server.host);
+      const [said] = (await once(socket, 'data')) as [Buffer];
+      if (said.toString().startsWith('SSH-')) return socket;
+      socket.destroy(); // whoever waited for the server to start has not quite left
+      return undefined;
+    });
     const run = project.program.start('sync');
     await eventually('it tries again', () => run.output.stderr.includes('trying again'));
     other.destroy();
