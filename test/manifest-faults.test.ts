@@ -325,6 +325,26 @@ describe.each(VERSIONS)('beside Django %s', (version) => {
       await site.asDjango({ staticUrl });
     });
 
+    it.each([
+      '[zz]',
+      '[::1]',
+      '[::1%25eth0]',
+      '[127.0.0.1]',
+      '[v1.a]',
+      '[v.a]',
+      'a]b[c',
+      'host',
+      'ü',
+      '℀',
+      'a＃b',
+      '１',
+    ])('to a name with a host in it is judged as by Django: %s', async (host) => {
+      const site = await siteOf({ ...FILES, 'assets/css/app.css': `a { b: url(/static/X:%2F%2F${host}%2Fgone.eot) }` });
+      await site.asDjango();
+      const name = `x:%2F%2F${host}%2Fp.css`;
+      await (await siteOf({ [`assets/${name}`]: 'a { }' })).asDjango();
+    });
+
     it('in a comment is looked at before Django 6.1, and not from there on', async () => {
       const site = await siteOf({ 'assets/app.css': '/* a { b: url(gone.png) } */' });
       const message = await site.asDjango();

@@ -38,7 +38,7 @@ export function splitUrl(url: string, python: PythonMinor): UrlParts | undefined
   if (rest.startsWith('//')) {
     const end = rest.slice(2).search(/[/?#]/);
     host = end < 0 ? rest.slice(2) : rest.slice(2, end + 2);
-    if (host.includes('[') !== host.includes(']')) return undefined;
+    if (!isHost(host)) return undefined;
     rest = rest.slice(host.length + 2);
   }
   const [beforeFragment, fragment] = cut(rest, '#');
@@ -82,6 +82,23 @@ function schemeOf(url: string, python: PythonMinor): string | undefined {
   const found = /^([A-Za-z\d+.-]+):/.exec(url)?.[1];
   if (found === undefined) return undefined;
   return python < NEWER_SCHEMES || /^[A-Za-z]/.test(found) ? found : undefined;
+}
+
+/** The checks of `urlsplit`: what is in brackets is an address, and nothing in another script stands for a mark of URLs. */
+function isHost(host: string): boolean {
+  if (host.includes('[') !== host.includes(']')) return false;
+  if (host.includes('[') && !isBracketed(cut(cut(host, '[')[1], ']')[0])) return false;
+  const others = host.replaceAll(/[@:#?]/g, '');
+  const plain = others.normalize('NFKC');
+  return plain === others || !/[/?#@:]/.test(plain);
+}
+
+/** `_check_bracketed_host`: an IPv6 address, with a zone or not, or one of a version to come. */
+function isBracketed(host: string): boolean {
+  if (host.startsWith('v')) return /^v[\da-fA-F]+\.[^\n]+$/.test(host);
+  const [address, zone] = cut(host, '%');
+  if (host.includes('%') && (zone === '' || zone.includes('%'))) return false;
+  return /^[\da-fA-F:.]+$/.test(address) && URL.canParse(`http://[${address}]/`);
 }
 
 function withHost(scheme: string, host: string, path: string, python: PythonMinor): string {
