@@ -77,7 +77,7 @@ class Site {
     keepIntermediateFiles,
     maxPasses,
   }: SiteSettings = {}): Promise<Listing | undefined> {
-    const root = join(this.folder, 'by-django');
+    const root = join(this.folder, 'by-django/static');
     await rm(root, { recursive: true, force: true });
     const { status } = await this.#django.collectstatic({
       sources: dirs.map((dir) => join(this.folder, dir)),
@@ -343,6 +343,21 @@ describe.each(VERSIONS)('beside Django %s', (version) => {
       await site.asDjango();
       const name = `x:%2F%2F${host}%2Fp.css`;
       await (await siteOf({ [`assets/${name}`]: 'a { }' })).asDjango();
+    });
+
+    it.each([
+      'url(../../static/font.eot)',
+      'url(../../static/css/../font.svg?v=1#part)',
+      'url(../../static)',
+      'url(../../static/css)',
+      'url(../../static/gone.eot)',
+      'url(../../static-not/font.eot)',
+      '@import "../../static/css/base.css";',
+    ])('out of STATIC_ROOT and back into it is judged as by Django: %s', async (reference) => {
+      const site = await siteOf({ ...FILES, 'assets/css/app.css': reference });
+      await site.asDjango();
+      await plant(site.folder, { 'assets/font.eot': 'another font', 'assets/css/base.css': 'b { c: url(ü.png) }' });
+      await site.asDjango();
     });
 
     it('in a comment is looked at before Django 6.1, and not from there on', async () => {

@@ -119,6 +119,7 @@ export function siteOf({ files: { inOrder, byPath }, contents, root, foreign }: 
   let others: readonly RelPath[] | undefined;
   const fileAt = (path: RelPath): SiteFile => byPath.get(path) as SiteFile; // whatever is asked for was collected
   return {
+    root,
     get files() {
       return inOrder();
     },

@@ -158,6 +158,7 @@ function siteOf(texts: Readonly<Record<string, string>>): Site {
     return { path: at, digest, size, hash: digest.slice(0, 12) };
   });
   return {
+    root: '/srv/static',
     files,
     byPath: new Map(files.map((file) => [file.path, file])),
     textOf: (file) => texts[file.path],

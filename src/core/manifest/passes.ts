@@ -8,8 +8,8 @@
 import { hash } from 'node:crypto';
 import { ManifestError } from '../../errors.js';
 import { fnmatch } from '../fnmatch.js';
-import { normalizePath } from '../python-path.js';
-import { faultOf, parseRelPath, type RelPath } from '../relpath.js';
+import { joinPath, normalizePath } from '../python-path.js';
+import { faultOf, isWithin, parseRelPath, type RelPath } from '../relpath.js';
 import type { Digest } from '../snapshot.js';
 import { CONTENT_HASH_DIGITS, type ContentHash, hashedName, isPlainName, pathOfName } from './hashed-name.js';
 import { isAdjustable } from './references.js';
@@ -28,6 +28,8 @@ export const FOLDER = Symbol('folder');
 
 /** The site that is processed. */
 export interface Site {
+  /** STATIC_ROOT: absolute and normal. */
+  readonly root: string;
   /** In the order in which the finders list them; each path once. */
   readonly files: readonly Collected[];
   readonly byPath: Pick<ReadonlyMap<string, Collected>, 'get' | 'has'>;
@@ -72,8 +74,8 @@ export interface Result {
   /** Files whose hashed name was another one after the first pass. */
   readonly unsettled: ReadonlySet<RelPath>;
   /**
-   * Something was looked up that is no file of the site, or by a backslash, two files have one hashed name, or what the
-   * passes make on their way stays: only all of it tells.
+   * Something was looked up that is no file of the site, or by a name that does not tell which, two files have one hashed
+   * name, or what the passes make on their way stays: only all of it tells.
    */
   readonly isOdd: boolean;
 }
@@ -270,13 +272,24 @@ export class Passes {
     if (known !== undefined) return { kind: 'hashed', name: known };
     const path = pathOfName(name, this.#rules.python);
     if (path === undefined) return { kind: 'missing' };
-    const place = normalizePath(path);
-    if (isOutside(place)) return { kind: 'outside' };
+    const place = this.#placeOf(path);
+    if (place === undefined) return { kind: 'outside' };
     const found = this.#contentAt(place);
     if (found === undefined) return { kind: 'missing' };
     if (found === FOLDER) return { kind: 'hashed', name };
     const hashed = hashedName(name, found, this.#rules.python);
     return hashed === undefined ? { kind: 'missing' } : { kind: 'hashed', name: hashed };
+  }
+
+  /** In STATIC_ROOT, also by a way that leads out of it and back; undefined for what lies elsewhere (`safe_join`). */
+  #placeOf(path: string): string | undefined {
+    const place = normalizePath(path);
+    if (!isOutside(place)) return place;
+    const { root } = this.#site;
+    const absolute = normalizePath(joinPath(root, place));
+    if (!isWithin(absolute, root)) return undefined;
+    this.#isOdd = true; // by its name nobody would know who asked
+    return absolute.slice(root.length + 1) || '.';
   }
 
   /** The hashed name that a file has at this moment, if it has one yet. */
