@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { appendFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DaemonStatus } from '../src/daemon/status.js';
 import {
   eventually,
   expectSettled,
@@ -60,8 +61,12 @@ describe('the commands that talk to a daemon', () => {
     const daemon = await startDaemon(scene);
     await daemon.inSync();
     const { run } = scene.program;
-    const status = await run('status', '--json');
-    expect(status.json()).toMatchObject({
+    // What it wrote itself is looked at once more.
+    const status = await eventually('it is at rest', async () => {
+      const said = (await run('status', '--json')).json() as { daemon: DaemonStatus };
+      return said.daemon.local.state === 'ready' ? said : undefined;
+    });
+    expect(status).toMatchObject({
       ok: true,
       daemon: { pid: daemon.pid, paused: false, local: { state: 'ready', files: 5 }, targets: [{ state: 'in-sync' }] },
       targets: [{ name: 'web', state: 'settled', files: 5 }],

@@ -3,6 +3,7 @@
  */
 import { problemsOf } from '../core/apply.js';
 import type { Change } from '../core/diff.js';
+import { comparePaths } from '../core/relpath.js';
 import { totalBytes } from '../core/snapshot.js';
 import { EXIT, type ExitStatus, type Problem, PushstaticError, reasonOf } from '../errors.js';
 import type { Committed, CycleResult } from '../sync.js';
@@ -77,7 +78,7 @@ export function targetReport(name: string, ending: Ending, act: 'push' | 'only-p
     return { ...NOTHING, ...amounts, name, ok: false, durationMs, error: errorOf(ending.error) };
   }
   const { plan, outcomes, generation, unchanged } = ending.result;
-  const problems = problemsOf(outcomes);
+  const problems = inOrder(problemsOf(outcomes));
   return {
     name,
     ok: problems.length === 0,
@@ -88,6 +89,12 @@ export function targetReport(name: string, ending: Ending, act: 'push' | 'only-p
     problems,
     ...(act === 'only-plan' ? { changes: plan.changes.map(changeReport) } : {}),
   };
+}
+
+/** By path, whichever was met first; those that are held back because of others come last. */
+function inOrder(problems: readonly Problem[]): Problem[] {
+  const rank = ({ code }: Problem): number => (code === 'HELD_BACK' ? 1 : 0);
+  return problems.toSorted((a, b) => rank(a) - rank(b) || comparePaths(a.path, b.path));
 }
 
 function amountsOf({ outcomes, linked, patched, sentBytes }: Committed) {
