@@ -65,7 +65,7 @@ describe.each(['native', 'chokidar', 'poll'] as const)('with the %s backend, a s
         const { local } = await daemon.until((status) => status.local.state === 'halted');
         expect(local.error).toMatchObject({ code });
         const { message = 'none' } = local.error ?? {};
-        await eventually('it says so', () => daemon.output.stderr.includes(message));
+        await eventually('it says so', () => daemon.output.stderr.includes(JSON.stringify(message).slice(1, -1)));
         await daemon.until(({ cycles: [last] }) => last?.error?.code === code && !last.ok);
         expect(await scene.program.run('healthcheck')).toMatchObject({
           status: 1,
