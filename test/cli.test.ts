@@ -197,7 +197,8 @@ describe('the demo of an installed package, which has no assets of its own', () 
       encoding: 'utf8',
     });
     expect([status, stderr]).toEqual([2, expect.stringContaining('publish a folder of your own instead') as string]);
-    expect(readdirSync(temporary)).toEqual([]);
+    // Newer Nodes keep compiled code beside it.
+    expect(readdirSync(temporary).filter((name) => name !== 'node-compile-cache')).toEqual([]);
   });
 });
 
