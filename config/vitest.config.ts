@@ -4,7 +4,8 @@ import { defineConfig } from 'vitest/config';
 const MEMORY = '/dev/shm';
 const ENOUGH_BYTES = 4 * 1024 ** 3;
 
-// A RAM disk where there is one: on a plain disk all takes half as long again. Whoever names a folder gets that.
+// A RAM disk where there is one: what makes many small files takes several times as long on a plain disk. Whoever names a
+// folder gets that.
 if (isRoomy(MEMORY)) process.env['TMPDIR'] ??= MEMORY;
 
 function isRoomy(folder: string): boolean {

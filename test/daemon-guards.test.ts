@@ -87,6 +87,17 @@ describe.each(['native', 'chokidar', 'poll'] as const)('with the %s backend, a s
 
 describe.each(['plain', 'manifest', 'none'])('of few files, with storage %s, a source', (storage) => {
   const names = Array.from({ length: 20 }, (_, i) => `${i}.js`);
+  const sources = storage === 'none' ? 'var/static' : 'assets';
+
+  function sceneOf(few: readonly string[], watch: object): Promise<Scene> {
+    return makeScene(server, {
+      tree: Object.fromEntries(few.map((name) => [`${sources}/${name}`, name])),
+      source: { dirs: storage === 'none' ? [] : ['assets'] },
+      static: { root: 'var/static', storage },
+      target: { delete: { max: '100%' } },
+      watch,
+    });
+  }
 
   it.each([
     ['that loses most of them', 15],
@@ -94,14 +105,7 @@ describe.each(['plain', 'manifest', 'none'])('of few files, with storage %s, a s
     ['that loses all of three', 3],
   ])('%s halts the daemon until they are back, and takes nothing away (F47)', async (_, lost) => {
     const few = lost === 3 ? names.slice(0, 3) : names;
-    const sources = storage === 'none' ? 'var/static' : 'assets';
-    const scene = await makeScene(server, {
-      tree: Object.fromEntries(few.map((name) => [`${sources}/${name}`, name])),
-      source: { dirs: storage === 'none' ? [] : ['assets'] },
-      static: { root: 'var/static', storage },
-      target: { delete: { max: '100%' } },
-      watch: { settle: '300ms', maxWait: '1s', sweep: '1h' },
-    });
+    const scene = await sceneOf(few, { settle: '300ms', maxWait: '1s', sweep: '1h' });
     const daemon = await startDaemon(scene);
     await daemon.inSync();
     const [collected, served] = [await readTree(scene.root), await published(scene.target)];
@@ -118,14 +122,7 @@ describe.each(['plain', 'manifest', 'none'])('of few files, with storage %s, a s
   });
 
   it('that loses them one after another is followed, and is no surprise to the next run (F47)', async () => {
-    const sources = storage === 'none' ? 'var/static' : 'assets';
-    const scene = await makeScene(server, {
-      tree: Object.fromEntries(names.map((name) => [`${sources}/${name}`, name])),
-      source: { dirs: storage === 'none' ? [] : ['assets'] },
-      static: { root: 'var/static', storage },
-      target: { delete: { max: '100%' } },
-      watch: { settle: '50ms', maxWait: '500ms', sweep: '1h' },
-    });
+    const scene = await sceneOf(names, { settle: '50ms', maxWait: '500ms', sweep: '1h' });
     const daemon = await startDaemon(scene);
     await daemon.inSync();
     for (let left = names.length; left > 2; left -= 3) {

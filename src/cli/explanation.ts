@@ -4,7 +4,7 @@
 import type { ExplainedSite } from '../collect/explain-site.js';
 import type { NamedReference, Referrer } from '../core/manifest/explain-names.js';
 import type { RelPath } from '../core/relpath.js';
-import { printable, printableLines } from './printable.js';
+import { printable } from './printable.js';
 import type { Publication } from './publications.js';
 import { bytes, count } from './units.js';
 
@@ -66,7 +66,7 @@ function nameLines({ path, winner }: Explanation, { askedBy, hashedName, trouble
   if (trouble !== undefined && winner !== undefined) {
     return [
       ...(askedBy === 'path' ? [] : [`looks like a hashed name of ${about}`]),
-      `its hashed name cannot be told: ${printableLines(trouble).replaceAll('\n', '\n    ')}`,
+      `its hashed name cannot be told: ${trouble.replaceAll('\n', '\n    ')}`,
     ];
   }
   if (known === undefined) return [];

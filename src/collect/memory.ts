@@ -35,6 +35,7 @@ export interface Addition {
   readonly isAnew: boolean;
 }
 
+/** Nothing is different. */
 export const NO_ADDITION: Addition = {
   put: [],
   made: [],

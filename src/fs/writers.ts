@@ -11,12 +11,12 @@ const WRITES = 0o3; // O_WRONLY and O_RDWR
 type Identity = Pick<Stats, 'dev' | 'ino' | 'uid' | 'ctimeMs'>;
 
 /** All that programs have open to write, as of a moment in milliseconds since 1970. */
-interface Sight {
+interface Look {
   readonly atMs: number;
   readonly open: ReadonlySet<string> | undefined;
 }
 
-let last: Sight | undefined; // one look at all programs is good for many files
+let last: Look | undefined; // one look at all programs is good for many files
 
 /** Undefined where that cannot be told: on another system, or for the file of somebody into whose programs nobody else sees. */
 export function isOpenToWrite({ dev, ino, uid, ctimeMs }: Identity): boolean | undefined {
@@ -28,7 +28,7 @@ export function isOpenToWrite({ dev, ino, uid, ctimeMs }: Identity): boolean | u
 }
 
 /** Whoever has opened the file since then has not written to it; who had it open may have closed it. */
-function isGood({ atMs, open }: Sight, file: string, ctimeMs: number): boolean {
+function isGood({ atMs, open }: Look, file: string, ctimeMs: number): boolean {
   const age = Date.now() - atMs;
   const most = open?.has(file) === true ? TICK_MS : MOST_MS;
   return ctimeMs + TICK_MS < atMs && age >= 0 && age <= most;
