@@ -1,12 +1,14 @@
 /**
- * isOpenToWrite: whether a program has a file open to write to it, as far as Linux tells (proc(5), /proc/PID/fd and fdinfo).
+ * isOpenToWrite: whether a program has a file open to write to it, as far as Linux tells (proc(5), /proc/PID/fd).
  */
-import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
+import { lstatSync, readdirSync, type Stats, statSync } from 'node:fs';
+import { codeOf } from '../errors.js';
 
 const TICK_MS = 10; // of the kernel, by which files are dated, at worst
 const MOST_MS = 1000; // and clocks are set back
 const PROC = '/proc';
-const WRITES = 0o3; // O_WRONLY and O_RDWR
+const DENIED: ReadonlySet<string> = new Set(['EACCES', 'EPERM']);
+const WRITES = 0o200; // the mode of the link says for what the file is open
 
 type Identity = Pick<Stats, 'dev' | 'ino' | 'uid' | 'ctimeMs'>;
 
@@ -40,24 +42,21 @@ function openFiles(): Set<string> | undefined {
   if (programs === undefined) return undefined;
   const open = new Set<string>();
   for (const program of programs) {
-    if (!/^\d+$/.test(program)) continue;
-    for (const number of listed(`${PROC}/${program}/fd`) ?? []) {
-      const file = writtenBy(program, number);
-      if (file !== undefined) open.add(file);
-    }
+    if (/^\d+$/.test(program)) addWritten(`${PROC}/${program}/fd`, open);
   }
   return open;
 }
 
-/** Programs and what they have open come and go meanwhile. */
-function writtenBy(program: string, number: string): string | undefined {
-  try {
-    const stats = statSync(`${PROC}/${program}/fd/${number}`);
-    if (!stats.isFile()) return undefined;
-    const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`${PROC}/${program}/fdinfo/${number}`, 'latin1'))?.[1];
-    return flags !== undefined && (Number.parseInt(flags, 8) & WRITES) !== 0 ? `${stats.dev}:${stats.ino}` : undefined;
-  } catch {
-    return undefined;
+/** Adds what one program has open to write. Programs, and what they have open, come and go meanwhile. */
+function addWritten(folder: string, open: Set<string>): void {
+  for (const number of listed(folder) ?? []) {
+    const link = `${folder}/${number}`;
+    try {
+      const stats = statSync(link, { throwIfNoEntry: false });
+      if (stats?.isFile() === true && (lstatSync(link).mode & WRITES) !== 0) open.add(`${stats.dev}:${stats.ino}`);
+    } catch (error) {
+      if (DENIED.has(codeOf(error))) return; // as for one, so for all that it has open
+    }
   }
 }
 

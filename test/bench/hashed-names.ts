@@ -22,6 +22,7 @@ const IN_FOLDER = 100;
 const STYLE_EVERY = 10;
 const REFERENCES = 30; // of a style sheet; those of an icon set or a theme have more
 const IMPORT_EVERY = 100; // one of them also imports the next one
+const SETTLE_MS = 100; // the default, after which a change is taken up
 const READY_MS = 3000; // for the daemon's thread to load what it keeps in mind
 
 /** At each number of files: how many times as fast a first run, one after a change, and the daemon are to be. */
@@ -179,6 +180,7 @@ async function timeDaemon(place: Place): Promise<number[]> {
     await setTimeout(READY_MS);
     for (let run = 0; run < 20; run++) {
       const path = await change(place, 100 + run);
+      await setTimeout(SETTLE_MS);
       const started = performance.now();
       await half.collect([path]);
       times.push(performance.now() - started);
