@@ -39,6 +39,7 @@ export function siteToStore(
   { problems, conflicts, files: winners }: Winners,
   { files, orders, processed }: Pick<HashedAll, 'files' | 'orders' | 'processed'>,
   rules: Rules,
+  id: string,
 ): SiteToStore | undefined {
   const { made, traces, unsettled, left, isOdd, removed, manifest } = processed;
   if (isOdd || removed.size > 0 || problems.length > 0 || conflicts.length > 0) return undefined;
@@ -47,6 +48,7 @@ export function siteToStore(
   for (const each of made.values()) if (each.rewritten !== undefined) rewritten.set(each.from.path, each.rewritten);
   const adjustables = deepestFirst(files.filter(({ path }) => isAdjustable(path)));
   return {
+    id,
     orders: orders.map(namesIn),
     paths: winners.map(({ entry }) => entry.path),
     hashes: winners.map(({ hash: contentHash = '' }) => contentHash),
@@ -59,7 +61,7 @@ export function siteToStore(
       return { path, size, rewritten: became && factsOf(became), traces: traced, names };
     }),
     unsettled: [...unsettled],
-    pairs: manifest.pairs.toString('latin1'),
+    pairs: manifest.pairs,
     left,
   };
 }
@@ -309,7 +311,7 @@ export class StoredHashedSite implements SiteInMind {
     if (look(place)?.isFile() !== true) return undefined;
     const bytes = readWhole(place);
     if (hash('sha256', bytes, 'hex') !== this.madeAt(this.#manifest.name)) return undefined;
-    const patched = patchManifest({ text: bytes.toString('latin1'), pairs: this.#stored.pairs }, table);
+    const patched = patchManifest({ text: bytes.toString('latin1'), pairs: this.#stored.pairs() }, table);
     return patched && Buffer.from(patched.text, 'latin1');
   }
 }

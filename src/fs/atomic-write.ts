@@ -25,7 +25,7 @@ export function temporaryFor(path: string): string {
 }
 
 /** A piece is only good until the next one is asked for. */
-export type Content = Uint8Array | string | AsyncIterable<Uint8Array>;
+export type Content = Uint8Array | string | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /** Makes `path` hold `content`, with `mode` if one is given (else what the umask leaves of 0666). */
 export async function atomicWrite(path: string, content: Content, mode?: number): Promise<void> {

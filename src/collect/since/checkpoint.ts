@@ -8,7 +8,6 @@ import {
   encodeBeside,
   encodeSite,
   type StoredBeside,
-  sumOf,
 } from '../../core/manifest/site-codec.js';
 import type { StateFolder } from '../../fs/state.js';
 import type { HashedAll } from '../hash-all.js';
@@ -26,7 +25,7 @@ const BESIDE = 'checkpoint';
 export class CheckpointDraft {
   readonly #project: CollectProject;
   readonly #marking: Marking;
-  /** The sum of what was left of the site. */
+  /** The id of what was left of the site. */
   #site: string | undefined;
 
   constructor(project: CollectProject, marking: Marking) {
@@ -37,11 +36,14 @@ export class CheckpointDraft {
   /** Leaves what became of the files: the greater part, and worth nothing before `leave`. Rejects as StateFolder does. */
   async describe(state: StateFolder, wanted: Winners, hashed: HashedAll): Promise<void> {
     const rules = this.#project.manifest?.rules;
-    const site = rules && siteToStore(wanted, hashed, rules);
+    const id = newId();
+    const site = rules && siteToStore(wanted, hashed, rules, id);
     if (site === undefined || rules === undefined) return;
-    const bytes = encodeSite(site, (name) => namesBehind(name, rules));
-    await state.write(SITE, bytes);
-    this.#site = sumOf(bytes);
+    await state.write(
+      SITE,
+      encodeSite(site, (name) => namesBehind(name, rules)),
+    );
+    this.#site = id;
   }
 
   /** To be called when the memory is written. Answers with its id; undefined where there is none. Rejects as StateFolder does. */

@@ -1,12 +1,15 @@
 /**
  * A site with hashed names as it stands in the state folder, for a run that need only look what has changed: what became of
- * its files, and beside it what that made of STATIC_ROOT. Each begins with a line that holds the format and the MD5 of the
- * rest; the second names the MD5 of the first.
+ * its files, and beside it what that made of STATIC_ROOT.
  *
- * What belongs to the files stands in columns, and what was traced as text that is only taken apart where it is asked for:
- * a hundred thousand small objects would take longer to make than all else takes.
+ *   site     format, facts, content hashes, digests, one line for each style sheet and script, pairs, askers, SHA-256
+ *   beside   format, facts, SHA-256
+ *
+ * Each stands on a line of its own but for the askers, which have many. Facts are JSON. All else is made piece by piece, and
+ * is only taken apart where it is asked for: a hundred thousand small objects would take longer to make than all else takes.
  */
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
+import { CHECKSUM_BYTES } from '../bytes.js';
 import type { RelPath } from '../relpath.js';
 import type { Digest } from '../snapshot.js';
 import type { FollowedLink } from '../touched.js';
@@ -14,10 +17,10 @@ import { CONTENT_HASH_DIGITS, type ContentHash } from './hashed-name.js';
 import type { ContentFacts, Trace } from './trace.js';
 import type { Trouble } from './trouble.js';
 
-const FORMAT = 'pushstatic-site-4';
-const SUM_DIGITS = 32;
-const HEAD_BYTES = FORMAT.length + 1 + SUM_DIGITS + 1;
+const FORMAT = 'pushstatic-site-5\n';
 const DIGEST_DIGITS = 64;
+const LINE_FEED = 0x0a;
+const PIECE_LENGTH = 256 * 1024;
 
 /** The names in a folder of a source, as the system lists them. */
 export interface FolderNames {
@@ -38,6 +41,11 @@ export interface StoredAdjustable {
 
 /** What is known of a site once its files are processed. */
 interface ProcessedFacts {
+  /** Its own, which no other one has. */
+  readonly id: string;
+  readonly paths: readonly RelPath[];
+  /** Of each path the position of its source. */
+  readonly sources: readonly number[];
   /** Of each source its folders, by published path ('' for the top). */
   readonly orders: readonly Readonly<Record<string, FolderNames>>[];
   readonly unsettled: readonly RelPath[];
@@ -48,7 +56,7 @@ interface ProcessedFacts {
 export interface StoredBeside {
   /** What it holds for. Another one has nothing to do with it. */
   readonly madeFor: string;
-  /** The sum of what became of the files. */
+  /** The id of the site. */
   readonly site: string;
   /** Of the manifest in STATIC_ROOT. */
   readonly manifest: Digest;
@@ -68,18 +76,16 @@ export interface StoredFile {
 
 /** As it is written: the files in columns, in any order, `adjustables` as a pass goes over them. */
 export interface SiteToStore extends ProcessedFacts {
-  readonly pairs: string;
-  readonly paths: readonly RelPath[];
+  /** ASCII, in one line. */
+  readonly pairs: Buffer;
   readonly hashes: readonly ContentHash[];
   readonly digests: readonly Digest[];
-  readonly sources: readonly number[];
   readonly adjustables: readonly StoredAdjustable[];
 }
 
 /** As it is read. */
 export interface StoredSite extends ProcessedFacts, StoredBeside {
-  readonly pairs: string;
-  readonly paths: readonly RelPath[];
+  readonly pairs: () => string;
   readonly fileAt: (index: number) => StoredFile;
   readonly adjustables: readonly RelPath[];
   readonly adjustableAt: (index: number) => StoredAdjustable;
@@ -88,89 +94,117 @@ export interface StoredSite extends ProcessedFacts, StoredBeside {
 }
 
 interface Document extends ProcessedFacts {
-  readonly paths: readonly RelPath[];
-  readonly hashes: string;
-  readonly digests: string;
-  readonly sources: readonly number[];
   readonly adjustables: readonly RelPath[];
-  /** Of each, JSON. */
-  readonly adjusted: readonly string[];
-  /** A line for each name that was asked for, with the positions of those that asked. */
-  readonly askers: string;
 }
 
-/** `namesOf` are all names that a name leads to. */
-export function encodeSite(
-  { hashes, digests, adjustables, pairs, ...facts }: SiteToStore,
-  namesOf: (name: string) => string[],
-): Buffer {
-  const document: Document = {
-    ...facts,
-    hashes: hashes.join(''),
-    digests: digests.join(''),
-    adjustables: adjustables.map(({ path }) => path),
-    adjusted: adjustables.map((each) => JSON.stringify(each)),
-    askers: askersIn(adjustables, namesOf),
-  };
-  return withSum(`${JSON.stringify(document)}\n${pairs}`);
+/** Piece by piece. `namesOf` are all names that a name leads to. */
+export function encodeSite(site: SiteToStore, namesOf: (name: string) => string[]): Iterable<Uint8Array> {
+  return sealed(linesOf(site, namesOf));
 }
 
-export function encodeBeside(beside: StoredBeside): Buffer {
-  return withSum(JSON.stringify(beside));
+export function encodeBeside(beside: StoredBeside): Iterable<Uint8Array> {
+  return sealed([Buffer.from(`${JSON.stringify(beside)}\n`)]);
 }
 
 /** Undefined for bytes that are damaged, or of another version. */
 export function decodeBeside(bytes: Buffer): StoredBeside | undefined {
-  if (!isWhole(bytes)) return undefined;
-  return JSON.parse(bytes.toString('utf8', HEAD_BYTES)) as StoredBeside; // the sum says that it is what was written
+  const text = unsealed(bytes);
+  return text && (JSON.parse(text.toString()) as StoredBeside); // the sum says that it is what was written
 }
 
 /** Undefined for bytes that are damaged, of another version, or not those that `beside` names. */
 export function decodeSite(bytes: Buffer, beside: StoredBeside): StoredSite | undefined {
-  if (sumOf(bytes) !== beside.site || !isWhole(bytes)) return undefined;
-  const rest = bytes.subarray(HEAD_BYTES);
-  const end = rest.indexOf('\n');
-  const document = JSON.parse(rest.toString('utf8', 0, end)) as Document;
-  const { hashes, digests, sources, adjusted, adjustables, askers } = document;
+  const text = unsealed(bytes);
+  if (text === undefined) return undefined;
+  let end = -1;
+  const nextLine = (): Line => ({ from: end + 1, to: (end = text.indexOf(LINE_FEED, end + 1)) });
+  const read = ({ from, to }: Line): string => text.toString('utf8', from, to);
+  const document = JSON.parse(read(nextLine())) as Document;
+  if (document.id !== beside.site) return undefined;
+  const [hashes, digests] = [nextLine(), nextLine()];
+  const adjusted = document.adjustables.map(nextLine);
+  const pairs = nextLine();
+  const askers = text.subarray(end);
   return {
     ...document,
     ...beside,
-    pairs: rest.toString('latin1', end + 1),
+    pairs: () => text.toString('latin1', pairs.from, pairs.to),
     fileAt: (at) => ({
-      hash: hashes.slice(at * CONTENT_HASH_DIGITS, (at + 1) * CONTENT_HASH_DIGITS),
-      digest: digests.slice(at * DIGEST_DIGITS, (at + 1) * DIGEST_DIGITS),
-      source: sources[at] ?? 0,
+      hash: cellOf(text, hashes, at, CONTENT_HASH_DIGITS),
+      digest: cellOf(text, digests, at, DIGEST_DIGITS),
+      source: document.sources[at] ?? 0,
     }),
-    adjustableAt: (at) => JSON.parse(adjusted[at] ?? '') as StoredAdjustable,
+    adjustableAt: (at) => JSON.parse(read(adjusted[at] ?? pairs)) as StoredAdjustable,
     askersOf: (name) => {
       const line = lineHead(name);
       const at = askers.indexOf(line);
       if (at < 0) return [];
-      const from = at + line.length;
-      const positions = askers.slice(from, askers.indexOf('\n', from)).split(' ');
-      return positions.map((position) => adjustables[Number(position)] as RelPath);
+      const from = at + Buffer.byteLength(line);
+      const positions = askers.toString('latin1', from, askers.indexOf(LINE_FEED, from)).split(' ');
+      return positions.map((position) => document.adjustables[Number(position)] as RelPath);
     },
   };
 }
 
-function withSum(text: string): Buffer {
-  const bytes = Buffer.alloc(HEAD_BYTES + Buffer.byteLength(text));
-  bytes.write(text, HEAD_BYTES);
-  bytes.write(`${FORMAT} ${hash('md5', bytes.subarray(HEAD_BYTES), 'hex')}\n`);
-  return bytes;
+/** Where it stands, in bytes. */
+interface Line {
+  readonly from: number;
+  readonly to: number;
 }
 
-function isWhole(bytes: Buffer): boolean {
-  return bytes.toString('latin1', 0, HEAD_BYTES) === `${FORMAT} ${hash('md5', bytes.subarray(HEAD_BYTES), 'hex')}\n`;
+/** One of those that stand in a line one after another, all of the same length. */
+function cellOf(text: Buffer, { from }: Line, at: number, digits: number): string {
+  return text.toString('latin1', from + at * digits, from + (at + 1) * digits);
 }
 
-/** What stands in the first line of something whole. */
-export function sumOf(bytes: Buffer): string {
-  return bytes.toString('latin1', HEAD_BYTES - 1 - SUM_DIGITS, HEAD_BYTES - 1);
+function* linesOf(
+  { hashes, digests, adjustables, pairs, ...facts }: SiteToStore,
+  namesOf: (name: string) => string[],
+): Generator<Uint8Array> {
+  const document: Document = { ...facts, adjustables: adjustables.map(({ path }) => path) };
+  yield Buffer.from(`${JSON.stringify(document)}\n`);
+  yield Buffer.from(`${hashes.join('')}\n`, 'latin1');
+  yield Buffer.from(`${digests.join('')}\n`, 'latin1');
+  yield* inPieces(adjustables, (each) => `${JSON.stringify(each)}\n`);
+  yield pairs;
+  yield* inPieces(askersIn(adjustables, namesOf), ([name, positions]) => `${lineHead(name)}${positions.join(' ')}`);
+  yield Buffer.from('\n');
 }
 
-/** One text, in which a name is found faster than a map of all names is made. */
-function askersIn(adjustables: readonly StoredAdjustable[], namesOf: (name: string) => string[]): string {
+/** The texts of many together: a piece of each would be a call to the system for each. */
+function* inPieces<T>(items: Iterable<T>, textOf: (item: T) => string): Generator<Uint8Array> {
+  let piece = '';
+  for (const item of items) {
+    piece += textOf(item);
+    if (piece.length < PIECE_LENGTH) continue;
+    yield Buffer.from(piece);
+    piece = '';
+  }
+  yield Buffer.from(piece);
+}
+
+/** Behind the format, and before the sum of all of it. */
+function* sealed(pieces: Iterable<Uint8Array>): Generator<Uint8Array> {
+  const sum = createHash('sha256');
+  yield Buffer.from(FORMAT);
+  for (const piece of pieces) {
+    sum.update(piece);
+    yield piece;
+  }
+  yield sum.digest();
+}
+
+function unsealed(bytes: Buffer): Buffer | undefined {
+  const text = bytes.subarray(FORMAT.length, -CHECKSUM_BYTES);
+  const isOurs = bytes.toString('latin1', 0, FORMAT.length) === FORMAT;
+  return isOurs && hash('sha256', text, 'buffer').equals(bytes.subarray(-CHECKSUM_BYTES)) ? text : undefined;
+}
+
+/** Who asked for each name, by position. It stands as text, in which a name is found faster than a map of all names is made. */
+function askersIn(
+  adjustables: readonly StoredAdjustable[],
+  namesOf: (name: string) => string[],
+): ReadonlyMap<string, readonly number[]> {
   const askers = new Map<string, number[]>();
   for (const [position, { traces, names }] of adjustables.entries()) {
     for (const asked of [names, ...traces.map((trace) => trace.names)]) {
@@ -183,7 +217,7 @@ function askersIn(adjustables: readonly StoredAdjustable[], namesOf: (name: stri
       }
     }
   }
-  return `${Array.from(askers, ([name, positions]) => `${lineHead(name)}${positions.join(' ')}`).join('')}\n`;
+  return askers;
 }
 
 /** No name has a line feed once it is JSON. */
