@@ -43,11 +43,10 @@ const program = await build({
     js: "import { createRequire as requireFor } from 'node:module';\nconst require = requireFor(import.meta.url);",
   },
 });
-// A run waits for its threads, which share no loaded module with the program: as one CommonJS file each they are there a
-// third sooner.
-const threads = await build({
+// A run waits for its thread, which shares no loaded module with the program: as one CommonJS file it is there a third sooner.
+const thread = await build({
   ...common,
-  entryPoints: { thread: 'src/collect/thread.ts', 'hand-thread': 'src/collect/hand-thread.ts' },
+  entryPoints: { thread: 'src/collect/thread.ts' },
   outdir: join(dist, 'cli'),
   outExtension: { '.js': '.cjs' },
   format: 'cjs',
@@ -60,7 +59,7 @@ cpSync(join(root, 'src', 'control', 'page'), join(dist, 'cli', 'page'), { recurs
 // So is what the project's own Python is run with.
 for (const name of ['probe.py', 'collectstatic.py'])
   cpSync(join(root, 'src', 'django', name), join(dist, 'cli', name));
-writeFileSync(join(dist, 'LICENSES'), licencesOf([program, threads].flatMap(({ metafile }) => Object.keys(metafile.inputs))));
+writeFileSync(join(dist, 'LICENSES'), licencesOf([program, thread].flatMap(({ metafile }) => Object.keys(metafile.inputs))));
 
 /** The licence texts of all packages that the files in `paths` belong to. */
 function licencesOf(paths) {

@@ -23,10 +23,15 @@ export function keepHeapSmall(files: number): void {
   setFlagsFromString('--heap-growing-percent=20');
 }
 
+/** The space for what is new stays as large as it is: for a thread that makes much which is thrown away at once. */
+export function keepNewSpaceAsItIs(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
+}
+
 /** Once the space for what is new has come to a size that is enough, it grows no more: to be asked for now and then. */
 export function keepNewSpaceSmall(): void {
   const space = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
-  if ((space?.space_size ?? 0) >= MOST_NEW_BYTES) setFlagsFromString('--semi-space-growth-factor=1');
+  if ((space?.space_size ?? 0) >= MOST_NEW_BYTES) keepNewSpaceAsItIs();
 }
 
 /** How many large contents are being sent, and whether there is room for them. */

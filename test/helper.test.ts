@@ -5,23 +5,24 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Collected, type CollectOptions, collect } from '../src/collect/collect.js';
 import { Hand } from '../src/collect/hand.js';
-import { type Helper, PutFacts } from '../src/collect/helper.js';
-import { HelperThread } from '../src/collect/helper-thread.js';
+import { type Helper, PutFacts, type SharedList } from '../src/collect/helper.js';
 import { identify } from '../src/collect/identify.js';
+import { type LocalRun, LocalThread, wholeOf } from '../src/collect/in-thread.js';
 import type { CollectProject } from '../src/collect/project.js';
-import { newTurn } from '../src/collect/turn.js';
+import { isClosed, newTurn } from '../src/collect/turn.js';
 import { type Found, walk } from '../src/collect/walk.js';
 import { decodeCache } from '../src/core/digest-cache-codec.js';
 import type { RelPath } from '../src/core/relpath.js';
 import { Pacer } from '../src/fs/pace.js';
 import { StateFolder } from '../src/fs/state.js';
 import { hashedProject } from './support/hashed-project.js';
+import { helperThread } from './support/helper-thread.js';
 import { listFolder } from './support/listing.js';
 import { memoryFolder } from './support/tree.js';
 
 const FILES = 2500; // enough for a helper to be asked
 const LARGE = 3; // and every 500th from here on: too large to be kept in memory
-const PROGRAM = new URL('../dist/cli/hand-thread.cjs', import.meta.url);
+const THREAD = new URL('../dist/cli/thread.cjs', import.meta.url);
 
 describe('a run with a helper', () => {
   // The second one has more than a helper is told of at once.
@@ -52,29 +53,11 @@ describe('a run with a helper', () => {
     }
   });
 
-  test('goes on alone when its helper ends', async () => {
+  test('goes on alone when its helper does nothing', async () => {
     const site = await newSite();
     const alone = await site.collect('alone');
-    const thread = await helperThread();
-    const helper: Helper = {
-      help: async (list) => {
-        void thread.end();
-        await thread.help(list);
-      },
-    };
-    const left = await site.collect('left', { helper });
+    const left = await site.collect('left', { helper: { help: async () => undefined } });
     expect(listFolder(left.root)).toEqual(listFolder(alone.root));
-    expect(told(left)).toEqual(told(alone));
-  });
-
-  test('goes on alone where no thread can be had, and says so', async () => {
-    const site = await newSite();
-    const alone = await site.collect('alone');
-    const warnings: string[] = [];
-    const onWarning = (text: string): number => warnings.push(text);
-    const helper = new HelperThread({ onWarning, program: new URL('./nowhere.cjs', import.meta.url) });
-    const left = await site.collect('left', { helper });
-    expect(warnings).toMatchObject([expect.stringContaining('one does all of it')]);
     expect(told(left)).toEqual(told(alone));
   });
 
@@ -185,6 +168,51 @@ describe('a run with a helper', () => {
   );
 });
 
+describe('a run in a thread that asks this one to help', () => {
+  test('leaves what a run alone does', async () => {
+    const site = await newSite();
+    const hand = new Hand();
+    const done: string[] = [];
+    const helper: Helper = {
+      help: async (list) => {
+        await hand.help(list);
+        if (new Uint8Array(list.facts).some((byte) => byte !== 0)) done.push(list.kind);
+      },
+    };
+    const helped = await wholeOf(site.collectIn(newThread(), 'helped', helper));
+    const alone = await wholeOf(site.collectIn(newThread(), 'alone'));
+    expect(new Set(done)).toEqual(new Set(['read', 'put']));
+    expect(listFolder(site.root('helped'))).toEqual(listFolder(site.root('alone')));
+    expect(helped).toMatchObject({ problems: [], copied: FILES, hashed: alone.hashed });
+  });
+
+  test('does what this one cannot', async () => {
+    const site = await newSite();
+    const helper: Helper = { help: () => Promise.reject(new Error('not in the mood')) };
+    const { problems } = await wholeOf(site.collectIn(newThread(), 'left', helper));
+    await site.collect('alone');
+    expect(problems).toEqual([]);
+    expect(listFolder(site.root('left'))).toEqual(listFolder(site.root('alone')));
+  });
+
+  test('does not keep this one at it when it ends', async () => {
+    const site = await newSite();
+    const thread = newThread();
+    const hand = new Hand();
+    let run: LocalRun | undefined;
+    const helped = new Promise<SharedList>((resolve) => {
+      const help: Helper['help'] = async (list) => {
+        await thread.end();
+        await hand.help(list);
+        resolve(list);
+      };
+      run = site.collectIn(thread, 'ended', { help });
+    });
+    await expect(run?.result).rejects.toThrow('the thread that reads them ended');
+    expect(isClosed((await helped).turn)).toBe(true);
+  });
+});
+
 test('two that make the same folders at the same time are not in the way of each other', async () => {
   const folder = await memoryFolder();
   const source = join(folder, 'source');
@@ -213,12 +241,9 @@ test('two that make the same folders at the same time are not in the way of each
   for (const each of facts) expect(paths.filter((_, at) => each.get(at, entry) === undefined)).toEqual([]);
 });
 
-/** One that has come up, so that it is in time for its part. */
-async function helperThread(): Promise<HelperThread> {
-  const thread = new HelperThread({ program: PROGRAM });
+function newThread(): LocalThread {
+  const thread = new LocalThread(THREAD);
   onTestFinished(() => thread.end());
-  const nothing = { files: [], sizes: [], stamps: [], also: undefined, facts: new SharedArrayBuffer(0) };
-  await thread.help({ kind: 'read', ...nothing, turn: newTurn() });
   return thread;
 }
 
@@ -274,5 +299,11 @@ async function newSite(files = FILES) {
       const collected = await collect(projectOf(name), { state: state(name), mode: 'write', ...options });
       return { collected, root: root(name), helper: options.helper };
     },
+    collectIn: (thread: LocalThread, name: string, helper?: Helper): LocalRun =>
+      thread.run(
+        { kind: 'collect', mode: 'write', project: projectOf(name) },
+        { statePath: state(name).path, contents: 'drop' },
+        { helper },
+      ),
   };
 }

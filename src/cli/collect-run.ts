@@ -1,6 +1,7 @@
 /**
  * runCollect: the local half alone, for whoever wants to know no more than what it did.
  */
+import { Hand } from '../collect/hand.js';
 import { type LocalThread, wholeOf } from '../collect/in-thread.js';
 import { workOf } from '../cycle/local-work.js';
 import type { CollectReport } from '../cycle/report.js';
@@ -33,7 +34,7 @@ export async function runCollect(
   const settings = { ...settingsOf(session, how), baseline, checkpoint: 'leave' as const };
   const hooks = localHooks(session, input);
   const quick = options.guards === 'pass' ? undefined : await sinceLeft(thread, work, settings, hooks);
-  const run = () => wholeOf(thread.run(work, { ...settings, snapshot: 'drop', helper: 'thread' }, hooks));
+  const run = () => wholeOf(thread.run(work, { ...settings, snapshot: 'drop' }, { ...hooks, helper: new Hand() }));
   return reportOf(quick ?? (await run()), started);
 }
 

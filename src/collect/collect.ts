@@ -76,13 +76,10 @@ export async function collect(project: CollectProject, options: CollectOptions):
   const pacer = new Pacer(options);
   const memory = await recall(options.state);
   const isLeft = options.checkpoint === 'leave' && project.manifest !== undefined && options.mode === 'write';
-  // Where nothing is known from before, all of it is to be read and copied.
-  const helper = memory.files.size === 0 ? options.helper : undefined;
-  const onFound = (files: number): void => helper?.expect?.(files);
   const isBased = options.baseline !== undefined && options.mode === 'write' && project.staged === undefined;
   const marking = isBased || isLeft ? new Marking(project) : undefined;
   const draft = isLeft && marking !== undefined ? new CheckpointDraft(project, marking) : undefined;
-  const listings = await listSources(project, pacer, { marks: marking?.sources, onFound });
+  const listings = await listSources(project, pacer, { marks: marking?.sources });
   const counts = countsOf(listings, project.staged);
   if (options.force === undefined) guardSources(counts, memory.sources, () => lostFrom(listings, memory));
 

@@ -1,5 +1,5 @@
 /**
- * Helper: a second thread that takes part in reading and writing thousands of files.
+ * Helper: a second thread that takes part in reading and writing thousands of files: the one that asked for it.
  *
  * Both work on one list, the first thread from its beginning and the second one from its end, until they meet. What the
  * second one cannot do without trouble it leaves, and the first one sees to it: so trouble is told of in one place.
@@ -12,8 +12,6 @@ import type { Permissions, Put } from './static-root.js';
 import { close, newTurn, type Turn, take } from './turn.js';
 
 export interface Helper {
-  /** Is told that so many items may be shared soon: it can come up meanwhile. */
-  readonly expect?: (items: number) => void;
   /** Takes part until all of the list is taken. */
   readonly help: (list: SharedList) => Promise<void>;
 }
@@ -53,7 +51,7 @@ export interface Share<R> {
   readonly madeOf: (at: number) => R | undefined;
 }
 
-export const MANY_ITEMS = 2000; // one thread has done as many when another one has come up
+const MANY_ITEMS = 2000; // one thread has done as many when another one has begun
 const AT_ONCE = 8192; // items; all that the helper is told of has to be in memory twice
 
 /** Goes through items together with a helper, some thousands at a time. The helper begins at once. */

@@ -5,9 +5,10 @@ import { MessageChannel, type MessagePort, type ResourceLimits, Worker } from 'n
 import type { ToSign } from '../core/delta/signature.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { ConfigError, ManifestError, type Problem, SafetyError, SourceError } from '../errors.js';
-import { keepHeapSmall, keepNewSpaceSmall, NEW_IN_THREAD_MB } from '../heap.js';
+import { keepHeapSmall, keepNewSpaceAsItIs, keepNewSpaceSmall, NEW_IN_THREAD_MB } from '../heap.js';
 import { Arrivals } from './arrivals.js';
 import { Contents } from './contents.js';
+import type { Helper, SharedList } from './helper.js';
 import type { Progress } from './identify.js';
 import type { Swept } from './sweep.js';
 import type {
@@ -21,6 +22,7 @@ import type {
   ThreadMessage,
   ThreadRequest,
 } from './thread.js';
+import { close } from './turn.js';
 
 export type { LocalSettings, LocalWork, Part, SweepWork } from './thread.js';
 
@@ -28,6 +30,8 @@ export interface LocalHooks {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly onWarning?: ((text: string) => void) | undefined;
+  /** Takes part in a run, in the thread that asks for it. */
+  readonly helper?: Helper | undefined;
 }
 
 export interface LocalResult extends Omit<LocalSummary, 'unknown'> {
@@ -86,14 +90,20 @@ export class LocalThread {
   }
 
   /** Several runs may be under way; who starts them sees to it that they do not write to the same places. */
-  run(work: LocalWork, settings: LocalSettings, hooks: LocalHooks): LocalRun {
+  run(work: LocalWork, settings: Omit<LocalSettings, 'helper'>, hooks: LocalHooks): LocalRun {
     const arrivals = new Arrivals();
-    const port = this.#start({ work, settings });
+    const { helper } = hooks;
+    const port = this.#start({ work, settings: { ...settings, helper: helper && 'asker' } });
+    const helping = helper && new Helping(helper, () => port.postMessage({ kind: 'helped' } satisfies ThreadRequest));
     const contents = new Contents((bytes) =>
       port.postMessage({ kind: 'freed', bytes } satisfies ThreadRequest, [bytes]),
     );
     let arrived = 0;
     const result = this.#follow(port, hooks, (message) => {
+      if (message.kind === 'help') {
+        if (settings.heap === 'small') keepNewSpaceAsItIs();
+        helping?.take(message.list);
+      }
       if (message.kind === 'contents') contents.add(message.slab);
       if (message.kind === 'entries') {
         if (message.use === 'now') arrivals.add(message.entries);
@@ -105,7 +115,10 @@ export class LocalThread {
       }
       if (message.kind === 'declined') return { answer: undefined };
       return message.kind === 'done' ? { answer: resultOf(message.summary, arrivals) } : undefined;
-    }).finally(() => arrivals.end());
+    }).finally(() => {
+      arrivals.end();
+      helping?.end();
+    });
     return { result, contents, arrivals };
   }
 
@@ -179,6 +192,41 @@ export class LocalThread {
       this.#failures.delete(fail);
       if (this.#failures.size === 0) this.#worker?.unref();
     }
+  }
+}
+
+/** The part of this thread in a run of another one. What goes wrong in it is left to that one, which sees to it. */
+class Helping {
+  readonly #helper: Helper;
+  readonly #onHelped: () => void;
+  readonly #lists = new Set<SharedList>();
+  #before: Promise<void> = Promise.resolve();
+
+  /** `onHelped` is called for each list, in order. */
+  constructor(helper: Helper, onHelped: () => void) {
+    this.#helper = helper;
+    this.#onHelped = onHelped;
+  }
+
+  take(list: SharedList): void {
+    this.#lists.add(list);
+    this.#before = this.#help(list, this.#before);
+  }
+
+  async #help(list: SharedList, before: Promise<void>): Promise<void> {
+    await before;
+    try {
+      await this.#helper.help(list);
+    } catch {
+      // it is left
+    }
+    this.#lists.delete(list);
+    this.#onHelped();
+  }
+
+  /** The run is over, however it ended: nobody wants more of it. */
+  end(): void {
+    for (const { turn } of this.#lists) close(turn);
   }
 }
 

@@ -5,7 +5,7 @@
 import type { Digest } from '../core/snapshot.js';
 
 export const SMALL_BYTES = 64 * 1024; // of a larger file the reading is the smaller part of the work
-const MOST_READ_BYTES = 8 * 1024 * 1024; // with three times as much, a first run is hardly faster
+const MOST_READ_BYTES = 1024 * 1024; // with eight times as much, a first run is no faster
 const MOST_MADE_BYTES = 8 * 1024 * 1024; // to make them again takes several times as long as to read a file
 const SLAB_BYTES = 1024 * 1024;
 

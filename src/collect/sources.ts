@@ -39,14 +39,14 @@ export interface Listing {
 export async function listSources(
   project: SourceProject,
   pacer: Pacer,
-  { places, marks, onFound }: { readonly places?: Places } & Pick<WalkOptions, 'marks' | 'onFound'> = {},
+  { places, marks }: { readonly places?: Places } & Pick<WalkOptions, 'marks'> = {},
 ): Promise<Listing[]> {
   const ignore = ignoreRules(project.ignore);
   const checked = project.sources.map((source) => check(source, project.root, ignore));
   const listings: Listing[] = [];
   for (const [index, source] of project.sources.entries()) {
     const found = checked[index];
-    const options = { step: 'collect', prefix: found?.prefix, source: index, ignore, pacer, marks, onFound } as const;
+    const options = { step: 'collect', prefix: found?.prefix, source: index, ignore, pacer, marks } as const;
     if (found === undefined) marks?.enter(source.path); // what comes there is new
     const walked = found === undefined ? NOTHING : await walkIn(source, places, options);
     listings.push({ source, walked });

@@ -21,7 +21,7 @@ import { collectPlaces, type KnownPlaces, scanPlaces } from './collect-places.js
 import { collectStaged, type MakeStatic, type StagedProject } from './collect-staged.js';
 import { ContentPacker, type Slab } from './contents.js';
 import { HashedSite } from './hashed-site.js';
-import { HelperThread } from './helper-thread.js';
+import type { Helper, SharedList } from './helper.js';
 import type { Progress } from './identify.js';
 import { recall } from './memory.js';
 import { warningsOf } from './post-process.js';
@@ -84,8 +84,8 @@ export interface LocalSettings extends Pick<RunOptions, 'force' | 'reread' | 'ch
   readonly snapshot?: 'keep' | 'drop';
   /** For a run after which the process ends: a big tree is to take less memory rather than less time. */
   readonly heap?: 'small' | undefined;
-  /** Whether a second thread takes part where there is much to do. */
-  readonly helper?: 'thread' | undefined;
+  /** Whether the thread that asks takes part where there is much to do. */
+  readonly helper?: 'asker' | undefined;
 }
 
 /** A message to the thread: what to do, and where to tell of it. */
@@ -98,6 +98,8 @@ export interface LocalTask {
 /** What it may be told at that port while it works. */
 export type ThreadRequest =
   | { readonly kind: 'abort' }
+  /** The list that it was asked to help with first is all taken. */
+  | { readonly kind: 'helped' }
   /** What was in this slab is of no more use. */
   | { readonly kind: 'freed'; readonly bytes: ArrayBuffer };
 
@@ -123,6 +125,7 @@ export interface LocalSummary {
 }
 
 export type ThreadMessage =
+  | { readonly kind: 'help'; readonly list: SharedList }
   | { readonly kind: 'progress'; readonly progress: Progress }
   | { readonly kind: 'warning'; readonly text: string }
   | { readonly kind: 'entries'; readonly entries: readonly Entry[]; readonly use: 'now' | 'later' }
@@ -146,12 +149,12 @@ async function work({ work: task, settings, port }: LocalTask): Promise<void> {
   const say = (message: ThreadMessage): void => port.postMessage(message);
   const abort = new AbortController();
   const packer = new ContentPacker((slab) => port.postMessage({ kind: 'contents', slab }, [slab.bytes]));
+  const asker = settings.helper && new Asker(say);
   port.on('message', (request: ThreadRequest) => {
     if (request.kind === 'abort') abort.abort();
+    else if (request.kind === 'helped') asker?.hasHelped();
     else packer.refill(request.bytes);
   });
-  const onWarning = (text: string): void => say({ kind: 'warning', text });
-  const helper = settings.helper && new HelperThread({ onWarning });
   try {
     const { statePath, contents, snapshot, heap, force, reread, checkpoint, baseline } = settings;
     const entries = new EntrySender(packer, say);
@@ -162,7 +165,7 @@ async function work({ work: task, settings, port }: LocalTask): Promise<void> {
       baseline,
       state: new StateFolder(statePath),
       signal: abort.signal,
-      helper,
+      helper: asker,
       keep: contents === 'keep' ? (digest, bytes) => packer.keep(digest, bytes) : undefined,
       onFound: (files) => {
         if (heap === 'small') keepHeapSmall(files);
@@ -170,7 +173,7 @@ async function work({ work: task, settings, port }: LocalTask): Promise<void> {
       },
       onEntry: snapshot === 'drop' ? undefined : (entry) => entries.add(entry),
       onProgress: (progress) => say({ kind: 'progress', progress }),
-      onWarning,
+      onWarning: (text) => say({ kind: 'warning', text }),
     };
     const message = await carryOut(task, options);
     entries.flush();
@@ -180,7 +183,6 @@ async function work({ work: task, settings, port }: LocalTask): Promise<void> {
     say({ kind: 'failed', name, message: reasonOf(error), stack });
   } finally {
     port.close();
-    await helper?.end();
   }
 }
 
@@ -313,6 +315,26 @@ function siteOf(project: CollectProject, { epoch }: Part, options: RunOptions): 
   const { site } = kept;
   site.catch(() => (kept = undefined)); // the next one who asks tries again
   return site;
+}
+
+/** The thread that asked for the run, as a helper in it. */
+class Asker implements Helper {
+  readonly #say: (message: ThreadMessage) => void;
+  /** Lists under way, in order. */
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(say: (message: ThreadMessage) => void) {
+    this.#say = say;
+  }
+
+  help(list: SharedList): Promise<void> {
+    this.#say({ kind: 'help', list });
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  hasHelped(): void {
+    this.#waiting.shift()?.();
+  }
 }
 
 /** Sends entries in batches, each after the contents that belong to it. */

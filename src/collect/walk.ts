@@ -92,8 +92,6 @@ export interface WalkOptions {
   readonly pacer?: Pacer;
   /** Is shown everything that is not ignored by its name. */
   readonly marks?: MarkTaker | undefined;
-  /** Is told, folder by folder, how many files there are so far. */
-  readonly onFound?: ((files: number) => void) | undefined;
 }
 
 /** Walks `root`, which is absolute. Rejects with a SourceError when `root` itself cannot be read. */
@@ -153,15 +151,13 @@ class Walker implements Walked {
   readonly #ignore: IgnoreRules | undefined;
   readonly #pacer: Pacer;
   readonly #marks: MarkTaker | undefined;
-  readonly #onFound: WalkOptions['onFound'];
   /** What the folder that is being read holds. */
   #levelFiles: Found[] = [];
   #levelFolders: Subfolder[] = [];
   #rank = 0;
 
-  constructor(root: string, { step, prefix, source = 0, ignore, pacer = new Pacer(), marks, onFound }: WalkOptions) {
+  constructor(root: string, { step, prefix, source = 0, ignore, pacer = new Pacer(), marks }: WalkOptions) {
     this.#marks = marks;
-    this.#onFound = onFound;
     this.#step = step;
     this.#ignore = ignore;
     this.#pacer = pacer;
@@ -213,7 +209,6 @@ class Walker implements Walked {
   }
 
   async #read(folder: Folder): Promise<Level> {
-    this.#onFound?.(this.files.length);
     this.#marks?.enter(folder.place);
     this.#levelFiles = [];
     this.#levelFolders = [];

@@ -12,7 +12,7 @@ export async function collectCommand(
   options: { readonly dryRun?: boolean; readonly force?: boolean; readonly check?: boolean },
 ): Promise<ExitStatus> {
   if (options.check === true) return (await import('../check-run.js')).runCheck(input);
-  const thread = new LocalThread();
+  const thread = new LocalThread(undefined, 'small');
   const [{ runCollect, showCollect }, { openSession }] = await Promise.all([
     import('../collect-run.js'),
     import('../session.js'),

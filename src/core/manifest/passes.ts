@@ -226,7 +226,8 @@ export class Passes {
     };
     const result = rewrite(path, text, { rules: this.#rules, lookUp, onDead });
     const facts = result === text ? file : this.#factsOf(Buffer.from(result));
-    const [names, answers] = [[...asked.keys()], [...asked.values()]];
+    const names = Array.from(asked.keys(), (name) => this.#site.byPath.get(name as RelPath)?.path ?? name); // a part of a text holds all of it
+    const answers = [...asked.values()];
     if (hasDead) return { ...facts, names, answers, text: result };
     this.#keep(file, { names, seal: sealOf(answers), result: result === text ? undefined : facts });
     return { ...facts, names, answers, text: undefined };
