@@ -34,6 +34,10 @@ const SYSTEM = [
   { program: 'systemd-analyze', places: ['/usr/bin/systemd-analyze'], package: 'systemd' },
   { program: 'systemd-notify', places: ['/usr/bin/systemd-notify'], package: 'systemd' },
 ];
+// Of use to root alone, who may mount what it makes.
+const MOUNTED = [
+  { program: 'mkfs.btrfs', places: ['/usr/sbin/mkfs.btrfs', '/sbin/mkfs.btrfs'], package: 'btrfs-progs' },
+];
 const COMPARED = [{ program: 'lsyncd', places: ['/usr/bin/lsyncd', '/usr/local/bin/lsyncd'], package: 'lsyncd' }];
 
 const PYTHON = [
@@ -53,6 +57,7 @@ if (purpose === 'test' || purpose === 'bench') {
   installSystemPrograms();
   installDjango();
 }
+if (purpose === 'test') tryToInstall(missingOf(MOUNTED));
 if (purpose === 'bench') tryToInstall(missingOf(COMPARED));
 
 function installPackages() {
@@ -158,7 +163,7 @@ function whichPython() {
   return folders.map((folder) => join(folder, 'python3')).find((place) => existsSync(place));
 }
 
-/** The bench says what is not there. */
+/** Whoever uses them says what is not there. */
 function tryToInstall(missing) {
   if (missing.length === 0 || !mayInstall()) return;
   try {

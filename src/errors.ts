@@ -5,6 +5,9 @@
  * A message is one sentence for a person: "cannot <verb> <what>: <reason>", and what they can do about it.
  */
 
+import { constants } from 'node:os';
+import { getSystemErrorMap } from 'node:util';
+
 /** The exit statuses that scripts may rely on. */
 export const EXIT = {
   done: 0,
@@ -197,9 +200,24 @@ export class ControlError extends PushstaticError {
   }
 }
 
+/** Errors of the system for which Node has neither a code nor words (libuv calls them unknown). */
+const UNNAMED: Readonly<Record<number, { readonly code: string; readonly words: string }>> = {
+  [-constants.errno.EDQUOT]: { code: 'EDQUOT', words: 'disk quota exceeded' },
+  [-constants.errno.ESTALE]: { code: 'ESTALE', words: 'stale file handle' },
+};
+
 /** The text of anything that was thrown, for the end of a sentence. */
 export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return unnamedIn(error)?.words ?? (error instanceof Error ? error.message : String(error));
+}
+
+/** The system's words for what went wrong, without path and call. */
+export function reasonOfSystem(error: NodeJS.ErrnoException): string {
+  return unnamedIn(error)?.words ?? getSystemErrorMap().get(error.errno ?? 0)?.[1] ?? error.message;
+}
+
+function unnamedIn(error: unknown) {
+  return error instanceof Error && 'errno' in error ? UNNAMED[Number(error.errno)] : undefined;
 }
 
 /** What the system says is for programmers: what it means for a file that somebody named, and what they can do. */
@@ -218,5 +236,7 @@ export function whyUnreadable(error: unknown): string {
 
 /** The code of a system error, such as ENOENT; '' for anything else that was thrown. */
 export function codeOf(error: unknown): string {
+  const unnamed = unnamedIn(error);
+  if (unnamed !== undefined) return unnamed.code;
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }

@@ -3,7 +3,8 @@
  * others, and is the same on a server as in a folder of this machine.
  */
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { appendFileSync, existsSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { access, chmod, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,6 +26,7 @@ import { differences, inFolder, makeProject, on, published, type TargetSettings 
 import { startSftpServer } from './support/sftp-server.js';
 import { plant, symlink, type Tree, temporaryFolder, withoutRoot } from './support/tree.js';
 
+const QUOTA_DISK_BYTES = 128 * 1024 * 1024;
 const SFTP_SERVER = ['/usr/lib/openssh/sftp-server', '/usr/libexec/sftp-server'].find((path) => existsSync(path)) ?? '';
 
 let openSsh: OpenSshServer;
@@ -269,6 +271,43 @@ describe.each(['OpenSSH', 'a folder of this machine'])('a disk under %s', (where
   });
 });
 
+it.for(['OpenSSH', 'a folder of this machine'])(
+  'a quota on %s that is used up is named, and published to when there is more of it (F24)',
+  async (where, context) => {
+    const site = await mountWithQuota(context);
+    limitTo(site, '2M');
+    const target = join(site, 'static');
+    const { sync, assets, program } = await makeProject({ targets: { web: reach(where, target) } }, SITE);
+    expect(await sync()).toMatchObject({ status: 0 });
+    await plant(assets, { 'css/app.css': 'BODY {}', 'img/large.png': randomBytes(3 * 1024 * 1024) });
+    const { status, targets } = await sync();
+    expect([status, targets[0]?.problems.map(({ path }) => path)]).toEqual([1, ['img/large.png', 'css/app.css']]);
+    const large = targets[0]?.problems.find(({ path }) => path === 'img/large.png');
+    expect(large?.message).toMatch(where === 'OpenSSH' ? /whether the account has a quota$/ : /quota of the account/);
+    expect(await published(target)).toEqual(SERVED);
+    limitTo(site, 'none');
+    expect(await sync()).toMatchObject({ status: 0 });
+    expect(await readFile(join(target, 'css/app.css'), 'utf8')).toBe('BODY {}');
+    expect((await program.run('verify', '--content')).status).toBe(0);
+  },
+);
+
+it('a quota on STATIC_ROOT that is used up is named, and what lay there is served until there is more of it (F24)', async (context) => {
+  const site = await mountWithQuota(context);
+  limitTo(site, '2M');
+  const target = join(await temporaryFolder(), 'target');
+  const settings = { static: { root: join(site, 'static') }, targets: { web: on(openSsh, target) } };
+  const { sync, assets } = await makeProject(settings, SITE);
+  expect(await sync()).toMatchObject({ status: 0 });
+  await plant(assets, { 'img/a.png': randomBytes(3 * 1024 * 1024) });
+  const { status, collect } = await sync();
+  expect([status, collect?.problems]).toMatchObject([1, [{ path: 'img/a.png', code: 'NO_SPACE' }]]);
+  expect(collect?.problems[0]?.message).toMatch(/disk quota exceeded$/);
+  expect(await published(target)).toEqual(SERVED);
+  limitTo(site, 'none');
+  expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 1 }] });
+});
+
 describe.each(['OpenSSH', 'a folder of this machine'])('another file system under %s (F26)', (where) => {
   it('that holds the control area is named in each run, with what to do, and nothing is published', async ({
     skip,
@@ -395,6 +434,26 @@ function mountDisk(folder: string, options: string): boolean {
   const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder]);
   if (status === 0) onTestFinished(() => void spawnSync('umount', ['--lazy', folder]));
   return status === 0;
+}
+
+/** A folder of a file system that has quotas, until the test is over. */
+async function mountWithQuota(context: TestContext): Promise<string> {
+  const [image, disk] = [join(await temporaryFolder(), 'image'), await temporaryFolder()];
+  writeFileSync(image, '');
+  truncateSync(image, QUOTA_DISK_BYTES);
+  const site = join(disk, 'site');
+  const run = (command: string, ...words: string[]): boolean => spawnSync(command, words).status === 0;
+  if (!run('mkfs.btrfs', '--mixed', image) || !run('mount', '-o', 'loop', image, disk))
+    return context.skip('a file system with quotas can only be mounted by root, where there is btrfs');
+  onTestFinished(() => void spawnSync('umount', [disk]));
+  if (!run('btrfs', 'quota', 'enable', disk) || !run('btrfs', 'subvolume', 'create', site))
+    throw new TypeError(`cannot set up quotas in ${disk}`);
+  return site;
+}
+
+function limitTo(site: string, size: string): void {
+  const { status, stderr } = spawnSync('btrfs', ['qgroup', 'limit', size, site], { encoding: 'utf8' });
+  if (status !== 0) throw new TypeError(stderr);
 }
 
 /** Makes empty files until there is no inode for another one. */

@@ -1,8 +1,7 @@
 /**
  * Errors of the local disk as trouble with one file, told by cause.
  */
-import { getSystemErrorMap } from 'node:util';
-import { FileError, type Problem, type ProblemCode, type ProblemStep } from '../errors.js';
+import { codeOf, FileError, type Problem, type ProblemCode, type ProblemStep, reasonOfSystem } from '../errors.js';
 
 const WRITE_CODES: Readonly<Record<string, ProblemCode>> = {
   ENOSPC: 'NO_SPACE',
@@ -28,7 +27,7 @@ export function readTrouble(error: unknown): FileError {
 export function writeTrouble(error: unknown): FileError {
   if (error instanceof FileError) return error;
   if (!isSystemError(error)) throw error;
-  const code = WRITE_CODES[error.code ?? ''] ?? 'FAILED';
+  const code = WRITE_CODES[codeOf(error)] ?? 'FAILED';
   return new FileError(code, `it cannot be changed in STATIC_ROOT: ${reasonOfSystem(error)}`, { cause: error });
 }
 
@@ -40,9 +39,4 @@ export function problemOf(path: string, step: ProblemStep, error: unknown): Prob
 
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'errno' in error && 'syscall' in error;
-}
-
-/** The system's words for what went wrong, without path and call. */
-export function reasonOfSystem(error: NodeJS.ErrnoException): string {
-  return getSystemErrorMap().get(error.errno ?? 0)?.[1] ?? error.message;
 }

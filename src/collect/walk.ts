@@ -12,12 +12,12 @@ import type { IgnoreRules } from '../core/fnmatch.js';
 import { CONTROL, faultOf, isControl, parseRelPath, type RelPath } from '../core/relpath.js';
 import type { Candidate } from '../core/resolve.js';
 import type { FollowedLink } from '../core/touched.js';
-import { type Problem, type ProblemCode, type ProblemStep, SourceError } from '../errors.js';
+import { type Problem, type ProblemCode, type ProblemStep, reasonOfSystem, SourceError } from '../errors.js';
 import { isTemporary } from '../fs/atomic-write.js';
 import { Pacer, sortPaced } from '../fs/pace.js';
 import type { MarkTaker } from './marks.js';
 import { modeOf, mtimeOf, sizeOf, stampOf } from './stamp.js';
-import { isSystemError, reasonOfSystem } from './trouble.js';
+import { isSystemError } from './trouble.js';
 
 const ENTRIES_AT_ONCE = 512; // read from a folder in one go, in well under a millisecond
 

@@ -14,7 +14,7 @@ import {
   whyDenied,
   whyNoSpace,
 } from '../core/refusal.js';
-import { TargetError, type TargetErrorKind } from '../errors.js';
+import { codeOf, reasonOf, TargetError, type TargetErrorKind } from '../errors.js';
 
 /** What was tried: `cannot <verb> <path>`, which is `at` on this machine. */
 export interface Attempt {
@@ -72,8 +72,9 @@ export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 export function targetError(attempt: Attempt, error: unknown): unknown {
   if (!isSystemError(error)) return error;
   const { verb, path } = attempt;
-  const kind = KINDS[error.code ?? ''] ?? 'failed';
-  const reason = REASONS[error.code ?? ''] ?? reasonFor(kind, attempt) ?? error.message;
+  const code = codeOf(error);
+  const kind = KINDS[code] ?? 'failed';
+  const reason = REASONS[code] ?? reasonFor(kind, attempt) ?? reasonOf(error);
   return new TargetError(kind, `cannot ${verb} ${shortened(path)}: ${reason}`, { cause: error });
 }
 
@@ -85,7 +86,7 @@ export function fail(attempt: Attempt): (error: unknown) => never {
 
 export function ignore(codes: readonly string[], attempt: Attempt): (error: unknown) => undefined {
   return (error) => {
-    if (isSystemError(error) && codes.includes(error.code ?? '')) return undefined;
+    if (isSystemError(error) && codes.includes(codeOf(error))) return undefined;
     throw targetError(attempt, error);
   };
 }
