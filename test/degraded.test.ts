@@ -4,8 +4,8 @@
  */
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { startOpenSsh } from './support/openssh-server.js';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
 import { differences, listing, makeProject, on, type Project, published } from './support/project.js';
 import { plant, type Tree, temporaryFolder } from './support/tree.js';
 
@@ -22,6 +22,15 @@ const EDITS: Tree = {
   'assets/js/long.js': Array.from({ length: 9000 }, (_, i) => `line ${i === 4000 ? 'x' : i};`).join('\n'),
 };
 const OWN_MODES = 'warning: web: the server refuses to set modes or times';
+
+/** A server that refuses nothing. */
+let open: OpenSshServer;
+
+beforeAll(async () => {
+  open = await startOpenSsh();
+});
+
+afterAll(() => open.stop());
 
 describe('without', () => {
   it.each([
@@ -87,6 +96,47 @@ describe('without posix-rename', () => {
     expect(differences(project.root, target)).toBe('');
     expect((await project.program.run('verify', '--content')).status).toBe(0);
   });
+});
+
+/** What a server must do, and what is told where it does not. */
+const NEEDED = {
+  mkdir:
+    /^cannot make the folder \S+: permission denied: .*; if it is the account's own, the server itself forbids this$/,
+  opendir: /^cannot list \S+: permission denied: .*; if it is the account's own, the server itself forbids this$/,
+  readdir: /^cannot list \S+: permission denied: .*; if it is the account's own, the server itself forbids this$/,
+  stat: /^cannot look at \S+: permission denied: .*; if it is the account's own, the server itself forbids this$/,
+  lstat: /^cannot make the folder \S+: permission denied: the server lets nothing there be looked at; let the account/,
+  open: /^cannot read \S+: permission denied: .*; if it is the account's own, the server itself forbids this$/,
+  read: /^cannot read \S+: the server opened it, and then refused to let it be read; allow that in its settings$/,
+  write: /^cannot write \S+: the server opened it, and then refused to write to it; allow that in its settings$/,
+  close: /^cannot write \S+: the server opened it, and then refused to write to it; allow that in its settings$/,
+  'posix-rename,rename':
+    /^cannot publish \S+: permission denied: .*; if it is the account's own, the server itself forbids this$/,
+  remove: /^cannot remove \S+: permission denied: .*; if it is the account's own, the server itself forbids this$/,
+  rmdir:
+    /^cannot remove the folder \S+: permission denied: .*; if it is the account's own, the server itself forbids this$/,
+} as const;
+
+describe('where the server refuses', () => {
+  it.each(Object.entries(NEEDED))(
+    '%s, that is named with the place and what to do, and nothing is torn',
+    async (denied, words) => {
+      const { project, target, settings } = await makeScene(denied);
+      const told: string[] = [];
+      for (const edit of [{}, EDITS]) {
+        await plant(project.folder, edit);
+        if (edit === EDITS) await rm(join(project.assets, 'img/b.png'));
+        const { targets } = await project.sync();
+        const troubles = [targets[0]?.error, ...(targets[0]?.problems ?? [])];
+        told.push(...troubles.flatMap((each) => each?.message ?? []));
+      }
+      expect(told.at(-1)).toMatch(words);
+      await project.configure({ targets: { web: { ...settings, ...on(open, target) } } });
+      expect((await project.sync()).targets).toMatchObject([{ ok: true, problems: [] }]);
+      expect(differences(project.root, target)).toBe('');
+      expect((await project.program.run('verify', '--content')).status).toBe(0);
+    },
+  );
 });
 
 async function makeScene(

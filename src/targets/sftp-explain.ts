@@ -24,6 +24,7 @@ export type Verb =
   | 'write'
   | 'publish'
   | 'remove'
+  | 'remove the folder'
   | 'change the mode of'
   | 'make the folder';
 
@@ -50,14 +51,18 @@ async function explainBadName(cause: TargetError, { verb, at }: Attempt, channel
 
 /** What refuses is the last on the way there that can be seen, or the server itself. */
 async function explainDenial(cause: TargetError, { verb, at }: Attempt, channel: SftpChannel): Promise<TargetError> {
-  if (verb === 'write' && !cause.message.startsWith('cannot open')) return deniedWhenOpen(cause, at);
+  const isOpen = (verb === 'write' || verb === 'read') && !cause.message.startsWith('cannot open');
+  if (isOpen) return deniedWhenOpen(cause, verb, at);
   let path = dependsOnItself(verb) ? at : posix.dirname(at);
   let there = await sight(path, channel);
   while (there === undefined && path !== posix.dirname(path)) {
     path = posix.dirname(path);
     there = await sight(path, channel);
   }
-  if (there === undefined) return cause;
+  if (there === undefined) {
+    const why = 'the server lets nothing there be looked at; let the account of this target do that, on the whole way';
+    return new TargetError('denied', `cannot ${verb} ${at}: permission denied: ${why}`, { cause });
+  }
   const { mode, owner } = there;
   const why = whyDenied({ kind: kindOf(mode), path, owner, mode });
   const message = `cannot ${verb} ${at}: ${why}; if it is the account's own, the server itself forbids this`;
@@ -65,9 +70,10 @@ async function explainDenial(cause: TargetError, { verb, at }: Attempt, channel:
 }
 
 /** No mode of a file refuses anything once it is open. */
-function deniedWhenOpen(cause: TargetError, at: string): TargetError {
-  const why = 'the server opened it, and then refused to write to it; allow that in its settings';
-  return new TargetError('denied', `cannot write ${at}: ${why}`, { cause });
+function deniedWhenOpen(cause: TargetError, verb: 'read' | 'write', at: string): TargetError {
+  const refused = verb === 'read' ? 'to let it be read' : 'to write to it';
+  const why = `the server opened it, and then refused ${refused}; allow that in its settings`;
+  return new TargetError('denied', `cannot ${verb} ${at}: ${why}`, { cause });
 }
 
 async function explainFailure(cause: TargetError, attempt: Attempt, channel: SftpChannel): Promise<TargetError> {

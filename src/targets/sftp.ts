@@ -136,6 +136,8 @@ class SftpTarget implements Target {
     const handle = opened.value;
     try {
       yield* readAhead(channel, handle);
+    } catch (error) {
+      throw await this.#explain(error, { verb: 'read', at });
     } finally {
       // What was read is good whatever becomes of the handle.
       channel.close(handle).catch(() => undefined);
@@ -267,15 +269,16 @@ class SftpTarget implements Target {
 
   async removeFolder(path: RelPath): Promise<boolean> {
     await this.#found; // as those that are made do
+    const at = this.#at(path);
     try {
-      await this.#first.removeFolder(this.#at(path));
+      await this.#first.removeFolder(at);
       return true;
     } catch (error) {
       if (!(error instanceof TargetError)) throw error;
       if (error.kind === 'not-found') return true;
       // SFTP version 3 has no status for a folder that is not empty.
       if (error.kind === 'failed') return false;
-      throw error;
+      throw await this.#explain(error, { verb: 'remove the folder', at });
     }
   }
 
@@ -325,7 +328,11 @@ class SftpTarget implements Target {
   /** Also the measure of a round trip: the first request that has the line for itself. */
   async #findRoot(): Promise<Attributes | undefined> {
     const started = performance.now();
-    const found = await this.#first.stat(this.#settings.root).catch(ignoreMissing);
+    const at = this.#settings.root;
+    const found = await this.#first
+      .stat(at)
+      .catch(ignoreMissing)
+      .catch(this.#explained({ verb: 'look at', at }));
     this.#roundTripMs = performance.now() - started;
     if (found !== undefined) this.#rootMode = found.mode;
     return found;
