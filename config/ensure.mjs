@@ -35,7 +35,7 @@ const SYSTEM = [
   { program: 'systemd-notify', places: ['/usr/bin/systemd-notify'], package: 'systemd' },
 ];
 // Of use to root alone, who may mount what it makes.
-const MOUNTED = [
+const FOR_ROOT = [
   { program: 'mkfs.btrfs', places: ['/usr/sbin/mkfs.btrfs', '/sbin/mkfs.btrfs'], package: 'btrfs-progs' },
 ];
 const COMPARED = [{ program: 'lsyncd', places: ['/usr/bin/lsyncd', '/usr/local/bin/lsyncd'], package: 'lsyncd' }];
@@ -57,7 +57,7 @@ if (purpose === 'test' || purpose === 'bench') {
   installSystemPrograms();
   installDjango();
 }
-if (purpose === 'test') tryToInstall(missingOf(MOUNTED));
+if (purpose === 'test') tryToInstall(missingOf(FOR_ROOT));
 if (purpose === 'bench') tryToInstall(missingOf(COMPARED));
 
 function installPackages() {

@@ -1,7 +1,8 @@
 /** Connections to a real OpenSSH server that are unusual and no fault of ours. */
+import { spawnSync } from 'node:child_process';
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, type TestContext } from 'vitest';
 import { noise } from './support/noise.js';
 import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
 import { differences, makeProject, on } from './support/project.js';
@@ -23,6 +24,21 @@ describe('a server', () => {
     },
   );
 
+  it('that is reached over a line which loses packets gets all of it (F13)', async (context) => {
+    const server = await serve('MaxSessions 10');
+    const lost = losePackets(server.port, context);
+    const target = join(await temporaryFolder(), 'static');
+    const project = await makeProject({ targets: { web: on(server, target) } });
+    const texts = Array.from({ length: 500 }, (_, i) => [`assets/${i}.css`, `rule ${i};`.repeat(200)] as const);
+    await plant(project.folder, { ...Object.fromEntries(texts), 'assets/large.bin': noise(8 * MIB, 1) });
+    for (const edit of [{}, { 'assets/1.css': 'edited' }]) {
+      await plant(project.folder, edit);
+      expect(await project.sync()).toMatchObject({ status: 0, targets: [{ problems: [] }] });
+      expect(differences(project.root, target)).toBe('');
+    }
+    expect(lost()).toBeGreaterThan(0);
+  });
+
   it('whose login script prints something is named as that, and nothing hangs (F14)', async () => {
     const script = join(await temporaryFolder(), 'sftp');
     await writeFile(script, '#!/bin/sh\necho Welcome to this machine\nexec /usr/lib/openssh/sftp-server\n');
@@ -36,6 +52,23 @@ describe('a server', () => {
     expect([status, stderr]).toEqual([1, expect.stringContaining('does not speak SFTP: it sent "Welcome')]);
   });
 });
+
+/** From now on every fiftieth packet to and from `port`, by chance, until the test is over. Answers with how many were lost. */
+function losePackets(port: number, context: TestContext): () => number {
+  const table = `pushstatic-${port}`;
+  const nft = (...words: string[]) => spawnSync('nft', words, { encoding: 'utf8' });
+  const drop = 'numgen random mod 50 == 0 counter drop';
+  const rules = `table inet ${table} {
+    chain in { type filter hook input priority 0; tcp dport ${port} ${drop}; tcp sport ${port} ${drop}; }
+  }`;
+  const { status } = spawnSync('nft', ['-f', '-'], { input: rules });
+  if (status !== 0) return context.skip('only root can have packets dropped, where there is nftables');
+  onTestFinished(() => void nft('delete', 'table', 'inet', table));
+  return () => {
+    const counted = nft('list', 'table', 'inet', table).stdout.matchAll(/packets (\d+)/g);
+    return Array.from(counted, ([, packets]) => Number(packets)).reduce((sum, packets) => sum + packets, 0);
+  };
+}
 
 async function serve(line: string): Promise<OpenSshServer> {
   const server = await startOpenSsh({ extra: [line] });

@@ -84,6 +84,18 @@ it('a name that stands for another address is looked up when the connection is m
   await daemon.stop();
 });
 
+it.each([
+  ['is refused', '::1'],
+  ['leads nowhere', '2001:db8::1'],
+])('a name with a first address that %s, and another that answers, is served by that (F9)', async (_, dead) => {
+  const server = await ownServer();
+  const bare = await makeScene(behind(server, 'static.test', server.port), { target: byKey(server) });
+  const scene = await loaded(bare, 'names-from-file.mjs', 'NAMES_FILE');
+  await writeFile(scene.file, `${dead}\n127.0.0.1\n`);
+  expect((await scene.program.run('sync')).status).toBe(0);
+  await serves(scene.target, PUBLISHED);
+});
+
 it('a line that becomes slow, and thin, and good again is waited for (F13)', { timeout: 120_000 }, async () => {
   const server = await ownServer();
   const relay = await startRelay(server.port, 2.5);
