@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { appendFileSync, existsSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { access, chmod, mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { access, chmod, chown, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, type TestContext } from 'vitest';
@@ -204,6 +204,25 @@ describe.each(['OpenSSH', 'a folder of this machine'])('what is closed to us on 
       `permission denied: the folder ${join(target, 'img')} belongs to user ${owner} and has mode 0555; give it to `,
     );
   });
+
+  // In a folder of this machine all is given to who runs it.
+  if (where === 'OpenSSH')
+    it('is what somebody else has in a sticky folder of theirs, which is not replaced (F34)', async (context) => {
+      if (process.getuid?.() !== 0) context.skip('only root can give files to somebody else');
+      const { sync, assets, target, owner } = await makeScene(context, 'img', 0o1777);
+      const folder = join(target, 'img');
+      for (const place of [folder, join(folder, 'a.png')]) await chown(place, owner + 1, owner + 1);
+      await plant(assets, { 'img/a.png': 'A', 'img/b.png': 'B', 'img/new.png': 'new' });
+      const { status, targets } = await sync();
+      expect([status, targets[0]?.problems]).toMatchObject([1, [{ path: 'img/a.png', code: 'DENIED' }]]);
+      expect(targets[0]?.problems[0]?.message).toContain(
+        `the folder ${folder} belongs to user ${owner + 1} and has mode 1777, where only the owner of a file may replace it; give it to `,
+      );
+      expect(await published(target)).toEqual({ ...SERVED, 'img/b.png': 'B', 'img/new.png': 'new' });
+      await chown(join(folder, 'a.png'), owner, owner);
+      expect(await sync()).toMatchObject({ status: 0 });
+      expect(await published(target)).toEqual({ ...SERVED, 'img/a.png': 'A', 'img/b.png': 'B', 'img/new.png': 'new' });
+    });
 
   it('is not what an index is made of', async (context) => {
     const { sync, target, forgetIndex, open } = await makeScene(context, 'img');
