@@ -1,7 +1,7 @@
 /**
- * Runs all tests on the current long-term support release of Node, whichever Node runs this. npm's package `node` carries
- * the binary. Its native modules are those of another version, so ssh2 works there without its addon, as for users whose
- * npm runs no install scripts.
+ * Runs all tests, as `npm run test:all` does, on the current long-term support release of Node, whichever Node runs this. npm's
+ * package `node` carries the binary. Its native modules are those of another version, so ssh2 works there without its addon, as
+ * for users whose npm runs no install scripts.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';

@@ -6,22 +6,22 @@ import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Collected, collect } from '../src/collect/collect.js';
-import { collectPlaces } from '../src/collect/collect-places.js';
-import { HashedSite } from '../src/collect/hashed-site.js';
-import type { CollectProject } from '../src/collect/project.js';
-import { DJANGO_RELEASES, type DjangoRelease } from '../src/core/manifest/rules.js';
-import { covers, entriesIn, replaceIn } from '../src/core/places.js';
-import { touchedPlaces } from '../src/core/touched.js';
-import { ManifestError } from '../src/errors.js';
-import { Pacer } from '../src/fs/pace.js';
-import { StateFolder } from '../src/fs/state.js';
-import { DJANGO_VERSIONS, type Django, startDjango } from './support/django.js';
-import type { Edit } from './support/edit.js';
-import { chainOf, collectFreshly, hashedProject } from './support/hashed-project.js';
-import { type Listing, listFolder } from './support/listing.js';
-import { editSite, plantSite, type RandomSite, randomEdits, randomSite, siteIn } from './support/random-site.js';
-import { memoryFolder, plant } from './support/tree.js';
+import { type Collected, collect } from '../../src/collect/collect.js';
+import { collectPlaces } from '../../src/collect/collect-places.js';
+import { HashedSite } from '../../src/collect/hashed-site.js';
+import type { CollectProject } from '../../src/collect/project.js';
+import { DJANGO_RELEASES, type DjangoRelease } from '../../src/core/manifest/rules.js';
+import { covers, entriesIn, replaceIn } from '../../src/core/places.js';
+import { touchedPlaces } from '../../src/core/touched.js';
+import { ManifestError } from '../../src/errors.js';
+import { Pacer } from '../../src/fs/pace.js';
+import { StateFolder } from '../../src/fs/state.js';
+import { DJANGO_VERSIONS, type Django, startDjango } from '../support/django.js';
+import type { Edit } from '../support/edit.js';
+import { chainOf, collectFreshly, hashedProject } from '../support/hashed-project.js';
+import { type Listing, listFolder } from '../support/listing.js';
+import { editSite, plantSite, type RandomSite, randomEdits, randomSite, siteIn } from '../support/random-site.js';
+import { memoryFolder, plant } from '../support/tree.js';
 
 const stories = fc.record({
   seed: fc.nat(),

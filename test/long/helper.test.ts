@@ -3,26 +3,26 @@ import { createHash } from 'node:crypto';
 import { appendFileSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { type Collected, type CollectOptions, collect } from '../src/collect/collect.js';
-import { Hand } from '../src/collect/hand.js';
-import { type Helper, PutFacts, type SharedList } from '../src/collect/helper.js';
-import { identify } from '../src/collect/identify.js';
-import { type LocalRun, LocalThread, wholeOf } from '../src/collect/in-thread.js';
-import type { CollectProject } from '../src/collect/project.js';
-import { isClosed, newTurn } from '../src/collect/turn.js';
-import { type Found, walk } from '../src/collect/walk.js';
-import { decodeCache } from '../src/core/digest-cache-codec.js';
-import type { RelPath } from '../src/core/relpath.js';
-import { Pacer } from '../src/fs/pace.js';
-import { StateFolder } from '../src/fs/state.js';
-import { hashedProject } from './support/hashed-project.js';
-import { helperThread } from './support/helper-thread.js';
-import { listFolder } from './support/listing.js';
-import { memoryFolder } from './support/tree.js';
+import { type Collected, type CollectOptions, collect } from '../../src/collect/collect.js';
+import { Hand } from '../../src/collect/hand.js';
+import { type Helper, PutFacts, type SharedList } from '../../src/collect/helper.js';
+import { identify } from '../../src/collect/identify.js';
+import { type LocalRun, LocalThread, wholeOf } from '../../src/collect/in-thread.js';
+import type { CollectProject } from '../../src/collect/project.js';
+import { isClosed, newTurn } from '../../src/collect/turn.js';
+import { type Found, walk } from '../../src/collect/walk.js';
+import { decodeCache } from '../../src/core/digest-cache-codec.js';
+import type { RelPath } from '../../src/core/relpath.js';
+import { Pacer } from '../../src/fs/pace.js';
+import { StateFolder } from '../../src/fs/state.js';
+import { hashedProject } from '../support/hashed-project.js';
+import { helperThread } from '../support/helper-thread.js';
+import { listFolder } from '../support/listing.js';
+import { memoryFolder } from '../support/tree.js';
 
 const FILES = 2500; // enough for a helper to be asked
 const LARGE = 3; // and every 500th from here on: too large to be kept in memory
-const THREAD = new URL('../dist/cli/thread.cjs', import.meta.url);
+const THREAD = new URL('../../dist/cli/thread.cjs', import.meta.url);
 
 describe('a run with a helper', () => {
   // The second one has more than a helper is told of at once.

@@ -2,17 +2,17 @@
 import { existsSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import type { RelPath } from '../src/core/relpath.js';
-import { openSftp } from '../src/targets/sftp.js';
-import { connectSsh } from '../src/targets/ssh.js';
-import type { Body, Target } from '../src/targets/target.js';
-import { type Relay, startRelay } from './bench/relay.js';
-import { path } from './support/entries.js';
-import { noise } from './support/noise.js';
-import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
-import { differences } from './support/project.js';
-import { makeRelayedRoot } from './support/relayed-root.js';
-import { temporaryFolder } from './support/tree.js';
+import type { RelPath } from '../../src/core/relpath.js';
+import { openSftp } from '../../src/targets/sftp.js';
+import { connectSsh } from '../../src/targets/ssh.js';
+import type { Body, Target } from '../../src/targets/target.js';
+import { type Relay, startRelay } from '../bench/relay.js';
+import { path } from '../support/entries.js';
+import { noise } from '../support/noise.js';
+import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
+import { differences } from '../support/project.js';
+import { makeRelayedRoot } from '../support/relayed-root.js';
+import { temporaryFolder } from '../support/tree.js';
 
 const KB = 1024;
 const SFTP_SERVER = '/usr/lib/openssh/sftp-server'; // that can be given limits

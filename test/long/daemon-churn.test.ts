@@ -20,10 +20,10 @@ import { setImmediate } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { stringify } from 'yaml';
-import { eventually, expectSettled, type Scene, startDaemon, type TestDaemon } from './support/daemon.js';
-import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
-import { differences, makeProjectIn, on, published, type Settings } from './support/project.js';
-import { readTree, type Tree } from './support/tree.js';
+import { eventually, expectSettled, type Scene, startDaemon, type TestDaemon } from '../support/daemon.js';
+import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
+import { differences, makeProjectIn, on, published, type Settings } from '../support/project.js';
+import { readTree, type Tree } from '../support/tree.js';
 
 const MEMORY = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 const BURST_MS = 90_000; // three times what is promised: the machine is shared with other tests

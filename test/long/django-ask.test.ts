@@ -3,14 +3,14 @@ import { existsSync } from 'node:fs';
 import { chmod, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Asked, DjangoSource } from '../src/config/schema.js';
-import { askProject } from '../src/django/ask.js';
-import { ConfigError, SourceError } from '../src/errors.js';
-import { StateFolder } from '../src/fs/state.js';
-import { eventually } from './support/daemon.js';
-import { DJANGO_VERSIONS, type DjangoVersion } from './support/django.js';
-import { djangoEnv, djangoProject, MANAGE, settingsWith, storageOf } from './support/django-project.js';
-import { plant, readTree, symlink, type Tree, temporaryFolder } from './support/tree.js';
+import type { Asked, DjangoSource } from '../../src/config/schema.js';
+import { askProject } from '../../src/django/ask.js';
+import { ConfigError, SourceError } from '../../src/errors.js';
+import { StateFolder } from '../../src/fs/state.js';
+import { eventually } from '../support/daemon.js';
+import { DJANGO_VERSIONS, type DjangoVersion } from '../support/django.js';
+import { djangoEnv, djangoProject, MANAGE, settingsWith, storageOf } from '../support/django-project.js';
+import { plant, readTree, symlink, type Tree, temporaryFolder } from '../support/tree.js';
 
 interface Asking extends Partial<DjangoSource> {
   readonly django?: DjangoVersion;

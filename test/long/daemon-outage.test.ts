@@ -16,10 +16,10 @@ import {
   serves,
   startDaemon,
   targetOf,
-} from './support/daemon.js';
-import { makeKey, type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
-import { differences, inFolder, on, published } from './support/project.js';
-import { plant, type Tree, temporaryFolder } from './support/tree.js';
+} from '../support/daemon.js';
+import { makeKey, type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
+import { differences, inFolder, on, published } from '../support/project.js';
+import { plant, type Tree, temporaryFolder } from '../support/tree.js';
 
 const AFTER_PAUSE_MS = 90_000; // the longest pause between two tries is a minute
 

@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const execute = promisify(execFile);
-const REPOSITORY = new URL('..', import.meta.url).pathname;
+const REPOSITORY = new URL('../..', import.meta.url).pathname;
 const INSTALL_MS = 300_000; // downloads, and compiles the native part of ssh2
 
 interface Instruction {

@@ -9,22 +9,22 @@ import { access, chmod, chown, mkdir, readFile, rm, stat } from 'node:fs/promise
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, type TestContext } from 'vitest';
-import { problemsOf } from '../src/core/apply.js';
-import type { RelPath } from '../src/core/relpath.js';
-import type { Entry } from '../src/core/snapshot.js';
-import { emptyIndex } from '../src/core/target-index.js';
-import type { RequestKind } from '../src/demo/sftp-wire.js';
-import { codeOf, TargetError } from '../src/errors.js';
-import { StateFolder } from '../src/fs/state.js';
-import { IndexStore } from '../src/push/index-store.js';
-import { openLocal } from '../src/targets/local.js';
-import { MemoryTarget } from '../src/targets/memory.js';
-import { makeBench, publicTree } from './support/cycle.js';
-import { hooked } from './support/hooked-target.js';
-import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
-import { differences, inFolder, makeProject, on, published, type TargetSettings } from './support/project.js';
-import { startSftpServer } from './support/sftp-server.js';
-import { plant, symlink, type Tree, temporaryFolder, withoutRoot } from './support/tree.js';
+import { problemsOf } from '../../src/core/apply.js';
+import type { RelPath } from '../../src/core/relpath.js';
+import type { Entry } from '../../src/core/snapshot.js';
+import { emptyIndex } from '../../src/core/target-index.js';
+import type { RequestKind } from '../../src/demo/sftp-wire.js';
+import { codeOf, TargetError } from '../../src/errors.js';
+import { StateFolder } from '../../src/fs/state.js';
+import { IndexStore } from '../../src/push/index-store.js';
+import { openLocal } from '../../src/targets/local.js';
+import { MemoryTarget } from '../../src/targets/memory.js';
+import { makeBench, publicTree } from '../support/cycle.js';
+import { hooked } from '../support/hooked-target.js';
+import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
+import { differences, inFolder, makeProject, on, published, type TargetSettings } from '../support/project.js';
+import { startSftpServer } from '../support/sftp-server.js';
+import { plant, symlink, type Tree, temporaryFolder, withoutRoot } from '../support/tree.js';
 
 const QUOTA_DISK_BYTES = 128 * 1024 * 1024;
 const SFTP_SERVER = ['/usr/lib/openssh/sftp-server', '/usr/libexec/sftp-server'].find((path) => existsSync(path)) ?? '';
@@ -128,7 +128,7 @@ describe.each(['OpenSSH', 'a folder of this machine'])('what is closed to us on 
 
   /** The site is published by somebody who is not root, and then `name` is closed to them. */
   async function makeScene(context: TestContext, name: string, mode = 0) {
-    const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+    const program = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
     const project = await makeProject({ targets: {} }, SITE);
     const target = join(project.folder, 'served');
     const isLocal = where !== 'OpenSSH';

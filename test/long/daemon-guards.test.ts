@@ -3,10 +3,10 @@ import { rmSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, makeScene, PUBLISHED, type Scene, serves, startDaemon, targetOf } from './support/daemon.js';
-import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
-import { differences, published } from './support/project.js';
-import { plant, readTree, type Tree } from './support/tree.js';
+import { eventually, makeScene, PUBLISHED, type Scene, serves, startDaemon, targetOf } from '../support/daemon.js';
+import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
+import { differences, published } from '../support/project.js';
+import { plant, readTree, type Tree } from '../support/tree.js';
 
 const folderOf = (i: number): string => (i < 20 ? 'few' : 'many');
 const MANY: Tree = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`assets/${folderOf(i)}/${i}.js`, `${i}`]));

@@ -3,9 +3,9 @@ import { rename, rm, symlink } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { inFolder, makeProject, type Project } from './support/project.js';
-import { openTerminal, type Terminal } from './support/terminal.js';
-import { plant, temporaryFolder } from './support/tree.js';
+import { inFolder, makeProject, type Project } from '../support/project.js';
+import { openTerminal, type Terminal } from '../support/terminal.js';
+import { plant, temporaryFolder } from '../support/tree.js';
 
 const KEYS = '[s sync · p pause · q quit]';
 const STOPPED = 128 + constants.signals.SIGTSTP; // what a shell says

@@ -2,17 +2,17 @@
 import { linkSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { problemsOf } from '../src/core/apply.js';
-import { isMark } from '../src/core/lease.js';
-import { TargetError } from '../src/errors.js';
-import { MemoryTarget } from '../src/targets/memory.js';
-import type { Capabilities } from '../src/targets/target.js';
-import { Crash, crashAt } from './support/crashing-target.js';
-import { controlFiles, makeBench, publicTree, type Site } from './support/cycle.js';
-import { type FilledRoot, makeFilledRoot, FILLED_AT as TIME, writeDated as write } from './support/filled-root.js';
-import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
-import { on, published } from './support/project.js';
-import { readTree } from './support/tree.js';
+import { problemsOf } from '../../src/core/apply.js';
+import { isMark } from '../../src/core/lease.js';
+import { TargetError } from '../../src/errors.js';
+import { MemoryTarget } from '../../src/targets/memory.js';
+import type { Capabilities } from '../../src/targets/target.js';
+import { Crash, crashAt } from '../support/crashing-target.js';
+import { controlFiles, makeBench, publicTree, type Site } from '../support/cycle.js';
+import { type FilledRoot, makeFilledRoot, FILLED_AT as TIME, writeDated as write } from '../support/filled-root.js';
+import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
+import { on, published } from '../support/project.js';
+import { readTree } from '../support/tree.js';
 
 const LONG = 'long content, '.repeat(1000);
 const OTHER = 'OTHER content,'.repeat(1000);

@@ -3,17 +3,17 @@ import { mkdir, realpath, rename, rm, symlink, utimes, writeFile } from 'node:fs
 import { basename, dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Collected, collect } from '../src/collect/collect.js';
-import { collectPlaces } from '../src/collect/collect-places.js';
-import { recall } from '../src/collect/memory.js';
-import type { CollectProject } from '../src/collect/project.js';
-import { covers, entriesIn, replaceIn } from '../src/core/places.js';
-import { isWithin } from '../src/core/relpath.js';
-import type { Entry, Snapshot } from '../src/core/snapshot.js';
-import { touchedPlaces } from '../src/core/touched.js';
-import { StateFolder } from '../src/fs/state.js';
-import { path } from './support/entries.js';
-import { plant, readTree, type Tree, temporaryFolder } from './support/tree.js';
+import { type Collected, collect } from '../../src/collect/collect.js';
+import { collectPlaces } from '../../src/collect/collect-places.js';
+import { recall } from '../../src/collect/memory.js';
+import type { CollectProject } from '../../src/collect/project.js';
+import { covers, entriesIn, replaceIn } from '../../src/core/places.js';
+import { isWithin } from '../../src/core/relpath.js';
+import type { Entry, Snapshot } from '../../src/core/snapshot.js';
+import { touchedPlaces } from '../../src/core/touched.js';
+import { StateFolder } from '../../src/fs/state.js';
+import { path } from '../support/entries.js';
+import { plant, readTree, type Tree, temporaryFolder } from '../support/tree.js';
 
 const NAMES = ['a', 'b', 'a-b', 'css', '.hidden'];
 const SOURCES = ['one', 'two'] as const;

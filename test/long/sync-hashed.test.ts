@@ -13,10 +13,10 @@ import {
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { chanceOf } from './support/chance.js';
-import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
-import { differences, inFolder, makeProject, on } from './support/project.js';
-import { temporaryFolder } from './support/tree.js';
+import { chanceOf } from '../support/chance.js';
+import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
+import { differences, inFolder, makeProject, on } from '../support/project.js';
+import { temporaryFolder } from '../support/tree.js';
 
 let server: OpenSshServer;
 beforeAll(async () => {

@@ -13,22 +13,22 @@ import {
 import { chmod, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { LocalThread, wholeOf } from '../src/collect/in-thread.js';
-import { sinceBaseline } from '../src/collect/since/since-baseline.js';
-import type { LocalSettings, LocalWork } from '../src/collect/thread.js';
-import type { RelPath } from '../src/core/relpath.js';
-import { syncTarget } from '../src/sync.js';
-import { MemoryTarget } from '../src/targets/memory.js';
-import { atRest } from './support/at-rest.js';
-import { chanceOf } from './support/chance.js';
-import { makeBench, publicTree } from './support/cycle.js';
-import { type FilledRoot, makeFilledRoot, writeDated } from './support/filled-root.js';
-import { hashedProject } from './support/hashed-project.js';
-import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
-import { differences, inFolder, on } from './support/project.js';
-import { memoryFolder, plant, temporaryFolder } from './support/tree.js';
+import { LocalThread, wholeOf } from '../../src/collect/in-thread.js';
+import { sinceBaseline } from '../../src/collect/since/since-baseline.js';
+import type { LocalSettings, LocalWork } from '../../src/collect/thread.js';
+import type { RelPath } from '../../src/core/relpath.js';
+import { syncTarget } from '../../src/sync.js';
+import { MemoryTarget } from '../../src/targets/memory.js';
+import { atRest } from '../support/at-rest.js';
+import { chanceOf } from '../support/chance.js';
+import { makeBench, publicTree } from '../support/cycle.js';
+import { type FilledRoot, makeFilledRoot, writeDated } from '../support/filled-root.js';
+import { hashedProject } from '../support/hashed-project.js';
+import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
+import { differences, inFolder, on } from '../support/project.js';
+import { memoryFolder, plant, temporaryFolder } from '../support/tree.js';
 
-const THREAD = new URL('../dist/cli/thread.cjs', import.meta.url);
+const THREAD = new URL('../../dist/cli/thread.cjs', import.meta.url);
 /** Long before: what was written a moment ago could change again without another time. */
 const OLD = new Date(1_600_000_000_000);
 

@@ -3,15 +3,15 @@ import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { collect } from '../src/collect/collect.js';
-import type { CollectProject } from '../src/collect/project.js';
-import { StateFolder } from '../src/fs/state.js';
-import { collectstatic, DJANGO_VERSIONS, type DjangoVersion, djangoPath } from './support/django.js';
-import { hashedProject } from './support/hashed-project.js';
-import { listFolder } from './support/listing.js';
-import { memoryFolder } from './support/tree.js';
+import { collect } from '../../src/collect/collect.js';
+import type { CollectProject } from '../../src/collect/project.js';
+import { StateFolder } from '../../src/fs/state.js';
+import { collectstatic, DJANGO_VERSIONS, type DjangoVersion, djangoPath } from '../support/django.js';
+import { hashedProject } from '../support/hashed-project.js';
+import { listFolder } from '../support/listing.js';
+import { memoryFolder } from '../support/tree.js';
 
-const MODULES = fileURLToPath(new URL('../node_modules', import.meta.url));
+const MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url));
 /** By where they are published. */
 const PACKAGES = {
   bootstrap: 'bootstrap/dist',

@@ -3,16 +3,16 @@ import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { atRest } from '../src/collect/at-rest.js';
-import { DigestCache } from '../src/collect/digest-cache.js';
-import { scan } from '../src/collect/scan.js';
-import type { Snapshot } from '../src/core/snapshot.js';
-import { Pacer } from '../src/fs/pace.js';
-import { StateFolder } from '../src/fs/state.js';
-import { path } from './support/entries.js';
-import { inFolder, makeProject, published } from './support/project.js';
-import { SteppingPacer } from './support/stepping-pacer.js';
-import { plant, type Tree, temporaryFolder } from './support/tree.js';
+import { atRest } from '../../src/collect/at-rest.js';
+import { DigestCache } from '../../src/collect/digest-cache.js';
+import { scan } from '../../src/collect/scan.js';
+import type { Snapshot } from '../../src/core/snapshot.js';
+import { Pacer } from '../../src/fs/pace.js';
+import { StateFolder } from '../../src/fs/state.js';
+import { path } from '../support/entries.js';
+import { inFolder, makeProject, published } from '../support/project.js';
+import { SteppingPacer } from '../support/stepping-pacer.js';
+import { plant, type Tree, temporaryFolder } from '../support/tree.js';
 
 const LONG_AGO_S = 1_700_000_000;
 const SITE: Tree = {

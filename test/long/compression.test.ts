@@ -3,12 +3,12 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { connectSsh } from '../src/targets/ssh.js';
-import { until } from './bench/until.js';
-import { noise } from './support/noise.js';
-import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
-import { differences } from './support/project.js';
-import { makeRelayedRoot } from './support/relayed-root.js';
+import { connectSsh } from '../../src/targets/ssh.js';
+import { until } from '../bench/until.js';
+import { noise } from '../support/noise.js';
+import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
+import { differences } from '../support/project.js';
+import { makeRelayedRoot } from '../support/relayed-root.js';
 
 const FILES = 40;
 const KB = 1024;

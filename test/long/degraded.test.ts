@@ -5,9 +5,9 @@
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
-import { differences, listing, makeProject, on, type Project, published } from './support/project.js';
-import { plant, type Tree, temporaryFolder } from './support/tree.js';
+import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
+import { differences, listing, makeProject, on, type Project, published } from '../support/project.js';
+import { plant, type Tree, temporaryFolder } from '../support/tree.js';
 
 const SITE: Tree = {
   'assets/app.css': 'url(img/a.png)',

@@ -12,10 +12,10 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Chance, chanceOf } from './support/chance.js';
-import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
-import { differences, inFolder, makeProject, on } from './support/project.js';
-import { readTree, temporaryFolder } from './support/tree.js';
+import { type Chance, chanceOf } from '../support/chance.js';
+import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
+import { differences, inFolder, makeProject, on } from '../support/project.js';
+import { readTree, temporaryFolder } from '../support/tree.js';
 
 let server: OpenSshServer;
 beforeAll(async () => {

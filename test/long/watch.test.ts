@@ -7,20 +7,20 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { isWithin } from '../src/core/relpath.js';
-import { SourceError } from '../src/errors.js';
-import { Backlog } from '../src/watch/backlog.js';
-import { chokidarBackend } from '../src/watch/chokidar.js';
-import { chooseEngines } from '../src/watch/choose.js';
-import { watchByInotify } from '../src/watch/inotify.js';
-import { countIn, limitText } from '../src/watch/limits.js';
-import { look } from '../src/watch/look.js';
-import { parseMounts, silentFileSystem } from '../src/watch/mount.js';
-import { openWatcher } from '../src/watch/open.js';
-import { parcelBackend } from '../src/watch/parcel.js';
-import type { WatchEvent } from '../src/watch/watcher.js';
-import { listen, WATCH_THREAD } from './support/ear.js';
-import { plant, temporaryFolder } from './support/tree.js';
+import { isWithin } from '../../src/core/relpath.js';
+import { SourceError } from '../../src/errors.js';
+import { Backlog } from '../../src/watch/backlog.js';
+import { chokidarBackend } from '../../src/watch/chokidar.js';
+import { chooseEngines } from '../../src/watch/choose.js';
+import { watchByInotify } from '../../src/watch/inotify.js';
+import { countIn, limitText } from '../../src/watch/limits.js';
+import { look } from '../../src/watch/look.js';
+import { parseMounts, silentFileSystem } from '../../src/watch/mount.js';
+import { openWatcher } from '../../src/watch/open.js';
+import { parcelBackend } from '../../src/watch/parcel.js';
+import type { WatchEvent } from '../../src/watch/watcher.js';
+import { listen, WATCH_THREAD } from '../support/ear.js';
+import { plant, temporaryFolder } from '../support/tree.js';
 
 const MEMORY = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 const run = promisify(execFile);
@@ -479,7 +479,7 @@ describe('a limit of the system (F48)', () => {
     if (!mayHaveOwnLimits) skip('a process with limits of its own can only be made where user namespaces are allowed');
     const root = await temporaryFolder();
     await plant(root, Object.fromEntries(Array.from({ length: 30 }, (_, at) => [`app${at}/a.css`, 'a'])));
-    const script = new URL('./support/watch-once.ts', import.meta.url).pathname;
+    const script = new URL('../support/watch-once.ts', import.meta.url).pathname;
     const { stdout } = await run('unshare', [
       '-Ur',
       'sh',

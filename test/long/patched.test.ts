@@ -12,15 +12,15 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { problemsOf } from '../src/core/apply.js';
-import { MemoryTarget } from '../src/targets/memory.js';
-import { Crash, crashAt } from './support/crashing-target.js';
-import { controlFiles, makeBench, publicTree, type Site } from './support/cycle.js';
-import { FILLED_AT, type FilledRoot, makeFilledRoot, writeDated } from './support/filled-root.js';
-import { noise } from './support/noise.js';
-import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
-import { differences, inFolder, on } from './support/project.js';
-import { temporaryFolder } from './support/tree.js';
+import { problemsOf } from '../../src/core/apply.js';
+import { MemoryTarget } from '../../src/targets/memory.js';
+import { Crash, crashAt } from '../support/crashing-target.js';
+import { controlFiles, makeBench, publicTree, type Site } from '../support/cycle.js';
+import { FILLED_AT, type FilledRoot, makeFilledRoot, writeDated } from '../support/filled-root.js';
+import { noise } from '../support/noise.js';
+import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
+import { differences, inFolder, on } from '../support/project.js';
+import { temporaryFolder } from '../support/tree.js';
 
 const SIZE = 500_000;
 const OLD = noise(SIZE, 1);

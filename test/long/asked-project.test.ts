@@ -3,11 +3,11 @@ import { existsSync } from 'node:fs';
 import { appendFile, chmod, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { eventually, lastCycle, QUICK, serves, startDaemon } from './support/daemon.js';
-import { djangoPath } from './support/django.js';
-import { djangoTree, settingsWith } from './support/django-project.js';
-import { inFolder, makeProject, type Project } from './support/project.js';
-import { plant, type Tree, temporaryFolder } from './support/tree.js';
+import { eventually, lastCycle, QUICK, serves, startDaemon } from '../support/daemon.js';
+import { djangoPath } from '../support/django.js';
+import { djangoTree, settingsWith } from '../support/django-project.js';
+import { inFolder, makeProject, type Project } from '../support/project.js';
+import { plant, type Tree, temporaryFolder } from '../support/tree.js';
 
 // The folders of STATICFILES_DIRS alone: what Django itself brings along is much, and none of this business.
 const FINDERS = "STATICFILES_FINDERS = ['django.contrib.staticfiles.finders.FileSystemFinder']\n";

@@ -15,12 +15,12 @@ import {
   startDaemon,
   stateFolder,
   targetOf,
-} from './support/daemon.js';
-import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
-import { differences, published } from './support/project.js';
-import { plant, type Tree } from './support/tree.js';
+} from '../support/daemon.js';
+import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
+import { differences, published } from '../support/project.js';
+import { plant, type Tree } from '../support/tree.js';
 
-const REPORT_STALLS = fileURLToPath(new URL('support/report-stalls.mjs', import.meta.url));
+const REPORT_STALLS = fileURLToPath(new URL('../support/report-stalls.mjs', import.meta.url));
 const { SIGTERM } = constants.signals;
 const MOST_STALL_MS = 1000; // the watchdog asks every few seconds
 

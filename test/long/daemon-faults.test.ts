@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { startRelay } from './bench/relay.js';
+import { startRelay } from '../bench/relay.js';
 import {
   eventually,
   expectSettled,
@@ -16,10 +16,10 @@ import {
   serves,
   startDaemon,
   targetOf,
-} from './support/daemon.js';
-import { type OpenSshOptions, type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
-import { type Access, differences, inFolder } from './support/project.js';
-import { plant, type Tree, temporaryFolder } from './support/tree.js';
+} from '../support/daemon.js';
+import { type OpenSshOptions, type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
+import { type Access, differences, inFolder } from '../support/project.js';
+import { plant, type Tree, temporaryFolder } from '../support/tree.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -42,7 +42,7 @@ function byKey({ fingerprint }: OpenSshServer): object {
 /** The program with a module loaded into it, which reads the file that `variable` names. */
 async function loaded(scene: Scene, module: string, variable: string): Promise<Scene & { file: string }> {
   const file = join(await temporaryFolder(), 'file');
-  const url = new URL(`./support/${module}`, import.meta.url).href;
+  const url = new URL(`../support/${module}`, import.meta.url).href;
   return { ...scene, file, program: scene.program.with({ NODE_OPTIONS: `--import=${url}`, [variable]: file }) };
 }
 

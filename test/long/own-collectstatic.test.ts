@@ -5,17 +5,17 @@ import { existsSync } from 'node:fs';
 import { appendFile, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { AskProject } from '../src/config/check.js';
-import { loadConfig } from '../src/config/load.js';
-import { LocalHalf } from '../src/daemon/local-half.js';
-import { askProject } from '../src/django/ask.js';
-import { runCollectstatic } from '../src/django/run-collectstatic.js';
-import { StateFolder } from '../src/fs/state.js';
-import { eventually, lastCycle, QUICK, serves, startDaemon, stateFolder } from './support/daemon.js';
-import { type DjangoVersion, djangoPath } from './support/django.js';
-import { djangoEnv, djangoTree, settingsWith, storageOf } from './support/django-project.js';
-import { inFolder, makeProject, type Project } from './support/project.js';
-import { plant, readTree, type Tree, temporaryFolder } from './support/tree.js';
+import type { AskProject } from '../../src/config/check.js';
+import { loadConfig } from '../../src/config/load.js';
+import { LocalHalf } from '../../src/daemon/local-half.js';
+import { askProject } from '../../src/django/ask.js';
+import { runCollectstatic } from '../../src/django/run-collectstatic.js';
+import { StateFolder } from '../../src/fs/state.js';
+import { eventually, lastCycle, QUICK, serves, startDaemon, stateFolder } from '../support/daemon.js';
+import { type DjangoVersion, djangoPath } from '../support/django.js';
+import { djangoEnv, djangoTree, settingsWith, storageOf } from '../support/django-project.js';
+import { inFolder, makeProject, type Project } from '../support/project.js';
+import { plant, readTree, type Tree, temporaryFolder } from '../support/tree.js';
 
 // The folders of STATICFILES_DIRS alone: what Django itself brings along is much, and none of this business.
 const FINDERS = `import os
@@ -28,7 +28,7 @@ const ASSETS: Tree = {
   'assets/js/app.js': 'run()',
   'vendor/dist/lib.js': 'library',
 };
-const THREAD = new URL('../dist/cli/thread.cjs', import.meta.url);
+const THREAD = new URL('../../dist/cli/thread.cjs', import.meta.url);
 const IMPORTS = `from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, StaticFilesStorage
 from django.core.files.base import ContentFile
 `;
