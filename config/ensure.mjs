@@ -31,6 +31,8 @@ const SYSTEM = [
   },
   { program: 'rsync', places: ['/usr/bin/rsync', '/usr/local/bin/rsync'], package: 'rsync' },
   { program: 'perl', places: ['/usr/bin/perl', '/usr/local/bin/perl'], package: 'perl-base' },
+  { program: 'zsh', places: ['/usr/bin/zsh', '/bin/zsh'], package: 'zsh' },
+  { program: 'fish', places: ['/usr/bin/fish', '/usr/local/bin/fish'], package: 'fish' },
   { program: 'systemd-analyze', places: ['/usr/bin/systemd-analyze'], package: 'systemd' },
   { program: 'systemd-notify', places: ['/usr/bin/systemd-notify'], package: 'systemd' },
 ];

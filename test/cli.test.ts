@@ -13,7 +13,7 @@ import { plant, type Tree, temporaryFolder } from './support/tree.js';
 const SITE: Tree = { 'assets/css/app.css': 'body {}', 'assets/logo.png': 'logo', 'vendor/dist/lib.js': 'library' };
 const PROBLEMS = { problems: [] };
 const COMMANDS =
-  'init collect sync diff verify unlock watch daemon trigger pause resume reload stop healthcheck status explain config demo'.split(
+  'init collect sync diff verify unlock watch daemon trigger pause resume reload stop healthcheck status explain config completion demo'.split(
     ' ',
   );
 

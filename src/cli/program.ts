@@ -1,9 +1,10 @@
 /**
  * makeProgram: the command line as interface.md promises it. What a command does is loaded when it is run.
  */
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import type { ExitStatus } from '../errors.js';
 import type { CommandInput, Process } from './command-input.js';
+import type { Shell } from './completion.js';
 import { type Flags, Output } from './output.js';
 import { version } from './version.js';
 
@@ -131,6 +132,11 @@ export function makeProgram(context: Context): Command {
     .option('--check', 'only say whether it is right')
     .option('--schema', 'print the JSON Schema of pushstatic.yaml')
     .action(bind(async () => (await import('./commands/config.js')).configCommand));
+  program
+    .command('completion')
+    .description('a script with which a shell completes commands and options')
+    .addArgument(new Argument('<shell>', 'whose script').choices(['bash', 'zsh', 'fish'] satisfies Shell[]))
+    .action(bind(async () => (await import('./commands/completion.js')).completionCommand(program)));
   program
     .command('demo')
     .description('the main job, against an SFTP server started inside the process')
