@@ -2,6 +2,7 @@
  * Two machines that push to one target at the same time, each another version of the site: what is there in the end is one of the
  * two, never a mixture, and the index knows it.
  */
+import { mkdirSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -12,11 +13,16 @@ import { verify } from '../src/push/verify.js';
 import { openSftp } from '../src/targets/sftp.js';
 import { connectSsh } from '../src/targets/ssh.js';
 import type { Target } from '../src/targets/target.js';
+import { chanceOf } from './support/chance.js';
 import { type Bench, makeBench, publicTree, type Site } from './support/cycle.js';
 import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
+import { makeProject, on, published } from './support/project.js';
+import { raceForTarget } from './support/races.js';
+import { startSftpServer } from './support/sftp-server.js';
 import { temporaryFolder } from './support/tree.js';
 
 const CYCLES = 20;
+const RACES = 8; // `npm run soak` has ten times a hundred
 
 let server: OpenSshServer;
 beforeAll(async () => {
@@ -61,6 +67,26 @@ describe('two machines that push at once', () => {
     },
     120_000,
   );
+});
+
+it(`two programs that are started at once leave one of two versions each of ${RACES} times, and the index is right`, async () => {
+  const { faults } = await raceForTarget(await temporaryFolder(), server, RACES, chanceOf(1));
+  expect(faults).toEqual([]);
+}, 120_000);
+
+it('a run whose target is made by another one, when it was just about to, goes on', async () => {
+  let served = '';
+  const remote = await startSftpServer({
+    fault: ({ kind, count }) => {
+      if (kind === 'MKDIR' && count === 1) mkdirSync(served);
+      return undefined;
+    },
+  });
+  onTestFinished(() => remote.stop());
+  served = join(remote.folder, 'served');
+  const { sync } = await makeProject({ targets: { web: on(remote, 'served') } }, { 'assets/a.css': 'a' });
+  expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 1 }] });
+  expect(await published(served)).toEqual({ 'a.css': 'a' });
 });
 
 async function expectOneOf(target: Target, { state, options }: Bench, sites: readonly Site[]): Promise<void> {

@@ -444,7 +444,9 @@ async function makeRoot(channel: SftpChannel, root: string, onModeRefused: (erro
     const changed = channel.chmod(root, ROOT_MODE).catch((error: unknown) => made.then(() => onModeRefused(error)));
     await together([made, changed]);
   } catch (cause) {
-    throw await whyNoRoot(cause, channel, root);
+    const there = await channel.stat(root).catch(() => undefined);
+    const isThere = there !== undefined && kindOf(there.mode) === 'folder'; // another run was quicker
+    if (!isThere) throw await whyNoRoot(cause, channel, root);
   }
 }
 

@@ -5,7 +5,8 @@
  * between, another configuration every five minutes. Once a minute all is left in peace, until what is served equals the
  * sources: how long that takes, what is left then, and what the system says of the process is a line of the table.
  *
- * Before that, 200 pushes of another project are killed at random moments, or their sessions are. `--kills 0` leaves that out.
+ * Before that, 200 pushes of another project are killed at random moments, or their sessions are, and ten times two programs push
+ * to one target at the same moment, a hundred times. `--kills 0` and `--races 0` leave that out.
  *
  * In the end memory and descriptors must not have grown over the second half. By the trend, that is, and not by the last
  * figure. The heap is measured after its garbage was collected, and what a cycle leaves behind shows in it: a kilobyte for
@@ -24,14 +25,21 @@ import { chanceOf } from '../support/chance.js';
 import { killAtRandom } from '../support/kills.js';
 import { startOpenSsh } from '../support/openssh-server.js';
 import { differences } from '../support/project.js';
+import { raceForTarget } from '../support/races.js';
 import { type DaemonProcess, isInSync, startDaemon } from './daemon-process.js';
 import { burst, editAnywhere } from './edits.js';
 import { plantMany } from './trees.js';
 import { growthOf } from './trend.js';
 
 const { values: flags } = parseArgs({
-  options: { minutes: { type: 'string', default: '30' }, kills: { type: 'string', default: '200' } },
+  options: {
+    minutes: { type: 'string', default: '30' },
+    kills: { type: 'string', default: '200' },
+    races: { type: 'string', default: '10' },
+  },
 });
+const RACES = Number(flags.races);
+const CYCLES = 100; // of a race
 const KILLS = Number(flags.kills);
 const MINUTES = Number(flags.minutes);
 const FILES = 5000;
@@ -63,8 +71,8 @@ interface Sample {
 
 const server = await startOpenSsh();
 try {
-  const isSafe = await kill();
-  process.exitCode = (await soak()) && isSafe ? 0 : 1;
+  const areGood = [await kill(), await race(), await soak()];
+  process.exitCode = areGood.every(Boolean) ? 0 : 1;
 } finally {
   await server.stop();
   await rm(folder, { recursive: true });
@@ -79,6 +87,19 @@ async function kill(): Promise<boolean> {
   for (const fault of faults) console.log(`FAILED: ${fault}`);
   if (faults.length === 0) console.log('nothing torn, no lease stuck, nothing left');
   return faults.length === 0;
+}
+
+async function race(): Promise<boolean> {
+  let areGood = true;
+  for (let number = 1; number <= RACES; number++) {
+    const seed = randomInt(2 ** 31);
+    const { gaveWay, faults } = await raceForTarget(join(folder, `race-${number}`), server, CYCLES, chanceOf(seed));
+    console.log(`race ${number}: ${CYCLES} cycles of two programs, ${gaveWay} gave way, seed ${seed}`);
+    for (const fault of faults) console.log(`FAILED: ${fault}`);
+    areGood &&= faults.length === 0;
+  }
+  if (areGood && RACES > 0) console.log('one of two versions each time, and the index right');
+  return areGood;
 }
 
 async function soak(): Promise<boolean> {
