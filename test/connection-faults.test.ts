@@ -1,6 +1,6 @@
 /** Connections to a real OpenSSH server that are unusual and no fault of ours. */
 import { spawnSync } from 'node:child_process';
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, type TestContext } from 'vitest';
 import { noise } from './support/noise.js';
@@ -68,6 +68,41 @@ function losePackets(port: number, context: TestContext): () => number {
     const counted = nft('list', 'table', 'inet', table).stdout.matchAll(/packets (\d+)/g);
     return Array.from(counted, ([, packets]) => Number(packets)).reduce((sum, packets) => sum + packets, 0);
   };
+}
+
+describe('an account that is locked into a folder (ChrootDirectory)', () => {
+  it('is published to by the paths that it sees, and to its top not at all', async (context) => {
+    const cell = await makeCell(context);
+    const server = await serve(`ChrootDirectory ${cell}`);
+    const site = { 'assets/a.css': 'a', 'assets/img/a.png': 'A', 'assets/img/b.png': 'B' };
+    const project = await makeProject({ targets: { web: on(server, '/www/static') } }, site);
+    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ uploaded: 3 }] });
+    expect(differences(project.root, join(cell, 'www/static'))).toBe('');
+    await plant(project.folder, { 'assets/img/a.png': 'another' });
+    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ uploaded: 1, unchanged: 2 }] });
+    expect(differences(project.root, join(cell, 'www/static'))).toBe('');
+    expect((await project.program.run('verify', '--content')).status).toBe(0);
+
+    await project.configure({ targets: { web: on(server, '/nowhere/static') } });
+    const { status, targets } = await project.sync();
+    expect([status, targets[0]?.error?.message]).toEqual([
+      1,
+      'cannot make /nowhere/static on the server: the folder above it is missing; make it there, or correct the path in the URL',
+    ]);
+    await project.configure({ targets: { web: on(server, '/') } });
+    expect((await project.program.run('sync')).status).toBe(2);
+    expect(await readdir(cell)).toEqual(['www']);
+  });
+});
+
+/** All folders above such a one must be root's, and closed to others (sshd_config(5)). */
+async function makeCell(context: TestContext): Promise<string> {
+  if (process.getuid?.() !== 0) return context.skip('only root can lock an account into a folder');
+  const cell = await mkdtemp('/run/pushstatic-cell-');
+  onTestFinished(() => rm(cell, { recursive: true }));
+  await chmod(cell, 0o755);
+  await mkdir(join(cell, 'www'));
+  return cell;
 }
 
 async function serve(line: string): Promise<OpenSshServer> {
