@@ -97,6 +97,8 @@ export class SftpFolder {
       case 'REMOVE':
       case 'RENAME':
       case 'POSIX_RENAME':
+      case 'HARDLINK':
+      case 'FSYNC':
       case 'SYMLINK':
         break;
     }
@@ -124,6 +126,10 @@ export class SftpFolder {
         return this.#renameToFree(request.path, request.to);
       case 'POSIX_RENAME':
         return fs.rename(await this.#entry(request.path), await this.#entry(request.to));
+      case 'HARDLINK':
+        return fs.link(await this.#entry(request.path), await this.#entry(request.to));
+      case 'FSYNC':
+        return this.#file(request.handle).file.sync();
       case 'SYMLINK':
         return fs.symlink(this.#inward(request.to), await this.#entry(request.path));
     }
@@ -250,7 +256,18 @@ export class SftpFolder {
 }
 
 type ChangeRequest = RequestOf<
-  'WRITE' | 'CLOSE' | 'SETSTAT' | 'FSETSTAT' | 'MKDIR' | 'RMDIR' | 'REMOVE' | 'RENAME' | 'POSIX_RENAME' | 'SYMLINK'
+  | 'WRITE'
+  | 'CLOSE'
+  | 'SETSTAT'
+  | 'FSETSTAT'
+  | 'MKDIR'
+  | 'RMDIR'
+  | 'REMOVE'
+  | 'RENAME'
+  | 'POSIX_RENAME'
+  | 'HARDLINK'
+  | 'FSYNC'
+  | 'SYMLINK'
 >;
 
 /** The place of what has this name in `folder`, however it is spelled there. */

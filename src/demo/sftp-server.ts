@@ -17,7 +17,12 @@ import { type LinkOrder, names, PacketReader, readRequest, type SftpRequest, sta
 const MAX_HANDLES = 1000; // as OpenSSH has it
 
 /** What offering the extensions costs nothing; a server without them is `{}`. */
-const EXTENSIONS = { 'posix-rename@openssh.com': '1', 'statvfs@openssh.com': '2' };
+const EXTENSIONS = {
+  'fsync@openssh.com': '1',
+  'hardlink@openssh.com': '1',
+  'posix-rename@openssh.com': '1',
+  'statvfs@openssh.com': '2',
+};
 
 /** Instead of carrying the request out: answer with a status or with names, cut the connection, or never answer. */
 export type Intervention =

@@ -34,6 +34,7 @@ interface FieldsOf {
   readonly WRITE: { readonly handle: number; readonly offset: number; readonly data: Buffer };
   readonly CLOSE: OnHandle;
   readonly FSTAT: OnHandle;
+  readonly FSYNC: OnHandle;
   readonly FSETSTAT: OnHandle & { readonly attributes: SetAttributes };
   readonly READDIR: OnHandle;
   readonly LSTAT: OnPath;
@@ -48,6 +49,8 @@ interface FieldsOf {
   readonly STATVFS: OnPath;
   readonly RENAME: OnTwoPaths;
   readonly POSIX_RENAME: OnTwoPaths;
+  /** `to` is the second name. */
+  readonly HARDLINK: OnTwoPaths;
   /** `path` is the link, `to` what it will say. */
   readonly SYMLINK: OnTwoPaths;
   readonly UNKNOWN: unknown;
@@ -104,6 +107,8 @@ const KINDS: Readonly<Record<number, RequestKind>> = {
 };
 const EXTENDED = 200;
 const EXTENDED_KINDS: Readonly<Record<string, RequestKind>> = {
+  'fsync@openssh.com': 'FSYNC',
+  'hardlink@openssh.com': 'HARDLINK',
   'posix-rename@openssh.com': 'POSIX_RENAME',
   'statvfs@openssh.com': 'STATVFS',
 };
@@ -184,6 +189,7 @@ function readFields(kind: RequestKind, fields: Fields, order: LinkOrder): Withou
       return { kind, handle: fields.handle(), offset: fields.uint64(), data: fields.bytes() };
     case 'CLOSE':
     case 'FSTAT':
+    case 'FSYNC':
     case 'READDIR':
       return { kind, handle: fields.handle() };
     case 'FSETSTAT':
@@ -191,6 +197,7 @@ function readFields(kind: RequestKind, fields: Fields, order: LinkOrder): Withou
     case 'SETSTAT':
     case 'MKDIR':
       return { kind, path: fields.text(), attributes: fields.attributes() };
+    case 'HARDLINK':
     case 'RENAME':
     case 'POSIX_RENAME':
       return { kind, path: fields.text(), to: fields.text() };

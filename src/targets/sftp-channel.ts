@@ -310,9 +310,14 @@ export class SftpChannel {
     );
   }
 
+  /** Whether what was written can be brought to the disk. */
+  get flushes(): boolean {
+    return this.#extensions.has(FSYNC);
+  }
+
   /** Brings what was written to an open file to the disk, where the server does that. */
   async flush(handle: Buffer, path: string): Promise<void> {
-    if (!this.#extensions.has(FSYNC)) return;
+    if (!this.flushes) return;
     try {
       await this.#requests.tell('flush', path, (id) => this.#writer.extendedHandle(id, FSYNC, handle));
     } catch (error) {

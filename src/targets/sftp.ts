@@ -31,6 +31,11 @@ const LISTINGS_IN_FLIGHT = 32;
 const ROOT_MODE = 0o755; // a web server is to read it
 const OWN_MODES =
   'the server refuses to set modes or times: what is published has those that it gives it, and "verify" may find other times';
+const UNFLUSHED =
+  'the server offers no fsync: after a power failure there, the next run may have to look at all files to know what is there';
+const SENT_AGAIN =
+  'the server copies nothing (it offers neither hardlink nor copy-data): content that it has under another name is sent again, ' +
+  'and a changed file whole';
 const MOMENT =
   'readers would find the file missing for a moment; to accept that, set allowNonAtomic: true for this target';
 
@@ -402,6 +407,8 @@ class SftpTarget implements Target {
   #openMore(): void {
     if (this.#hasAskedForMore) return;
     this.#hasAskedForMore = true;
+    if (!this.#first.flushes) this.#warn(UNFLUSHED);
+    if (!this.#first.linksFiles && !this.#first.copiesData) this.#warn(SENT_AGAIN);
     const line = this.#connection.isCompressed ? 'compressed' : 'plain';
     for (let more = this.#channels() - 1; more > 0; more--) {
       this.#connection.openChannel().then(

@@ -21,6 +21,8 @@ const EDITS: Tree = {
   'assets/img/c.png': 'c',
   'assets/js/long.js': Array.from({ length: 9000 }, (_, i) => `line ${i === 4000 ? 'x' : i};`).join('\n'),
 };
+const UNFLUSHED = 'warning: web: the server offers no fsync: after a power failure';
+const SENT_AGAIN = 'warning: web: the server copies nothing (it offers neither hardlink nor copy-data)';
 const OWN_MODES = 'warning: web: the server refuses to set modes or times';
 
 /** A server that refuses nothing. */
@@ -36,8 +38,8 @@ describe('without', () => {
   it.each([
     ['hardlink', []],
     ['copy-data', []],
-    ['hardlink,copy-data', []],
-    ['fsync', []],
+    ['hardlink,copy-data', [SENT_AGAIN]],
+    ['fsync', [UNFLUSHED]],
     ['limits', []],
     ['statvfs,fstatvfs', []],
     ['fstat', []],
@@ -47,7 +49,7 @@ describe('without', () => {
     ['fsetstat', []],
     ['setstat', [OWN_MODES]],
     ['fsetstat,setstat', [OWN_MODES]],
-    ['hardlink,copy-data,fsync,limits,statvfs,fstat,lsetstat', []],
+    ['hardlink,copy-data,fsync,limits,statvfs,fstat,lsetstat', [UNFLUSHED, SENT_AGAIN]],
   ] as const)(
     '%s: a push, an update and a removal are published, with the warnings %j (F16 to F20)',
     async (denied, warnings) => {
