@@ -29,18 +29,33 @@ beforeAll(async () => {
   for (const shell of ['bash', 'zsh', 'fish'])
     writeFileSync(join(folder, shell), (await program.run('completion', shell)).stdout);
   writeFileSync(join(folder, 'configured.yaml'), '');
-  mkdirSync(join(folder, 'assets'));
+  for (const name of ['assets', 'demo']) mkdirSync(join(folder, name));
 });
 
 afterAll(() => rm(folder, { recursive: true }));
 
 describe('bash completes', () => {
   it.each(NAMES)('%s', (_, typed, expected) => {
-    const words = ['pushstatic', ...typed.split(' ')];
-    const script = `source ./bash; COMP_WORDS=(${words.join(' ')}); COMP_CWORD=${words.length - 1}; _pushstatic; printf '%s\\n' "\${COMPREPLY[@]}"`;
-    const found = execFileSync('bash', ['--norc', '-c', script], { cwd: folder, encoding: 'utf8' });
     // A folder gets its slash where it is shown.
-    expect(linesOf(found)).toEqual(expected.map((word) => word.replace(/\/$/, '')));
+    expect(bashCompletes(typed.split(' '))).toEqual(expected.map((word) => word.replace(/\/$/, '')));
+  });
+});
+
+describe('bash', () => {
+  it.each([
+    ['an option behind one with a file of its own', '--config=a.yaml sync --no-d', ['--no-delete']],
+    ['the file of an option behind =', '--config=conf', ['configured.yaml']],
+    ['the file of an option right behind =', '--config=', ['assets', 'bash', 'configured.yaml', 'demo', 'fish', 'zsh']],
+  ])('completes %s, which it takes apart', (_, typed, expected) => {
+    expect(bashCompletes(typed.split(/ |(?==)|(?<==)/).filter(Boolean))).toEqual(expected);
+  });
+
+  it('takes no command for a folder of that name', async () => {
+    const shown = await shownBy('bash --norc -i', 'source ./bash', 'pushstatic demo', { TERM: 'xterm' });
+    expect(shown).toContain('pushstatic demo ');
+    expect(await shownBy('bash --norc -i', 'source ./bash', 'pushstatic demo asse', { TERM: 'xterm' })).toContain(
+      'pushstatic demo assets/',
+    );
   });
 });
 
@@ -55,7 +70,12 @@ describe('fish completes', () => {
 describe('zsh completes', () => {
   it.each(NAMES)('%s', async (_, typed, expected) => {
     const [only] = expected;
-    const shown = await shownByZsh(typed);
+    const shown = await shownBy(
+      'zsh -f -i',
+      'autoload -Uz compinit && compinit -u -D; source ./zsh',
+      `pushstatic ${typed}`,
+      { TERM: 'dumb' },
+    );
     const words = typed.split(' ');
     const whole = [...words.slice(0, -1), only ?? words.at(-1)].join(' ');
     if (expected.length < 2) expect(shown).toContain(`pushstatic ${whole}`);
@@ -63,10 +83,17 @@ describe('zsh completes', () => {
   });
 });
 
+/** What bash is offered for the last of the words, as it hands them over. */
+function bashCompletes(typed: readonly string[]): string[] {
+  const words = ['pushstatic', ...typed];
+  const script = `source ./bash; COMP_WORDS=(${words.join(' ')}); COMP_CWORD=${words.length - 1}; _pushstatic; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  return linesOf(execFileSync('bash', ['--norc', '-c', script], { cwd: folder, encoding: 'utf8' }));
+}
+
 /** What stands in a terminal once Tab was pressed behind `typed`. */
-async function shownByZsh(typed: string): Promise<string> {
-  const env = { PATH: process.env['PATH'], TERM: 'dumb', HOME: folder };
-  const shell = spawn('script', ['-qec', 'stty cols 200; exec zsh -f -i', '/dev/null'], { cwd: folder, env });
+async function shownBy(command: string, setUp: string, typed: string, rest: NodeJS.ProcessEnv): Promise<string> {
+  const env = { PATH: process.env['PATH'], HOME: folder, ...rest };
+  const shell = spawn('script', ['-qec', `stty cols 200; exec ${command}`, '/dev/null'], { cwd: folder, env });
   onTestFinished(async () => {
     shell.stdin.end();
     shell.kill('SIGKILL');
@@ -75,11 +102,11 @@ async function shownByZsh(typed: string): Promise<string> {
   let shown = '';
   shell.stdout.setEncoding('utf8').on('data', (text: string) => (shown += text));
   const shows = (text: RegExp) => vi.waitFor(() => expect(shown).toMatch(text), { timeout: 20_000 });
-  shell.stdin.write("PS1=''; autoload -Uz compinit && compinit -u -D && source ./zsh; echo rea''dy\n");
+  shell.stdin.write(`PS1=''; ${setUp}; echo rea''dy\n`);
   await shows(/^ready[^]*\[\?2004h/m); // it reads keys
   shown = '';
   // What is typed behind it is done when it is.
-  shell.stdin.write(`pushstatic ${typed}\t\u0015echo fini''shed\n`);
+  shell.stdin.write(`${typed}\t\u0015echo fini''shed\n`);
   await shows(/^finished/m);
   return shown.replaceAll('\u0007', ''); // the bell
 }

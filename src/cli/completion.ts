@@ -1,17 +1,14 @@
 /**
  * completion: the words of the command line as a script for a shell, which then completes them without starting the program.
  */
-import type { Command, Option } from 'commander';
-
 export type Shell = 'bash' | 'zsh' | 'fish';
 
-export function completionFor(shell: Shell, program: Command): string {
-  const words = wordsOf(program);
+export function completionFor(shell: Shell, words: Words): string {
   if (shell === 'bash') return bash(words);
   return shell === 'zsh' ? zsh(words) : fish(words);
 }
 
-interface Flag {
+export interface Flag {
   readonly short: string | undefined;
   readonly long: string | undefined;
   readonly description: string;
@@ -19,7 +16,7 @@ interface Flag {
   readonly takesFile: boolean;
 }
 
-interface CommandWords {
+export interface CommandWords {
   readonly name: string;
   readonly description: string;
   readonly flags: readonly Flag[];
@@ -28,34 +25,12 @@ interface CommandWords {
   readonly takesFolder: boolean;
 }
 
-interface Words {
+/** Of the whole command line. */
+export interface Words {
   readonly program: string;
   /** Of the program itself, wherever they stand. */
   readonly flags: readonly Flag[];
   readonly commands: readonly CommandWords[];
-}
-
-const HELP: Flag = { short: '-h', long: '--help', description: 'show help', takesFile: false };
-
-function wordsOf(program: Command): Words {
-  return {
-    program: program.name(),
-    flags: [...program.options.map(flagOf), HELP],
-    commands: program.commands.map((command) => {
-      const [argument] = command.registeredArguments;
-      return {
-        name: command.name(),
-        description: command.description(),
-        flags: command.options.map(flagOf),
-        choices: argument?.argChoices,
-        takesFolder: argument?.name() === 'folder',
-      };
-    }),
-  };
-}
-
-function flagOf({ short, long, description, required }: Option): Flag {
-  return { short, long, description, takesFile: required };
 }
 
 function namesOf({ short, long }: Flag): string[] {
@@ -74,7 +49,10 @@ _${program}() {
   local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD - 1]} command= words at
   for ((at = 1; at < COMP_CWORD; at++)); do
     case \${COMP_WORDS[at]} in
-    ${withFile.join(' | ')}) ((at++)) ;;
+    ${withFile.join(' | ')})
+      ((at++))
+      if [[ \${COMP_WORDS[at]} == = ]]; then ((at++)); fi
+      ;;
     -*) ;;
     *)
       command=\${COMP_WORDS[at]}
@@ -82,9 +60,12 @@ _${program}() {
       ;;
     esac
   done
+  if [[ $before == = ]]; then before=\${COMP_WORDS[COMP_CWORD - 2]}; fi
+  if [[ $word == = ]]; then word=; fi
   case $before in
   ${withFile.join(' | ')})
     local IFS=$'\\n'
+    compopt -o filenames 2>/dev/null
     COMPREPLY=($(compgen -f -- "$word"))
     return
     ;;
@@ -100,11 +81,12 @@ ${cases.join('\n')}
   case $command in
   ${folders.join(' | ')})
     local IFS=$'\\n'
+    compopt -o filenames 2>/dev/null
     COMPREPLY+=($(compgen -d -- "$word"))
     ;;
   esac
 }
-complete -o filenames -F _${program} ${program}
+complete -F _${program} ${program}
 `;
 }
 

@@ -4,7 +4,7 @@
 import { Argument, Command, Option } from 'commander';
 import type { ExitStatus } from '../errors.js';
 import type { CommandInput, Process } from './command-input.js';
-import type { Shell } from './completion.js';
+import type { Flag, Shell, Words } from './completion.js';
 import { type Flags, Output } from './output.js';
 import { version } from './version.js';
 
@@ -17,6 +17,8 @@ export interface Context {
   /** Whether a signal is the way in which the command is ended. */
   endsWell: boolean;
 }
+
+const HELP: Flag = { short: '-h', long: '--help', description: 'show help', takesFile: false };
 
 const DAEMON_COMMANDS = [
   ['pause', 'let the running daemon notice changes, and push nothing', 'pauseCommand'],
@@ -136,7 +138,7 @@ export function makeProgram(context: Context): Command {
     .command('completion')
     .description('a script with which a shell completes commands and options')
     .addArgument(new Argument('<shell>', 'whose script').choices(['bash', 'zsh', 'fish'] satisfies Shell[]))
-    .action(bind(async () => (await import('./commands/completion.js')).completionCommand(program)));
+    .action(bind(async () => (await import('./commands/completion.js')).completionCommand(wordsOf(program))));
   program
     .command('demo')
     .description('the main job, against an SFTP server started inside the process')
@@ -178,4 +180,26 @@ function flagsOf(command: Command): Flags {
     json: options.json === true,
     color: options.color,
   };
+}
+
+/** What there is to be completed. */
+function wordsOf(program: Command): Words {
+  return {
+    program: program.name(),
+    flags: [...program.options.map(flagOf), HELP],
+    commands: program.commands.map((command) => {
+      const [argument] = command.registeredArguments;
+      return {
+        name: command.name(),
+        description: command.description(),
+        flags: command.options.map(flagOf),
+        choices: argument?.argChoices,
+        takesFolder: argument?.name() === 'folder',
+      };
+    }),
+  };
+}
+
+function flagOf({ short, long, description, required }: Option): Flag {
+  return { short, long, description, takesFile: required };
 }

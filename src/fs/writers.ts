@@ -1,7 +1,7 @@
 /**
  * isOpenToWrite: whether a program has a file open to write to it, as far as Linux tells (proc(5), /proc/PID/fd).
  */
-import { lstatSync, readdirSync, type Stats, statSync } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { codeOf } from '../errors.js';
 
 const TICK_MS = 10; // of the kernel, by which files are dated, at worst
@@ -55,8 +55,17 @@ function addWritten(folder: string, open: Set<string>): void {
       const stats = statSync(link, { throwIfNoEntry: false });
       if (stats?.isFile() === true && (lstatSync(link).mode & WRITES) !== 0) open.add(`${stats.dev}:${stats.ino}`);
     } catch (error) {
-      if (DENIED.has(codeOf(error))) return; // as for one, so for all that it has open
+      // What a file system of others refuses is not what the program does.
+      if (DENIED.has(codeOf(error)) && !mayBeAsked(link)) return; // as for one, so for all that it has open
     }
+  }
+}
+
+function mayBeAsked(link: string): boolean {
+  try {
+    return readlinkSync(link) !== '';
+  } catch {
+    return false;
   }
 }
 

@@ -79,13 +79,15 @@ function deniedWhenOpen(cause: TargetError, verb: 'read' | 'write', at: string):
 async function explainFailure(cause: TargetError, attempt: Attempt, channel: SftpChannel): Promise<TargetError> {
   const { verb, at, bytes = 0, from } = attempt;
   const [there, space] = await Promise.all([sight(at, channel), spaceAbove(at, channel)]);
-  if (verb !== 'make the folder' && there !== undefined && kindOf(there.mode) === 'folder')
+  const isFile = verb !== 'make the folder' && verb !== 'list' && verb !== 'look at';
+  if (isFile && there !== undefined && kindOf(there.mode) === 'folder')
     return new TargetError('not-a-file', `cannot ${verb} ${at}: a folder is there`, { cause });
   if (from !== undefined && space !== undefined && space.id !== (await spaceAbove(from, channel))?.id)
     return new TargetError('other-device', `cannot ${verb} ${at}: ${OTHER_DEVICE}`, { cause });
-  if (space?.readOnly === true)
+  const changes = verb !== 'list' && verb !== 'look at' && verb !== 'read';
+  if (changes && space?.readOnly === true)
     return new TargetError('read-only', `cannot ${verb} ${at}: the file system on the server is read-only`, { cause });
-  if (space !== undefined && (space.freeBytes <= bytes || space.freeFiles === 0))
+  if (changes && space !== undefined && (space.freeBytes <= bytes || space.freeFiles === 0))
     return new TargetError('no-space', `cannot ${verb} ${at}: ${whyNoSpace(space, 'the server')}`, { cause });
   if (!cause.message.endsWith(SAYS_NOTHING)) return cause;
   const known = space === undefined ? 'and does not tell how full its disk is' : `though ${roomOf(space)}`;

@@ -445,16 +445,14 @@ class SftpTarget implements Target {
 }
 
 async function makeRoot(channel: SftpChannel, root: string, onModeRefused: (error: unknown) => void): Promise<void> {
-  try {
-    const made = channel.makeFolder(root, ROOT_MODE);
-    // The server's umask may have taken bits away.
-    const changed = channel.chmod(root, ROOT_MODE).catch((error: unknown) => made.then(() => onModeRefused(error)));
-    await together([made, changed]);
-  } catch (cause) {
+  const made = channel.makeFolder(root, ROOT_MODE).catch(async (cause: unknown) => {
     const there = await channel.stat(root).catch(() => undefined);
     const isThere = there !== undefined && kindOf(there.mode) === 'folder'; // another run was quicker
     if (!isThere) throw await whyNoRoot(cause, channel, root);
-  }
+  });
+  // The server's umask may have taken bits away.
+  const changed = channel.chmod(root, ROOT_MODE).catch((error: unknown) => made.then(() => onModeRefused(error)));
+  await together([made, changed]);
 }
 
 function inLogin(path: string): SafetyError {

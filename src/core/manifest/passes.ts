@@ -226,7 +226,9 @@ export class Passes {
     };
     const result = rewrite(path, text, { rules: this.#rules, lookUp, onDead });
     const facts = result === text ? file : this.#factsOf(Buffer.from(result));
-    const names = Array.from(asked.keys(), (name) => this.#site.byPath.get(name as RelPath)?.path ?? name); // a part of a text holds all of it
+    // A part of a text would hold all of it, and of a whole site there are many.
+    const own = (name: string): string => this.#site.byPath.get(name)?.path ?? name;
+    const names = this.#base === undefined ? Array.from(asked.keys(), own) : [...asked.keys()];
     const answers = [...asked.values()];
     if (hasDead) return { ...facts, names, answers, text: result };
     this.#keep(file, { names, seal: sealOf(answers), result: result === text ? undefined : facts });
