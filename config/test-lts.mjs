@@ -1,5 +1,5 @@
 /**
- * Runs all tests, as `npm run test:all` does, on the current long-term support release of Node, whichever Node runs this. npm's
+ * Runs all tests, those of test/long too, on the current long-term support release of Node, whichever Node runs this. npm's
  * package `node` carries the binary. Its native modules are those of another version, so ssh2 works there without its addon, as
  * for users whose npm runs no install scripts.
  */

@@ -17,7 +17,7 @@ import { chanceOf } from './support/chance.js';
 import { type Bench, makeBench, publicTree, type Site } from './support/cycle.js';
 import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
 import { makeProject, on, published } from './support/project.js';
-import { raceForTarget } from './support/races.js';
+import { raceForTarget, siteOf } from './support/races.js';
 import { startSftpServer } from './support/sftp-server.js';
 import { temporaryFolder } from './support/tree.js';
 
@@ -29,14 +29,6 @@ beforeAll(async () => {
   server = await startOpenSsh();
 });
 afterAll(() => server.stop());
-
-/** Files that are the same for all, leaves of its own, and names that both use for content of their own. */
-function siteOf(who: string, cycle: number): Site {
-  const leaves = Array.from({ length: 5 }, (_, i) => [`img/${who}-${cycle}-${i}.png`, `${who} ${cycle} ${i}`]);
-  const common = Array.from({ length: 5 }, (_, i) => [`common/${i}.png`, `common ${i}`]);
-  const styles = Array.from({ length: 5 }, (_, i) => [`css/${i}.css`, `/* ${who} ${cycle} */`]);
-  return Object.fromEntries([...leaves, ...common, ...styles, ['index.html', `${who} ${cycle}`]]) as Site;
-}
 
 async function connectorTo(root: string): Promise<() => Promise<Target>> {
   await mkdir(root, { recursive: true });

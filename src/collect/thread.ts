@@ -125,6 +125,7 @@ export interface LocalSummary {
 }
 
 export type ThreadMessage =
+  /** It may take part in this list. */
   | { readonly kind: 'help'; readonly list: SharedList }
   | { readonly kind: 'progress'; readonly progress: Progress }
   | { readonly kind: 'warning'; readonly text: string }

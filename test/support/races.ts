@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Chance } from './chance.js';
+import type { Site } from './cycle.js';
 import type { OpenSshServer } from './openssh-server.js';
 import type { Ended } from './program.js';
 import { makeProjectIn, on, type Project, published } from './project.js';
@@ -57,14 +58,14 @@ export async function raceForTarget(
 }
 
 /** Files that are the same for all, leaves of its own, and names that both use for content of their own. */
-function siteOf(who: string, cycle: number): Tree {
+export function siteOf(who: string, cycle: number): Site {
   const several = <T>(make: (number: number) => T): T[] => Array.from({ length: 5 }, (_, number) => make(number));
   return Object.fromEntries([
     ...several((i) => [`img/${who}-${cycle}-${i}.png`, `${who} ${cycle} ${i}`]),
     ...several((i) => [`common/${i}.png`, `common ${i}`]),
     ...several((i) => [`css/${i}.css`, `/* ${who} ${cycle} */`]),
     ['index.html', `${who} ${cycle}`],
-  ]) as Tree;
+  ]) as Site;
 }
 
 async function replace(folder: string, tree: Tree): Promise<void> {

@@ -5,8 +5,9 @@
  *   site     format, facts, content hashes, digests, one line for each style sheet and script, pairs, askers, SHA-256
  *   beside   format, facts, SHA-256
  *
- * Each stands on a line of its own but for the askers, which have many. Facts are JSON. All else is made piece by piece, and
- * is only taken apart where it is asked for: a hundred thousand small objects would take longer to make than all else takes.
+ * Each stands on a line of its own but for the askers, which have many, and the sum of all behind the format, which ends it. Facts
+ * are JSON. All else is made piece by piece, and is only taken apart where it is asked for: a hundred thousand small objects
+ * would take longer to make than all else takes.
  */
 import { createHash, hash } from 'node:crypto';
 import { CHECKSUM_BYTES } from '../bytes.js';
