@@ -1,17 +1,18 @@
 /**
  * decide: what a target holds, what it is to hold, and what is to be done about it, if the guards let it pass.
  */
-import { type Change, diff } from './core/diff.js';
-import { exposureOf, guardExposure } from './core/exposure.js';
+import { type Change, diffing } from './core/diff.js';
+import { exposureOf, guardingExposure } from './core/exposure.js';
 import { namesakesOf } from './core/folding.js';
 import { guard, guardReplacement, type Limit } from './core/guard.js';
 import { lacksManifest } from './core/half-filled.js';
 import { indexPartOf, type Places, partOf } from './core/places.js';
-import { type Deletion, makePlan, type Plan, USUAL_MANIFEST } from './core/plan.js';
+import { type Deletion, type Plan, planning, USUAL_MANIFEST } from './core/plan.js';
 import type { RelPath } from './core/relpath.js';
-import { type Selection, select } from './core/select.js';
+import { type Selection, selecting } from './core/select.js';
 import type { Entry, Snapshot } from './core/snapshot.js';
 import type { TargetIndex } from './core/target-index.js';
+import { inSlices, type Pacer } from './fs/pace.js';
 import type { IndexStore } from './push/index-store.js';
 import { attest, type Sighting } from './push/survey.js';
 import type { Target } from './targets/target.js';
@@ -60,7 +61,7 @@ export interface Decision {
 
 /** `current` says whether nobody else has written to the target since the last cycle of its connection. */
 export async function decide(
-  { target, store }: { readonly target: Target; readonly store: IndexStore },
+  { target, store, pacer }: { readonly target: Target; readonly store: IndexStore; readonly pacer: Pacer },
   { looking, current }: { readonly looking: Promise<Sighting>; readonly current: Promise<boolean> },
   wanting: Promise<Wanted>,
   terms: Terms,
@@ -71,19 +72,21 @@ export async function decide(
   const places = isContinued ? part.places : undefined;
   const all = places === undefined && whole !== undefined ? await whole() : snapshot;
   const compare = async (from: Snapshot): Promise<Compared> => {
-    const wanted = select(places === undefined ? from : partOf(from, places), terms);
+    const wanted = await inSlices(selecting(places === undefined ? from : partOf(from, places), terms), pacer);
     const index = places === undefined ? await attest(target, seen, wanted) : seen.index;
-    return { from, index, changes: diff(places === undefined ? index : indexPartOf(index, places), wanted) };
+    const have = places === undefined ? index : indexPartOf(index, places);
+    return { from, index, changes: await inSlices(diffing(have, wanted), pacer) };
   };
   const first = await compare(all);
   const settled = terms.deletion === 'delete' ? await whenFilled(first, compare, terms) : first;
   const { index, changes } = settled ?? first;
   const isHolding = (removals === 'hold' || settled === undefined) && terms.deletion === 'delete';
   const namesakes = store.naming === 'folded' ? namesakesOf(changes, index) : undefined;
-  const plan = makePlan(changes, isHolding ? 'hold' : terms.deletion, terms.manifest, namesakes);
+  const deletion = isHolding ? 'hold' : terms.deletion;
+  const plan = await inSlices(planning(changes, deletion, terms.manifest, namesakes), pacer);
   const held = index.entries.length + index.pending.size;
   const left = held + count(plan, 'added') - count(plan, 'removed');
-  guardExposure(plan, terms.allows);
+  await inSlices(guardingExposure(plan, terms.allows), pacer);
   if (!target.capabilities.atomicReplace && !terms.allowNonAtomic) guardReplacement(plan);
   if (terms.limit !== undefined) guard(plan, { held, left }, terms.limit);
   // Nothing of ours is there yet, so nothing is removed, and no name has another one beside it.

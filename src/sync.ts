@@ -15,6 +15,7 @@ import { select } from './core/select.js';
 import { type Digest, type Entry, type Snapshot, totalBytes } from './core/snapshot.js';
 import type { Pending, TargetIndex } from './core/target-index.js';
 import { decide, isHopeless, type Terms, type Wanted } from './decide.js';
+import { Pacer } from './fs/pace.js';
 import type { StateFolder } from './fs/state.js';
 import type { LeaseTerms } from './push/holders.js';
 import { allOf } from './push/in-parallel.js';
@@ -270,6 +271,7 @@ export class Connection {
   async #run(wanted: Promise<Wanted>, options: CycleOptions) {
     const [job, target, store] = [this.#job, this.#target, this.#store];
     const { act } = options;
+    const pacer = new Pacer({ signal: options.signal });
     const loaded = await this.#load(act);
     const tell = teller(job, options);
     const { folderMode } = job;
@@ -287,7 +289,7 @@ export class Connection {
     const guessing = needsSurvey(known) ? looking : look(target, known, options.site);
     const { manifest, atRest } = options;
     const terms: Terms = { ...job, ...limitFor(job, options), manifest, atRest, act, warn: tell.warning };
-    const deciding = decide({ target, store }, { looking, current }, wanted, terms);
+    const deciding = decide({ target, store, pacer }, { looking, current }, wanted, terms);
     deciding.catch(() => store.lease.giveUp());
     const { index, plan, isKnown, ...told } = await allOf([
       deciding,
@@ -297,6 +299,7 @@ export class Connection {
       throw error;
     });
     tell.plan(plan);
+    await pacer.breathe();
     if (options.act === 'only-plan') return { plan, index, outcomes: [], ...NOTHING_SENT, ...told };
     // First, for after the next announcement nobody knows of them any more.
     const before = await this.#load(act);
@@ -309,6 +312,7 @@ export class Connection {
     const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
     const pending = before.kind === 'index' ? before.index.pending : new Map<RelPath, Pending>();
     const toBeSigned = target.capabilities.serverCopy ? toSign(plan, options) : [];
+    await pacer.breathe();
     const signed = toBeSigned.length > 0 ? options.sign?.(toBeSigned, signing.path) : undefined;
     // What nobody knows of may be what readers use already.
     const filesInShare = isKnown ? options.filesInShare : Number.POSITIVE_INFINITY;

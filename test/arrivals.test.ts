@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { Arrivals } from '../src/collect/arrivals.js';
 import type { Entry } from '../src/core/snapshot.js';
+import { Pacer } from '../src/fs/pace.js';
 import { entry } from './support/entries.js';
 
 it('gives every reader all batches, those that came before it and those to come', async () => {
@@ -24,14 +25,14 @@ it('keeps to itself what is for later, until all is there', async () => {
   arrivals.add([entry('c')]);
   arrivals.end();
   expect(await pathsOf(arrivals)).toEqual(['b', 'c']);
-  expect(arrivals.sorted().map(({ path }) => path)).toEqual(['a', 'b', 'c', 'd']);
+  expect((await arrivals.sorted(new Pacer())).map(({ path }) => path)).toEqual(['a', 'b', 'c', 'd']);
 });
 
-it('puts all that came in the order of a snapshot', () => {
+it('puts all that came in the order of a snapshot', async () => {
   const arrivals = new Arrivals();
   arrivals.add([entry('b'), entry('c')]);
   arrivals.add([entry('a')]);
-  expect(arrivals.sorted().map(({ path }) => path)).toEqual(['a', 'b', 'c']);
+  expect((await arrivals.sorted(new Pacer())).map(({ path }) => path)).toEqual(['a', 'b', 'c']);
 });
 
 async function pathsOf(arrivals: AsyncIterable<readonly Entry[]>): Promise<string[]> {

@@ -75,8 +75,11 @@ const LAYERS: readonly (readonly [from: string, to: readonly string[]])[] = [
     ['targets/ssh-', 'targets/sftp-channel.ts', 'targets/host-key.ts', 'targets/known-hosts.ts', 'errors.ts'],
   ],
   ['push/', ['push/', 'core/', 'fs/', 'errors.ts', 'heap.ts', 'type:targets/target.ts']],
-  ['decide.ts', ['core/', 'push/', 'type:targets/target.ts']],
-  ['sync.ts', ['decide.ts', 'core/', 'push/', 'type:fs/state.ts', 'type:targets/target.ts', 'type:errors.ts']],
+  ['decide.ts', ['core/', 'push/', 'fs/pace.ts', 'type:targets/target.ts']],
+  [
+    'sync.ts',
+    ['decide.ts', 'core/', 'push/', 'fs/pace.ts', 'type:fs/state.ts', 'type:targets/target.ts', 'type:errors.ts'],
+  ],
   ['config/', ['config/', 'core/', 'errors.ts']],
   ['django/', ['django/', 'type:config/schema.ts', 'config/django-version.ts', 'core/', 'fs/', 'errors.ts']],
   ['demo/', ['demo/', 'errors.ts', 'targets/known-hosts.ts']],

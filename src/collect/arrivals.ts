@@ -1,7 +1,9 @@
 /**
  * Arrivals: the entries of a snapshot as they become known, for those who can use some before all of them are there.
  */
-import { type Entry, sortEntries } from '../core/snapshot.js';
+import { comparePaths } from '../core/relpath.js';
+import type { Entry } from '../core/snapshot.js';
+import { type Pacer, sortPaced } from '../fs/pace.js';
 
 /** Whoever iterates gets all batches from the first on, and waits for those to come. */
 export class Arrivals implements AsyncIterable<readonly Entry[]> {
@@ -29,8 +31,9 @@ export class Arrivals implements AsyncIterable<readonly Entry[]> {
   }
 
   /** All that came, sorted by path. */
-  sorted(): Entry[] {
-    return sortEntries([...this.#batches, ...this.#later].flat());
+  sorted(pacer: Pacer): Promise<Entry[]> {
+    const all = [...this.#batches, ...this.#later].flat();
+    return sortPaced(all, (a, b) => comparePaths(a.path, b.path), pacer);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<readonly Entry[], void> {

@@ -5,6 +5,7 @@ import { MessageChannel, type MessagePort, type ResourceLimits, Worker } from 'n
 import type { ToSign } from '../core/delta/signature.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { ConfigError, ManifestError, type Problem, SafetyError, SourceError } from '../errors.js';
+import { Pacer } from '../fs/pace.js';
 import { keepHeapSmall, keepNewSpaceAsItIs, keepNewSpaceSmall, NEW_IN_THREAD_MB } from '../heap.js';
 import { Arrivals } from './arrivals.js';
 import { Contents } from './contents.js';
@@ -99,7 +100,7 @@ export class LocalThread {
       port.postMessage({ kind: 'freed', bytes } satisfies ThreadRequest, [bytes]),
     );
     let arrived = 0;
-    const result = this.#follow(port, hooks, (message) => {
+    const told = this.#follow(port, hooks, (message) => {
       if (message.kind === 'help') {
         if (settings.heap === 'small') keepNewSpaceAsItIs();
         helping?.take(message.list);
@@ -114,11 +115,12 @@ export class LocalThread {
         }
       }
       if (message.kind === 'declined') return { answer: undefined };
-      return message.kind === 'done' ? { answer: resultOf(message.summary, arrivals) } : undefined;
+      return message.kind === 'done' ? { answer: message.summary } : undefined;
     }).finally(() => {
       arrivals.end();
       helping?.end();
     });
+    const result = told.then((summary) => summary && resultOf(summary, arrivals));
     return { result, contents, arrivals };
   }
 
@@ -237,8 +239,8 @@ export async function wholeOf({ result }: LocalRun): Promise<LocalResult> {
   return whole;
 }
 
-function resultOf({ unknown, ...summary }: LocalSummary, arrivals: Arrivals): LocalResult {
-  return { ...summary, snapshot: { entries: arrivals.sorted(), problems: unknown } };
+async function resultOf({ unknown, ...summary }: LocalSummary, arrivals: Arrivals): Promise<LocalResult> {
+  return { ...summary, snapshot: { entries: await arrivals.sorted(new Pacer()), problems: unknown } };
 }
 
 /** An error loses its class on the way between threads. */

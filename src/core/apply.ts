@@ -6,6 +6,7 @@ import type { Step } from './plan.js';
 import type { RelPath } from './relpath.js';
 import type { Entry } from './snapshot.js';
 import { afterPush, type TargetIndex, type Truths } from './target-index.js';
+import { atOnce } from './work.js';
 
 /** The result of one step. 'untouched': the target holds what it held before. 'uncertain': it may hold either. */
 export type Outcome =
@@ -34,7 +35,7 @@ export function truthsOf(before: TargetIndex, outcomes: readonly Outcome[]): Tru
 
 /** The index after a push that announced `announced` on top of `before`. */
 export function applyOutcomes(before: TargetIndex, announced: Truths, outcomes: readonly Outcome[]): TargetIndex {
-  return afterPush(before, announced, truthsOf(before, outcomes));
+  return atOnce(afterPush(before, announced, truthsOf(before, outcomes)));
 }
 
 /** The trouble of a push. */

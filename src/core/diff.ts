@@ -6,6 +6,7 @@
 import { ancestorsOf, type RelPath } from './relpath.js';
 import { type Entry, type Snapshot, sameContent } from './snapshot.js';
 import type { TargetIndex } from './target-index.js';
+import { atOnce, isStop, type Work } from './work.js';
 
 /**
  * `entry` is what the path shall hold, `old` what it is known to hold now. An added path may hold content of ours that
@@ -29,12 +30,22 @@ export type Change =
  * it is never removed because of that.
  */
 export function diff(index: TargetIndex, wanted: Snapshot): Change[] {
+  return atOnce(diffing(index, wanted));
+}
+
+/** As `diff`. */
+export function* diffing(index: TargetIndex, wanted: Snapshot): Work<Change[]> {
   const isUnknown = unknownIn(wanted);
   const changes: Change[] = [];
   const held = heldIn(index);
+  let at = 0;
   let have = next();
   for (const entry of wanted.entries) {
-    for (; have !== undefined && have.path < entry.path; have = next()) removal(have);
+    if (isStop(at++)) yield;
+    for (; have !== undefined && have.path < entry.path; have = next()) {
+      if (isStop(at++)) yield;
+      removal(have);
+    }
     if (have?.path !== entry.path) changes.push({ kind: 'added', path: entry.path, entry });
     else {
       const change = compare(have.entry, entry);
@@ -42,7 +53,10 @@ export function diff(index: TargetIndex, wanted: Snapshot): Change[] {
       have = next();
     }
   }
-  for (; have !== undefined; have = next()) removal(have);
+  for (; have !== undefined; have = next()) {
+    if (isStop(at++)) yield;
+    removal(have);
+  }
   return apart(changes, index);
 
   function next(): Held | undefined {

@@ -5,6 +5,7 @@
 import { PackedEntries } from './packed-entries.js';
 import type { RelPath } from './relpath.js';
 import { type Digest, type Entry, positionOf, sortEntries } from './snapshot.js';
+import { atOnce, isStop, type Work } from './work.js';
 
 const FEW_CHANGES = 16_384;
 const MOST_CHANGED = 1 / 4; // of the entries: more of them take more memory than all of them packed again
@@ -40,14 +41,24 @@ export class EntryTable implements Iterable<Entry> {
   }
 
   with(changes: EntryChanges): EntryTable {
+    return atOnce(this.changing(changes));
+  }
+
+  /** As `with`. */
+  *changing(changes: EntryChanges): Work<EntryTable> {
     if (changes.size === 0) return this;
     const all = new Map(this.#changes);
+    let at = 0;
     if (all.size + changes.size > Math.max(FEW_CHANGES, this.length * MOST_CHANGED)) {
-      for (const [path, after] of changes) all.set(path, after);
-      return new EntryTable(new EntryTable(this.#packed, all).packed());
+      for (const [path, after] of changes) {
+        if (isStop(at++)) yield;
+        all.set(path, after);
+      }
+      return new EntryTable(yield* new EntryTable(this.#packed, all).packing());
     }
     let { length, fileBytes } = this;
     for (const [path, after] of changes) {
+      if (isStop(at++)) yield;
       const before = this.find(path);
       if (before === after) continue; // nothing, before and after
       all.set(path, after);
@@ -64,9 +75,23 @@ export class EntryTable implements Iterable<Entry> {
     return this.with(held);
   }
 
+  /** How many there are without those at `paths`, and the sum of their sizes. */
+  *countingWithout(paths: Iterable<RelPath>): Work<Pick<EntryTable, 'length' | 'fileBytes'>> {
+    let { length, fileBytes } = this;
+    let at = 0;
+    for (const path of paths) {
+      if (isStop(at++)) yield;
+      const entry = this.find(path);
+      if (entry === undefined) continue;
+      length--;
+      fileBytes -= entry.size;
+    }
+    return { length, fileBytes };
+  }
+
   /** All of it, packed. */
-  packed(): PackedEntries {
-    return this.#changes.size === 0 ? this.#packed : PackedEntries.of(this);
+  *packing(): Work<PackedEntries> {
+    return this.#changes.size === 0 ? this.#packed : yield* PackedEntries.packing(this);
   }
 
   find(path: RelPath): Entry | undefined {
@@ -107,10 +132,12 @@ export class EntryTable implements Iterable<Entry> {
     return this.#from(`${folder}/`).next().done !== true;
   }
 
-  /** Those with one of these contents, in no particular order. */
-  *withContent(digests: ReadonlySet<Digest>): Generator<Entry, void> {
-    for (const entry of this.#packed.withContent(digests)) if (!this.#changes.has(entry.path)) yield entry;
-    for (const entry of this.#changes.values()) if (entry !== undefined && digests.has(entry.digest)) yield entry;
+  /** Calls `found` with those that have one of these contents, in no particular order. */
+  *seeking(digests: ReadonlySet<Digest>, found: (entry: Entry) => void): Work<void> {
+    yield* this.#packed.seeking(digests, (entry) => {
+      if (!this.#changes.has(entry.path)) found(entry);
+    });
+    for (const entry of this.#changes.values()) if (entry !== undefined && digests.has(entry.digest)) found(entry);
   }
 
   /** Those whose path begins like this. */

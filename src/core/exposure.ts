@@ -7,6 +7,7 @@
 import { SafetyError } from '../errors.js';
 import { type Plan, uploadsOf } from './plan.js';
 import type { RelPath } from './relpath.js';
+import { atOnce, isStop, type Work } from './work.js';
 
 const NAMED = 3; // in the message
 
@@ -40,10 +41,17 @@ export function isPrivateKey(content: Uint8Array): boolean {
 
 /** Throws a SafetyError when a plan publishes such a file that `isAllowed` does not name. */
 export function guardExposure(plan: Plan, isAllowed: (path: RelPath) => boolean): void {
-  const found = uploadsOf(plan.groups).flatMap(({ path }) => {
+  atOnce(guardingExposure(plan, isAllowed));
+}
+
+/** As `guardExposure`. */
+export function* guardingExposure(plan: Plan, isAllowed: (path: RelPath) => boolean): Work<void> {
+  const found: string[] = [];
+  for (const [at, { path }] of uploadsOf(plan.groups).entries()) {
+    if (isStop(at)) yield;
     const what = exposureOf(path);
-    return what === undefined || isAllowed(path) ? [] : [`${path} (${what})`];
-  });
+    if (what !== undefined && !isAllowed(path)) found.push(`${path} (${what})`);
+  }
   if (found.length === 0) return;
   const rest = found.length - NAMED;
   throw new SafetyError(

@@ -20,6 +20,7 @@ import { writePath } from './path-codec.js';
 import { parseRelPath, type RelPath } from './relpath.js';
 import type { Entry } from './snapshot.js';
 import { type Pending, pendingOf, type TargetIndex, type Truths } from './target-index.js';
+import { atOnce, isStop, type Work } from './work.js';
 
 const FORMAT = 1;
 const MAGIC = Buffer.from('PSIX');
@@ -84,7 +85,12 @@ export function decodeHead(bytes: Uint8Array): Head {
 }
 
 export function encodeSnapshot(entries: EntryTable): Buffer {
-  const { content, length } = entries.packed();
+  return atOnce(encodingSnapshot(entries));
+}
+
+/** As `encodeSnapshot`. */
+export function* encodingSnapshot(entries: EntryTable): Work<Buffer> {
+  const { content, length } = yield* entries.packing();
   const writer = new ByteWriter(content.length + SNAPSHOT_FRAME_BYTES);
   return writer.bytes(MAGIC).number(FORMAT).number(length).bytes(content).finishSealed();
 }
@@ -97,11 +103,23 @@ export function decodeSnapshot(bytes: Uint8Array, from: 'sound' | 'anybody' = 'a
   return new EntryTable(from === 'sound' ? PackedEntries.fromSound(reader) : PackedEntries.from(reader));
 }
 
-/** The bytes to append, and the checksum that the head is to carry from then on. `before` is the one it carries now. */
-export function encodeSegment(segment: Segment, before: string): { bytes: Buffer; checksum: string } {
+/** The bytes to append, and the checksum that the head is to carry from then on. */
+export interface EncodedSegment {
+  readonly bytes: Buffer;
+  readonly checksum: string;
+}
+
+/** `before` is the checksum that the head carries now. */
+export function encodeSegment(segment: Segment, before: string): EncodedSegment {
+  return atOnce(encodingSegment(segment, before));
+}
+
+/** As `encodeSegment`. */
+export function* encodingSegment(segment: Segment, before: string): Work<EncodedSegment> {
   const writer = new ByteWriter().number(segment.kind === 'begin' ? 1 : 2).number(segment.paths.size);
-  let last = '';
+  let [last, at] = ['', 0];
   for (const [path, entry] of segment.paths) {
+    if (isStop(at++)) yield;
     writePath(writer, last, path);
     last = path;
     writer.number(entry === undefined ? 0 : 1);

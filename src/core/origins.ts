@@ -5,6 +5,7 @@
 import type { EntryTable } from './entry-table.js';
 import { isPacked } from './packed.js';
 import type { Digest, Entry } from './snapshot.js';
+import type { Work } from './work.js';
 
 /** Smaller content is sent sooner than the requests are that copy it. Bytes. */
 const LEAST_COPIED_BYTES = 2048;
@@ -23,14 +24,15 @@ interface Means {
 }
 
 /** Entries of `held` with the content of one of `wanted`, by what it is: a few of each that differ in time or mode. */
-export function originsIn(held: EntryTable, wanted: readonly Entry[]): Map<Digest, Entry[]> {
+export function* originsIn(held: EntryTable, wanted: readonly Entry[]): Work<Map<Digest, Entry[]>> {
   const origins = new Map<Digest, Entry[]>();
   if (held.length === 0) return origins;
-  for (const entry of held.withContent(new Set(wanted.map(({ digest }) => digest)))) {
+  const contents = new Set(wanted.map(({ digest }) => digest));
+  yield* held.seeking(contents, (entry) => {
     const others = origins.get(entry.digest);
     if (others === undefined) origins.set(entry.digest, [entry]);
     else if (others.length < MOST_ORIGINS && !others.some((other) => areAlike(other, entry))) others.push(entry);
-  }
+  });
   return origins;
 }
 

@@ -11,6 +11,7 @@ import { ByteReader, ByteWriter, damaged } from './bytes.js';
 import { readPath, writePath } from './path-codec.js';
 import { isControl, parseRelPath, type RelPath } from './relpath.js';
 import type { Digest, Entry } from './snapshot.js';
+import { atOnce, isStop, type Work } from './work.js';
 
 const DIGEST_BYTES = 32;
 const BEGINNING_BYTES = 6; // of a digest, as a number
@@ -26,6 +27,13 @@ interface Mark {
   readonly offset: number;
 }
 
+/** What has to be known of packed entries to find one of them. */
+interface Contents {
+  readonly length: number;
+  readonly fileBytes: number;
+  readonly marks: readonly Mark[];
+}
+
 export class PackedEntries {
   readonly length: number;
   /** The sum of the sizes of the files. */
@@ -33,33 +41,32 @@ export class PackedEntries {
   readonly content: Buffer;
   readonly #marks: readonly Mark[];
 
-  private constructor(content: Buffer, length: number) {
+  private constructor(content: Buffer, { length, fileBytes, marks }: Contents) {
     this.content = content;
     this.length = length;
-    const cursor = new Cursor(content);
-    const marks: Mark[] = [];
-    let fileBytes = 0;
-    for (let at = 0; at < length; at++) {
-      const offset = cursor.offset;
-      cursor.next();
-      if (at % BETWEEN_MARKS === 0) marks.push({ path: cursor.path, offset });
-      fileBytes += cursor.size;
-    }
-    this.#marks = marks;
     this.fileBytes = fileBytes;
+    this.#marks = marks;
   }
 
   /** `entries` are sorted by path, each path once. */
   static of(entries: Iterable<Entry>): PackedEntries {
+    return atOnce(PackedEntries.packing(entries));
+  }
+
+  /** As `of`. */
+  static *packing(entries: Iterable<Entry>): Work<PackedEntries> {
     const writer = new ByteWriter();
-    let [before, length] = ['', 0];
+    const marks: Mark[] = [];
+    let [before, length, fileBytes] = ['', 0, 0];
     for (const entry of entries) {
+      if (length % BETWEEN_MARKS === 0) marks.push({ path: entry.path, offset: writer.length });
       writePath(writer, before, entry.path);
       writeEntry(writer, entry);
       before = entry.path;
-      length++;
+      fileBytes += entry.size;
+      if (isStop(length++)) yield;
     }
-    return new PackedEntries(writer.finish(), length);
+    return new PackedEntries(writer.finish(), { length, fileBytes, marks });
   }
 
   /** The rest of what `reader` reads, which nobody has checked. Throws an IndexError 'damaged'. */
@@ -74,13 +81,14 @@ export class PackedEntries {
       before = path;
     }
     reader.end();
-    return new PackedEntries(content, length);
+    return new PackedEntries(content, contentsOf(content, length));
   }
 
   /** The rest of what `reader` reads, of which it is known that `from` would not throw. */
   static fromSound(reader: ByteReader): PackedEntries {
     const length = reader.count(LEAST_ENTRY_BYTES);
-    return new PackedEntries(reader.rest(), length);
+    const content = reader.rest();
+    return new PackedEntries(content, contentsOf(content, length));
   }
 
   find(path: RelPath): Entry | undefined {
@@ -108,17 +116,21 @@ export class PackedEntries {
     }
   }
 
-  /** Those with one of these contents. */
-  *withContent(digests: ReadonlySet<Digest>): Generator<Entry, void> {
-    const beginnings = new Set(
-      Array.from(digests, (digest) => Number.parseInt(digest.slice(0, 2 * BEGINNING_BYTES), 16)),
-    );
+  /** Calls `found` with those that have one of these contents. */
+  *seeking(digests: ReadonlySet<Digest>, found: (entry: Entry) => void): Work<void> {
+    const beginnings = new Set<number>();
+    let seen = 0;
+    for (const digest of digests) {
+      if (isStop(seen++)) yield;
+      beginnings.add(Number.parseInt(digest.slice(0, 2 * BEGINNING_BYTES), 16));
+    }
     const cursor = new Cursor(this.content);
     for (let at = 0; at < this.length; at++) {
+      if (isStop(at)) yield;
       cursor.next();
       if (!beginnings.has(cursor.beginningOfDigest)) continue;
       const entry = cursor.entry();
-      if (digests.has(entry.digest)) yield entry;
+      if (digests.has(entry.digest)) found(entry);
     }
   }
 
@@ -228,6 +240,19 @@ class Cursor {
     }
     return at;
   }
+}
+
+function contentsOf(content: Buffer, length: number): Contents {
+  const cursor = new Cursor(content);
+  const marks: Mark[] = [];
+  let fileBytes = 0;
+  for (let at = 0; at < length; at++) {
+    const offset = cursor.offset;
+    cursor.next();
+    if (at % BETWEEN_MARKS === 0) marks.push({ path: cursor.path, offset });
+    fileBytes += cursor.size;
+  }
+  return { length, fileBytes, marks };
 }
 
 export function writeEntry(writer: ByteWriter, entry: Entry): void {

@@ -17,6 +17,7 @@ import type { Namesakes } from './folding.js';
 import { inTheWay } from './in-the-way.js';
 import { ancestorsOf, foldedPath, nameOf, parentOf, type RelPath } from './relpath.js';
 import type { Entry } from './snapshot.js';
+import { atOnce, isStop, type Work } from './work.js';
 
 export type Step =
   /** Stage the content and rename it over the path. `namesake`: how the file that lies there is still spelled. */
@@ -64,16 +65,27 @@ type GroupName = (typeof ORDER)[number];
 export function makePlan(
   changes: readonly Change[],
   deletion: Deletion,
-  manifest: string = USUAL_MANIFEST,
+  manifest?: string,
   namesakes?: Namesakes,
 ): Plan {
+  return atOnce(planning(changes, deletion, manifest, namesakes));
+}
+
+/** As `makePlan`. */
+export function* planning(
+  changes: readonly Change[],
+  deletion: Deletion,
+  manifest: string = USUAL_MANIFEST,
+  namesakes?: Namesakes,
+): Work<Plan> {
   const keyOf = namesakes === undefined ? undefined : foldedPath;
   const first = deletion === 'keep' ? new Set<RelPath>() : obstacles(changes, keyOf);
   const isNeeded = (path: RelPath): boolean => first.has(path) || namesakes?.has(path) === true;
   const kept = changes.filter(({ kind, path }) => kind !== 'removed' || deletion === 'delete' || isNeeded(path));
   const former = new Map(Array.from(namesakes ?? [], ([old, path]) => [path, old]));
   const groups = new Map<GroupName, Step[]>(ORDER.map((name) => [name, []]));
-  for (const change of kept) {
+  for (const [at, change] of kept.entries()) {
+    if (isStop(at)) yield;
     const namesake = change.kind === 'removed' ? namesakes?.get(change.path) : former.get(change.path);
     groups.get(groupOf(change, first, manifest, namesake))?.push(withNamesake(stepOf(change), namesake));
   }

@@ -2,7 +2,8 @@
  * select: the part of a snapshot that one target gets, with the modes that it is to have there.
  */
 import type { RelPath } from './relpath.js';
-import type { Snapshot } from './snapshot.js';
+import type { Entry, Snapshot } from './snapshot.js';
+import { atOnce, isStop, type Work } from './work.js';
 
 export interface Selection {
   readonly accepts: (path: RelPath) => boolean;
@@ -10,10 +11,17 @@ export interface Selection {
   readonly fileMode: number;
 }
 
-export function select(snapshot: Snapshot, { accepts, fileMode }: Selection): Snapshot {
-  const entries = snapshot.entries.filter((entry) => accepts(entry.path));
-  return {
-    ...snapshot,
-    entries: entries.map((entry) => (entry.mode === fileMode ? entry : { ...entry, mode: fileMode })),
-  };
+export function select(snapshot: Snapshot, selection: Selection): Snapshot {
+  return atOnce(selecting(snapshot, selection));
+}
+
+/** As `select`. */
+export function* selecting(snapshot: Snapshot, { accepts, fileMode }: Selection): Work<Snapshot> {
+  const entries: Entry[] = [];
+  let at = 0;
+  for (const entry of snapshot.entries) {
+    if (isStop(at++)) yield;
+    if (accepts(entry.path)) entries.push(entry.mode === fileMode ? entry : { ...entry, mode: fileMode });
+  }
+  return { ...snapshot, entries };
 }

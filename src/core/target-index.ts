@@ -8,6 +8,7 @@
 import { type EntryChanges, EntryTable } from './entry-table.js';
 import type { RelPath } from './relpath.js';
 import type { Entry } from './snapshot.js';
+import { atOnce, isStop, type Work } from './work.js';
 
 export interface TargetIndex {
   /** Which project the target belongs to. */
@@ -53,10 +54,14 @@ export function withPending(index: TargetIndex, announced: Truths): TargetIndex 
  * The index after a push: `truths` became known, and of what was `announced` the rest is pending. As withPending and
  * then withTruths would have it, without making a Pending for each of a hundred thousand paths that end well.
  */
-export function afterPush(index: TargetIndex, announced: Truths, truths: Truths): TargetIndex {
+export function* afterPush(index: TargetIndex, announced: Truths, truths: Truths): Work<TargetIndex> {
   const open = new Map<RelPath, Entry | undefined>();
-  for (const [path, after] of announced) if (!truths.has(path)) open.set(path, after);
-  return withTruths(open.size === 0 ? index : withPending(index, open), truths);
+  let at = 0;
+  for (const [path, after] of announced) {
+    if (isStop(at++)) yield;
+    if (!truths.has(path)) open.set(path, after);
+  }
+  return yield* learning(open.size === 0 ? index : withPending(index, open), truths);
 }
 
 /** `path` after one more announcement: what it may have held, and what it shall become, each content once. */
@@ -85,9 +90,13 @@ export function withUnsettled(
 
 /** The index after the truth about some paths became known: they are pending no longer. */
 export function withTruths(index: TargetIndex, truths: Truths): TargetIndex {
+  return atOnce(learning(index, truths));
+}
+
+function* learning(index: TargetIndex, truths: Truths): Work<TargetIndex> {
   if (truths.size === 0) return index;
   const pending = new Map([...index.pending].filter(([path]) => !truths.has(path)));
-  return { ...index, entries: index.entries.with(truths), pending };
+  return { ...index, entries: yield* index.entries.changing(truths), pending };
 }
 
 /**

@@ -18,6 +18,7 @@ import type { RelPath } from '../core/relpath.js';
 import { CONTROL, join } from '../core/relpath.js';
 import type { TargetIndex, Truths } from '../core/target-index.js';
 import { IndexError, LockedError, SafetyError, TargetError } from '../errors.js';
+import { inSlices, Pacer } from '../fs/pace.js';
 import type { Target } from '../targets/target.js';
 import { ControlArea } from './control-area.js';
 import { allOf } from './in-parallel.js';
@@ -78,7 +79,8 @@ export class IndexStore {
   #lease: Lease;
   /** The lease is taken, and the head known to be the one of this run. */
   #checked: Promise<void> | undefined;
-  #ahead: Ahead | undefined;
+  /** Until it is there, nothing else may be composed. */
+  #ahead: Promise<Ahead> | undefined;
 
   constructor(target: Target, options: IndexStoreOptions) {
     this.#target = target;
@@ -159,8 +161,6 @@ export class IndexStore {
   renew(options: LeaseOptions): void {
     this.#lease = new Lease(this.#target, options);
     this.#checked = undefined;
-    if (this.#ahead !== undefined) this.#writer.forget(this.#ahead.draft);
-    this.#ahead = undefined;
   }
 
   /** The lease of this run, which it may not have taken yet. */
@@ -191,7 +191,7 @@ export class IndexStore {
 
   /** Lets go of the lease, if this run has it, once nothing is under way any more. Never rejects. */
   async release(end: 'done' | 'failed'): Promise<void> {
-    await this.#ahead?.written.catch(() => undefined);
+    await this.#forgetAhead();
     await this.#lease.release(end);
   }
 
@@ -200,7 +200,7 @@ export class IndexStore {
     await this.hold();
     const isSafe = this.#requireSameHead();
     if (this.head !== undefined) await isSafe;
-    const { head, writes } = this.#writer.begin(index, announced);
+    const { head, writes } = await inSlices(this.#writer.begin(index, announced), new Pacer());
     await this.#install(this.#writeHead({ head, writes: [isSafe, ...writes] }), 'to come');
   }
 
@@ -228,7 +228,7 @@ export class IndexStore {
     await this.#lease.require();
     await this.#requireSameHead();
     const commit = { index, announced, truths, more };
-    const { draft, ...written } = (await this.#takeAhead(commit)) ?? this.#compose(commit);
+    const { draft, ...written } = (await this.#takeAhead(commit)) ?? (await this.#compose(commit));
     await written.written;
     if (more === undefined) await this.#area.list(); // once the lease is given up, others write there
     await this.#install(written, more ?? 'nothing to come');
@@ -239,7 +239,7 @@ export class IndexStore {
   /** After a `begin`: writes already, where nobody looks, what a `commit` is to record if all of `announced` comes true. */
   expect(index: TargetIndex, announced: Truths, more?: 'to come'): void {
     this.#ahead = this.#compose({ index, announced, truths: announced, more });
-    this.#ahead.written.catch(() => undefined); // the commit hears of it
+    this.#ahead.catch(() => undefined); // the commit hears of it
   }
 
   /** Whether the head on the target is the one this run knows. */
@@ -305,22 +305,29 @@ export class IndexStore {
   }
 
   /** Begins to write a commit, all but its last step. */
-  #compose(commit: Commit): Ahead {
-    const draft = this.#writer.commit(commit);
+  async #compose(commit: Commit): Promise<Ahead> {
+    const draft = await inSlices(this.#writer.commit(commit), new Pacer());
     return { ...this.#writeHead(draft), draft };
   }
 
   /** What was written ahead, if it is this commit; what turned out otherwise is forgotten. */
   async #takeAhead({ index, announced, truths, more }: Commit): Promise<Ahead | undefined> {
-    const ahead = this.#ahead;
-    this.#ahead = undefined;
+    const ahead = await this.#ahead;
     if (ahead === undefined) return undefined;
     const { commit } = ahead.draft;
     const isIt = commit.index === index && commit.announced === announced && commit.more === more;
-    if (isIt && areSame(truths, announced)) return ahead;
-    await ahead.written.catch(() => undefined); // what is written now must not be written over by it
+    if (!isIt || !areSame(truths, announced)) return this.#forgetAhead();
+    this.#ahead = undefined;
+    return ahead;
+  }
+
+  /** Once it is written: what comes next must not be written over by it. */
+  async #forgetAhead(): Promise<undefined> {
+    const ahead = await this.#ahead?.catch(() => undefined);
+    this.#ahead = undefined;
+    if (ahead === undefined) return;
+    await ahead.written.catch(() => undefined);
     this.#writer.forget(ahead.draft);
-    return undefined;
   }
 
   /** Begins to write a head, for when everything that it names is written. */
@@ -335,7 +342,9 @@ export class IndexStore {
       if (error instanceof TargetError && error.kind === 'line-lost') return write(second);
       throw error;
     });
-    return { head, bytes, written: allOf([placed, this.#lease.unmark(), ...writes]) };
+    const written = allOf([placed, this.#lease.unmark(), ...writes]);
+    written.catch(() => undefined); // whoever waits hears of it
+    return { head, bytes, written };
   }
 
   /** Makes it valid. */

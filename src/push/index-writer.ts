@@ -5,9 +5,17 @@
  * put there by others, who say so; what was written for a commit that turned out otherwise can be forgotten.
  */
 import { checksum } from '../core/bytes.js';
-import { encodeSegment, encodeSnapshot, FIRST_CHECKSUM, type FileReference, type Head } from '../core/index-codec.js';
+import type { EntryTable } from '../core/entry-table.js';
+import {
+  encodingSegment,
+  encodingSnapshot,
+  FIRST_CHECKSUM,
+  type FileReference,
+  type Head,
+} from '../core/index-codec.js';
 import { CONTROL, join, type RelPath } from '../core/relpath.js';
 import { afterPush, type TargetIndex, type Truths } from '../core/target-index.js';
+import type { Work } from '../core/work.js';
 import type { Target } from '../targets/target.js';
 import type { IndexFiles } from './index-files.js';
 
@@ -20,7 +28,7 @@ export interface IndexWriterOptions {
   readonly now: () => number;
 }
 
-/** A head, and what has to be written before it may be put on the target: that is begun. */
+/** A head, and what has to be written before it may be put on the target: that is begun, and whoever waits for it hears of its failure. */
 export interface Sketch {
   readonly head: Head;
   readonly writes: readonly Promise<unknown>[];
@@ -42,6 +50,9 @@ export interface Draft extends Sketch {
   readonly isNew: boolean;
   readonly before: Position;
 }
+
+/** How many files, and how many bytes they have. */
+type Extent = Pick<EntryTable, 'length' | 'fileBytes'>;
 
 /** Where the next segment goes. */
 interface Position {
@@ -92,25 +103,27 @@ export class IndexWriter {
     this.#at = { ...this.#at, head: undefined };
   }
 
-  /** Calls pending what may change of `index`. */
-  begin(index: TargetIndex, announced: Truths): Sketch {
-    const writes = this.#at.head === undefined ? this.#startOver(index) : [];
-    writes.push(...this.#append('begin', announced));
+  /** Calls pending what may change of `index`. Until this work is done, nothing else may be begun. */
+  *begin(index: TargetIndex, announced: Truths): Work<Sketch> {
+    const writes = this.#at.head === undefined ? yield* this.#startOver(index) : [];
+    writes.push(...(yield* this.#append('begin', announced)));
     const all = new Set([...this.#at.announced, ...announced.keys()]);
     this.#at = { ...this.#at, announced: all };
-    const entries = index.entries.without(announced.keys());
-    return { head: this.#headNow({ ...index, entries }, all.size), writes };
+    const certain = yield* index.entries.countingWithout(announced.keys());
+    return { head: this.#headNow(index.generation, certain, all.size), writes };
   }
 
-  /** Records what is now certain, and leaves pending what else was announced. */
-  commit(commit: Commit): Draft {
+  /** Records what is now certain, and leaves pending what else was announced. Until this work is done, nothing else may be begun. */
+  *commit(commit: Commit): Work<Draft> {
     const { index, announced, truths, more } = commit;
     const before = this.#at;
-    const next = { ...afterPush(index, announced, truths), generation: this.#atLeast(index.generation) + 1 };
+    const after = yield* afterPush(index, announced, truths);
+    const next = { ...after, generation: this.#atLeast(index.generation) + 1 };
     const isNew = before.head === undefined || (more === undefined && this.#isJournalLong(before.head));
-    const writes = isNew ? this.#startOver(next) : this.#append('commit', this.#withSettled(next, truths));
+    const writes = yield* isNew ? this.#startOver(next) : this.#append('commit', this.#withSettled(next, truths));
     this.#at = { ...this.#at, announced: new Set(next.pending.keys()) };
-    return { head: this.#headNow(next, next.pending.size), writes, commit, next, isNew, before };
+    const head = this.#headNow(next.generation, next.entries, next.pending.size);
+    return { head, writes, commit, next, isNew, before };
   }
 
   /** The head is on the target. */
@@ -139,47 +152,47 @@ export class IndexWriter {
   }
 
   /** Begins to write all certain entries as a new snapshot, with a new journal beside it. */
-  #startOver(index: TargetIndex): Promise<unknown>[] {
+  *#startOver(index: TargetIndex): Work<Promise<unknown>[]> {
     const name = `${this.#atLeast(index.generation)}-${this.#options.run}`;
-    const content = encodeSnapshot(index.entries);
+    const content = yield* encodingSnapshot(index.entries);
     const snapshot = referenceOf(`snapshot-${name}` as RelPath, content);
-    const writes: Promise<unknown>[] = [
+    const writes = begun(
       this.#target.append(join(CONTROL, snapshot.name), 0, content, 'durable'), // a new file; its checksum tells whether it is whole
       this.#files.keep((cache) => cache.write(snapshot.name, content)),
-    ];
-    const head = { ...this.#about(index, index.pending.size), snapshot };
+    );
+    const head = { ...this.#about(index.generation, index.entries, index.pending.size), snapshot };
     this.#at = {
       ...this.#at,
       head: { ...head, journal: { name: `journal-${name}` as RelPath, ...EMPTY_JOURNAL } },
       journal: EMPTY_JOURNAL,
     };
-    for (const announced of announcementsOf(index)) writes.push(...this.#append('begin', announced));
+    for (const announced of announcementsOf(index)) writes.push(...(yield* this.#append('begin', announced)));
     return writes;
   }
 
   /** Begins to append a segment, which the next head is to name. */
-  #append(kind: 'begin' | 'commit', paths: Truths): Promise<unknown>[] {
+  *#append(kind: 'begin' | 'commit', paths: Truths): Work<Promise<unknown>[]> {
     const { head, journal } = this.#at;
     if (head === undefined || paths.size === 0) return [];
-    const segment = encodeSegment({ kind, paths }, journal.checksum);
+    const segment = yield* encodingSegment({ kind, paths }, journal.checksum);
     const offset = journal.bytes;
     this.#at = { ...this.#at, journal: { bytes: offset + segment.bytes.length, checksum: segment.checksum } };
-    return [
+    return begun(
       this.#target.append(join(CONTROL, head.journal.name), offset, segment.bytes, 'durable'),
       this.#files.keep((cache) => cache.append(head.journal.name, offset, segment.bytes)),
-    ];
+    );
   }
 
   /** That of all that was written until now. */
-  #headNow(index: TargetIndex, pending: number): Head {
+  #headNow(generation: number, certain: Extent, pending: number): Head {
     const { head, journal } = this.#at;
     const { snapshot, journal: named } = head as Head;
-    return { ...this.#about(index, pending), snapshot, journal: { name: named.name, ...journal } };
+    return { ...this.#about(generation, certain, pending), snapshot, journal: { name: named.name, ...journal } };
   }
 
-  #about({ entries, generation }: TargetIndex, pending: number): Omit<Head, 'snapshot' | 'journal'> {
+  #about(generation: number, { length, fileBytes }: Extent, pending: number): Omit<Head, 'snapshot' | 'journal'> {
     const { site, now } = this.#options;
-    return { site, generation, committedAt: now(), files: entries.length, bytes: entries.fileBytes, pending };
+    return { site, generation, committedAt: now(), files: length, bytes: fileBytes, pending };
   }
 
   /** `truths`, and what else the journal calls pending and `index` knows. */
@@ -206,6 +219,12 @@ function announcementsOf(index: TargetIndex): Truths[] {
     const paths = pending.filter(({ candidates }) => round < Math.max(1, candidates.length));
     return new Map(paths.map(({ path, candidates }) => [path, candidates[round]]));
   });
+}
+
+/** What may fail before anybody waits for it. */
+function begun(...writes: readonly Promise<unknown>[]): Promise<unknown>[] {
+  for (const write of writes) write.catch(() => undefined); // whoever waits hears of it
+  return [...writes];
 }
 
 function referenceOf(name: RelPath, content: Buffer): FileReference {

@@ -11,6 +11,7 @@ import type { RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import { type TargetIndex, type Truths, withUnsettled } from '../core/target-index.js';
 import { type Problem, TargetError } from '../errors.js';
+import { Pacer } from '../fs/pace.js';
 import type { Target } from '../targets/target.js';
 import { type Committed, noteCommitted } from './committed.js';
 import { allOf } from './in-parallel.js';
@@ -79,13 +80,14 @@ class Push {
   readonly #outcomes: Outcome[] = [];
   #sentBytes = 0;
   readonly #ways: Record<Way, number> = { uploaded: 0, linked: 0, patched: 0 };
+  readonly #pacer = new Pacer();
 
   constructor(plan: Plan, index: TargetIndex, means: Means, options: PushOptions) {
     this.#means = means;
     this.#options = options;
     this.#before = index;
     this.#index = withUnsettled(index, options.pending, plan.changes);
-    this.#hasRoom = means.stage.makeRoom(uploadsOf(plan.groups));
+    this.#hasRoom = means.stage.makeRoom(plan.groups);
     this.#hasRoom.catch(() => undefined); // the first share hears of it
   }
 
@@ -101,7 +103,9 @@ class Push {
     const isLast = place === 'last';
     const share = stage.full === undefined ? this.#withoutHeldBack(whole) : this.#withoutAny(whole, stage.full);
     const announced = announcementOf(share);
+    await this.#breathe();
     const folders = new PublicFolders(share, target, folderMode);
+    await this.#breathe();
     const staging = this.#hasRoom.then(() => stage.finish(uploadsOf(share), this.#index, this.#before));
     const announcing = this.#announce(share, announced);
     const staged = await allOf([staging, announcing, folders.look()]);
@@ -112,19 +116,29 @@ class Push {
     const publishing = { ...this.#options, mayGoOn: () => store.lease.require() };
     const { outcomes, stop } = await publish(share, staged, folders, target, publishing);
     if (isLast) onPhase?.('commit');
+    await this.#breathe();
     const uploads = outcomes.flatMap(({ kind, step }) => (kind === 'done' && step.kind === 'upload' ? [step] : []));
+    await this.#breathe();
     const ways = uploads.map(staged.wayOf);
+    await this.#breathe();
     const files = uploads.map(({ path }) => path);
     stage.release(files, folders.moved.keys());
     this.#stop ??= stop;
+    await this.#breathe();
     const commit = async (): Promise<void> => {
       const truths = truthsOf(this.#index, outcomes);
+      await this.#breathe();
       this.#index = await store.commit(this.#index, announced, truths, more);
       this.#add(outcomes);
       for (const way of ways) this.#ways[way]++;
       this.#sentBytes = stage.sentBytes;
     };
     await allOf([commit(), isLast ? stage.tidy('something') : Promise.resolve()]);
+  }
+
+  /** Of a share of many files each of these steps takes some milliseconds. */
+  async #breathe(): Promise<void> {
+    if (this.#pacer.isDue) await this.#pacer.breathe();
   }
 
   /** A folder that is gone with files of ours shows that the index is not true: that is recorded, and the next try brings them. */

@@ -9,6 +9,7 @@ import { isPatched } from '../core/origins.js';
 import type { Entry } from '../core/snapshot.js';
 import type { TargetIndex } from '../core/target-index.js';
 import { IndexError } from '../errors.js';
+import { inSlices, Pacer } from '../fs/pace.js';
 import type { StateFolder } from '../fs/state.js';
 import { inParallel } from './in-parallel.js';
 import { type Content, piecesOf } from './pieces.js';
@@ -40,7 +41,10 @@ export class Signatures {
     const there = await this.#folder.names();
     if (there.length === 0) return;
     const held = new Set<string>();
-    for (const entry of entries.withContent(new Set(there))) if (isPatched(entry)) held.add(entry.digest);
+    const seeking = entries.seeking(new Set(there), (entry) => {
+      if (isPatched(entry)) held.add(entry.digest);
+    });
+    await inSlices(seeking, new Pacer());
     const useless = there.filter((name) => !held.has(name));
     await inParallel(useless, AT_ONCE, (name) => this.#folder.remove(name).catch(() => undefined));
   }

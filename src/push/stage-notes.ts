@@ -12,6 +12,7 @@ import type { Target } from '../targets/target.js';
 import { readUpTo } from './read-up-to.js';
 
 const DUE_BYTES = 4 * 1024 * 1024; // of files without a note: no more is sent twice
+const DUE_NOTES = 1024; // to write them all takes some milliseconds
 const MOST_BYTES = 64 * 1024 * 1024; // of what somebody else wrote; about a million notes
 
 /** Where the notes of the run lie that has the folder `run`. */
@@ -39,7 +40,7 @@ export class StageNotes {
 
   /** How much waits to be written: nothing, something, or so much that it is worth a request. */
   get waiting(): 'none' | 'some' | 'much' {
-    if (this.#waitingBytes >= DUE_BYTES) return 'much';
+    if (this.#waitingBytes >= DUE_BYTES || this.#waiting.size >= DUE_NOTES) return 'much';
     return this.#waiting.size > 0 ? 'some' : 'none';
   }
 

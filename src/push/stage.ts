@@ -11,11 +11,13 @@
 import { EntryTable } from '../core/entry-table.js';
 import { Formers } from '../core/formers.js';
 import { originsIn } from '../core/origins.js';
-import type { Step } from '../core/plan.js';
+import { type Share, type Step, uploadsOf } from '../core/plan.js';
 import { join, type RelPath } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
 import type { TargetIndex } from '../core/target-index.js';
+import { isStop, type Work } from '../core/work.js';
 import { type Problem, TargetError } from '../errors.js';
+import { inSlices, Pacer } from '../fs/pace.js';
 import type { Target } from '../targets/target.js';
 import { ByteBudget } from './byte-budget.js';
 import { Delivery, type DeliveryOptions } from './delivery.js';
@@ -117,15 +119,14 @@ export class Stage {
     const leftovers = await this.#begin();
     if (!leftovers.isEmpty || this.#failure !== undefined) return false;
     if (this.#formers.held !== held.entries) this.#formers = new Formers(held.entries);
-    this.#add(entries, held, isCurrent);
-    this.#pump();
+    await inSlices(this.#adding(entries, held, isCurrent), new Pacer());
     return true;
   }
 
-  /** Removes at once what interrupted runs left and none of `uploads`, which are all there will be, can use. */
-  async makeRoom(uploads: readonly Upload[]): Promise<void> {
+  /** Removes at once what interrupted runs left and nothing of `share`, which is all there will be, can use. */
+  async makeRoom(share: Share): Promise<void> {
     const leftovers = await this.#begin();
-    await leftovers.makeRoom(uploads);
+    if (!leftovers.isEmpty) await leftovers.makeRoom(uploadsOf(share));
   }
 
   /**
@@ -136,17 +137,18 @@ export class Stage {
     await this.prepare();
     const missing = uploads.filter(({ path, entry }) => !isFor(this.#items.get(path), entry));
     if (this.#formers.held !== before.entries) this.#formers = new Formers(before.entries);
-    this.#add(
-      missing.map(({ entry }) => entry),
-      held,
-    );
-    this.#pump();
+    const entries = missing.map(({ entry }) => entry);
+    const pacer = new Pacer();
+    await inSlices(this.#adding(entries, held), pacer);
     if (this.#underWay > 0 && this.#notes.waiting === 'some') this.#note();
     await this.#idle();
+    await pacer.breathe();
+    const folders = this.#wholeFolders(uploads);
+    await pacer.breathe();
     return {
       placeOf: (step) => this.#placeOf(step),
       wayOf: ({ path }) => this.#items.get(path)?.way ?? 'uploaded',
-      folders: this.#wholeFolders(uploads),
+      folders,
       problems: this.#problems,
     };
   }
@@ -207,13 +209,18 @@ export class Stage {
     return (this.#leftovers = await Leftovers.find(this.#target, left));
   }
 
-  #add(entries: readonly Entry[], held: TargetIndex, isCurrent?: Promise<boolean>): void {
-    const folders = this.#folders.assign(entries, held);
+  /** Those that are added are begun while others still are to be. */
+  *#adding(entries: readonly Entry[], held: TargetIndex, isCurrent?: Promise<boolean>): Work<void> {
+    const folders = yield* this.#folders.assign(entries, held);
     const { hardlink, serverCopy } = this.#target.capabilities;
     const makesCopies = hardlink || serverCopy;
     const patches = serverCopy && this.#options.signatures !== undefined;
-    const origins = makesCopies ? originsIn(held.entries, entries) : new Map<Digest, Entry[]>();
+    const origins = makesCopies ? yield* originsIn(held.entries, entries) : new Map<Digest, Entry[]>();
     for (const [i, entry] of entries.entries()) {
+      if (isStop(i)) {
+        this.#pump();
+        yield;
+      }
       const superseded = this.#items.get(entry.path);
       if (superseded !== undefined) this.#superseded.push(superseded);
       const folder = folders[i];
@@ -236,9 +243,11 @@ export class Stage {
       this.#problems.delete(entry.path);
       if (item.twin === undefined && makesCopies) this.#firsts.set(digest, item);
       this.#waiting.push(item);
-      if (folder !== undefined && !mayBeDerived(item)) this.#notes.add(placeIn(folder, entry), entry);
+      if (folder === undefined || mayBeDerived(item)) continue;
+      this.#notes.add(placeIn(folder, entry), entry);
+      if (this.#notes.waiting === 'much') this.#note();
     }
-    if (this.#notes.waiting === 'much') this.#note();
+    this.#pump();
   }
 
   /** Notes only save time: a target that takes none will say so to the files. */

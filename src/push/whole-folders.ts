@@ -8,6 +8,7 @@ import { isLeaf } from '../core/plan.js';
 import { foldedPath, join, nameOf, parentOf, type RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import type { TargetIndex } from '../core/target-index.js';
+import { isStop, type Work } from '../core/work.js';
 
 const LEAST_LEAVES = 4; // for fewer, the folder's own requests and its note cost what the renames do
 
@@ -42,18 +43,27 @@ export class WholeFolders {
   }
 
   /** For each of `entries` the folder to stage it in, or undefined for a file that is published by itself. */
-  assign(entries: readonly Entry[], { entries: held }: TargetIndex): (WholeFolder | undefined)[] {
-    const parents = entries.map(({ path }) => (isLeaf(path) ? parentOf(path) : undefined));
+  *assign(entries: readonly Entry[], { entries: held }: TargetIndex): Work<(WholeFolder | undefined)[]> {
+    const parents: (RelPath | undefined)[] = [];
     const leaves = new Map<RelPath, number>();
-    for (const parent of parents) if (parent !== undefined) leaves.set(parent, (leaves.get(parent) ?? 0) + 1);
+    for (const [at, { path }] of entries.entries()) {
+      if (isStop(at)) yield;
+      const parent = isLeaf(path) ? parentOf(path) : undefined;
+      parents.push(parent);
+      if (parent !== undefined) leaves.set(parent, (leaves.get(parent) ?? 0) + 1);
+    }
     for (const [path, count] of leaves) {
       const isWorthIt = count >= LEAST_LEAVES && !this.#byPath.has(path) && !held.holdsBelow(path);
       if (isWorthIt) this.#byPath.set(path, this.#begin(path));
     }
-    return parents.map((parent, i) => {
+    const assigned: (WholeFolder | undefined)[] = [];
+    for (const [at, entry] of entries.entries()) {
+      if (isStop(at)) yield;
+      const parent = parents[at];
       const folder = parent === undefined ? undefined : this.#byPath.get(parent);
-      return folder !== undefined && isNewIn(folder, entries[i] as Entry) ? folder : undefined;
-    });
+      assigned.push(folder !== undefined && isNewIn(folder, entry) ? folder : undefined);
+    }
+    return assigned;
   }
 
   #begin(path: RelPath): WholeFolder {

@@ -18,6 +18,7 @@ import { measureDeploys } from './deploy.js';
 import { measureHashedNames } from './hashed-names.js';
 import { profileFirstPush } from './profile.js';
 import { pushstatic, time } from './sides.js';
+import { measureStalls } from './stalls.js';
 import { measureStartUp } from './start-up.js';
 import { plantMany } from './trees.js';
 import { measureSlowLine, measureUpgrades } from './upgrades.js';
@@ -56,6 +57,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   upgrades: () => measureUpgrades(means),
   'slow-line': () => measureSlowLine(means, RUNS),
   deploy: () => measureDeploys(means, RUNS),
+  stalls: () => measureStalls(means, RUNS),
   'start-up': async () => measureStartUp(environment),
 };
 try {
@@ -73,6 +75,7 @@ async function measureAll(): Promise<void> {
   await measureWireBytes(means);
   await measureUpgrades(means);
   await measureSlowLine(means, RUNS);
+  await measureStalls(means, RUNS);
   measureStartUp(environment);
   await measureHashedNames(folder, environment, RUNS);
   await measureDeploys(means, RUNS);

@@ -5,6 +5,7 @@ import { decodeSnapshot, encodeSnapshot } from '../../src/core/index-codec.js';
 import { entriesIn, placesOf } from '../../src/core/places.js';
 import type { RelPath } from '../../src/core/relpath.js';
 import { type Entry, findEntry, holdsBelow, sortEntries, totalBytes } from '../../src/core/snapshot.js';
+import { atOnce } from '../../src/core/work.js';
 import { anyEntry, anyPath, entry, path } from '../support/entries.js';
 
 /** Enough entries for several marks, and paths that share more and less than a mark is apart. */
@@ -44,7 +45,12 @@ describe('a table', () => {
         expect([...table.from(sought)]).toEqual(list.filter(({ path: at }) => at >= sought));
         const digests = new Set(list.slice(0, 2).map(({ digest }) => digest));
         const fitting = list.filter(({ digest }) => digests.has(digest));
-        expect(sortEntries(table.withContent(digests))).toEqual(fitting);
+        const found: Entry[] = [];
+        atOnce(table.seeking(digests, (each) => found.push(each)));
+        expect(sortEntries(found)).toEqual(fitting);
+        expect(atOnce(table.countingWithout(first.keys()))).toEqual(
+          (({ length, fileBytes }) => ({ length, fileBytes }))(table.without(first.keys())),
+        );
       }),
       { numRuns: 300 },
     );
@@ -101,6 +107,6 @@ describe('a table', () => {
   it('is packed once most of it has changed', () => {
     const added = new Map(Array.from({ length: 20_000 }, (_, at) => [path(`${at}`), entry(`${at}`)]));
     const table = EntryTable.EMPTY.with(added);
-    expect(table.packed()).toBe(table.packed());
+    expect(atOnce(table.packing())).toBe(atOnce(table.packing()));
   });
 });

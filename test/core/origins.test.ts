@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { EntryTable } from '../../src/core/entry-table.js';
 import { originsIn, wayFrom } from '../../src/core/origins.js';
+import { atOnce } from '../../src/core/work.js';
 import { entry } from '../support/entries.js';
 
 const BOTH = { hardlink: true, serverCopy: true };
@@ -8,7 +9,7 @@ const LONG = 'x'.repeat(2048);
 
 it('finds all that holds the content of what is wanted', () => {
   const held = [entry('a', 'one'), entry('b', 'two'), entry('c', 'one', { mtime: 1 }), entry('d', 'six')];
-  const found = originsIn(EntryTable.of(held), [entry('x', 'one'), entry('y', 'three')]);
+  const found = atOnce(originsIn(EntryTable.of(held), [entry('x', 'one'), entry('y', 'three')]));
   expect([...found.values()].map((entries) => entries.map(({ path }) => path))).toEqual([['a', 'c']]);
 });
 

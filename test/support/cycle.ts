@@ -8,6 +8,7 @@ import { Arrivals } from '../../src/collect/arrivals.js';
 import { sign } from '../../src/collect/sign.js';
 import type { RelPath } from '../../src/core/relpath.js';
 import type { Entry, Snapshot } from '../../src/core/snapshot.js';
+import { Pacer } from '../../src/fs/pace.js';
 import { StateFolder } from '../../src/fs/state.js';
 import type { LeaseTerms } from '../../src/push/holders.js';
 import { type Cycled, type CycleOptions, syncTarget, type TargetJob } from '../../src/sync.js';
@@ -137,7 +138,7 @@ async function snapshotOf(
   }
   if (pace === 'in one batch') arrivals.add(entries);
   arrivals.end();
-  return { entries: arrivals.sorted(), problems: [] };
+  return { entries: await arrivals.sorted(new Pacer()), problems: [] };
 }
 
 /** The time follows from the content, so that the same content has the same one in every run. */
