@@ -8,6 +8,7 @@
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, reasonOf, SourceError } from '../errors.js';
+import { makeFolders } from '../fs/make-folders.js';
 import type { StateFolder } from '../fs/state.js';
 
 const KEPT = 'collectstatic';
@@ -47,7 +48,7 @@ export async function withStaging<T>(
 async function take(kept: string, taken: string, begin: 'as-kept' | 'empty'): Promise<Staging> {
   if (begin === 'as-kept') await unlessMissing(rename(kept, taken));
   const staging = { files: join(taken, 'files'), manifest: join(taken, 'manifest') };
-  await mkdir(staging.files, { recursive: true, mode: 0o700 });
+  await makeFolders(staging.files, 0o700);
   await rm(staging.manifest, { recursive: true, force: true });
   await mkdir(staging.manifest, { mode: 0o700 });
   return staging;

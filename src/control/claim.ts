@@ -10,11 +10,12 @@
  * after the place was taken, and an heir looks once more whether what it inherits still lies there: so two never act on one.
  */
 import { createHash } from 'node:crypto';
-import { chmod, link, lstat, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { chmod, link, lstat, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigError, codeOf, LockedError, PushstaticError, reasonOf } from '../errors.js';
+import { makeFolders } from '../fs/make-folders.js';
 import { askStatus, listenerAt } from './ask.js';
 
 const LOOK_AGAIN_MS = 5; // another starter is done within a few milliseconds
@@ -53,7 +54,7 @@ export async function claim(server: Server, path: string, others: readonly strin
 async function privateRoomBeside(path: string): Promise<string> {
   const folder = dirname(path);
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolders(folder, 0o700);
     if (!(await isInStrangeHands(folder))) return await mkdtemp(`${folder}/.`);
   } catch (error) {
     throw unusable(path, error);

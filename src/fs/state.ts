@@ -5,10 +5,11 @@
  * So reading answers undefined where there is nothing to believe, and the formats inside carry their own checksums.
  */
 import { createHash } from 'node:crypto';
-import { appendFile, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { appendFile, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { atomicWrite, type Content } from './atomic-write.js';
+import { makeFolders } from './make-folders.js';
 import { writeAll } from './write-all.js';
 
 const MOST_NAME_BYTES = 255; // of ext4, XFS, APFS and the like
@@ -104,7 +105,7 @@ export class StateFolder {
   }
 
   async #make(): Promise<void> {
-    await mkdir(this.path, { recursive: true, mode: 0o700 });
+    await makeFolders(this.path, 0o700);
   }
 }
 
