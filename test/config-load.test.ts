@@ -593,6 +593,10 @@ describe('folders that lie in one another', () => {
       'static.root: it holds this configuration file, which would be published; give it a folder of its own',
     ],
     [
+      'source: { dirs: [a, ▸.] }\nstatic: { root: /srv/out }',
+      'source.dirs[1]: it holds this configuration file, which would be published; move the file, or name it under source.ignore',
+    ],
+    [
       'static: { root: ▸/, storage: none }',
       'static.root: the root of the file system cannot be STATIC_ROOT; name a folder of its own',
     ],

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { watch as watchFolder } from 'node:fs';
-import { chmod, link, lstat, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, link, lstat, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage, request } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -55,6 +55,38 @@ test('a daemon that listens at another place of the same configuration is the on
     http: false,
   });
   await expect(second).rejects.toBeInstanceOf(LockedError);
+});
+
+test('of two daemons that start at once at two places of one configuration, one is left', async () => {
+  for (let round = 0; round < 30; round++) {
+    const [one, two] = [join(folder, `${round}-a.sock`), join(folder, `${round}-b.sock`)];
+    const servings = [makeServing(), makeServing()] as const;
+    for (const { answer } of servings)
+      answer({ 'GET /status': ({ response }) => sendJson(response, 200, { pid: round }) });
+    const ends = await Promise.allSettled([
+      claim(servings[0].server, one, [two]),
+      claim(servings[1].server, two, [one]),
+    ]);
+    const won = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []));
+    expect(won).toHaveLength(1);
+    for (const end of ends) if (end.status === 'rejected') expect(end.reason).toBeInstanceOf(LockedError);
+    await won[0]?.release();
+    await Promise.all(servings.map((serving) => serving.close()));
+    expect(await readdir(folder)).toEqual([]);
+  }
+});
+
+test('a socket of another user is not believed, and one in a folder that cannot be looked into is none', async () => {
+  await start();
+  const own = process.getuid?.() ?? 0;
+  if (own === 0) await chown(path, 4711, 4711);
+  const user = vi.spyOn(process, 'getuid').mockReturnValue(4712);
+  await expect(connectDaemon(path)).rejects.toThrow('it belongs to another user');
+  user.mockRestore();
+  if (own === 0) return;
+  await chmod(dirname(path), 0);
+  expect(await connectDaemon(path)).toBeUndefined();
+  await chmod(dirname(path), 0o700);
 });
 
 describe('the place of the socket', () => {
@@ -342,8 +374,15 @@ describe('a trigger', () => {
     service.emit({ kind: 'changed' });
     service.emit({ kind: 'warning', text: 'slow' });
     await vi.waitFor(() => expect(heard).toHaveLength(2));
-    end.resolve(REPORT);
-    expect(await report).toEqual(REPORT);
+    const problems = Array.from({ length: 60_000 }, (_, at) => ({
+      path: `a-file-with-a-name-${at}.svg`,
+      step: 'publish' as const,
+      code: 'OBSTRUCTED' as const,
+      message: 'something else stands in its place, which is a sentence of some length',
+    }));
+    const long = { ...REPORT, collect: { ...REPORT.collect, problems } }; // 8 MB
+    end.resolve(long);
+    expect(await report).toEqual(long);
     expect(heard.map(({ kind }) => kind)).toEqual(['progress', 'warning']);
   });
 
@@ -623,7 +662,7 @@ describe('metrics', () => {
     for (const name of ['process_cpu_seconds_total', 'process_resident_memory_bytes', 'process_start_time_seconds']) {
       expect(samples.get(name)).toBeGreaterThan(0);
     }
-    expect(samples.get('pushstatic_lease_waits_total')).toBe(0);
+    expect(samples.get('pushstatic_lease_waits_total{target="static1"}')).toBe(0);
   });
 
   test('count cycles, files, bytes, errors and the time to served', async () => {
@@ -678,7 +717,8 @@ describe('metrics', () => {
     await start();
     service.set({ targets: [aTarget({ reconnects: 3, leaseWaits: 1 }), aTarget({ name: 'static2', leaseWaits: 2 })] });
     const { text } = await ask('/metrics');
-    expect(parseMetrics(text).get('pushstatic_lease_waits_total')).toBe(3);
+    const waits = (target: string) => parseMetrics(text).get(`pushstatic_lease_waits_total{target="${target}"}`);
+    expect([waits('static1'), waits('static2')]).toEqual([1, 2]);
     expect(parseMetrics(text).get('pushstatic_reconnects_total{target="static1"}')).toBe(3);
   });
 });

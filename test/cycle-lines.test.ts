@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { daemonLines, liveLine, newsLine, standingLines, statusLine } from '../src/cli/cycle-lines.js';
 import { CycleTeller } from '../src/cli/cycle-teller.js';
+import { duration } from '../src/cli/units.js';
 import type { CycleReport, DaemonStatus } from '../src/daemon/status.js';
 import { aCycle, aTarget, REPORT, ScriptedService } from './support/scripted-service.js';
 
@@ -123,4 +124,15 @@ test('files that failed are told each time', () => {
   const teller = new CycleTeller();
   for (let times = 0; times < 2; times++)
     expect(teller.tell(failing).troubles).toEqual(['static1: a.css: publish: it may not be written']);
+});
+
+test.each([
+  [12, '12 ms'],
+  [999.6, '1.0 s'],
+  [59_949, '59.9 s'],
+  [59_990, '1 min 0 s'],
+  [119_600, '2 min 0 s'],
+  [125_000, '2 min 5 s'],
+])('%d ms are written %s', (ms, text) => {
+  expect(duration(ms)).toBe(text);
 });

@@ -23,10 +23,9 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function notifyWith(env: NodeJS.ProcessEnv = {}, isHealthy = () => true): Notify {
+function notifyWith(env: NodeJS.ProcessEnv = {}): Notify {
   return new Notify({
     env: { PATH: process.env['PATH'], NOTIFY_SOCKET: join(folder, 'notify'), ...env },
-    isHealthy,
     onWarning: (text) => warnings.push(text),
   });
 }
@@ -123,15 +122,6 @@ describe('the watchdog', () => {
     const messages = await socket.stop();
     expect(messages[0]).toEqual(['READY=1']);
     expect(messages.at(-1)?.[0]).toBe('STOPPING=1');
-  });
-
-  test('gets none while the daemon is not well', async () => {
-    const asked = vi.fn(() => false);
-    const notify = notifyWith({ WATCHDOG_USEC: '20000' }, asked);
-    notify.ready();
-    await vi.waitFor(() => expect(asked.mock.calls.length).toBeGreaterThan(5), DEADLINE);
-    await notify.close();
-    expect(await socket.stop()).toEqual([['READY=1']]);
   });
 
   test.each([

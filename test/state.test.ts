@@ -1,7 +1,8 @@
 /** What is remembered on this machine: its folders. */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { temporaryFor } from '../src/fs/atomic-write.js';
 import { StateFolder } from '../src/fs/state.js';
 import { inFolder, makeProject } from './support/project.js';
 import { temporaryFolder } from './support/tree.js';
@@ -29,4 +30,13 @@ describe('the folder of a target', () => {
     const { sync } = await makeProject({ targets: { web: inFolder(`${folder}static`) } }, { 'assets/a.css': 'a' });
     expect(await sync()).toMatchObject({ status: 0, stderr: '' });
   });
+});
+
+test('what runs that were killed had begun to write is removed, and what others write now is not', async () => {
+  const state = new StateFolder(await temporaryFolder());
+  const [old, fresh] = [temporaryFor(join(state.path, 'a')), temporaryFor(join(state.path, 'a'))];
+  for (const file of [old, fresh]) await writeFile(file, 'half');
+  await utimes(old, 1e9, 1e9);
+  await state.write('file', 'content');
+  expect((await state.names()).toSorted()).toEqual([basename(fresh), 'file'].toSorted());
 });

@@ -628,7 +628,9 @@ describe('an address that others can reach', () => {
     const here = `http://127.0.0.1:${port}/`;
     const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
     expect((await ask(`${here}status`)).status).toBe(401);
+    const started = performance.now();
     expect((await ask(`${here}status`, 'GET', bearer(`${TOKEN}x`))).status).toBe(401);
+    expect(performance.now() - started).toBeGreaterThan(900); // so that nobody tries many
     expect((await ask(`${here}status`, 'GET', bearer(TOKEN))).status).toBe(200);
     expect((await ask(here, 'GET', { host: `${hostname()}:${port}` })).status).toBe(401);
   });

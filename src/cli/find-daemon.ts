@@ -1,12 +1,17 @@
 /**
  * findDaemon: the daemon of this configuration, if one runs.
  */
-import { loadUnasked, locateConfig } from '../config/load.js';
+import { resolve } from 'node:path';
+import { CONFIG_NAME, loadUnasked, locateConfig } from '../config/load.js';
 import { type Client, connectDaemon } from '../control/client.js';
 import { type SocketSettings, socketPathsFor } from '../control/socket-path.js';
 import { ConfigError, ControlError } from '../errors.js';
+import { StateFolder, stateFolderFor } from '../fs/state.js';
 import type { CommandInput } from './command-input.js';
 import { makeLog } from './log.js';
+
+/** In the state folder: where the last daemon listened, for when the configuration does not say so any more. */
+export const SOCKET_NOTE = 'socket';
 
 export function findDaemon(settings: SocketSettings, { process }: CommandInput): Promise<Client | undefined> {
   return connectDaemon(...socketPathsFor(settings, process.env));
@@ -43,6 +48,9 @@ async function settingsOf({
     return { settings };
   } catch (fault) {
     if (!(fault instanceof ConfigError)) throw fault;
-    return { settings: { file: await locateConfig(place), daemon: { socket: 'auto' } }, fault };
+    // Where there is no file any more, it was here.
+    const file = await locateConfig(place).catch(() => resolve(place.cwd, named ?? CONFIG_NAME));
+    const noted = await new StateFolder(stateFolderFor(file, process.env)).read(SOCKET_NOTE);
+    return { settings: { file, daemon: { socket: noted?.toString() ?? 'auto' } }, fault };
   }
 }

@@ -35,9 +35,8 @@ async function statusOf(words: readonly string[], context: Context, interruption
     return context.endsWell ? context.status : (interruption.status ?? context.status);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : misused(error, program, context);
-    return interruption.status === undefined
-      ? report(error, context.output)
-      : interrupted(interruption.status, context.output);
+    if (interruption.status === undefined) return report(error, context.output);
+    return context.endsWell ? EXIT.done : interrupted(interruption.status, context.output);
   } finally {
     interruption.stop();
   }

@@ -8,6 +8,7 @@ import { openControl } from '../control/control.js';
 import { socketPathsFor } from '../control/socket-path.js';
 import { Daemon } from '../daemon/daemon.js';
 import type { CommandInput } from './command-input.js';
+import { SOCKET_NOTE } from './find-daemon.js';
 import { storageLine } from './render.js';
 import { reloadConfig, type Session } from './session.js';
 import { version } from './version.js';
@@ -38,8 +39,9 @@ export async function serve(
   const daemon = await Daemon.make({
     config,
     state,
+    look: (stopping) => reloadConfig(config, process, { signal: stopping, from: 'cache' }),
     load: async (stopping) => {
-      const fresh = await reloadConfig(config, process, stopping);
+      const fresh = await reloadConfig(config, process, { signal: stopping, from: 'project' });
       if (!isDeepStrictEqual(fixedIn(fresh), fixedIn(config))) output.warn(FIXED);
       const said = config.asked?.warnings ?? [];
       for (const text of fresh.asked?.warnings ?? []) if (!said.includes(text)) output.warn(text);
@@ -55,6 +57,7 @@ export async function serve(
     http: statusPage === 'open' ? config.daemon.http : false,
     token: await daemonToken(config.daemon, process.env),
   });
+  await state.write(SOCKET_NOTE, control.socketPath).catch(() => undefined); // it is found by the configuration as well
   const stop = (): void => daemon.stop();
   const reload = (): Promise<void> => daemon.reload().catch(() => undefined); // it says itself why the old one stays
   // To a service it means the configuration; to what runs in a terminal, that the terminal is gone.

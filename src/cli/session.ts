@@ -40,9 +40,13 @@ export async function readConfig({ process, output, signal }: CommandInput): Pro
   return loadConfig({ ...(file === undefined ? {} : { file }), cwd: process.cwd(), env: process.env, ask });
 }
 
-/** The configuration as it lies on the disk now, and the project as it is now. Rejects as above. */
-export async function reloadConfig({ file }: Config, process: Process, signal: AbortSignal): Promise<Config> {
-  const ask = asker({ env: process.env, signal, from: 'project' });
+/** The configuration as it lies on the disk now, and the project as it is now, by its own word or by what is known. Rejects as above. */
+export async function reloadConfig(
+  { file }: Config,
+  process: Process,
+  how: Pick<AskOptions, 'signal' | 'from'>,
+): Promise<Config> {
+  const ask = asker({ env: process.env, ...how });
   return loadConfig({ file, cwd: process.cwd(), env: process.env, ask });
 }
 

@@ -6,7 +6,8 @@
  * followed as far as the paths exist.
  */
 import { realpath } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
+import { type IgnoreRules, ignoreRules } from '../core/fnmatch.js';
 import { CONTROL } from '../core/relpath.js';
 import { ConfigError, codeOf, reasonOf } from '../errors.js';
 import { controlPath } from './address.js';
@@ -39,7 +40,7 @@ export async function findOverlaps(config: Config, raw: RawConfig): Promise<Faul
   );
   const published = await publishedRegions(config);
   return [
-    ...(await configurationInside(config, root)),
+    ...(await configurationInside(config, [root, ...sources])),
     ...overlapsOf([root], sources),
     ...insideOf(await manifestFolder(config, raw), sources),
     ...overlapsOf(published, [root, ...sources]),
@@ -60,12 +61,25 @@ async function publishedRegions({ targets }: Config): Promise<Region[]> {
 }
 
 /** What tools other than pushstatic put into STATIC_ROOT is theirs to answer for; collecting into it is not. */
-async function configurationInside(config: Config, root: Region): Promise<Fault[]> {
-  if (config.static.storage === 'none') return [];
-  const isInside = contains(root.path, await realPlace(config.file));
-  return isInside
-    ? [fault(root, 'it holds this configuration file, which would be published; give it a folder of its own')]
-    : [];
+async function configurationInside(config: Config, [root, ...sources]: readonly Region[]): Promise<Fault[]> {
+  if (config.static.storage === 'none' || root === undefined) return [];
+  const file = await realPlace(config.file);
+  if (contains(root.path, file))
+    return [fault(root, 'it holds this configuration file, which would be published; give it a folder of its own')];
+  const rules = ignoreRules(config.source.ignore);
+  return sources
+    .filter(({ path }) => contains(path, file) && isTaken(relative(path, file), rules))
+    .map((source) =>
+      fault(
+        source,
+        'it holds this configuration file, which would be published; move the file, or name it under source.ignore',
+      ),
+    );
+}
+
+function isTaken(path: string, rules: IgnoreRules): boolean {
+  const names = path.split('/');
+  return !rules.ignoresFile(path, basename(path)) && !names.slice(0, -1).some((name) => rules.ignoresFolder(name));
 }
 
 function overlapsOf(culprits: readonly Region[], others: readonly Region[]): Fault[] {

@@ -193,6 +193,7 @@ export interface Config {
 const MOST_CONCURRENCY = 1000; // OpenSSH has about so many handles for one channel
 const MAX_PORT = 65_535;
 
+const MOST_SITE = 200; // it stands in the head of each index
 const Path = text('a path');
 const Pattern = text('a pattern');
 // What begins or ends with a slash would fit no path, and keep nothing from being published.
@@ -357,7 +358,11 @@ const Keys = {
   ),
 };
 
-const before = { site: v.exactOptional(text('a name for this project')), source: v.nullish(SourceShape, {}) };
+const Site = v.pipe(
+  text('a name for this project'),
+  v.maxLength(MOST_SITE, `a name of at most ${MOST_SITE} characters`),
+);
+const before = { site: v.exactOptional(Site), source: v.nullish(SourceShape, {}) };
 const FullShape = section({ ...before, static: StaticShape, ...Keys });
 const ShapeOfAsked = section({ ...before, static: StaticShapeOfAsked, ...Keys });
 

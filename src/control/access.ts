@@ -20,6 +20,8 @@ export interface Access {
   checkOrigin(request: IncomingMessage): void;
   /** Whether the request has the configured token with it, if there is one. */
   knows(request: IncomingMessage): boolean;
+  /** Whether it has another token with it. */
+  triesToken(request: IncomingMessage): boolean;
   /** Throws a ControlError unless it has. */
   checkKnown(request: IncomingMessage): void;
   /** Throws a ControlError if it was not the page itself that asks for something to be done. */
@@ -49,13 +51,13 @@ export function makeAccess(address: HttpAddress, token: string | undefined): Acc
   const cookieName = `pushstatic-${address.port}`; // cookies of one host are shared by all its ports
   // Made from the token, so that a restart logs nobody out and a new token everybody.
   const cookie = token === undefined ? undefined : createHmac('sha256', token).update(cookieName).digest('base64url');
-  const bears = (request: IncomingMessage): boolean =>
-    token !== undefined && isSame(/^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1], token);
+  const bears = (request: IncomingMessage): boolean => token !== undefined && isSame(bearerOf(request), token);
   const knows = (request: IncomingMessage): boolean =>
     token === undefined || bears(request) || isSame(cookieOf(request, cookieName), cookie);
   return {
     pageToken,
     knows,
+    triesToken: (request) => token !== undefined && bearerOf(request) !== undefined && !bears(request),
     checkOrigin: (request) => {
       if (bears(request)) return;
       if (!isOurHost(request.headers.host, address, hostname())) throw forbidden('under this name');
@@ -78,6 +80,10 @@ export function makeAccess(address: HttpAddress, token: string | undefined): Acc
         ? `${cookieName}=${cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${COOKIE_SECONDS}`
         : undefined,
   };
+}
+
+function bearerOf({ headers }: IncomingMessage): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
 }
 
 /** Throws a ControlError unless the browser says that our own page asks. */

@@ -1,6 +1,7 @@
 /**
  * ask: one request to the daemon that listens at a Unix socket, and its reply, whole or line by line.
  */
+import { lstat } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
@@ -8,7 +9,7 @@ import type { DaemonStatus } from '../daemon/status.js';
 import { ControlError, codeOf, PushstaticError, reasonOf } from '../errors.js';
 import { type ErrorDocument, revive } from './wire.js';
 
-const SILENCE_MS = 30_000; // a stream says something at least every 10 s, and everything else is answered at once
+const SILENCE_MS = 30_000; // a stream says something at least every 10 s, and a project that is asked for a reload has that long
 const LONGEST_REPLY = 64 * 1024 * 1024; // the status of a thousand targets is a tenth of it
 
 export interface Question {
@@ -19,19 +20,32 @@ export interface Question {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Who listens at `socketPath`: no process, one that may be asked, or one that lets this user not in. */
-export function listenerAt(socketPath: string): Promise<'none' | 'daemon' | 'stranger'> {
+/**
+ * Who listens at `socketPath`: no process, one that may be asked, or one of another user, whose word counts for nobody but root. Of a
+ * folder that this user may not look into nothing is known: that is none.
+ */
+export async function listenerAt(socketPath: string): Promise<'none' | 'daemon' | 'stranger'> {
+  const code = await errorAt(socketPath);
+  if (['ECONNREFUSED', 'ENOENT', 'ENOTDIR'].includes(code ?? '')) return 'none';
+  const owner = await lstat(socketPath).then(
+    ({ uid }) => uid,
+    () => undefined,
+  );
+  if (owner === undefined) return 'none';
+  const own = process.getuid?.();
+  const isStrange = own !== 0 && owner !== 0 && owner !== own;
+  return isStrange || code === 'EACCES' || code === 'EPERM' ? 'stranger' : 'daemon'; // also one whose queue is full
+}
+
+/** Undefined where somebody lets this process in. */
+function errorAt(socketPath: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = connect(socketPath);
     socket.once('connect', () => {
       socket.destroy();
-      resolve('daemon');
+      resolve(undefined);
     });
-    socket.once('error', (error) => {
-      const code = codeOf(error);
-      if (['ECONNREFUSED', 'ENOENT', 'ENOTDIR'].includes(code)) resolve('none');
-      else resolve(['EACCES', 'EPERM'].includes(code) ? 'stranger' : 'daemon'); // such as one whose queue is full
-    });
+    socket.once('error', (error) => resolve(codeOf(error)));
   });
 }
 

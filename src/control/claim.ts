@@ -19,6 +19,7 @@ import { makeFolders } from '../fs/make-folders.js';
 import { askStatus, listenerAt } from './ask.js';
 
 const LOOK_AGAIN_MS = 5; // another starter is done within a few milliseconds
+const YIELD_MS = 1000; // for another starter that comes second to see who is first
 const PATIENCE_MS = 10_000; // unless it was stopped in the middle
 const ANSWER_MS = 3000; // for a daemon that is busy; one that was stopped does not answer
 
@@ -42,12 +43,31 @@ export async function claim(server: Server, path: string, others: readonly strin
     await chmod(own, 0o600);
     const { ino } = await lstat(own);
     await takePlace(own, path);
-    return { path, release: () => removeIf(path, ino) };
+    const release = (): Promise<void> => removeIf(path, ino);
+    await requireAlone(path, others).catch(async (error: unknown) => {
+      await release();
+      throw error;
+    });
+    return { path, release };
   } catch (error) {
     server.close();
     throw error instanceof PushstaticError ? error : unusable(path, error);
   } finally {
     await rm(room, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Another starter may have taken one of the `others` meanwhile. Of the two, the one whose path comes first stays: it gives the other
+ * time to see it, and gives way only to one that stays as well, for that was there before.
+ */
+async function requireAlone(path: string, others: readonly string[]): Promise<void> {
+  const deadline = performance.now() + YIELD_MS;
+  for (const other of others) {
+    while ((await listenerAt(other)) !== 'none') {
+      if (other < path || performance.now() > deadline) throw await lockedBy(other);
+      await sleep(LOOK_AGAIN_MS);
+    }
   }
 }
 

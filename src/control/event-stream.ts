@@ -7,7 +7,7 @@ import type { ServerResponse } from 'node:http';
 
 const HEARTBEAT_MS = 10_000;
 const MUCH_WAITING = 64 * 1024; // bytes a reader may have before it, and still get what may be left out
-const MOST_WAITING = 4 * 1024 * 1024; // a cycle's report with all its problems fits several times
+const MOST_WAITING = 4 * 1024 * 1024; // before what comes next, which may be as long as it is: the report of a cycle, with all its problems
 
 export interface StreamOptions {
   readonly type: 'application/x-ndjson' | 'text/event-stream';
@@ -41,7 +41,7 @@ export class EventStream {
   /** What the reader must get, in its order. Who is too far behind is cut off. */
   send(text: string): void {
     if (!this.#isOpen) return;
-    if (this.#response.writableLength + text.length > MOST_WAITING) this.#response.destroy();
+    if (this.#response.writableLength > MOST_WAITING) this.#response.destroy();
     else this.#response.write(text);
   }
 

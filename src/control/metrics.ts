@@ -106,7 +106,6 @@ function statusGauges(make: Maker): (status: DaemonStatus, now: number) => void 
   );
   const sweeps = make.counter('pushstatic_watch_sweeps_total', 'Times that everything was looked at again.');
   const found = make.counter('pushstatic_watch_sweep_finds_total', 'Changed files that only a sweep found.');
-  const leaseWaits = make.counter('pushstatic_lease_waits_total', 'Times that another writer held a target.');
   return (status, now) => {
     paused.set(Number(status.paused));
     configValid.set(Number(status.configError === null));
@@ -118,7 +117,6 @@ function statusGauges(make: Maker): (status: DaemonStatus, now: number) => void 
     setTotal(lost, status.watch.losses);
     setTotal(sweeps, status.watch.sweeps);
     setTotal(found, status.watch.foundBySweep);
-    setTotal(leaseWaits, sum(status.targets.map((target) => target.leaseWaits)));
     showTargets(status, now);
   };
 }
@@ -134,9 +132,11 @@ function targetGauges(make: Maker): (status: DaemonStatus, now: number) => void 
   const reconnects = make.counter('pushstatic_reconnects_total', 'Connections that were made after the first one.', [
     'target',
   ]);
+  const leaseWaits = make.counter('pushstatic_lease_waits_total', 'Times that another writer held it.', ['target']);
   return (status, now) => {
     // A target that was taken out of the configuration is shown no more.
-    for (const each of [state, lag, pending, files, generation, failures, problems, reconnects]) each.reset();
+    for (const each of [state, lag, pending, files, generation, failures, problems, reconnects, leaseWaits])
+      each.reset();
     for (const target of status.targets) {
       const labels = { target: target.name };
       for (const each of STATES) state.set({ ...labels, state: each }, Number(each === target.state));
@@ -147,6 +147,7 @@ function targetGauges(make: Maker): (status: DaemonStatus, now: number) => void 
       failures.set(labels, target.failures);
       problems.set(labels, target.problems.length);
       reconnects.inc(labels, target.reconnects);
+      leaseWaits.inc(labels, target.leaseWaits);
     }
   };
 }
@@ -154,10 +155,6 @@ function targetGauges(make: Maker): (status: DaemonStatus, now: number) => void 
 /** What was never in sync is behind since the start. */
 function lagSeconds({ state, inSyncAt }: TargetStatus, { startedAt }: DaemonStatus, now: number): number {
   return state === 'in-sync' ? 0 : Math.max(0, (now - Date.parse(inSyncAt ?? startedAt)) / 1000);
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, each) => total + each, 0);
 }
 
 /** The counter of something that is counted elsewhere. */

@@ -27,7 +27,7 @@ type Handler = (exchange: Exchange) => Promise<void> | void;
 export type Routes = Readonly<Record<string, Handler>>;
 
 /** Throws a ControlError for who may not ask. */
-export type Admit = (exchange: Exchange) => void;
+export type Admit = (exchange: Exchange) => void | Promise<void>;
 
 export interface Serving {
   readonly server: Server;
@@ -67,7 +67,7 @@ async function handle(
 ): Promise<void> {
   try {
     const exchange = { request, response, url: urlOf(request), closing };
-    admit(exchange);
+    await admit(exchange);
     await handlerFor(routes, exchange)(exchange);
   } catch (error) {
     if (response.headersSent) response.destroy();

@@ -61,7 +61,8 @@ function listen(server: Server, { host, port }: HttpAddress, address: string): P
   });
 }
 
-function admit({ request, url }: Exchange, access: Access): void {
+async function admit({ request, url }: Exchange, access: Access): Promise<void> {
+  if (access.triesToken(request)) await sleep(WRONG_TOKEN_MS);
   access.checkOrigin(request);
   const isForMonitors = HEALTH_PATHS.includes(url.pathname) && isFromHere(request);
   const isDoor = url.pathname === '/' || url.pathname === '/login'; // whoever is not known is shown the form there

@@ -49,12 +49,17 @@ export function newStanding(now: number): Standing {
 
 /** Something has changed that the target has not got. Where it is being tried again, or halted, that goes on. */
 export function changed(standing: Standing, now: number): Standing {
-  return standing.state === 'in-sync' ? { ...standing, state: 'behind', since: now } : standing;
+  return standing.state === 'in-sync' ? { ...leaving(standing, now), state: 'behind', since: now } : standing;
 }
 
 /** A cycle begins to change the target. */
 export function pushing(standing: Standing, now: number): Standing {
-  return standing.state === 'pushing' ? standing : { ...standing, state: 'pushing', since: now };
+  return standing.state === 'pushing' ? standing : { ...leaving(standing, now), state: 'pushing', since: now };
+}
+
+/** Until now it held what it should: nobody looks while nothing changes. */
+function leaving(standing: Standing, now: number): Standing {
+  return standing.state === 'in-sync' ? { ...standing, inSyncAt: now } : standing;
 }
 
 /** A cycle ended well. `rest`: something is still to be done. */
@@ -71,7 +76,7 @@ export function failed(standing: Standing, now: number, error: Failure, remedy: 
   const failures = standing.failures + 1;
   const since = standing.state === state ? standing.since : now;
   const retryAt = remedy === 'person' ? undefined : now + pauseAfter(failures, chance);
-  return { ...standing, state, since, error, retryAt, failures };
+  return { ...leaving(standing, now), state, since, error, retryAt, failures };
 }
 
 /** A person wants it tried now, whatever stood against it. */

@@ -25,7 +25,7 @@ export class TouchedSet {
   readonly #root = makeNode(undefined, '');
   #size = 0;
 
-  /** `folders` are absolute. TouchedSet outside of them are kept one by one: there should be few. */
+  /** `folders` are absolute. Places outside of them are kept one by one: there should be few. */
   constructor(folders: readonly string[]) {
     for (const folder of folders) this.#nodeOf(folder).isTop = true;
   }

@@ -68,9 +68,11 @@ export function isNoNews({ ok, cause, changed, targets }: Cycle): boolean {
   return ok && isUnasked && changed === 0 && targets.every((each) => changedFiles(each) === 0);
 }
 
-/** The paths that changed on a target, or should have; sorted. */
+/** The paths that changed on a target; sorted. */
 export function pathsOf(endings: Endings): string[] {
-  return changesOf(endings).map(({ path }) => path);
+  const outcomes = endings.flatMap((ending) => (ending?.kind === 'result' ? ending.result.outcomes : []));
+  const done = outcomes.flatMap(({ kind, step }) => (kind === 'done' ? [step.path] : []));
+  return [...new Set(done)].toSorted();
 }
 
 /** Each path once, sorted. */

@@ -12,7 +12,7 @@ import type { TargetJob } from '../sync.js';
 import type { Cycle } from './cycle-of.js';
 import { hookEnv, runHook } from './hook.js';
 import { Hooks, type Publication } from './hooks.js';
-import { Project } from './project.js';
+import { Project, type ProjectHooks, type WatchCounts } from './project.js';
 import type { DaemonEvent, Service, TriggerOptions } from './service.js';
 import type { CycleReport, DaemonStatus } from './status.js';
 import { TargetLine } from './target-line.js';
@@ -25,6 +25,8 @@ export interface DaemonOptions {
   readonly state: StateFolder;
   /** Reads the configuration file again, and asks the project. Rejects with what stands against it. */
   readonly load: (signal: AbortSignal) => Promise<Config>;
+  /** As `load`, but the project is only asked where its answer may be another one. */
+  readonly look: (signal: AbortSignal) => Promise<Config>;
   readonly env: NodeJS.ProcessEnv;
   readonly version: string;
   readonly pid: number;
@@ -50,6 +52,9 @@ export class Daemon implements Service {
   /** The one that is asked for and has not begun. */
   #nextReload: Promise<void> | undefined;
   #nextLook: NodeJS.Timeout | undefined;
+  #isLooking = false;
+  /** What is left of configurations that are in force no more: rounds on targets that stay, and the last cycles of others. */
+  readonly #leaving = new Set<Promise<unknown>>();
   readonly #hooks = new Hooks((published) => this.#runHook(published));
 
   private constructor(options: DaemonOptions, jobs: readonly TargetJob[], abandoning: AbortController) {
@@ -156,8 +161,8 @@ export class Daemon implements Service {
       }
       const lines = await this.#linesFor(config, before);
       await before.stop();
-      await Promise.all(before.lines.filter((line) => !lines.includes(line)).map((line) => line.close()));
-      this.#project = this.#makeProject(config, lines);
+      this.#leave(before.ended());
+      this.#project = this.#makeProject(config, lines, before.counts);
     } catch (error) {
       if (this.#stopping.signal.aborted) throw error;
       const reason = reasonOf(error);
@@ -183,7 +188,29 @@ export class Daemon implements Service {
     this.#nextLook = setTimeout(() => void this.reload().catch(() => undefined), this.#project.config.watch.sweepMs);
   }
 
-  /** Lines of targets that stay as they are go on as they are. */
+  /** Nobody waits for it but the end of the process. */
+  #leave(work: Promise<unknown>): void {
+    this.#leaving.add(work);
+    void work.finally(() => this.#leaving.delete(work));
+  }
+
+  /** The configuration, or what it comes from, may have changed after it was read and before anybody listened. */
+  async #lookOnceMore(): Promise<void> {
+    if (this.#isLooking) return; // a project that answers otherwise each time would be asked for ever
+    this.#isLooking = true;
+    try {
+      const { config } = this.#project;
+      const fresh = await this.#options.look(this.#stopping.signal).catch(() => undefined);
+      const isOutdated = this.#project.config !== config || this.#stopping.signal.aborted;
+      if (!isOutdated && !isDeepStrictEqual(fresh, config)) await this.reload();
+    } catch {
+      // it has been said
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  /** Lines of targets that stay as they are go on as they are; others end their cycle, and whoever takes their place waits for that. */
   async #linesFor(config: Config, { config: before, lines }: Project): Promise<TargetLine[]> {
     const isKept = (target: TargetConfig): boolean =>
       config.site === before.site && before.targets.some((each) => isDeepStrictEqual(each, target));
@@ -196,26 +223,36 @@ export class Daemon implements Service {
       (text) => this.#warn(text),
     );
     const fresh = new Map(jobs.map((job) => [job.name, job]));
+    const stays = new Set(wanted.flatMap(({ name }) => (fresh.has(name) ? [] : [name])));
+    const gone = lines.filter(({ job }) => !stays.has(job.name));
+    const closing = gone.map((line) => ({ job: line.job, closed: line.close() }));
+    for (const { closed } of closing) this.#leave(closed);
+    const formerOf = ({ name, url }: TargetJob): Promise<unknown> =>
+      Promise.all(closing.filter(({ job }) => job.name === name || job.url === url).map(({ closed }) => closed));
     return wanted.flatMap(({ name }) => {
       const job = fresh.get(name);
-      const line = job === undefined ? kept.get(name) : this.#makeLine(job);
+      const line = job === undefined ? kept.get(name) : this.#makeLine(job, formerOf(job));
       return line === undefined ? [] : [line];
     });
   }
 
-  #makeProject(config: Config, lines: readonly TargetLine[]): Project {
-    return new Project(config, lines, this.#options.state, {
+  #makeProject(config: Config, lines: readonly TargetLine[], counts?: WatchCounts): Project {
+    const hooks: ProjectHooks = {
       signal: this.#stopping.signal,
       env: this.#options.env,
       onChange: () => this.#changed(),
       onCycle: (cycle, paths) => this.#take(cycle, paths),
       onWarning: (text) => this.#warn(text),
       onConfig: () => void this.reload().catch(() => undefined), // it has been said
-    });
+      onWatched: () => void this.#lookOnceMore(),
+    };
+    return new Project(config, lines, this.#options.state, hooks, counts);
   }
 
-  #makeLine(job: TargetJob): TargetLine {
+  /** `former`: whoever writes to the target until then. */
+  #makeLine(job: TargetJob, former?: Promise<unknown>): TargetLine {
     return new TargetLine(job, {
+      former,
       options: () => ({
         ...cycleOptions(this.#project.config),
         sign: (files, folder) => this.#project.sign(files, folder),
@@ -235,7 +272,7 @@ export class Daemon implements Service {
     const report = { ...cycle, id: ++this.#lastId };
     this.#cycles = [forHistory(report), ...this.#cycles].slice(0, KEPT_CYCLES);
     this.#tell({ kind: 'cycle', cycle: report });
-    const served = report.targets.filter((target) => target.ok && changedFiles(target) > 0);
+    const served = report.targets.filter((target) => changedFiles(target) > 0);
     if (this.#project.config.hooks.after !== undefined && served.length > 0)
       this.#hooks.after({ paths, targets: served.map(({ name, generation }) => ({ name, generation })) });
   }
@@ -249,7 +286,7 @@ export class Daemon implements Service {
       cwd: config.folder,
       env: hookEnv(config, targets, this.#options.env),
       timeoutMs,
-      signal: this.#stopping.signal,
+      signal: this.#abandoning.signal,
     });
     for (const text of [warning, failure]) if (text !== undefined) this.#warn(text);
   }
@@ -262,7 +299,8 @@ export class Daemon implements Service {
     await this.#reloading.catch(() => undefined);
     clearTimeout(this.#nextLook);
     await this.#project.stop();
-    await Promise.all(lines.map((line) => line.close()));
+    await Promise.all([...lines.map((line) => line.close()), ...this.#leaving]);
+    await this.#project.ended();
     await this.#hooks.end();
     clearTimeout(late);
   }

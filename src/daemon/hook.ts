@@ -91,42 +91,50 @@ async function attempt(command: string, lines: readonly string[], options: HookO
 
 /** Resolves when it has ended, or was ended: with what went wrong, if anything did. */
 async function endOf(child: ChildProcess, { cwd, timeoutMs, signal }: HookOptions): Promise<string | undefined> {
-  const failure = await new Promise<string | undefined>((resolve) => {
-    const timer = setTimeout(
-      settle,
-      timeoutMs,
-      `took longer than hooks.timeout (${formatDuration(timeoutMs)}) and was ended`,
-    );
-    const abort = (): void => settle('was ended, because pushstatic ends');
+  const late = `took longer than hooks.timeout (${formatDuration(timeoutMs)}) and`;
+  const end = await new Promise<End>((resolve) => {
+    const timer = setTimeout(settle, timeoutMs, { ended: `${late} was ended`, goesOn: `${late} goes on` });
+    const abort = (): void =>
+      settle({ ended: 'was ended, because pushstatic ends', goesOn: 'goes on while pushstatic ends' });
     signal?.addEventListener('abort', abort);
-    child.once('error', (error) => settle(couldNotRun(cwd, error)));
-    child.once('exit', (status, by) => settle(failureOf(status, by)));
-    function settle(how: string | undefined): void {
+    child.once('error', (error) => settle({ ended: couldNotRun(cwd, error) }));
+    child.once('exit', (status, by) => settle({ ended: failureOf(status, by) }));
+    function settle(how: End): void {
       clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
       resolve(how);
     }
   });
-  const isRunning = child.exitCode === null && child.signalCode === null;
-  if (isRunning && child.pid !== undefined) await endGroup(child.pid);
-  return failure;
+  if (end.goesOn === undefined || child.pid === undefined || (await endGroup(child.pid)) === 'gone') return end.ended;
+  return `${end.goesOn}: it runs as another user, whom pushstatic may not signal`;
 }
 
-async function endGroup(leader: number): Promise<void> {
-  signalGroup(leader, 'SIGTERM');
+/** What is said of it once it has ended; and, where it was still to be ended, if that cannot be. */
+interface End {
+  readonly ended: string | undefined;
+  readonly goesOn?: string;
+}
+
+type Group = 'there' | 'gone' | 'strange';
+
+/** `strange`: it may not be ended. */
+async function endGroup(leader: number): Promise<'gone' | 'strange'> {
+  if (signalGroup(leader, 'SIGTERM') === 'strange') return 'strange';
   for (let waited = 0; waited < GRACE_MS; waited += LOOK_MS) {
     await pause(LOOK_MS);
-    if (!signalGroup(leader, 0)) return;
+    if (signalGroup(leader, 0) === 'gone') return 'gone';
   }
-  signalGroup(leader, 'SIGKILL');
+  return signalGroup(leader, 'SIGKILL') === 'strange' ? 'strange' : 'gone';
 }
 
-/** False if nobody of the group is left. */
-function signalGroup(leader: number, name: NodeJS.Signals | 0): boolean {
+/** Who of the group is left, and whether it heard the signal. */
+function signalGroup(leader: number, name: NodeJS.Signals | 0): Group {
   try {
-    return process.kill(-leader, name);
+    process.kill(-leader, name);
+    return 'there';
   } catch (error) {
-    if (codeOf(error) === 'ESRCH') return false;
+    if (codeOf(error) === 'ESRCH') return 'gone';
+    if (codeOf(error) === 'EPERM') return 'strange';
     throw error;
   }
 }

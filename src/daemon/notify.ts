@@ -20,8 +20,6 @@ const MOST_STATUS = 500; // characters; a message may have 4,096 bytes in all
 export interface NotifyOptions {
   /** $NOTIFY_SOCKET, $WATCHDOG_USEC and $WATCHDOG_PID as the manager has set them. */
   readonly env: NodeJS.ProcessEnv;
-  /** Asked before each sign of life: false, and the watchdog gets none. */
-  readonly isHealthy: () => boolean;
   /** Called once if messages cannot be sent. The daemon goes on without. */
   readonly onWarning: (text: string) => void;
 }
@@ -44,7 +42,8 @@ export class Notify {
   ready(status?: string): void {
     this.#tell(['READY=1'], status);
     const usec = watchdogUsec(this.#options.env);
-    if (usec !== undefined) this.#watchdog ??= setInterval(() => this.#ping(), usec / 2 / 1000).unref();
+    // That it is called at all says that the event loop turns.
+    if (usec !== undefined) this.#watchdog ??= setInterval(() => this.#tell(['WATCHDOG=1']), usec / 2 / 1000).unref();
   }
 
   /** The configuration is read again; `ready` says that this is over, however it went. */
@@ -75,10 +74,6 @@ export class Notify {
 
   get #isHeard(): boolean {
     return Boolean(this.#options.env['NOTIFY_SOCKET']);
-  }
-
-  #ping(): void {
-    if (this.#options.isHealthy()) this.#tell(['WATCHDOG=1']);
   }
 
   #endWatchdog(): void {

@@ -10,7 +10,7 @@ import { isWithin } from '../core/relpath.js';
 import type { Batch } from '../core/settle.js';
 import { holdsBelow, type Snapshot } from '../core/snapshot.js';
 import { type Ending, errorOf } from '../cycle/report.js';
-import { reasonOf } from '../errors.js';
+import { reasonOf, SourceError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
 import { openWatcher } from '../watch/open.js';
 import type { WatchEvent, Watcher } from '../watch/watcher.js';
@@ -27,16 +27,27 @@ import type { TargetLine } from './target-line.js';
 
 const REST_MS = 10_000; // after the start: earlier, a quarter of what it took is still held
 
+/** What was counted since the daemon began. */
+export interface WatchCounts {
+  readonly losses: number;
+  readonly sweeps: number;
+  readonly foundBySweep: number;
+}
+
+const NOTHING_COUNTED: WatchCounts = { losses: 0, sweeps: 0, foundBySweep: 0 };
+
 export interface ProjectHooks {
   readonly signal: AbortSignal;
   /** Of this process. */
   readonly env: NodeJS.ProcessEnv;
   readonly onChange: () => void;
-  /** `paths`: all that changed on a target, or should have. */
+  /** `paths`: all that changed on a target. */
   readonly onCycle: (cycle: Cycle, paths: readonly string[]) => void;
   readonly onWarning: (text: string) => void;
   /** The configuration file was touched, or one that the project's answer came from. */
   readonly onConfig: () => void;
+  /** From now on such a touch is told of. What happened before, nobody told. */
+  readonly onWatched: () => void;
 }
 
 export interface AskedRound extends CollectAllOptions {
@@ -59,21 +70,35 @@ export class Project {
   #prepared: Prepared | undefined;
   /** Whether an event told of something in the next batch. */
   #wasTold = false;
-  #losses = 0;
-  #foundBySweep = 0;
+  #losses: number;
+  #foundBySweep: number;
   /** What stopped the last collect: until it goes well again, all is in doubt. */
   #error: Failure | undefined;
   readonly #told = new WeakSet<Ending>();
   readonly #underWay = new Set<Promise<unknown>>();
+  /** What of it is about the local files. */
+  readonly #localWork = new Set<Promise<unknown>>();
   readonly #ending = new AbortController();
   #restTimer: NodeJS.Timeout | undefined;
   #isReady = false;
   #isPaused = false;
+  /** A sweep was due while it was paused. */
+  #owesSweep = false;
+  #goOn: () => void = () => undefined;
 
-  constructor(config: Config, lines: readonly TargetLine[], state: StateFolder, hooks: ProjectHooks) {
+  /** `counts` are those of the project that this one takes the place of. */
+  constructor(
+    config: Config,
+    lines: readonly TargetLine[],
+    state: StateFolder,
+    hooks: ProjectHooks,
+    counts: WatchCounts = NOTHING_COUNTED,
+  ) {
     this.config = config;
     this.lines = lines;
     this.#hooks = hooks;
+    this.#losses = counts.losses;
+    this.#foundBySweep = counts.foundBySweep;
     this.#origins = new Set([config.file, ...(config.asked?.files ?? [])]);
     this.#local = new LocalHalf(config, state, {
       signal: hooks.signal,
@@ -97,6 +122,7 @@ export class Project {
     this.#sweeps = new Sweeps({
       intervalMs: sweepMs,
       costMs: () => this.#local.sweepCostMs,
+      count: counts.sweeps,
       sweep: () => this.#follow(this.#sweep()),
     });
     this.#removals = new Removals({
@@ -126,30 +152,45 @@ export class Project {
   }
 
   /**
-   * Watches, and brings every target up to date. Resolves when that was tried once with each; rejects with a SourceError where nothing
-   * can be watched.
+   * Watches, and begins to bring every target up to date, unless it is paused. Resolves when it watches; rejects with a SourceError
+   * where nothing can be watched.
    */
-  start(): Promise<void> {
-    return this.#follow(this.#start());
-  }
-
-  async #start(): Promise<void> {
+  async start(): Promise<void> {
     const round = new Round();
     const since = performance.now();
-    const { lines } = this;
-    const taking = lines.map((line) => line.take(round));
+    const taking = this.lines.map((line) => line.take(round));
     // What changes once it is watched is told; what changed before, the first look finds.
-    await this.#watch().catch((error: unknown) => {
-      round.failed(error);
-      throw error;
-    });
+    const watching = this.#watch();
+    void this.#follow(this.#begin(round, taking, since, watching)).catch(() => undefined); // it has been said
+    await watching;
+  }
+
+  async #begin(
+    round: Round,
+    taking: readonly Promise<Endings[number]>[],
+    since: number,
+    watching: Promise<void>,
+  ): Promise<void> {
+    const { lines } = this;
+    try {
+      await watching;
+    } catch (error) {
+      return round.failed(error); // whoever started it hears of it
+    }
+    await this.#whenResumed();
     const begin = async (): Promise<Collection> => ({ ...(await this.#local.begin()), places: 'all' });
     const collected = await this.#collect(round, 'now', begin);
     this.#isReady = true;
     this.#sweeps.start();
     const endings = await Promise.all(taking);
     this.#tell({ cause: 'start', since, lines, endings, collected, error: this.#error });
-    this.#restTimer = setTimeout(returnMemory, REST_MS);
+    this.#removals.plan();
+    if (!this.#isStopped) this.#restTimer = setTimeout(returnMemory, REST_MS);
+  }
+
+  /** Or stopped. */
+  async #whenResumed(): Promise<void> {
+    if (this.#isPaused && !this.#isStopped) await new Promise<void>((resolve) => (this.#goOn = resolve));
   }
 
   /** Collects everything and brings these targets up to date. Asked by a person, it is done whatever stood against it. */
@@ -190,13 +231,17 @@ export class Project {
 
   resume(): void {
     this.#isPaused = false;
+    this.#goOn();
     this.#pulse.resume();
     for (const line of this.lines) line.resume();
+    if (this.#owesSweep) this.#sweeps.soon();
+    this.#owesSweep = false;
   }
 
-  /** Begins nothing any more; resolves when the rounds under way have ended, on the targets as well. Lines stay open. */
+  /** Begins nothing any more; resolves when nothing of it works on the local files. What is under way on the targets goes on. */
   async stop(): Promise<void> {
     this.#ending.abort();
+    this.#goOn();
     this.#pulse.stop();
     this.#written.stop();
     this.#sweeps.stop();
@@ -204,9 +249,19 @@ export class Project {
     clearTimeout(this.#restTimer);
     this.#abandonPrepared();
     await this.#watcher?.close();
-    await Promise.allSettled(this.#underWay);
+    await Promise.allSettled(this.#localWork);
     if (this.#unsettled === 0 && this.#error === undefined) await this.#local.leave();
     await this.#local.end();
+  }
+
+  /** After `stop`: resolves when the rounds under way have ended, on the targets as well, and were told of. Lines stay open. */
+  async ended(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+  }
+
+  /** What was counted until now. */
+  get counts(): WatchCounts {
+    return { losses: this.#losses, sweeps: this.#sweeps.count, foundBySweep: this.#foundBySweep };
   }
 
   /** Tells of a cycle that a line began by itself: after an outage, or for what had to wait. */
@@ -265,6 +320,7 @@ export class Project {
     } catch (error) {
       if (!signal.aborted) throw error;
     }
+    if (!signal.aborted) this.#hooks.onWatched();
   }
 
   #hear(event: WatchEvent): void {
@@ -305,7 +361,7 @@ export class Project {
     const fresh = this.#written.settledOf(places.filter((place) => !prepared.places.has(place)));
     if (fresh.length === 0 || this.#error !== undefined) return;
     for (const place of fresh) prepared.places.add(place);
-    const foreseen = await this.#local.foresee(fresh);
+    const foreseen = await this.#atWork(() => this.#local.foresee(fresh));
     if (foreseen === undefined || this.#prepared !== prepared) return;
     prepared.round.foreseen(foreseen.entries, foreseen.contents);
     prepared.taking ??= this.lines.map((line) => line.take(prepared.round));
@@ -366,7 +422,7 @@ export class Project {
   ): Promise<Collection | undefined> {
     this.#hooks.onChange();
     try {
-      const collection = await work();
+      const collection = await this.#atWork(work);
       const { places, contents } = collection;
       this.#error = undefined;
       const part = places === 'all' ? {} : { places };
@@ -383,8 +439,10 @@ export class Project {
   }
 
   async #sweep(): Promise<void> {
+    this.#owesSweep ||= this.#isPaused;
     if (this.#isPaused) return;
-    const touched = await this.#local.sweep();
+    const touched = await this.#atWork(() => this.#local.sweep());
+    if (this.#isStopped) return;
     this.#pulse.note(touched);
     if (touched.length === 0) await this.#heedQuiet();
     this.#hooks.onChange();
@@ -404,6 +462,18 @@ export class Project {
     const wasBrokenOff = this.#isStopped && facts.endings.every((ending) => ending === undefined);
     if (!wasBrokenOff && !isNoNews(cycle)) this.#hooks.onCycle(cycle, pathsOf(fresh));
     return cycle;
+  }
+
+  /** Works on the local files, unless it is stopped: then others may be about to. */
+  async #atWork<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#isStopped) throw new SourceError('cannot collect: this configuration is not in force any more');
+    const working = work();
+    this.#localWork.add(working);
+    try {
+      return await working;
+    } finally {
+      this.#localWork.delete(working);
+    }
   }
 
   /** Keeps it in mind until it has ended. */

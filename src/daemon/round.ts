@@ -52,7 +52,7 @@ export class Round {
     this.#resolve(changed);
   }
 
-  /** Nothing came of it: nothing is different, or `error` was in the way. */
+  /** Nothing came of it. */
   abandoned(): void {
     this.collected({ places: [], removals: 'hold' }, undefined);
   }

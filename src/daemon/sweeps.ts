@@ -14,6 +14,8 @@ export interface SweepMeans {
   readonly sweep: () => Promise<void>;
   /** What the last one took, in milliseconds. */
   readonly costMs: () => number;
+  /** How many there were before. Default: none. */
+  readonly count?: number;
 }
 
 export class Sweeps {
@@ -23,11 +25,12 @@ export class Sweeps {
   #dueAt = Number.POSITIVE_INFINITY;
   #isStopped = false;
   #costs: readonly number[] = [];
-  #count = 0;
+  #count: number;
   #lastAt: number | undefined;
 
   constructor(means: SweepMeans) {
     this.#means = means;
+    this.#count = means.count ?? 0;
   }
 
   get count(): number {

@@ -4,6 +4,7 @@
  * One cycle at a time. What changes meanwhile is remembered by place, and what is in doubt is compared as a whole.
  */
 import { setMaxListeners } from 'node:events';
+import { isDeepStrictEqual } from 'node:util';
 import { areSuperseded, type Outcome, problemsOf } from '../core/apply.js';
 import { placesOf } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
@@ -34,6 +35,8 @@ export interface LineMeans {
   readonly options: () => Omit<CycleOptions, 'act'>;
   /** Breaks off what is under way. */
   readonly signal: AbortSignal;
+  /** Until it is settled, another line writes to the target. */
+  readonly former?: Promise<unknown> | undefined;
   /** Whether it has been quiet for so long that what is missing may be taken for gone. */
   readonly mayRemove: () => boolean;
   /** STATIC_ROOT as it is known now; undefined before anything is. */
@@ -117,10 +120,9 @@ export class TargetLine {
   async catchUp(): Promise<void> {
     if (this.#running !== undefined || this.#standing.state === 'halted') return;
     const cause = this.#standing.failures > 0 ? 'retry' : 'change';
-    const before = this.#standing.error?.message;
+    const before = { error: this.#standing.error?.message, problems: this.#problems };
     const ending = await this.#serveRest();
-    const isSame = ending?.kind === 'error' && errorOf(ending.error).message === before; // an outage is told once
-    if (ending !== undefined && !isSame) this.#means.onCaughtUp(ending, this, cause);
+    if (ending !== undefined && !isKnown(ending, before)) this.#means.onCaughtUp(ending, this, cause);
   }
 
   /** Tries again now what failed or was halted. */
@@ -312,6 +314,7 @@ export class TargetLine {
   }
 
   async #connect({ force }: CycleTerms): Promise<Connection> {
+    await this.#means.former;
     const foreign = force ? ('take-over' as const) : undefined;
     const connection = await Connection.open(this.job, { ...this.#means.options(), act: 'push', foreign });
     this.#connection = connection;
@@ -409,6 +412,18 @@ function remedyFor(error: unknown): Remedy {
     return error.kind === 'auth' || error.kind === 'host-key' ? 'person' : 'time';
   }
   return error instanceof SafetyError ? 'person' : error instanceof LockedError ? 'time' : 'person';
+}
+
+/** Whether it changed nothing, and all that stood against it has been told: an outage and its like are told once. */
+function isKnown(
+  ending: Ending,
+  before: { readonly error: string | undefined; readonly problems: readonly Problem[] },
+): boolean {
+  if (ending.kind === 'error') return errorOf(ending.error).message === before.error;
+  const { outcomes } = ending.result;
+  const problems = problemsOf(outcomes);
+  const isSame = problems.length > 0 && isDeepStrictEqual(problems, before.problems);
+  return isSame && outcomes.every(({ kind }) => kind !== 'done');
 }
 
 /** Of all that was not done. */

@@ -19,7 +19,6 @@ export class Pacer {
   readonly #signal: AbortSignal | undefined;
   readonly #sliceMs: number;
   #start = performance.now();
-  #longestMs = 0;
 
   constructor({ signal, sliceMs = SLICE_MS }: PacerOptions = {}) {
     signal?.throwIfAborted();
@@ -32,14 +31,8 @@ export class Pacer {
     return performance.now() - this.#start >= this.#sliceMs;
   }
 
-  /** The longest slice so far, in milliseconds. */
-  get longestMs(): number {
-    return this.#longestMs;
-  }
-
   /** Lets everything else run, then begins the next slice. Rejects with the signal's reason once that is aborted. */
   async breathe(): Promise<void> {
-    this.#longestMs = Math.max(this.#longestMs, performance.now() - this.#start);
     await setImmediate();
     this.#signal?.throwIfAborted();
     this.#start = performance.now();

@@ -8,12 +8,16 @@ import { createHash } from 'node:crypto';
 import { appendFile, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { atomicWrite, type Content } from './atomic-write.js';
+import { atomicWrite, type Content, isTemporary } from './atomic-write.js';
 import { makeFolders } from './make-folders.js';
 import { writeAll } from './write-all.js';
 
 const MOST_NAME_BYTES = 255; // of ext4, XFS, APFS and the like
 const KEPT_NAME_BYTES = 200; // so that a person sees what it is of
+const ABANDONED_MS = 3_600_000; // nobody writes one file for an hour
+
+/** Folders that this process has looked through, or is about to. */
+const tidied = new Set<string>();
 
 /**
  * The folder for the configuration file `configFile` (absolute): below systemd's $STATE_DIRECTORY, else the XDG state
@@ -106,6 +110,18 @@ export class StateFolder {
 
   async #make(): Promise<void> {
     await makeFolders(this.path, 0o700);
+    if (tidied.has(this.path)) return;
+    tidied.add(this.path);
+    await this.#tidy().catch(() => undefined); // it is in nobody's way
+  }
+
+  /** Removes what runs that were killed had begun to write. */
+  async #tidy(): Promise<void> {
+    const newest = Date.now() - ABANDONED_MS;
+    for (const name of (await this.names()).filter(isTemporary)) {
+      const { mtimeMs } = await stat(join(this.path, name));
+      if (mtimeMs < newest) await this.remove(name);
+    }
   }
 }
 

@@ -33,6 +33,8 @@ export class WatchThread {
   #state: 'starting' | 'ready' | 'closed' = 'starting';
   /** Why events were lost that are still to be told as lost. */
   #lost: string | undefined;
+  /** One that lasts is told of once. */
+  #toldLimit: string | undefined;
   #resolve: () => void = () => {};
   #reject: (error: SourceError) => void = () => {};
   /** Resolves when everything that is there is watched. Rejects with a SourceError if no engine can. */
@@ -114,7 +116,9 @@ export class WatchThread {
 
   #limited(code: LimitCode): void {
     const text = limitText(code, this.#engine, countIn(this.#folders), readLimit(code));
-    this.#hooks.onEvent({ kind: 'warning', text: `${text}; until then, changes are looked for instead` });
+    if (text !== this.#toldLimit)
+      this.#hooks.onEvent({ kind: 'warning', text: `${text}; until then, changes are looked for instead` });
+    this.#toldLimit = text;
     this.#goOver(text);
   }
 
@@ -122,6 +126,7 @@ export class WatchThread {
   #goOver(reason: string): void {
     const next = NEXT[this.#engine];
     for (const worker of this.#alive) void this.#end(worker);
+    if (next === undefined && this.#state === 'ready') return this.#died(reason); // that may pass
     if (next === undefined) return this.#reject(new SourceError(`cannot watch for changes: ${reason}`));
     this.#engine = next;
     this.#reason = reason;

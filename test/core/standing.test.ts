@@ -58,7 +58,10 @@ describe.each(WAYS)('%s', (_, act, to) => {
 });
 
 describe('a target', () => {
-  test('is in sync as of the last success that left nothing to do', () => {
+  test('is in sync as of the last success that left nothing to do, or of the moment at which that ended', () => {
+    for (const after of [changed(standing('in-sync'), NOW), pushing(standing('in-sync'), NOW)])
+      expect(after.inSyncAt).toBe(NOW);
+    expect(pushing(standing('behind'), NOW).inSyncAt).toBe(EARLIER);
     const some = succeeded(standing('in-sync'), NOW, 'something');
     expect(some.inSyncAt).toBe(EARLIER);
     expect(failed(some, NOW, GONE, 'connection', 1).inSyncAt).toBe(EARLIER);

@@ -393,6 +393,16 @@ describe('a watcher', () => {
     await expect(never).rejects.toThrow(new SourceError('cannot watch for changes: no such call'));
   });
 
+  test('that polls, and may open no more files for a while, begins anew and says what may have been missed', async () => {
+    const { root, onEvent, events } = await folderAndEvents();
+    const thread = threadOf(
+      "parentPort.postMessage({ kind: 'ready' }); setTimeout(() => parentPort.postMessage({ kind: 'limited', code: 'EMFILE' }), 20)",
+    );
+    const watcher = await openWatcher([root], { backend: 'poll', onEvent, thread });
+    await expect.poll(() => events, { timeout: 20_000 }).toContainEqual(expect.objectContaining({ kind: 'lost' }));
+    await watcher.close();
+  });
+
   test('says so where no thread can be started at all', async () => {
     const { root, onEvent } = await folderAndEvents();
     const never = openWatcher([root], { backend: 'native', onEvent, thread: new URL('http://127.0.0.1/') });

@@ -4,26 +4,34 @@
 import type { Daemon } from '../../daemon/daemon.js';
 import { Notify } from '../../daemon/notify.js';
 import { EXIT, type ExitStatus } from '../../errors.js';
-import type { CommandInput } from '../command-input.js';
+import type { CommandInput, Process } from '../command-input.js';
 import { statusLine } from '../cycle-lines.js';
 import { CycleTeller } from '../cycle-teller.js';
 import { serve } from '../serve.js';
 import { openSession } from '../session.js';
 
 export async function daemonCommand(input: CommandInput): Promise<ExitStatus> {
-  const { output, process, signal } = input;
   input.endOnSignal('well');
+  const early = hearHangUp(input.process);
+  try {
+    return await runDaemon(input, early);
+  } finally {
+    early.end();
+  }
+}
+
+async function runDaemon(input: CommandInput, early: HangUp): Promise<ExitStatus> {
+  const { output, process, signal } = input;
   const session = await openSession(input, { service: true });
   const notify = new Notify({
     env: process.env,
-    // That it is asked at all says that the event loop turns.
-    isHealthy: () => true,
     onWarning: (text) => output.warn(text),
   });
   signal.addEventListener('abort', () => notify.stopping(session.config.daemon.shutdownTimeoutMs), { once: true });
   await serve(session, input, {
     statusPage: 'open',
     onOpen: (daemon, page) => {
+      if (early.end() === 'heard') void daemon.reload().catch(() => undefined); // it says itself what is wrong
       output.note(`watching ${session.config.file}${page === undefined ? '' : `; status page: ${page}`}`);
       tell(daemon, notify, input);
     },
@@ -36,6 +44,23 @@ export async function daemonCommand(input: CommandInput): Promise<ExitStatus> {
   output.note('ended in good order');
   await notify.close();
   return EXIT.done;
+}
+
+/** Hears of a SIGHUP before there is a daemon that could reload. */
+interface HangUp {
+  readonly end: () => 'heard' | 'nothing';
+}
+
+function hearHangUp(process: Process): HangUp {
+  let heard: 'heard' | 'nothing' = 'nothing';
+  const listen = (): void => void (heard = 'heard');
+  process.on('SIGHUP', listen);
+  return {
+    end: () => {
+      process.off('SIGHUP', listen);
+      return heard;
+    },
+  };
 }
 
 function tell(daemon: Daemon, notify: Notify, { output }: CommandInput): void {
