@@ -6,6 +6,7 @@ import { exposureOf, guardingExposure } from './core/exposure.js';
 import { namesakesOf } from './core/folding.js';
 import { guard, guardReplacement, type Limit } from './core/guard.js';
 import { lacksManifest } from './core/half-filled.js';
+import { lackOf } from './core/lack.js';
 import { indexPartOf, type Places, partOf } from './core/places.js';
 import { type Deletion, type Plan, planning, USUAL_MANIFEST } from './core/plan.js';
 import type { RelPath } from './core/relpath.js';
@@ -83,7 +84,9 @@ export async function decide(
   const isHolding = (removals === 'hold' || settled === undefined) && terms.deletion === 'delete';
   const namesakes = store.naming === 'folded' ? namesakesOf(changes, index) : undefined;
   const deletion = isHolding ? 'hold' : terms.deletion;
-  const plan = await inSlices(planning(changes, deletion, terms.manifest, namesakes), pacer);
+  const planned = await inSlices(planning(changes, deletion, terms.manifest, namesakes), pacer);
+  const lack = lackOf((settled ?? first).from.problems, index, terms.accepts, terms.manifest);
+  const plan = lack === undefined ? planned : { ...planned, lack };
   const held = index.entries.length + index.pending.size;
   const left = held + count(plan, 'added') - count(plan, 'removed');
   await inSlices(guardingExposure(plan, terms.allows), pacer);

@@ -37,6 +37,8 @@ function answer(change: Partial<Asked> = {}): Asked {
     faults: { storage: [], sources: [] },
     warnings: [],
     files: [join(folder, 'manage.py')],
+    looked: [],
+    listed: [],
     ...change,
   };
 }

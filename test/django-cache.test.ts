@@ -144,7 +144,7 @@ test.each([
   ['cut off', (text: string) => text.slice(0, -10)],
   ['empty', () => ''],
   ['something else', () => '[1]'],
-  ['of another version', (text: string) => text.replace('"format":1', '"format":2')],
+  ['of another version', (text: string) => text.replace('"format":2', '"format":3')],
   ['not what an answer is', (text: string) => text.replace('"django":"', '"djanga":"')],
   ['without stamps', (text: string) => text.replace('"stamps"', '"stomps"')],
 ])('a cache that is %s is none', async (_, spoil) => {
@@ -162,4 +162,29 @@ test('what changed while Python ran is asked again the next time', async () => {
   await ask();
   await ask();
   expect(await starts()).toBe(2);
+});
+
+const LOOKING = `import glob, os
+S = 'one' if os.path.isfile(BASE_DIR / 'flag') else 'two' if (BASE_DIR / 'sign').exists() else 'three'
+STATIC_URL = '/' + '-'.join([S] + sorted(map(os.path.basename, glob.glob(str(BASE_DIR / 'themes' / '*')))) ) + '/'
+INSTALLED_APPS = ['django.contrib.staticfiles']
+`;
+
+test.each<[string, Tree, string]>([
+  ['a file that was not there', { flag: '' }, '/one-a/'],
+  ['a folder that was not there', { 'sign/inside': '' }, '/two-a/'],
+  ['a name in a folder that was listed', { 'themes/b/static/x': '' }, '/three-a-b/'],
+])('a project is asked again after %s came, whatever asked for it, and not otherwise', async (_, tree, url) => {
+  const scene = await askedOnce({ 'shop/settings.py': settingsWith(LOOKING), 'themes/a/static/x': '' });
+  const before = await scene.ask();
+  expect(before.url).toBe('/three-a/');
+  await plant(scene.folder, { 'themes/a/static/y': '', 'beside/x': '' });
+  expect(await scene.ask()).toEqual(before);
+  expect(await scene.starts()).toBe(0);
+  await plant(scene.folder, tree);
+  await nextMillisecond();
+  expect((await scene.ask()).url).toBe(url);
+  expect(await scene.starts()).toBe(1);
+  await scene.ask();
+  expect(await scene.starts()).toBe(0);
 });

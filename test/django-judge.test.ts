@@ -55,6 +55,8 @@ const ANSWER: Answer = {
   files: ['/site/manage.py'],
   folders: [],
   variables: [],
+  looked: [],
+  listed: [],
 };
 
 function dir(path: string, more: object = {}): Answer['finders'][number]['dirs'][number] {
@@ -193,6 +195,8 @@ describe('what a project says of itself', () => {
         'python3',
       ),
     ).toEqual({
+      looked: [],
+      listed: [],
       django: '5.2.12',
       python: '3.12.4',
       interpreter: 'python3',

@@ -137,3 +137,24 @@ it('that is wrong by now, or gone, keeps nobody from the daemon, wherever that l
     stderr: expect.stringContaining('cannot find pushstatic.yaml'),
   });
 });
+
+it('is what a person goes by who asks for a sync, however short a time ago it was changed', async () => {
+  const place = await temporaryFolder();
+  const settings = { targets: { web: inFolder(join(place, 'web')) }, watch: WATCH, daemon: { http: false } };
+  const project = await makeProject(settings, { 'assets/a': 'a' });
+  const daemon = await startDaemon(project);
+  await daemon.inSync();
+  for (const [words, name] of [
+    [['sync'], 'one'],
+    [['trigger', '--wait'], 'two'],
+  ] as const) {
+    await project.configure({ ...settings, targets: { ...settings.targets, [name]: inFolder(join(place, name)) } });
+    expect(await project.program.run(...words)).toMatchObject({ status: 0 });
+    expect(existsSync(join(place, name, 'a'))).toBe(true);
+  }
+  await writeFile(join(project.folder, 'pushstatic.yaml'), 'nonsense: 1');
+  expect(await project.program.run('trigger', '--wait')).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('nonsense'),
+  });
+});

@@ -16,6 +16,7 @@ export function newsLine(cycle: CycleReport): string | undefined {
   if (served.length === 0) return undefined;
   const { cause, changed, targets } = cycle;
   const moved = Math.max(...targets.map(changedFiles));
+  if (moved === 0 && cycle.error !== undefined) return undefined; // nobody knows what there is to do
   // At the start everything is new to the daemon, and perhaps nothing to the targets.
   const isNothing = moved === 0 && (changed === 0 || cause === 'start');
   if (!isNothing) return `${whatMoved(cycle, moved)} -> ${served.join(', ')}${timeOf(cycle)}`;

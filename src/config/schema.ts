@@ -128,6 +128,9 @@ export interface Asked {
   readonly warnings: readonly string[];
   /** A change of one of these may change the answer; some are not there yet. */
   readonly files: readonly string[];
+  /** So may whether one of these is there, and the names in one of those. */
+  readonly looked: readonly string[];
+  readonly listed: readonly string[];
 }
 
 export interface DaemonConfig {

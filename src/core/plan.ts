@@ -12,6 +12,7 @@
  *   entrances   the manifest and HTML: what sends a reader to all the rest
  *   removals    the reverse: entrances, scripts, styles, leaves (four groups)
  */
+import type { Problem } from '../errors.js';
 import type { Change } from './diff.js';
 import type { Namesakes } from './folding.js';
 import { inTheWay } from './in-the-way.js';
@@ -41,6 +42,14 @@ export interface Plan {
   readonly changes: readonly Change[];
   /** No group is empty. */
   readonly groups: readonly Group[];
+  /** After which group nothing may be done, since what it lacks may be referred to. */
+  readonly lack?: Stop | undefined;
+}
+
+/** The group in which something is missing, and why: what comes after it is held back. */
+export interface Stop {
+  readonly group: string;
+  readonly problem: Problem;
 }
 
 /**
@@ -93,6 +102,18 @@ export function* planning(
     changes: kept,
     groups: [...groups].filter(([, steps]) => steps.length > 0).map(([name, steps]) => ({ name, steps })),
   };
+}
+
+/** Whether the group `name` comes before the group `other`. */
+export function isBefore(name: string, other: string): boolean {
+  const order: readonly string[] = ORDER;
+  return order.indexOf(name) < order.indexOf(other);
+}
+
+/** The group of a new file at `path`. */
+export function groupOfNew(path: RelPath, manifest: string = USUAL_MANIFEST): string {
+  const rank = path === manifest ? 3 : referenceRank(path);
+  return rank === 3 ? 'entrances' : WRITES[rank];
 }
 
 /** What is carried out in one go, from the first byte staged to the commit. No group is empty. */

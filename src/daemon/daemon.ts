@@ -19,6 +19,7 @@ import { TargetLine } from './target-line.js';
 
 const KEPT_CYCLES = 50;
 const KEPT_PROBLEMS = 20; // of each target in each cycle
+const MOST_LOOKS = 3; // a project that answers otherwise each time would be asked for ever
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -52,7 +53,8 @@ export class Daemon implements Service {
   /** The one that is asked for and has not begun. */
   #nextReload: Promise<void> | undefined;
   #nextLook: NodeJS.Timeout | undefined;
-  #isLooking = false;
+  /** Looks for another configuration, each of which led to the next one. */
+  #looks = 0;
   /** What is left of configurations that are in force no more: rounds on targets that stay, and the last cycles of others. */
   readonly #leaving = new Set<Promise<unknown>>();
   readonly #hooks = new Hooks((published) => this.#runHook(published));
@@ -115,7 +117,9 @@ export class Daemon implements Service {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Whoever asks means the files as they lie on the disk, and the configuration as well. */
   async trigger({ targets, force, checksum }: TriggerOptions): Promise<SyncReport> {
+    await this.#takeUpConfig();
     const names = new Set(chooseTargets(this.#project.config, targets).map(({ name }) => name));
     const lines = this.#project.lines.filter(({ job }) => names.has(job.name));
     return this.#project.askAll({ lines, force, reread: checksum }, 'trigger');
@@ -157,7 +161,8 @@ export class Daemon implements Service {
       this.#configError = null;
       if (isDeepStrictEqual(config, before.config)) {
         before.release();
-        return await before.takeUpCode();
+        void before.takeUpCode().catch(() => undefined); // how it goes is told as of any other cycle
+        return;
       }
       const lines = await this.#linesFor(config, before);
       await before.stop();
@@ -191,23 +196,24 @@ export class Daemon implements Service {
   /** Nobody waits for it but the end of the process. */
   #leave(work: Promise<unknown>): void {
     this.#leaving.add(work);
-    void work.finally(() => this.#leaving.delete(work));
+    const forget = (): unknown => this.#leaving.delete(work);
+    void work.then(forget, forget);
   }
 
   /** The configuration, or what it comes from, may have changed after it was read and before anybody listened. */
   async #lookOnceMore(): Promise<void> {
-    if (this.#isLooking) return; // a project that answers otherwise each time would be asked for ever
-    this.#isLooking = true;
-    try {
-      const { config } = this.#project;
-      const fresh = await this.#options.look(this.#stopping.signal).catch(() => undefined);
-      const isOutdated = this.#project.config !== config || this.#stopping.signal.aborted;
-      if (!isOutdated && !isDeepStrictEqual(fresh, config)) await this.reload();
-    } catch {
-      // it has been said
-    } finally {
-      this.#isLooking = false;
-    }
+    if (this.#looks === MOST_LOOKS) return;
+    this.#looks++;
+    await this.#takeUpConfig().catch(() => undefined); // it has been said
+    this.#looks = 0;
+  }
+
+  /** Rejects with what stands against the configuration as it lies on the disk. */
+  async #takeUpConfig(): Promise<void> {
+    const { config } = this.#project;
+    const fresh = await this.#options.look(this.#stopping.signal).catch(() => undefined);
+    const isOutdated = this.#project.config !== config || this.#stopping.signal.aborted;
+    if (!isOutdated && !isDeepStrictEqual(fresh, config)) await this.reload();
   }
 
   /** Lines of targets that stay as they are go on as they are; others end their cycle, and whoever takes their place waits for that. */
@@ -244,6 +250,7 @@ export class Daemon implements Service {
       onCycle: (cycle, paths) => this.#take(cycle, paths),
       onWarning: (text) => this.#warn(text),
       onConfig: () => void this.reload().catch(() => undefined), // it has been said
+      onSign: () => void this.#lookOnceMore(),
       onWatched: () => void this.#lookOnceMore(),
     };
     return new Project(config, lines, this.#options.state, hooks, counts);
@@ -294,12 +301,11 @@ export class Daemon implements Service {
   /** What is under way on the targets has its time to end; what takes longer is broken off, and the next run goes on there. */
   async #close(): Promise<void> {
     this.#stopping.abort();
-    const { config, lines } = this.#project;
-    const late = setTimeout(() => this.#abandoning.abort(), config.daemon.shutdownTimeoutMs);
+    const late = setTimeout(() => this.#abandoning.abort(), this.#project.config.daemon.shutdownTimeoutMs);
     await this.#reloading.catch(() => undefined);
     clearTimeout(this.#nextLook);
     await this.#project.stop();
-    await Promise.all([...lines.map((line) => line.close()), ...this.#leaving]);
+    await Promise.all([...this.#project.lines.map((line) => line.close()), ...this.#leaving]);
     await this.#project.ended();
     await this.#hooks.end();
     clearTimeout(late);

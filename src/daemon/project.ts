@@ -4,6 +4,7 @@
  *   watcher, sweep -> pulse -> round: collect -> each target's line -> report
  */
 
+import { existsSync, statSync } from 'node:fs';
 import type { Config } from '../config/schema.js';
 import type { ToSign } from '../core/delta/signature.js';
 import { isWithin } from '../core/relpath.js';
@@ -46,6 +47,8 @@ export interface ProjectHooks {
   readonly onWarning: (text: string) => void;
   /** The configuration file was touched, or one that the project's answer came from. */
   readonly onConfig: () => void;
+  /** Something was touched that the project's answer may depend on. */
+  readonly onSign: () => void;
   /** From now on such a touch is told of. What happened before, nobody told. */
   readonly onWatched: () => void;
 }
@@ -65,6 +68,8 @@ export class Project {
   readonly #hooks: ProjectHooks;
   /** The files that the configuration comes from. */
   readonly #origins: ReadonlySet<string>;
+  /** Whether what the project looked for is there, and the folders that it listed: another answer may come of that. */
+  readonly #signs: Map<string, boolean | 'listed'>;
   #watcher: Watcher | undefined;
   /** The round that is due next, begun with what is quiet already. */
   #prepared: Prepared | undefined;
@@ -100,6 +105,11 @@ export class Project {
     this.#losses = counts.losses;
     this.#foundBySweep = counts.foundBySweep;
     this.#origins = new Set([config.file, ...(config.asked?.files ?? [])]);
+    const { looked = [], listed = [] } = config.asked ?? {};
+    // A folder that is there would stand for all that is touched in it.
+    const files = looked.filter((place) => !isFolder(place));
+    this.#signs = new Map(files.map((place) => [place, existsSync(place)]));
+    for (const place of listed) this.#signs.set(place, 'listed');
     this.#local = new LocalHalf(config, state, {
       signal: hooks.signal,
       env: hooks.env,
@@ -310,7 +320,7 @@ export class Project {
     try {
       const watcher = await openWatcher(this.#local.folders, {
         backend: watch.backend,
-        files: [...this.#origins],
+        files: [...new Set([...this.#origins, ...this.#signs.keys()])],
         signal,
         onEvent,
       });
@@ -334,7 +344,9 @@ export class Project {
         return this.#hooks.onChange();
       case 'touched': {
         if (event.places.some((place) => this.#origins.has(place))) this.#hooks.onConfig();
-        const places = event.places.filter((place) => !this.#origins.has(place) || this.#isInSources(place));
+        if (event.places.filter((place) => this.#isSign(place)).length > 0) this.#hooks.onSign();
+        const isElsewhere = (place: string): boolean => this.#origins.has(place) || this.#signs.has(place);
+        const places = event.places.filter((place) => !isElsewhere(place) || this.#isInSources(place));
         if (places.length === 0) return;
         this.#wasTold = true;
         this.#removals.heard();
@@ -342,6 +354,14 @@ export class Project {
         if (this.#isPaused) this.#hooks.onChange(); // for as long as that lasts, nothing else tells that something waits
       }
     }
+  }
+
+  #isSign(place: string): boolean {
+    const before = this.#signs.get(place);
+    if (before === undefined || before === 'listed') return before === 'listed';
+    const now = existsSync(place);
+    this.#signs.set(place, now);
+    return now !== before;
   }
 
   /** Settings may lie in a folder of sources, and be collected from there. */
@@ -494,6 +514,14 @@ interface Prepared {
   readonly round: Round;
   readonly places: Set<string>;
   taking: readonly Promise<Endings[number]>[] | undefined;
+}
+
+function isFolder(place: string): boolean {
+  try {
+    return statSync(place).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** Whether it was about a folder: what came into a new one before it was watched may not have been told. */

@@ -61,6 +61,10 @@ const AnswerShape = v.object({
   files: v.array(AbsolutePath),
   folders: v.array(AbsolutePath),
   variables: v.array(Text),
+  /** What was there, or not, when it was asked for: 'file', 'folder', 'other' or ''. */
+  looked: v.array(v.tuple([AbsolutePath, Text])),
+  /** A digest of the names in each folder that was listed: see `probe.py`. */
+  listed: v.array(v.tuple([AbsolutePath, Text])),
 });
 
 const FailureShape = v.object({

@@ -39,6 +39,8 @@ export function askedOf(answer: Answer, interpreter: string): Asked {
       ? []
       : [`Django ${answer.django} of the project is newer than what is known here; the rules of ${rules} are followed`],
     files: answer.files,
+    looked: answer.looked.map(([path]) => path),
+    listed: answer.listed.map(([path]) => path),
   };
 }
 

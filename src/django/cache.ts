@@ -5,14 +5,15 @@
  * enough, and only a digest of them is kept.
  */
 import { createHash } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import type { DjangoSource } from '../config/schema.js';
 import type { StateFolder } from '../fs/state.js';
 import { type Answer, isAnswer } from './answer.js';
 import { PROBE } from './run-probe.js';
 
 const NAME = 'asked.json';
-const FORMAT = 1;
+const FORMAT = 2;
+const COMPILED = Buffer.from('__pycache__');
 
 /** What Python goes by before it runs anything that could be heard to ask. */
 const ALWAYS = ['DJANGO_SETTINGS_MODULE', 'HOME', 'PATH', 'PYTHONHOME', 'PYTHONPATH', 'PYTHONSAFEPATH'];
@@ -42,7 +43,7 @@ export async function recall(state: StateFolder, question: Question): Promise<An
   if (kept === undefined || kept.question !== identityOf(question)) return undefined;
   if (kept.environment !== digestOf(question.env, kept.answer.variables)) return undefined;
   if (!kept.stamps.every(([path, stamp]) => stampOf(path).text === stamp)) return undefined;
-  return kept.answer;
+  return areAsFound(kept.answer) ? kept.answer : undefined;
 }
 
 /**
@@ -56,7 +57,8 @@ export async function remember(
   startedAt: number,
 ): Promise<void> {
   const looks = pathsOf(question, answer).map((path) => [path, stampOf(path)] as const);
-  if (looks.some(([, { changedAt }]) => changedAt >= startedAt)) return state.remove(NAME);
+  const isOld = looks.some(([, { changedAt }]) => changedAt >= startedAt) || !areAsFound(answer);
+  if (isOld) return state.remove(NAME);
   const kept: Kept = {
     format: FORMAT,
     question: identityOf(question),
@@ -96,6 +98,39 @@ function digestOf(env: NodeJS.ProcessEnv, variables: readonly string[]): string 
   return createHash('sha256')
     .update(JSON.stringify(sorted.map((name) => [name, env[name] ?? null])))
     .digest('hex');
+}
+
+/** Whether what the project looked for is there, or not, as it was, and its folders hold the same names. */
+function areAsFound({ looked, listed }: Answer): boolean {
+  return (
+    looked.every(([path, kind]) => kindOf(path) === kind) && listed.every(([path, names]) => namesIn(path) === names)
+  );
+}
+
+function kindOf(path: string): string {
+  try {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats === undefined) return '';
+    return stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : 'other';
+  } catch {
+    return '';
+  }
+}
+
+/** As `names_in` of `probe.py`. */
+function namesIn(path: string): string {
+  try {
+    const names = readdirSync(path, { encoding: 'buffer' }).filter((name) => !name.equals(COMPILED));
+    return createHash('sha256')
+      .update(joined(names.toSorted((a, b) => Buffer.compare(a, b))))
+      .digest('hex');
+  } catch {
+    return '';
+  }
+}
+
+function joined(names: readonly Buffer[]): Buffer {
+  return Buffer.concat(names.flatMap((name, at) => (at === 0 ? [name] : [Buffer.from([0]), name])));
 }
 
 function stampOf(path: string): { readonly text: string; readonly changedAt: number } {

@@ -7,6 +7,7 @@ database, and leaves stdout and stderr to the project.
 
 Its words are those of old Pythons on purpose: to a Django that is too old it can still say so.
 """
+import functools
 import hashlib
 import importlib.util
 import inspect
@@ -15,6 +16,7 @@ import json
 import linecache
 import os
 import runpy
+import stat
 import sys
 import sysconfig
 import traceback
@@ -26,6 +28,8 @@ MOST_FRAMES = 2
 LONGEST_LINE = 300
 MOST_MEMBERS = 20  # one is enough to be judged by
 NO_FILES = ("/proc/", "/sys/")
+IMPORTERS = ("<frozen importlib", "<frozen zipimport")  # what they look at is known by what they find, and by NothingFound
+LOOK = os.stat
 PLAIN = (bool, int, str, type(None))
 # What every class has, and what says nothing about how it works.
 ORDINARY = frozenset(["__module__", "__doc__", "__qualname__", "__dict__", "__weakref__", "__firstlineno__",
@@ -36,6 +40,8 @@ DJANGO = "django."  # what the names of Django's own modules begin with
 state = {"phase": "manage", "is_recording": True, "folder": ""}
 variables = set()
 opened = set()
+looked = {}
+listed = set()
 wanted = set()
 
 
@@ -105,13 +111,15 @@ class HandOver(object):
 
 
 def record():
-    """Notes which variables are read, which files, and which modules were looked for where there is none."""
+    """Notes which variables are read, which files, what is there or not, and which modules were looked for where there is none."""
     try:
         os.environ.__class__ = environment_that_tells(type(os.environ))
     except TypeError:
         variables.add("*")
     if hasattr(sys, "addaudithook"):
         sys.addaudithook(hear)
+    for name in ("stat", "lstat", "access"):
+        tell_of_looks(name)
     sys.meta_path.append(NothingFound())
 
 
@@ -128,7 +136,45 @@ def environment_that_tells(kind):
     return Environment
 
 
+def tell_of_looks(name):
+    """Whether something is there may decide as much as what it says, and no audit event tells who asked for that."""
+    look = getattr(os, name)
+
+    @functools.wraps(look)
+    def heard(path, *arguments, **named):
+        if state["is_recording"] and not isinstance(path, int) and named.get("dir_fd") is None:
+            note(path)
+        return look(path, *arguments, **named)
+
+    setattr(os, name, heard)
+    for able in (os.supports_dir_fd, os.supports_effective_ids, os.supports_fd, os.supports_follow_symlinks):
+        if look in able:
+            able.add(heard)
+
+
+def note(path):
+    try:
+        path = os.path.abspath(os.fsdecode(path))
+    except TypeError:
+        return  # whoever looks hears of it
+    if not path.startswith(NO_FILES) and "\0" not in path:
+        looked[path] = kind_of(path)
+
+
+def kind_of(path):
+    try:
+        mode = LOOK(path).st_mode
+    except OSError:
+        return ""
+    return "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else "other"
+
+
 def hear(event, arguments):
+    if event in ("os.listdir", "os.scandir") and state["is_recording"]:
+        path = arguments[0]
+        asker = sys._getframe(1).f_code.co_filename
+        if not isinstance(path, int) and not asker.startswith(IMPORTERS) and os.path.basename(asker) != "pkgutil.py":
+            listed.add(os.path.abspath(os.fsdecode(path or ".")))
     if event != "open" or not state["is_recording"]:
         return
     path, mode, flags = arguments
@@ -199,6 +245,25 @@ def files_behind(manage, settings_module, modules, libraries, trees):
     return sorted(files | set(path for path in opened | missing if not path.startswith(elsewhere)))
 
 
+def places_behind(libraries, trees):
+    """What was there or not, by path; and what was in folders. What is in the sources themselves is looked at elsewhere."""
+    elsewhere = libraries.prefixes + tuple(tree + os.sep for tree in trees)
+    above = state["folder"] + os.sep  # what holds the project is there
+    looks = sorted((path, kind) for path, kind in looked.items()
+                   if not path.startswith(elsewhere) and not above.startswith(path.rstrip(os.sep) + os.sep))
+    folders = sorted(path for path in listed if not (path + os.sep).startswith(elsewhere + NO_FILES))
+    return looks, [(path, names_in(path)) for path in folders]
+
+
+def names_in(path):
+    """A digest; those of compiled files come and go."""
+    try:
+        names = sorted(os.fsencode(name) for name in os.listdir(path) if name != "__pycache__")
+    except OSError:
+        return ""
+    return hashlib.sha256(b"\0".join(names)).hexdigest()
+
+
 def file_of(name):
     path = getattr(sys.modules.get(name), "__file__", None)
     return os.path.abspath(path) if isinstance(path, str) and not path.startswith("<") else None
@@ -238,29 +303,33 @@ def collect(manage, settings_name):
     storage, classes, trouble = storage_of()
     modules.update(name for each in apps.get_app_configs() for name in (type(each).__module__, each.module.__name__))
     modules.update(classes, (each["class"].rpartition(".")[0] for each in finders))
-    libraries = Libraries()
     trees = [entry["path"] for each in finders for entry in each["dirs"]]
     root = text_or_none(settings.STATIC_ROOT)
+    command, patterns, checks = command_of(), ignored(apps), failed_checks()
+    state["is_recording"] = False
+    libraries = Libraries()
     settings_module = os.environ.get("DJANGO_SETTINGS_MODULE", "")
     modules = with_parents(modules)
-    return {
+    answer = {
         "django": django.get_version(),
         "python": sys.version.split()[0],
         "settings": settings_module,
-        "command": command_of(),
-        "ignore": ignored(apps),
+        "command": command,
+        "ignore": patterns,
         "root": None if root is None else os.path.abspath(root),
         "url": str(settings.STATIC_URL or ""),
         "permissions": modes_of(settings, "FILE_UPLOAD_PERMISSIONS", "FILE_UPLOAD_DIRECTORY_PERMISSIONS"),
         "finders": finders,
         "storage": storage,
         "trouble": trouble,
-        "checks": failed_checks(),
+        "checks": checks,
         "files": files_behind(manage, settings_module, modules, libraries, trees + ([root] if root else [])) +
                  [os.path.abspath(django.__file__)],
         "folders": libraries.packages,
         "variables": sorted(variables),
     }
+    answer["looked"], answer["listed"] = places_behind(libraries, trees + ([root] if root else []))
+    return answer
 
 
 def text_or_none(value):

@@ -5,9 +5,9 @@
  * never have holds nothing back. Every step ends in exactly one Outcome.
  */
 import type { Outcome } from '../core/apply.js';
-import type { Share, Step } from '../core/plan.js';
+import type { Share, Step, Stop } from '../core/plan.js';
 import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
-import { type Problem, TargetError } from '../errors.js';
+import { TargetError } from '../errors.js';
 import type { Target } from '../targets/target.js';
 import { inParallel } from './in-parallel.js';
 import type { PublicFolders } from './public-folders.js';
@@ -25,12 +25,6 @@ export interface PublishOptions {
   readonly onStep?: (step: Step) => void;
   /** Throws where nothing more may be published. */
   readonly mayGoOn?: (() => Promise<void>) | undefined;
-}
-
-/** The group in which a step failed, and how. */
-export interface Stop {
-  readonly group: string;
-  readonly problem: Problem;
 }
 
 export interface Published {

@@ -6,7 +6,16 @@
  * push goes on where it was.
  */
 import { type Outcome, truthsOf } from '../core/apply.js';
-import { type Group, type Plan, type Share, type Step, sharesOf, uploadsOf } from '../core/plan.js';
+import {
+  type Group,
+  isBefore,
+  type Plan,
+  type Share,
+  type Step,
+  type Stop,
+  sharesOf,
+  uploadsOf,
+} from '../core/plan.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import { type TargetIndex, type Truths, withUnsettled } from '../core/target-index.js';
@@ -17,7 +26,7 @@ import { type Committed, noteCommitted } from './committed.js';
 import { allOf } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
 import { PublicFolders } from './public-folders.js';
-import { heldBack, publish, type Stop } from './publish.js';
+import { heldBack, publish } from './publish.js';
 import type { Stage } from './stage.js';
 import type { Way } from './staged-item.js';
 
@@ -87,6 +96,7 @@ class Push {
     this.#options = options;
     this.#before = index;
     this.#index = withUnsettled(index, options.pending, plan.changes);
+    this.#stop = plan.lack;
     this.#hasRoom = means.stage.makeRoom(plan.groups);
     this.#hasRoom.catch(() => undefined); // the first share hears of it
   }
@@ -123,7 +133,7 @@ class Push {
     await this.#breathe();
     const files = uploads.map(({ path }) => path);
     stage.release(files, folders.moved.keys());
-    this.#stop ??= stop;
+    this.#stopAt(stop);
     await this.#breathe();
     const commit = async (): Promise<void> => {
       const truths = truthsOf(this.#index, outcomes);
@@ -169,14 +179,18 @@ class Push {
     }
   }
 
-  /** After a step that failed, what may refer to it is held back, and so are all groups but that of the step. */
+  /** The first in the order of groups counts. */
+  #stopAt(stop: Stop | undefined): void {
+    if (stop !== undefined && (this.#stop === undefined || isBefore(stop.group, this.#stop.group))) this.#stop = stop;
+  }
+
+  /** What may refer to what is missing is held back: all groups after that of a step that failed. */
   #withoutHeldBack(share: Share): Share {
     const stop = this.#stop;
     if (stop === undefined) return share;
-    const goesOn = ({ name }: Group): boolean => name === stop.group;
-    const held = share.filter((group) => !goesOn(group));
-    this.#add(heldBack(held, stop));
-    return share.filter(goesOn);
+    const isHeld = ({ name }: Group): boolean => isBefore(stop.group, name);
+    this.#add(heldBack(share.filter(isHeld), stop));
+    return share.filter((group) => !isHeld(group));
   }
 
   /** Nothing more fits, and so nothing is announced. */
@@ -185,7 +199,7 @@ class Push {
       const [uploads, others] = [steps.filter(isUpload), steps.filter((step) => !isUpload(step))];
       for (const step of uploads) {
         const problem = { ...full, path: step.path };
-        this.#stop ??= { group: name, problem };
+        this.#stopAt({ group: name, problem });
         this.#add([{ kind: 'untouched', step, problem }]);
       }
       if (this.#stop !== undefined) this.#add(heldBack([{ name, steps: others }], this.#stop));
