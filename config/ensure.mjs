@@ -39,6 +39,7 @@ const SYSTEM = [
 // Of use to root alone, who may mount what it makes.
 const FOR_ROOT = [
   { program: 'mkfs.btrfs', places: ['/usr/sbin/mkfs.btrfs', '/sbin/mkfs.btrfs'], package: 'btrfs-progs' },
+  { program: 'nft', places: ['/usr/sbin/nft', '/sbin/nft'], package: 'nftables' },
 ];
 const COMPARED = [{ program: 'lsyncd', places: ['/usr/bin/lsyncd', '/usr/local/bin/lsyncd'], package: 'lsyncd' }];
 
