@@ -93,12 +93,13 @@ describe('the state in one line', () => {
 });
 
 test('the lines of status say how the daemon stands, and with each target', () => {
-  expect(daemonLines(daemonWith({ startedAt: AT, paused: true, configError: 'a.yaml:1:1: urk' }))).toEqual([
+  expect(daemonLines(daemonWith({ startedAt: AT, paused: true, configError: 'a.yaml:1:1: urk\nb.py:2' }))).toEqual([
     `daemon: process 4711, since ${AT}; 10,000 files, ready`,
     '  watches 2 folders; one inotify watch for each folder, in a thread of its own',
     '  events lost: 0; changes that only a sweep found: 0',
     '  paused; "pushstatic resume" goes on',
     '  the configuration on the disk is not in force: a.yaml:1:1: urk',
+    '    b.py:2',
   ]);
   const away = aTarget({ state: 'unreachable', since: AT, inSyncAt: AT, pending: 3, error: OUTAGE, retryAt: LATER });
   expect(standingLines(away)).toEqual([

@@ -30,7 +30,8 @@ export async function runCheck(input: CommandInput): Promise<ExitStatus> {
     output.print(`STATIC_ROOT holds what collectstatic makes: ${files(amount)}`);
     return EXIT.done;
   }
-  const sum = `${count(differences.length)} differences from the ${files(amount)} that collectstatic makes`;
+  const what = differences.length === 1 ? 'difference' : 'differences';
+  const sum = `${count(differences.length)} ${what} from the ${files(amount)} that collectstatic makes`;
   output.print(...differenceLines(differences), sum);
   output.troubleInResult(sum);
   return EXIT.differences;

@@ -100,8 +100,13 @@ export function daemonLines({ pid, startedAt, watch, configError, paused, local 
     ...(paused ? [`  ${pausedText(local.unsettled)}; "pushstatic resume" goes on`] : []),
     ...(local.error === null ? [] : [`  ${printable(local.error.message)}`]),
     ...problemLines(local.problems).map((line) => `  ${line}`),
-    ...(configError === null ? [] : [`  the configuration on the disk is not in force: ${printable(configError)}`]),
+    ...(configError === null ? [] : linesOf(`the configuration on the disk is not in force: ${configError}`)),
   ];
+}
+
+/** What may have several lines, such as those of a traceback. */
+function linesOf(text: string): string[] {
+  return text.split('\n').map((line, at) => `${at === 0 ? '  ' : '    '}${printable(line)}`);
 }
 
 /** How the daemon stands with one target, without its name in front of the first line. */
