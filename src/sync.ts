@@ -3,6 +3,7 @@
  *
  *   sources -> collect -> snapshot of STATIC_ROOT -> diff against the index -> plan -> push -> commit of the index
  */
+import { setImmediate } from 'node:timers/promises';
 import { type Outcome, problemsOf } from './core/apply.js';
 import type { ToSign } from './core/delta/signature.js';
 import { diff } from './core/diff.js';
@@ -299,7 +300,7 @@ export class Connection {
       throw error;
     });
     tell.plan(plan);
-    await pacer.breathe();
+    await setImmediate(); // what waits has its turn, and an abort is for the push to end
     if (options.act === 'only-plan') return { plan, index, outcomes: [], ...NOTHING_SENT, ...told };
     // First, for after the next announcement nobody knows of them any more.
     const before = await this.#load(act);
@@ -312,7 +313,7 @@ export class Connection {
     const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
     const pending = before.kind === 'index' ? before.index.pending : new Map<RelPath, Pending>();
     const toBeSigned = target.capabilities.serverCopy ? toSign(plan, options) : [];
-    await pacer.breathe();
+    await setImmediate();
     const signed = toBeSigned.length > 0 ? options.sign?.(toBeSigned, signing.path) : undefined;
     // What nobody knows of may be what readers use already.
     const filesInShare = isKnown ? options.filesInShare : Number.POSITIVE_INFINITY;

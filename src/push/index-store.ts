@@ -366,7 +366,11 @@ export class IndexStore {
    * append waits for this; files with names of their own need not. Once the lease is taken nobody else writes.
    */
   #requireSameHead(): Promise<void> {
-    return (this.#checked ??= this.#requireOnce());
+    if (this.#checked === undefined) {
+      this.#checked = this.#requireOnce();
+      this.#checked.catch(() => undefined); // whoever waits hears of it
+    }
+    return this.#checked;
   }
 
   async #requireOnce(): Promise<void> {
