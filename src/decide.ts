@@ -85,7 +85,7 @@ export async function decide(
   const namesakes = store.naming === 'folded' ? namesakesOf(changes, index) : undefined;
   const deletion = isHolding ? 'hold' : terms.deletion;
   const planned = await inSlices(planning(changes, deletion, terms.manifest, namesakes), pacer);
-  const lack = lackOf((settled ?? first).from.problems, index, terms.accepts, terms.manifest);
+  const lack = lackOf((settled ?? first).from, index, terms.accepts, terms.manifest);
   const plan = lack === undefined ? planned : { ...planned, lack };
   const held = index.entries.length + index.pending.size;
   const left = held + count(plan, 'added') - count(plan, 'removed');

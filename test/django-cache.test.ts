@@ -188,3 +188,29 @@ test.each<[string, Tree, string]>([
   await scene.ask();
   expect(await scene.starts()).toBe(0);
 });
+
+test('what asks for files in odd ways is answered as ever', async () => {
+  const odd = `import os
+class Accessor:  # as in pathlib before Python 3.11
+    stat = os.stat
+Accessor().stat(str(BASE_DIR))
+os.stat(path=str(BASE_DIR))
+for name in (b'caf\\xe9', 'no\\nkey', 'x' * 5000, 7):
+    os.path.exists(name)
+os.listdir(BASE_DIR)
+try:
+    os.stat('a\\0b')
+except ValueError:
+    STATIC_URL = '/odd/'
+`;
+  const scene = await askedOnce({ 'shop/settings.py': settingsWith(odd) });
+  expect((await scene.ask()).url).toBe('/odd/');
+});
+
+test('settings that look at very much are asked each time', async () => {
+  const scene = await askedOnce({
+    'shop/settings.py': settingsWith('import os\nfor at in range(6000):\n    os.path.exists(BASE_DIR / str(at))\n'),
+  });
+  await scene.ask();
+  expect(await scene.starts()).toBe(1);
+});

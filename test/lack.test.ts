@@ -76,3 +76,25 @@ it.each([
   expect([pushed, again]).toEqual([[], []]);
   expect(published).toEqual(AFTER);
 });
+
+it('holds nothing back for a file that is there as it was, and could not be replaced', async () => {
+  const bench = await makeBench();
+  const target = new MemoryTarget();
+  const { entries } = await bench.plant(AFTER);
+  const problems = [missing('img/beside.png', 'NO_SPACE')];
+  const pushed = await syncTarget(bench.job(target), async () => ({ entries, problems }), bench.options());
+  expect(problemsOf(pushed.outcomes)).toEqual([]);
+  expect(await publicTree(target)).toEqual(AFTER);
+});
+
+it('writes nothing where all is held back', async () => {
+  const bench = await makeBench();
+  const target = new MemoryTarget();
+  const { index } = await bench.publish(target, BEFORE);
+  const { entries } = await bench.plant({ ...BEFORE, 'app.css': 'a { color: red }' });
+  const problems = [missing('img/new.png', 'NO_SPACE')];
+  const pushed = await syncTarget(bench.job(target), async () => ({ entries, problems }), bench.options());
+  expect(problemsOf(pushed.outcomes).map(({ path }) => path)).toEqual(['app.css']);
+  expect(pushed.generation).toBe(index.generation);
+  expect(await publicTree(target)).toEqual(BEFORE);
+});

@@ -96,9 +96,11 @@ it('collects nothing while the daemon is paused, and what waited once it goes on
   await daemon.until(({ local }) => local.unsettled > 0);
   await project.configure({ ...settings, hooks: { after: 'true' } });
   expect(await project.program.run('reload')).toMatchObject({ status: 0 });
-  await rm(join(project.assets, 'a'));
   expect(await daemon.client.status()).toMatchObject({ paused: true, local: { state: 'starting' } });
   expect(existsSync(join(project.root, 'b'))).toBe(false);
+  expect(await project.program.run('trigger', '--wait')).toMatchObject({ status: 0 });
+  expect(existsSync(join(place, 'web/b'))).toBe(true);
+  await rm(join(project.assets, 'a'));
   await daemon.client.resume();
   await daemon.inSync();
   await eventually('both are there', () => existsSync(join(place, 'web/b')) && !existsSync(join(place, 'web/a')));

@@ -3,26 +3,28 @@
  * after a step of a push that failed.
  *
  * A path that can never come, such as a link that leads nowhere, holds nothing back, and neither does one of which the target has an
- * older version: nobody is led astray by that.
+ * older version, or gets one: nobody is led astray by that.
  */
-import type { Problem, ProblemCode } from '../errors.js';
+import type { ProblemCode } from '../errors.js';
 import { groupOfNew, isBefore, type Stop } from './plan.js';
 import { parseRelPath, type RelPath } from './relpath.js';
+import { findEntry, type Snapshot } from './snapshot.js';
 import type { TargetIndex } from './target-index.js';
 
 const PASSING: ReadonlySet<ProblemCode> = new Set(['CHANGED', 'NO_SPACE', 'DENIED', 'READ_ONLY', 'FAILED']);
 
 /** The first in the order of groups. `accepts` tells what the target is to have; `manifest` is as in `makePlan`. */
 export function lackOf(
-  problems: readonly Problem[],
-  { entries }: TargetIndex,
+  { entries, problems }: Snapshot,
+  index: TargetIndex,
   accepts: (path: RelPath) => boolean,
   manifest?: string,
 ): Stop | undefined {
   let first: Stop | undefined;
   for (const problem of problems) {
     const path = PASSING.has(problem.code) ? parseRelPath(problem.path) : undefined;
-    if (path === undefined || !accepts(path) || entries.find(path) !== undefined) continue;
+    if (path === undefined || !accepts(path)) continue;
+    if (index.entries.find(path) !== undefined || findEntry(entries, path) !== undefined) continue;
     const stop = { group: groupOfNew(path, manifest), problem };
     if (first === undefined || isBefore(stop.group, first.group)) first = stop;
   }

@@ -19,7 +19,7 @@ import { TargetLine } from './target-line.js';
 
 const KEPT_CYCLES = 50;
 const KEPT_PROBLEMS = 20; // of each target in each cycle
-const MOST_LOOKS = 3; // a project that answers otherwise each time would be asked for ever
+const MOST_LOOKS = 3; // in a row: a project that answers otherwise each time would be asked for ever
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -53,8 +53,9 @@ export class Daemon implements Service {
   /** The one that is asked for and has not begun. */
   #nextReload: Promise<void> | undefined;
   #nextLook: NodeJS.Timeout | undefined;
-  /** Looks for another configuration, each of which led to the next one. */
-  #looks = 0;
+  #isLooking = false;
+  /** Something asked for a look that the one under way may not have seen. */
+  #isLookDue = false;
   /** What is left of configurations that are in force no more: rounds on targets that stay, and the last cycles of others. */
   readonly #leaving = new Set<Promise<unknown>>();
   readonly #hooks = new Hooks((published) => this.#runHook(published));
@@ -202,10 +203,14 @@ export class Daemon implements Service {
 
   /** The configuration, or what it comes from, may have changed after it was read and before anybody listened. */
   async #lookOnceMore(): Promise<void> {
-    if (this.#looks === MOST_LOOKS) return;
-    this.#looks++;
-    await this.#takeUpConfig().catch(() => undefined); // it has been said
-    this.#looks = 0;
+    this.#isLookDue = true;
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    for (let looks = 0; this.#isLookDue && looks < MOST_LOOKS; looks++) {
+      this.#isLookDue = false;
+      await this.#takeUpConfig().catch(() => undefined); // it has been said
+    }
+    this.#isLooking = false;
   }
 
   /** Rejects with what stands against the configuration as it lies on the disk. */

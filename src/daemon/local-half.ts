@@ -88,6 +88,7 @@ export class LocalHalf {
   #isDue = false;
   /** The last run that writes failed. */
   #isInDoubt = false;
+  #isEnded = false;
 
   constructor(config: Config, state: StateFolder, hooks: LocalHalfHooks) {
     this.#thread = new LocalThread(hooks.thread);
@@ -250,7 +251,7 @@ export class LocalHalf {
 
   /** Makes the signatures of `files` that `folder` has not. Never rejects. */
   async sign(files: readonly ToSign[], folder: string): Promise<void> {
-    if (files.length === 0) return;
+    if (files.length === 0 || this.#isEnded) return;
     // A thread that dies leaves them out.
     await this.#liveThread()
       .sign(files, folder, this.#hooks)
@@ -258,6 +259,7 @@ export class LocalHalf {
   }
 
   async end(): Promise<void> {
+    this.#isEnded = true;
     await this.#last;
     await this.#thread.end();
   }

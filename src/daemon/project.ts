@@ -168,26 +168,27 @@ export class Project {
   async start(): Promise<void> {
     const round = new Round();
     const since = performance.now();
-    const taking = this.lines.map((line) => line.take(round));
+    const taking = this.#takeAll(round);
     // What changes once it is watched is told; what changed before, the first look finds.
     const watching = this.#watch();
     void this.#follow(this.#begin(round, taking, since, watching)).catch(() => undefined); // it has been said
     await watching;
   }
 
-  async #begin(
-    round: Round,
-    taking: readonly Promise<Endings[number]>[],
-    since: number,
-    watching: Promise<void>,
-  ): Promise<void> {
+  async #begin(first: Round, takingFirst: Taking, since: number, watching: Promise<void>): Promise<void> {
     const { lines } = this;
+    let [round, taking] = [first, takingFirst];
     try {
       await watching;
     } catch (error) {
       return round.failed(error); // whoever started it hears of it
     }
-    await this.#whenResumed();
+    if (this.#isPaused) {
+      round.abandoned(); // a person may want a target to be served meanwhile
+      await this.#whenResumed();
+      round = new Round();
+      taking = this.#takeAll(round);
+    }
     const begin = async (): Promise<Collection> => ({ ...(await this.#local.begin()), places: 'all' });
     const collected = await this.#collect(round, 'now', begin);
     this.#isReady = true;
@@ -196,6 +197,10 @@ export class Project {
     this.#tell({ cause: 'start', since, lines, endings, collected, error: this.#error });
     this.#removals.plan();
     if (!this.#isStopped) this.#restTimer = setTimeout(returnMemory, REST_MS);
+  }
+
+  #takeAll(round: Round): Taking {
+    return this.lines.map((line) => line.take(round));
   }
 
   /** Or stopped. */
@@ -510,10 +515,12 @@ export class Project {
   }
 }
 
+type Taking = readonly Promise<Endings[number]>[];
+
 interface Prepared {
   readonly round: Round;
   readonly places: Set<string>;
-  taking: readonly Promise<Endings[number]>[] | undefined;
+  taking: Taking | undefined;
 }
 
 function isFolder(place: string): boolean {

@@ -27,6 +27,8 @@ MOST_LINES = 8  # of a traceback: the error, and where in the project it comes f
 MOST_FRAMES = 2
 LONGEST_LINE = 300
 MOST_MEMBERS = 20  # one is enough to be judged by
+MOST_PLACES = 5000
+LONGEST_PATH = 1024
 NO_FILES = ("/proc/", "/sys/")
 IMPORTERS = ("<frozen importlib", "<frozen zipimport")  # what they look at is known by what they find, and by NothingFound
 LOOK = os.stat
@@ -136,16 +138,26 @@ def environment_that_tells(kind):
     return Environment
 
 
-def tell_of_looks(name):
-    """Whether something is there may decide as much as what it says, and no audit event tells who asked for that."""
-    look = getattr(os, name)
+class Look(object):
+    """
+    Whether something is there may decide as much as what it says, and no audit event tells who asked for that. It is no function:
+    pathlib of Python 3.10 and before would make a method of that.
+    """
 
-    @functools.wraps(look)
-    def heard(path, *arguments, **named):
-        if state["is_recording"] and not isinstance(path, int) and named.get("dir_fd") is None:
+    def __init__(self, look):
+        self.look = look
+        functools.update_wrapper(self, look)
+
+    def __call__(self, *arguments, **named):
+        path = arguments[0] if arguments else named.get("path")
+        if state["is_recording"] and path is not None and not isinstance(path, int) and named.get("dir_fd") is None:
             note(path)
-        return look(path, *arguments, **named)
+        return self.look(*arguments, **named)
 
+
+def tell_of_looks(name):
+    look = getattr(os, name)
+    heard = Look(look)
     setattr(os, name, heard)
     for able in (os.supports_dir_fd, os.supports_effective_ids, os.supports_fd, os.supports_follow_symlinks):
         if look in able:
@@ -157,8 +169,17 @@ def note(path):
         path = os.path.abspath(os.fsdecode(path))
     except TypeError:
         return  # whoever looks hears of it
-    if not path.startswith(NO_FILES) and "\0" not in path:
+    if is_plain(path) and not path.startswith(NO_FILES):
         looked[path] = kind_of(path)
+
+
+def is_plain(path):
+    """Whether it can be told. A key is no path, although some settings ask whether it is one."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return len(path) <= LONGEST_PATH and not any(character < " " for character in path)
 
 
 def kind_of(path):
@@ -174,14 +195,16 @@ def hear(event, arguments):
         path = arguments[0]
         asker = sys._getframe(1).f_code.co_filename
         if not isinstance(path, int) and not asker.startswith(IMPORTERS) and os.path.basename(asker) != "pkgutil.py":
-            listed.add(os.path.abspath(os.fsdecode(path or ".")))
+            path = os.path.abspath(os.fsdecode(path or "."))
+            if is_plain(path):
+                listed.add(path)
     if event != "open" or not state["is_recording"]:
         return
     path, mode, flags = arguments
     if not isinstance(path, (str, bytes)) or (flags or 0) & (os.O_WRONLY | os.O_RDWR):
         return
     path = os.path.abspath(os.fsdecode(path))
-    if path.endswith(".pyc") or path.startswith(NO_FILES):
+    if path.endswith(".pyc") or path.startswith(NO_FILES) or not is_plain(path):
         return
     if os.path.isfile(path) or not os.path.exists(path):  # devices change without end
         opened.add(path)
@@ -252,6 +275,8 @@ def places_behind(libraries, trees):
     looks = sorted((path, kind) for path, kind in looked.items()
                    if not path.startswith(elsewhere) and not above.startswith(path.rstrip(os.sep) + os.sep))
     folders = sorted(path for path in listed if not (path + os.sep).startswith(elsewhere + NO_FILES))
+    if len(looks) + len(folders) > MOST_PLACES:
+        return [("/", "too many to look at them again")], []  # which is never so: each run asks
     return looks, [(path, names_in(path)) for path in folders]
 
 

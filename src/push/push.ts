@@ -112,6 +112,8 @@ class Push {
     const { folderMode, onPhase } = this.#options;
     const isLast = place === 'last';
     const share = stage.full === undefined ? this.#withoutHeldBack(whole) : this.#withoutAny(whole, stage.full);
+    if (share.length === 0 && stage.full === undefined && this.#index.pending.size === 0)
+      return this.#endWith(stage, place);
     const announced = announcementOf(share);
     await this.#breathe();
     const folders = new PublicFolders(share, target, folderMode);
@@ -144,6 +146,14 @@ class Push {
       this.#sentBytes = stage.sentBytes;
     };
     await allOf([commit(), isLast ? stage.tidy('something') : Promise.resolve()]);
+  }
+
+  /** All of it is held back: nothing is announced, and what is staged is of no use. */
+  async #endWith(stage: Stage, place: 'early' | 'last'): Promise<void> {
+    if (place === 'early') return;
+    await this.#hasRoom;
+    await stage.finish([], this.#index, this.#before);
+    await stage.tidy('nothing');
   }
 
   /** Of a share of many files each of these steps takes some milliseconds. */

@@ -88,6 +88,8 @@ describe('a project', () => {
         faults: { storage: [], sources: [] },
         warnings: [],
         files: expect.arrayContaining([expect.stringMatching(/django\/__init__\.py$/)]),
+        looked: expect.arrayContaining([join(folder, 'assets')]),
+        listed: [],
       });
       // An app may get an apps.py.
       expect(asked.files.filter((file) => file.startsWith(folder))).toEqual(
