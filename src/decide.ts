@@ -2,7 +2,7 @@
  * decide: what a target holds, what it is to hold, and what is to be done about it, if the guards let it pass.
  */
 import { type Change, diffing } from './core/diff.js';
-import { exposureOf, guardingExposure } from './core/exposure.js';
+import { exposureOf, guardExposure } from './core/exposure.js';
 import { namesakesOf } from './core/folding.js';
 import { guard, guardReplacement, type Limit } from './core/guard.js';
 import { lacksManifest } from './core/half-filled.js';
@@ -89,7 +89,7 @@ export async function decide(
   const plan = lack === undefined ? planned : { ...planned, lack };
   const held = index.entries.length + index.pending.size;
   const left = held + count(plan, 'added') - count(plan, 'removed');
-  await inSlices(guardingExposure(plan, terms.allows), pacer);
+  await inSlices(guardExposure(plan, terms.allows), pacer);
   if (!target.capabilities.atomicReplace && !terms.allowNonAtomic) guardReplacement(plan);
   if (terms.limit !== undefined) guard(plan, { held, left }, terms.limit);
   // Nothing of ours is there yet, so nothing is removed, and no name has another one beside it.

@@ -4,7 +4,7 @@ import { problemsOf } from '../src/core/apply.js';
 import type { Problem, ProblemCode } from '../src/errors.js';
 import { syncTarget } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';
-import { makeBench, publicTree, type Site } from './support/cycle.js';
+import { controlFiles, makeBench, publicTree, type Site } from './support/cycle.js';
 
 const BEFORE: Site = { 'app.css': 'a {}', 'img/old.png': 'old', 'index.html': '<a>', 'main.js': '1' };
 const AFTER: Site = {
@@ -97,4 +97,20 @@ it('writes nothing where all is held back', async () => {
   expect(problemsOf(pushed.outcomes).map(({ path }) => path)).toEqual(['app.css']);
   expect(pushed.generation).toBe(index.generation);
   expect(await publicTree(target)).toEqual(BEFORE);
+});
+
+it.each([1, 2, 3, 10])('is heeded in a push of shares with %i files each', async (filesInShare) => {
+  const bench = await makeBench();
+  const target = new MemoryTarget();
+  const pictures = { 'img/a.png': 'a', 'img/b.png': 'b', 'img/c.png': 'c' };
+  const site = { ...pictures, 'app.css': 'a {}', 'index.html': '<a>' };
+  const { entries } = await bench.plant(site);
+  const lacking = { entries, problems: [missing('img/new.png', 'NO_SPACE')] };
+  const options = { ...bench.options(), filesInShare };
+  const { index } = await syncTarget(bench.job(target), async () => lacking, options);
+  expect(await publicTree(target)).toEqual(pictures);
+  expect([index?.entries.length, index?.pending.size]).toEqual([3, 0]);
+  await syncTarget(bench.job(target), async () => ({ entries, problems: [] }), bench.options());
+  expect(await publicTree(target)).toEqual(site);
+  expect(await controlFiles(target)).toEqual(['head', 'journal', 'snapshot']);
 });

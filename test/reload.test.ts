@@ -41,6 +41,16 @@ async function startBusy({ project, targets }: Busy) {
   return { daemon, use };
 }
 
+/** A daemon that has nothing to do, and what its project was configured with. */
+async function startQuiet() {
+  const place = await temporaryFolder();
+  const settings = { targets: { web: inFolder(join(place, 'web')) }, watch: WATCH, daemon: { http: false } };
+  const project = await makeProject(settings, { 'assets/a': 'a' });
+  const daemon = await startDaemon(project);
+  await daemon.inSync();
+  return { place, settings, project, daemon };
+}
+
 it('is in force while a push to another target goes on, and so is the next one', async () => {
   const busy = await makeBusy();
   const { daemon, use } = await startBusy(busy);
@@ -86,11 +96,7 @@ it('lets a target go that it does not name any more, and one that is named anew 
 });
 
 it('collects nothing while the daemon is paused, and what waited once it goes on', async () => {
-  const place = await temporaryFolder();
-  const settings = { targets: { web: inFolder(join(place, 'web')) }, watch: WATCH, daemon: { http: false } };
-  const project = await makeProject(settings, { 'assets/a': 'a' });
-  const daemon = await startDaemon(project);
-  await daemon.inSync();
+  const { place, settings, project, daemon } = await startQuiet();
   await daemon.client.pause();
   await writeFile(join(project.assets, 'b'), 'b');
   await daemon.until(({ local }) => local.unsettled > 0);
@@ -141,11 +147,7 @@ it('that is wrong by now, or gone, keeps nobody from the daemon, wherever that l
 });
 
 it('is what a person goes by who asks for a sync, however short a time ago it was changed', async () => {
-  const place = await temporaryFolder();
-  const settings = { targets: { web: inFolder(join(place, 'web')) }, watch: WATCH, daemon: { http: false } };
-  const project = await makeProject(settings, { 'assets/a': 'a' });
-  const daemon = await startDaemon(project);
-  await daemon.inSync();
+  const { place, settings, project, daemon } = await startQuiet();
   for (const [words, name] of [
     [['sync'], 'one'],
     [['trigger', '--wait'], 'two'],

@@ -7,7 +7,7 @@
 import { SafetyError } from '../errors.js';
 import { type Plan, uploadsOf } from './plan.js';
 import type { RelPath } from './relpath.js';
-import { atOnce, isStop, type Work } from './work.js';
+import { isStop, type Work } from './work.js';
 
 const NAMED = 3; // in the message
 
@@ -40,12 +40,7 @@ export function isPrivateKey(content: Uint8Array): boolean {
 }
 
 /** Throws a SafetyError when a plan publishes such a file that `isAllowed` does not name. */
-export function guardExposure(plan: Plan, isAllowed: (path: RelPath) => boolean): void {
-  atOnce(guardingExposure(plan, isAllowed));
-}
-
-/** As `guardExposure`. */
-export function* guardingExposure(plan: Plan, isAllowed: (path: RelPath) => boolean): Work<void> {
+export function* guardExposure(plan: Plan, isAllowed: (path: RelPath) => boolean): Work<void> {
   const found: string[] = [];
   for (const [at, { path }] of uploadsOf(plan.groups).entries()) {
     if (isStop(at)) yield;

@@ -4,7 +4,6 @@
  *   watcher, sweep -> pulse -> round: collect -> each target's line -> report
  */
 
-import { existsSync, statSync } from 'node:fs';
 import type { Config } from '../config/schema.js';
 import type { ToSign } from '../core/delta/signature.js';
 import { isWithin } from '../core/relpath.js';
@@ -18,6 +17,7 @@ import type { WatchEvent, Watcher } from '../watch/watcher.js';
 import { BeingWritten } from './being-written.js';
 import { type Cycle, type CycleFacts, cycleOf, type Endings, isNoNews, pathsOf } from './cycle-of.js';
 import { type CollectAllOptions, type Collection, LocalHalf } from './local-half.js';
+import { Origins } from './origins.js';
 import { Pulse } from './pulse.js';
 import { Removals } from './removals.js';
 import { returnMemory } from './return-memory.js';
@@ -66,10 +66,7 @@ export class Project {
   readonly #sweeps: Sweeps;
   readonly #removals: Removals;
   readonly #hooks: ProjectHooks;
-  /** The files that the configuration comes from. */
-  readonly #origins: ReadonlySet<string>;
-  /** Whether what the project looked for is there, and the folders that it listed: another answer may come of that. */
-  readonly #signs: Map<string, boolean | 'listed'>;
+  readonly #origins: Origins;
   #watcher: Watcher | undefined;
   /** The round that is due next, begun with what is quiet already. */
   #prepared: Prepared | undefined;
@@ -104,12 +101,7 @@ export class Project {
     this.#hooks = hooks;
     this.#losses = counts.losses;
     this.#foundBySweep = counts.foundBySweep;
-    this.#origins = new Set([config.file, ...(config.asked?.files ?? [])]);
-    const { looked = [], listed = [] } = config.asked ?? {};
-    // A folder that is there would stand for all that is touched in it.
-    const files = looked.filter((place) => !isFolder(place));
-    this.#signs = new Map(files.map((place) => [place, existsSync(place)]));
-    for (const place of listed) this.#signs.set(place, 'listed');
+    this.#origins = new Origins(config);
     this.#local = new LocalHalf(config, state, {
       signal: hooks.signal,
       env: hooks.env,
@@ -325,7 +317,7 @@ export class Project {
     try {
       const watcher = await openWatcher(this.#local.folders, {
         backend: watch.backend,
-        files: [...new Set([...this.#origins, ...this.#signs.keys()])],
+        files: this.#origins.places,
         signal,
         onEvent,
       });
@@ -348,10 +340,10 @@ export class Project {
         this.#sweeps.soon();
         return this.#hooks.onChange();
       case 'touched': {
-        if (event.places.some((place) => this.#origins.has(place))) this.#hooks.onConfig();
-        if (event.places.filter((place) => this.#isSign(place)).length > 0) this.#hooks.onSign();
-        const isElsewhere = (place: string): boolean => this.#origins.has(place) || this.#signs.has(place);
-        const places = event.places.filter((place) => !isElsewhere(place) || this.#isInSources(place));
+        const touch = this.#origins.touch(event.places);
+        if (touch === 'read again') this.#hooks.onConfig();
+        if (touch === 'look') this.#hooks.onSign();
+        const places = event.places.filter((place) => !this.#origins.has(place) || this.#isInSources(place));
         if (places.length === 0) return;
         this.#wasTold = true;
         this.#removals.heard();
@@ -359,14 +351,6 @@ export class Project {
         if (this.#isPaused) this.#hooks.onChange(); // for as long as that lasts, nothing else tells that something waits
       }
     }
-  }
-
-  #isSign(place: string): boolean {
-    const before = this.#signs.get(place);
-    if (before === undefined || before === 'listed') return before === 'listed';
-    const now = existsSync(place);
-    this.#signs.set(place, now);
-    return now !== before;
   }
 
   /** Settings may lie in a folder of sources, and be collected from there. */
@@ -521,14 +505,6 @@ interface Prepared {
   readonly round: Round;
   readonly places: Set<string>;
   taking: Taking | undefined;
-}
-
-function isFolder(place: string): boolean {
-  try {
-    return statSync(place).isDirectory();
-  } catch {
-    return false;
-  }
 }
 
 /** Whether it was about a folder: what came into a new one before it was watched may not have been told. */

@@ -112,8 +112,7 @@ class Push {
     const { folderMode, onPhase } = this.#options;
     const isLast = place === 'last';
     const share = stage.full === undefined ? this.#withoutHeldBack(whole) : this.#withoutAny(whole, stage.full);
-    if (share.length === 0 && stage.full === undefined && this.#index.pending.size === 0)
-      return this.#endWith(stage, place);
+    if (share.length === 0 && this.#hasNothingToRecord) return isLast ? this.#endUnused() : undefined;
     const announced = announcementOf(share);
     await this.#breathe();
     const folders = new PublicFolders(share, target, folderMode);
@@ -148,9 +147,15 @@ class Push {
     await allOf([commit(), isLast ? stage.tidy('something') : Promise.resolve()]);
   }
 
-  /** All of it is held back: nothing is announced, and what is staged is of no use. */
-  async #endWith(stage: Stage, place: 'early' | 'last'): Promise<void> {
-    if (place === 'early') return;
+  /** Nothing was committed, nothing is uncertain, and no disk is full: the index stays as it is. */
+  get #hasNothingToRecord(): boolean {
+    const { pending, generation } = this.#index;
+    return pending.size === 0 && generation === this.#before.generation && this.#means.stage.full === undefined;
+  }
+
+  /** All of it is held back: what is staged is of no use. */
+  async #endUnused(): Promise<void> {
+    const { stage } = this.#means;
     await this.#hasRoom;
     await stage.finish([], this.#index, this.#before);
     await stage.tidy('nothing');

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { diffing } from '../../src/core/diff.js';
 import { EntryTable } from '../../src/core/entry-table.js';
-import { guardingExposure } from '../../src/core/exposure.js';
+import { guardExposure } from '../../src/core/exposure.js';
 import { encodingSegment, encodingSnapshot, FIRST_CHECKSUM } from '../../src/core/index-codec.js';
 import { originsIn } from '../../src/core/origins.js';
 import { makePlan, planning } from '../../src/core/plan.js';
@@ -30,7 +30,7 @@ it.each<[string, () => Work<unknown>]>([
   ['diffing, all gone', () => diffing(full, { entries: [], problems: [] })],
   ['diffing, nothing new', () => diffing(full, snapshot)],
   ['planning', () => planning(changes, 'delete')],
-  ['guarding', () => guardingExposure(plan, () => false)],
+  ['guarding', () => guardExposure(plan, () => false)],
   ['packing', () => EntryTable.EMPTY.with(truths).packing()],
   ['changing', () => table.changing(truths)],
   ['counting', () => table.countingWithout(truths.keys())],
