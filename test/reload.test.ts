@@ -147,7 +147,7 @@ it('that is wrong by now, or gone, keeps nobody from the daemon, wherever that l
 });
 
 it('is what a person goes by who asks for a sync, however short a time ago it was changed', async () => {
-  const { place, settings, project, daemon } = await startQuiet();
+  const { place, settings, project } = await startQuiet();
   for (const [words, name] of [
     [['sync'], 'one'],
     [['trigger', '--wait'], 'two'],
