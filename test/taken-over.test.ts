@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { isMark } from '../src/core/lease.js';
 import { nameOf, type RelPath, STAGE } from '../src/core/relpath.js';
 import { TargetError } from '../src/errors.js';
-import { IndexStore } from '../src/push/index-store.js';
+import { HEAD, IndexStore } from '../src/push/index-store.js';
 import { verify } from '../src/push/verify.js';
 import { Connection } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';
@@ -38,6 +38,15 @@ async function stuckWhilePublishing(target: Target, one: Bench, rest: Parameters
   pushing.catch(() => undefined);
   await reached.opened;
   return { pushing, goOn: goOn.open };
+}
+
+/** A run that ends before anything comes of what it announced. */
+async function announce(target: Target, { options, state }: Bench, names: readonly string[]): Promise<void> {
+  const store = new IndexStore(target, { ...options(), cache: state });
+  const loaded = await store.load();
+  if (loaded.kind !== 'index') throw new TypeError(loaded.kind);
+  await store.begin(loaded.index, new Map(names.map((name) => [path(name), undefined])));
+  await store.release('failed');
 }
 
 async function expectExactly(target: Target, site: Site, { options }: Bench): Promise<void> {
@@ -93,6 +102,33 @@ describe('a run that publishes', () => {
     goOn.open();
     await expect(late).rejects.toMatchObject({ code: 'LOCKED' });
     await expectExactly(target, { ...OLD, 'y.css': 'y' }, other);
+  });
+
+  it('and reads the index once it was taken over already spoils no journal either', async () => {
+    const { target, one, other } = await makePlace();
+    await announce(target, one, ['y.css']);
+    const [looks, looksOn, writes, writesOn] = [makeGate(), makeGate(), makeGate(), makeGate()];
+    let heads = 0;
+    const slow = hooked(target, async (kind, [at]) => {
+      if (kind === 'read' && at === HEAD && ++heads === 2) {
+        looks.open();
+        await looksOn.opened;
+      }
+      if (kind === 'append' && String(at).includes('/journal-')) {
+        writes.open();
+        await writesOn.opened;
+      }
+    });
+    const late = one.publish(slow, NEW);
+    late.catch(() => undefined);
+    await looks.opened;
+    await other.publish(target, { ...OLD, 'y.css': 'y' }, { lease: OUT_AT_ONCE });
+    looksOn.open();
+    await Promise.race([writes.opened, late.catch(() => undefined)]);
+    await other.publish(target, OLD, { lease: OUT_AT_ONCE });
+    writesOn.open();
+    await expect(late).rejects.toMatchObject({ code: 'LOCKED' });
+    await expectExactly(target, OLD, other);
   });
 });
 

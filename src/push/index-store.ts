@@ -77,6 +77,8 @@ export class IndexStore {
   /** The index was read from the target itself. */
   #isRead = false;
   #lease: Lease;
+  /** What is known was read while this one was asked for already. */
+  #readUnder: Lease | undefined;
   /** The lease is taken, and the head known to be the one of this run. */
   #checked: Promise<void> | undefined;
   /** Until it is there, nothing else may be composed. */
@@ -103,6 +105,7 @@ export class IndexStore {
   }
 
   async #loadOnce(): Promise<Loaded> {
+    this.#readUnder = this.#lease.isAskedFor ? this.#lease : undefined;
     const [bytes, cached] = this.#glanced ?? (await this.#readHeads());
     this.#glanced = undefined;
     this.#headBytes = bytes;
@@ -375,6 +378,8 @@ export class IndexStore {
 
   async #requireOnce(): Promise<void> {
     const [bytes, head] = [this.#headBytes, this.head];
+    // Whoever takes over leaves the journal alone that it finds, and no other one.
+    if (this.#readUnder === this.#lease) await this.#lease.confirm();
     const isKnown = bytes !== undefined && (await this.#lease.isSince(checksum(bytes).toString('hex')));
     if (!isKnown && !(await this.isCurrent()))
       throw new LockedError(

@@ -78,6 +78,10 @@ export class Lease {
     }));
   }
 
+  get isAskedFor(): boolean {
+    return this.#taken !== undefined;
+  }
+
   /** Waits no longer for others: there is nothing to be written. */
   giveUp(): void {
     this.#stopped.abort();
@@ -87,6 +91,14 @@ export class Lease {
   async require(): Promise<void> {
     if (performance.now() - this.#lastSign > this.#terms.ttl / 2) await this.#sign();
     if (this.#isLost) throw await this.#lost();
+  }
+
+  /** Throws as `require` does. Looks in any case, once it is taken. */
+  async confirm(): Promise<void> {
+    await this.take();
+    if ((await this.#target.stat(this.folder)) !== undefined) return;
+    this.#isLost = true;
+    throw await this.#lost();
   }
 
   /** Whether nobody has written since the head was the one with this checksum. */
