@@ -13,7 +13,7 @@ import { indexPartOf, type Places, partOf } from './core/places.js';
 import { makePlan, type Plan, type Step, uploadsOf } from './core/plan.js';
 import { ancestorsOf, type RelPath } from './core/relpath.js';
 import { select } from './core/select.js';
-import { type Digest, type Entry, type Snapshot, totalBytes } from './core/snapshot.js';
+import { type Digest, type Entry, type Snapshot } from './core/snapshot.js';
 import type { Pending, TargetIndex } from './core/target-index.js';
 import { decide, isHopeless, type Terms, type Wanted } from './decide.js';
 import { Pacer } from './fs/pace.js';
@@ -389,10 +389,10 @@ function teller({ name }: TargetJob, { onEvent }: CycleOptions) {
     file: (entry: Entry) => onEvent?.({ kind: 'file', target: name, bytes: entry.size }),
     step: (step: Step) => onEvent?.({ kind: 'step', target: name, step }),
     plan: (plan: Plan) => {
-      const entries = plan.changes.flatMap((change) =>
-        change.kind === 'added' || change.kind === 'modified' ? [change.entry] : [],
-      );
-      onEvent?.({ kind: 'plan', target: name, files: plan.changes.length, bytes: totalBytes(entries) });
+      let bytes = 0;
+      for (const change of plan.changes)
+        if (change.kind === 'added' || change.kind === 'modified') bytes += change.entry.size;
+      onEvent?.({ kind: 'plan', target: name, files: plan.changes.length, bytes });
     },
   };
 }

@@ -6,7 +6,7 @@ import type { Step } from './plan.js';
 import type { RelPath } from './relpath.js';
 import type { Entry } from './snapshot.js';
 import { afterPush, type TargetIndex, type Truths } from './target-index.js';
-import { atOnce } from './work.js';
+import { atOnce, isStop, type Work } from './work.js';
 
 /** The result of one step. 'untouched': the target holds what it held before. 'uncertain': it may hold either. */
 export type Outcome =
@@ -18,10 +18,11 @@ export type Outcome =
  * What the outcomes make certain of paths that `before` knew. A path whose outcome is uncertain stays pending, and so does
  * one without outcome.
  */
-export function truthsOf(before: TargetIndex, outcomes: readonly Outcome[]): Truths {
+export function* truthsOf(before: TargetIndex, outcomes: readonly Outcome[]): Work<Truths> {
   const truths = new Map<RelPath, Entry | undefined>();
   const replaced = new Set<RelPath>();
-  for (const outcome of outcomes) {
+  for (const [at, outcome] of outcomes.entries()) {
+    if (isStop(at)) yield;
     const { step } = outcome;
     if (step.kind === 'upload' && step.namesake !== undefined && outcome.kind !== 'untouched')
       replaced.add(step.namesake); // under that name lies what was uploaded
@@ -35,12 +36,14 @@ export function truthsOf(before: TargetIndex, outcomes: readonly Outcome[]): Tru
 
 /** The index after a push that announced `announced` on top of `before`. */
 export function applyOutcomes(before: TargetIndex, announced: Truths, outcomes: readonly Outcome[]): TargetIndex {
-  return atOnce(afterPush(before, announced, truthsOf(before, outcomes)));
+  return atOnce(afterPush(before, announced, atOnce(truthsOf(before, outcomes))));
 }
 
 /** The trouble of a push. */
 export function problemsOf(outcomes: readonly Outcome[]): Problem[] {
-  return outcomes.flatMap((outcome) => (outcome.kind === 'done' ? [] : [outcome.problem]));
+  const problems: Problem[] = [];
+  for (const outcome of outcomes) if (outcome.kind !== 'done') problems.push(outcome.problem);
+  return problems;
 }
 
 /** Whether files changed again while they were pushed, and nothing else was in the way: what is told of that brings them. */

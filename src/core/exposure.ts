@@ -5,7 +5,7 @@
  * in it. A plan is judged by names alone; keys are also known by how they begin, whatever name a link gave them.
  */
 import { SafetyError } from '../errors.js';
-import { type Plan, uploadsOf } from './plan.js';
+import type { Plan } from './plan.js';
 import type { RelPath } from './relpath.js';
 import { isStop, type Work } from './work.js';
 
@@ -42,10 +42,12 @@ export function isPrivateKey(content: Uint8Array): boolean {
 /** Throws a SafetyError when a plan publishes such a file that `isAllowed` does not name. */
 export function* guardExposure(plan: Plan, isAllowed: (path: RelPath) => boolean): Work<void> {
   const found: string[] = [];
-  for (const [at, { path }] of uploadsOf(plan.groups).entries()) {
-    if (isStop(at)) yield;
-    const what = exposureOf(path);
-    if (what !== undefined && !isAllowed(path)) found.push(`${path} (${what})`);
+  for (const { steps } of plan.groups) {
+    for (const [at, { kind, path }] of steps.entries()) {
+      if (isStop(at)) yield;
+      const what = kind === 'upload' ? exposureOf(path) : undefined;
+      if (what !== undefined && !isAllowed(path)) found.push(`${path} (${what})`);
+    }
   }
   if (found.length === 0) return;
   const rest = found.length - NAMED;

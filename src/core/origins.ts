@@ -5,7 +5,7 @@
 import type { EntryTable } from './entry-table.js';
 import { isPacked } from './packed.js';
 import type { Digest, Entry } from './snapshot.js';
-import type { Work } from './work.js';
+import { isStop, type Work } from './work.js';
 
 /** Smaller content is sent sooner than the requests are that copy it. Bytes. */
 const LEAST_COPIED_BYTES = 2048;
@@ -27,7 +27,11 @@ interface Means {
 export function* originsIn(held: EntryTable, wanted: readonly Entry[]): Work<Map<Digest, Entry[]>> {
   const origins = new Map<Digest, Entry[]>();
   if (held.length === 0) return origins;
-  const contents = new Set(wanted.map(({ digest }) => digest));
+  const contents = new Set<Digest>();
+  for (const [at, { digest }] of wanted.entries()) {
+    if (isStop(at)) yield;
+    contents.add(digest);
+  }
   yield* held.seeking(contents, (entry) => {
     const others = origins.get(entry.digest);
     if (others === undefined) origins.set(entry.digest, [entry]);

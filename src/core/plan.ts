@@ -33,6 +33,8 @@ export type Step =
   /** `namesake`: the wanted path that is the same file there. To remove the one would take the other. */
   | { readonly kind: 'remove'; readonly path: RelPath; readonly old: Entry | undefined; readonly namesake?: RelPath };
 
+export type Upload = Extract<Step, { kind: 'upload' }>;
+
 export interface Group {
   readonly name: string;
   readonly steps: readonly Step[];
@@ -145,8 +147,10 @@ export function sharesOf({ groups }: Plan, most: number): Share[] {
 }
 
 /** The steps that send a file, in the order of publishing. */
-export function uploadsOf(groups: Share): Extract<Step, { kind: 'upload' }>[] {
-  return groups.flatMap(({ steps }) => steps.filter((step) => step.kind === 'upload'));
+export function uploadsOf(groups: Share): Upload[] {
+  const uploads: Upload[] = [];
+  for (const { steps } of groups) for (const step of steps) if (step.kind === 'upload') uploads.push(step);
+  return uploads;
 }
 
 /** The folders that must be there before anything is published, each after the one that holds it. */

@@ -57,10 +57,3 @@ export function positionOf(entries: readonly { readonly path: RelPath }[], path:
 export function sameContent(a: Entry, b: Entry): boolean {
   return a.size === b.size && a.digest === b.digest;
 }
-
-/** The sum of the sizes, in bytes. */
-export function totalBytes(entries: Iterable<{ readonly size: number }>): number {
-  let bytes = 0;
-  for (const entry of entries) bytes += entry.size;
-  return bytes;
-}

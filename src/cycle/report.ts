@@ -4,7 +4,6 @@
 import { problemsOf } from '../core/apply.js';
 import type { Change } from '../core/diff.js';
 import { comparePaths } from '../core/relpath.js';
-import { totalBytes } from '../core/snapshot.js';
 import { EXIT, type ExitStatus, type Problem, PushstaticError, reasonOf } from '../errors.js';
 import type { Committed, CycleResult } from '../sync.js';
 
@@ -98,15 +97,20 @@ function inOrder(problems: readonly Problem[]): Problem[] {
 }
 
 function amountsOf({ outcomes, linked, patched, sentBytes }: Committed) {
-  const achieved = outcomes.filter((outcome) => outcome.kind === 'done').map((outcome) => outcome.step);
-  const uploads = achieved.filter((step) => step.kind === 'upload');
+  const achieved = { upload: 0, remove: 0, chmod: 0 };
+  let contentBytes = 0;
+  for (const { kind, step } of outcomes) {
+    if (kind !== 'done') continue;
+    achieved[step.kind]++;
+    if (step.kind === 'upload') contentBytes += step.entry.size;
+  }
   return {
-    uploaded: uploads.length - linked - patched,
+    uploaded: achieved.upload - linked - patched,
     patched,
     linked,
-    removed: achieved.filter((step) => step.kind === 'remove').length,
-    modes: achieved.filter((step) => step.kind === 'chmod').length,
-    contentBytes: totalBytes(uploads.map((step) => step.entry)),
+    removed: achieved.remove,
+    modes: achieved.chmod,
+    contentBytes,
     sentBytes,
   };
 }

@@ -15,7 +15,7 @@ import {
 } from '../core/index-codec.js';
 import { CONTROL, join, type RelPath } from '../core/relpath.js';
 import { afterPush, type TargetIndex, type Truths } from '../core/target-index.js';
-import type { Work } from '../core/work.js';
+import { isStop, type Work } from '../core/work.js';
 import type { Target } from '../targets/target.js';
 import type { IndexFiles } from './index-files.js';
 
@@ -107,7 +107,12 @@ export class IndexWriter {
   *begin(index: TargetIndex, announced: Truths): Work<Sketch> {
     const writes = this.#at.head === undefined ? yield* this.#startOver(index) : [];
     writes.push(...(yield* this.#append('begin', announced)));
-    const all = new Set([...this.#at.announced, ...announced.keys()]);
+    const all = new Set(this.#at.announced);
+    let at = 0;
+    for (const path of announced.keys()) {
+      if (isStop(at++)) yield;
+      all.add(path);
+    }
     this.#at = { ...this.#at, announced: all };
     const certain = yield* index.entries.countingWithout(announced.keys());
     return { head: this.#headNow(index.generation, certain, all.size), writes };

@@ -5,14 +5,14 @@
  * never have holds nothing back. Every step ends in exactly one Outcome.
  */
 import type { Outcome } from '../core/apply.js';
-import type { Share, Step, Stop } from '../core/plan.js';
+import type { Share, Step, Stop, Upload } from '../core/plan.js';
 import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
 import { TargetError } from '../errors.js';
 import type { Target } from '../targets/target.js';
 import { inParallel } from './in-parallel.js';
 import type { PublicFolders } from './public-folders.js';
 import { removeEmptyFolders } from './remove-folders.js';
-import type { Staged, Upload } from './stage.js';
+import type { Staged } from './stage.js';
 import { problemOf } from './trouble.js';
 
 // Requests without a reply: a round trip each, some hundred bytes, and no handle on the server.

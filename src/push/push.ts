@@ -19,15 +19,16 @@ import {
 import type { RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import { type TargetIndex, type Truths, withUnsettled } from '../core/target-index.js';
+import { isStop, type Work } from '../core/work.js';
 import { type Problem, TargetError } from '../errors.js';
-import { Pacer } from '../fs/pace.js';
+import { inSlices, Pacer } from '../fs/pace.js';
 import type { Target } from '../targets/target.js';
 import { type Committed, noteCommitted } from './committed.js';
 import { allOf } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
 import { PublicFolders } from './public-folders.js';
 import { heldBack, publish } from './publish.js';
-import type { Stage } from './stage.js';
+import type { Stage, Staged } from './stage.js';
 import type { Way } from './staged-item.js';
 
 const MANY_FILES = 65_536;
@@ -88,7 +89,7 @@ class Push {
   /** Of what is committed. */
   readonly #outcomes: Outcome[] = [];
   #sentBytes = 0;
-  readonly #ways: Record<Way, number> = { uploaded: 0, linked: 0, patched: 0 };
+  readonly #ways = none();
   readonly #pacer = new Pacer();
 
   constructor(plan: Plan, index: TargetIndex, means: Means, options: PushOptions) {
@@ -113,8 +114,7 @@ class Push {
     const isLast = place === 'last';
     const share = stage.full === undefined ? this.#withoutHeldBack(whole) : this.#withoutAny(whole, stage.full);
     if (share.length === 0 && this.#hasNothingToRecord) return isLast ? this.#endUnused() : undefined;
-    const announced = announcementOf(share);
-    await this.#breathe();
+    const announced = await this.#inSlices(announcementOf(share));
     const folders = new PublicFolders(share, target, folderMode);
     await this.#breathe();
     const staging = this.#hasRoom.then(() => stage.finish(uploadsOf(share), this.#index, this.#before));
@@ -127,21 +127,14 @@ class Push {
     const publishing = { ...this.#options, mayGoOn: () => store.lease.require() };
     const { outcomes, stop } = await publish(share, staged, folders, target, publishing);
     if (isLast) onPhase?.('commit');
-    await this.#breathe();
-    const uploads = outcomes.flatMap(({ kind, step }) => (kind === 'done' && step.kind === 'upload' ? [step] : []));
-    await this.#breathe();
-    const ways = uploads.map(staged.wayOf);
-    await this.#breathe();
-    const files = uploads.map(({ path }) => path);
-    stage.release(files, folders.moved.keys());
+    const { files, ways } = await this.#inSlices(published(outcomes, staged));
+    await this.#inSlices(stage.release(files, folders.moved.keys()));
     this.#stopAt(stop);
-    await this.#breathe();
     const commit = async (): Promise<void> => {
-      const truths = truthsOf(this.#index, outcomes);
-      await this.#breathe();
+      const truths = await this.#inSlices(truthsOf(this.#index, outcomes));
       this.#index = await store.commit(this.#index, announced, truths, more);
       this.#add(outcomes);
-      for (const way of ways) this.#ways[way]++;
+      for (const way of ['uploaded', 'linked', 'patched'] as const) this.#ways[way] += ways[way];
       this.#sentBytes = stage.sentBytes;
     };
     await allOf([commit(), isLast ? stage.tidy('something') : Promise.resolve()]);
@@ -159,6 +152,10 @@ class Push {
     await this.#hasRoom;
     await stage.finish([], this.#index, this.#before);
     await stage.tidy('nothing');
+  }
+
+  #inSlices<T>(work: Work<T>): Promise<T> {
+    return inSlices(work, this.#pacer);
   }
 
   /** Of a share of many files each of these steps takes some milliseconds. */
@@ -231,11 +228,34 @@ function isUpload({ kind }: Step): boolean {
   return kind === 'upload';
 }
 
+function none(): Record<Way, number> {
+  return { uploaded: 0, linked: 0, patched: 0 };
+}
+
 /** What each path of the share shall become. */
-function announcementOf(share: Share): Truths {
+function* announcementOf(share: Share): Work<Truths> {
   const announced = new Map<RelPath, Entry | undefined>();
   for (const { steps } of share) {
-    for (const step of steps) announced.set(step.path, step.kind === 'remove' ? undefined : step.entry);
+    for (const [at, step] of steps.entries()) {
+      if (isStop(at)) yield;
+      announced.set(step.path, step.kind === 'remove' ? undefined : step.entry);
+    }
   }
   return announced;
+}
+
+/** The files that were published, and how many of them came on each way. */
+function* published(
+  outcomes: readonly Outcome[],
+  { wayOf }: Staged,
+): Work<{ readonly files: RelPath[]; readonly ways: Readonly<Record<Way, number>> }> {
+  const files: RelPath[] = [];
+  const ways = none();
+  for (const [at, { kind, step }] of outcomes.entries()) {
+    if (isStop(at)) yield;
+    if (kind !== 'done' || step.kind !== 'upload') continue;
+    files.push(step.path);
+    ways[wayOf(step)]++;
+  }
+  return { files, ways };
 }

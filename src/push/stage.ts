@@ -11,7 +11,7 @@
 import { EntryTable } from '../core/entry-table.js';
 import { Formers } from '../core/formers.js';
 import { originsIn } from '../core/origins.js';
-import { type Share, type Step, uploadsOf } from '../core/plan.js';
+import { type Share, type Upload, uploadsOf } from '../core/plan.js';
 import { join, type RelPath } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
 import type { TargetIndex } from '../core/target-index.js';
@@ -27,7 +27,7 @@ import { removeEmptyFolders } from './remove-folders.js';
 import { StageNotes } from './stage-notes.js';
 import { type Item, isFor, mayBeDerived, placeOf, type Way } from './staged-item.js';
 import { problemOf } from './trouble.js';
-import { placeIn, WholeFolders } from './whole-folders.js';
+import { placeIn, type WholeFolder, WholeFolders } from './whole-folders.js';
 
 const LEAST_IN_FLIGHT = 256;
 const MOST_IN_FLIGHT = 8192;
@@ -35,10 +35,8 @@ const MOST_IN_FLIGHT = 8192;
 // replies to a burst are worked off.
 const FILES_PER_MS = 160;
 const BYTES_IN_FLIGHT = 24 * 1024 * 1024; // enough for 100 MB/s at 200 ms
-const MOST_IN_A_TURN = 256; // what is begun leaves only when the event loop turns
+const MOST_IN_A_TURN = 64; // what is begun leaves only when the event loop turns
 const LARGE_IN_FLIGHT = 4 * 1024 * 1024; // what one long file has on its way, whatever its size
-
-export type Upload = Extract<Step, { kind: 'upload' }>;
 
 export interface StageOptions extends DeliveryOptions {
   /** The mode of new folders. */
@@ -135,16 +133,14 @@ export class Stage {
    */
   async finish(uploads: readonly Upload[], held: TargetIndex, before = held): Promise<Staged> {
     await this.prepare();
-    const missing = uploads.filter(({ path, entry }) => !isFor(this.#items.get(path), entry));
     if (this.#formers.held !== before.entries) this.#formers = new Formers(before.entries);
-    const entries = missing.map(({ entry }) => entry);
     const pacer = new Pacer();
-    await inSlices(this.#adding(entries, held), pacer);
+    const missing = await inSlices(this.#missing(uploads), pacer);
+    await inSlices(this.#adding(missing, held), pacer);
     if (this.#underWay > 0 && this.#notes.waiting === 'some') this.#note();
     await this.#idle();
     await pacer.breathe();
-    const folders = this.#wholeFolders(uploads);
-    await pacer.breathe();
+    const folders = await inSlices(this.#wholeFolders(uploads), pacer);
     return {
       placeOf: (step) => this.#placeOf(step),
       wayOf: ({ path }) => this.#items.get(path)?.way ?? 'uploaded',
@@ -167,8 +163,10 @@ export class Stage {
    * Forgets what is published and so not here any more: the files at these paths, and folders with all that was staged in
    * them. Nothing may be under way.
    */
-  release(files: Iterable<RelPath>, folders: Iterable<RelPath>): void {
+  *release(files: Iterable<RelPath>, folders: Iterable<RelPath>): Work<void> {
+    let at = 0;
     for (const path of files) {
+      if (isStop(at++)) yield;
       const item = this.#items.get(path);
       if (item === undefined) continue;
       this.#items.delete(path);
@@ -207,6 +205,16 @@ export class Stage {
   async #makeFolders() {
     const { left } = await this.#store.hold();
     return (this.#leftovers = await Leftovers.find(this.#target, left));
+  }
+
+  /** Of what is not staged yet. */
+  *#missing(uploads: readonly Upload[]): Work<Entry[]> {
+    const missing: Entry[] = [];
+    for (const [at, { path, entry }] of uploads.entries()) {
+      if (isStop(at)) yield;
+      if (!isFor(this.#items.get(path), entry)) missing.push(entry);
+    }
+    return missing;
   }
 
   /** Those that are added are begun while others still are to be. */
@@ -392,14 +400,22 @@ export class Stage {
   }
 
   /** Those that hold new files of the plan, and nothing else. */
-  #wholeFolders(uploads: readonly Upload[]): Map<RelPath, RelPath> {
+  *#wholeFolders(uploads: readonly Upload[]): Work<Map<RelPath, RelPath>> {
     if (this.#folders.all.length === 0) return new Map();
-    const added = new Set(uploads.filter(({ old }) => old === undefined).map(({ path }) => path));
-    const isOfUse = ({ entry, state }: Item): boolean => state === 'staged' && added.has(entry.path);
-    const items = [...this.#items.values()];
-    const others = [...this.#superseded, ...items.filter((item) => !isOfUse(item))];
-    const mixed = new Set(others.map(({ folder }) => folder));
-    const whole = new Set(items.map(({ folder }) => folder).filter((folder) => !mixed.has(folder)));
+    const added = new Set<Item | undefined>();
+    for (const [at, { path, old }] of uploads.entries()) {
+      if (isStop(at)) yield;
+      if (old === undefined) added.add(this.#items.get(path));
+    }
+    const whole = new Set<WholeFolder | undefined>();
+    const mixed = new Set(this.#superseded.map(({ folder }) => folder));
+    let at = 0;
+    for (const item of this.#items.values()) {
+      if (isStop(at++)) yield;
+      const isOfUse = item.state === 'staged' && added.has(item);
+      (isOfUse ? whole : mixed).add(item.folder);
+    }
+    for (const folder of mixed) whole.delete(folder);
     return new Map(
       [...whole].flatMap((folder) => (folder === undefined ? [] : [[folder.path, join(this.#folder, folder.name)]])),
     );

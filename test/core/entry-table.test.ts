@@ -4,7 +4,7 @@ import { EntryTable } from '../../src/core/entry-table.js';
 import { decodeSnapshot, encodeSnapshot } from '../../src/core/index-codec.js';
 import { entriesIn, placesOf } from '../../src/core/places.js';
 import type { RelPath } from '../../src/core/relpath.js';
-import { type Entry, findEntry, holdsBelow, sortEntries, totalBytes } from '../../src/core/snapshot.js';
+import { type Entry, findEntry, holdsBelow, sortEntries } from '../../src/core/snapshot.js';
 import { atOnce } from '../../src/core/work.js';
 import { anyEntry, anyPath, entry, path } from '../support/entries.js';
 
@@ -110,3 +110,7 @@ describe('a table', () => {
     expect(atOnce(table.packing())).toBe(atOnce(table.packing()));
   });
 });
+
+function totalBytes(entries: readonly Entry[]): number {
+  return entries.reduce((bytes, { size }) => bytes + size, 0);
+}
