@@ -70,6 +70,8 @@ export interface CycleOptions extends Pick<Terms, 'act' | 'manifest' | 'atRest'>
   readonly concurrency: number | 'auto';
   /** See `PushOptions`. */
   readonly filesInShare?: number | undefined;
+  /** See `IndexWriterOptions`. */
+  readonly leastJournalBytes?: number | undefined;
   /** How long others may hold a target, where that is not the usual time. */
   readonly lease?: LeaseTerms | undefined;
   /** Bytes per second; undefined for no limit. */

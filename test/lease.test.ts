@@ -3,12 +3,12 @@ import { appendFileSync, readdirSync, utimesSync } from 'node:fs';
 import { mkdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { nameOfHolder } from '../src/core/lease.js';
 import { CONTROL, type RelPath, STAGE } from '../src/core/relpath.js';
 import { emptyIndex } from '../src/core/target-index.js';
 import { StateFolder } from '../src/fs/state.js';
-import type { LeaseTerms } from '../src/push/holders.js';
+import { type LeaseTerms, Waiting } from '../src/push/holders.js';
 import { IndexStore } from '../src/push/index-store.js';
 import { dropLease, holdersOf, Lease } from '../src/push/lease.js';
 import { holderFor } from '../src/push/self.js';
@@ -158,6 +158,20 @@ describe('a holder that died', () => {
     utimesSync(place, ahead, ahead);
     const { left } = await new Lease(await connect(), { run: 'one', lease: SHORT }).take();
     expect(left).toHaveLength(1);
+  });
+
+  it('is not taken for one of which nobody knows what it did since it was looked at', () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const waiting = new Waiting(SHORT);
+    const name = nameOfHolder(ELSEWHERE);
+    const found = [{ path: join(STAGE, name) as RelPath, kind: 'folder', size: 0, mtime: 1000, mode: 0o700 }] as const;
+    expect(waiting.livingAmong(found, { now: 1000, asked: performance.now() })).toBe(name);
+    vi.advanceTimersByTime(900);
+    const asked = performance.now();
+    vi.advanceTimersByTime(5000); // as when this process was stopped
+    expect(waiting.livingAmong(found, { now: 1000, asked })).toBe(name);
+    expect(waiting.livingAmong(found, { now: 1000, asked: performance.now() })).toBeUndefined();
   });
 
   it('is not taken for one that is alive and gives signs, however long that takes', async () => {

@@ -8,7 +8,7 @@ import { nameOf, type RelPath, STAGE } from '../src/core/relpath.js';
 import { TargetError } from '../src/errors.js';
 import { HEAD, IndexStore } from '../src/push/index-store.js';
 import { verify } from '../src/push/verify.js';
-import { Connection } from '../src/sync.js';
+import { Connection, type CycleOptions } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import type { Target } from '../src/targets/target.js';
 import { type Bench, makeBench, OUT_AT_ONCE, publicTree, type Site } from './support/cycle.js';
@@ -16,6 +16,7 @@ import { path } from './support/entries.js';
 import { hooked, makeGate } from './support/hooked-target.js';
 
 const OLD: Site = { 'x.css': 'old', 'index.html': 'old' };
+const MANY: Site = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`img/${i}.png`, `${i}`]));
 const NEW: Site = { 'x.css': 'new', 'index.html': 'new' };
 
 /** Two machines, and a target that holds the old version. */
@@ -132,6 +133,87 @@ describe('a run that publishes', () => {
   });
 });
 
+describe('a connection that is kept', () => {
+  /** As a daemon has it. */
+  async function keep(bench: Bench, target: Target, site: Site, terms: Partial<CycleOptions> = {}) {
+    const connection = await Connection.open(bench.job(target), { ...bench.options(), ...terms });
+    const cycle = async (next: Site, rest: Partial<CycleOptions> = {}): Promise<unknown> => {
+      const snapshot = await bench.plant(next);
+      return connection.cycle(Promise.resolve({ snapshot }), { ...bench.options(), ...rest });
+    };
+    await cycle(site);
+    return cycle;
+  }
+
+  it('takes over from a run that is alive, and gives its new journal a name that this one does not write to', async () => {
+    const { target, one, other } = await makePlace();
+    await target.remove(HEAD);
+    const cycle = await keep(other, target, OLD); // it makes the index anew
+    const [reached, goOn] = [makeGate(), makeGate()];
+    const slow = hooked(target, async (kind, [at]) => {
+      if (kind !== 'append' || !String(at).includes('/journal-')) return;
+      reached.open();
+      await goOn.opened;
+    });
+    const late = one.publish(slow, { ...NEW, 'z.css': 'z' });
+    late.catch(() => undefined);
+    await reached.opened;
+    await cycle({ ...OLD, 'y.css': 'y' }, { lease: OUT_AT_ONCE });
+    goOn.open();
+    await expect(late).rejects.toMatchObject({ code: 'LOCKED' });
+    await expectExactly(target, { ...OLD, 'y.css': 'y' }, other);
+  });
+
+  it('goes by nothing that it knew before where the index turns out to be damaged', async () => {
+    const { target, one, other } = await makePlace();
+    const cycle = await keep(other, target, { ...OLD, 'y.css': 'y' });
+    await one.publish(target, NEW);
+    await target.append(HEAD, 3, Buffer.from('####'));
+    await cycle({ ...NEW, 'z.css': 'z' });
+    await expectExactly(target, { ...NEW, 'z.css': 'z' }, other);
+    await one.publish(target, { ...OLD, 'z.css': 'z' });
+    await expectExactly(target, { ...OLD, 'z.css': 'z' }, one);
+  });
+
+  it('writes over no snapshot of its own where the head is gone', async () => {
+    const [target, one] = [new MemoryTarget(), await makeBench()];
+    const cycle = await keep(one, target, { ...OLD, ...MANY }, { leastJournalBytes: 0 });
+    await target.remove(HEAD);
+    await cycle({ ...NEW, ...MANY });
+    await expectExactly(target, { ...NEW, ...MANY }, one);
+  });
+});
+
+it('a push whose journal has become long, and one of whose files cannot be published, leaves an index that others can read', async () => {
+  const { target, one } = await makePlace();
+  const strict = hooked(target, (kind, [, to]) => {
+    if (kind === 'rename' && to === 'new.html') throw new TargetError('denied', 'permission denied');
+  });
+  await one.publish(strict, { ...NEW, ...MANY, 'new.html': 'new' }, { leastJournalBytes: 0 });
+  await expectExactly(target, { ...NEW, ...MANY }, one);
+});
+
+it('a run that is taken for dead before it removes what the next one wants removes nothing', async () => {
+  const { target, one, other } = await makePlace();
+  const [reached, goOn] = [makeGate(), makeGate()];
+  const slow = hooked(
+    target,
+    () => undefined,
+    async (kind, [, to]) => {
+      if (kind !== 'rename' || to !== HEAD) return;
+      reached.open();
+      await goOn.opened;
+    },
+  );
+  const late = one.publish(slow, { 'index.html': 'old' });
+  late.catch(() => undefined);
+  await reached.opened;
+  await other.publish(target, { ...OLD, 'z.css': 'z' }, { lease: OUT_AT_ONCE });
+  goOn.open();
+  await expect(late).rejects.toMatchObject({ code: 'LOCKED' });
+  await expectExactly(target, { ...OLD, 'z.css': 'z' }, other);
+});
+
 it('a guard refuses at once, whoever else is writing', async () => {
   const { target, other } = await makePlace();
   await target.makeFolder(path(`${STAGE}/other~build2~ffffffff~7`), 0o700);
@@ -163,6 +245,23 @@ it('a head that was on a line that broke is written once more, and nothing of th
   const left: string[] = [];
   for await (const each of target.list(STAGE)) if (!isMark(nameOf(each.path))) left.push(each.path);
   expect(left).toEqual([]);
+});
+
+it('no head is made where one may still come that was on a line that broke', async () => {
+  const { target, one } = await makePlace();
+  let heads = 0;
+  let comesLate: (() => Promise<unknown>) | undefined;
+  const broken = hooked(target, async (kind, args) => {
+    const [at, to] = args;
+    if (kind === 'rename' && to === 'y.css') throw new TargetError('denied', 'permission denied');
+    if (kind === 'write' && String(at).endsWith('/head') && ++heads === 2) {
+      comesLate = () => target.write(...(args as unknown as Parameters<typeof target.write>));
+      throw new TargetError('line-lost', 'one of the connections was lost');
+    }
+    if (kind === 'rename' && to === HEAD) await comesLate?.();
+  });
+  await one.publish(broken, { ...NEW, 'y.css': 'y' });
+  await expectExactly(target, { 'index.html': 'old', 'x.css': 'old' }, one);
 });
 
 it('a connection that is kept goes on where somebody removed the control area', async () => {

@@ -70,6 +70,11 @@ export class ControlArea {
     return (this.#listing ??= this.#listAll());
   }
 
+  /** There may be more by now than was listed. */
+  listAgain(): void {
+    this.#listing = undefined;
+  }
+
   /**
    * After a cycle, when nothing is under way: what lay there before it was taken over or removed. After the first one it is listed
    * once more: a session that broke off before this one may have done its last bit only since.

@@ -87,15 +87,21 @@ export class Waiting {
     return [...signsOf(folders)].find(([name, sign]) => mayLive(name) && isYoung(sign))?.[0];
   }
 
-  /** One that is alive, by all that lies on the stage. */
-  livingAmong(found: readonly RemoteFile[], now: number): string | undefined {
+  /**
+   * One that is alive, by all that lies on the stage. `asked` is when that was asked for, by `performance.now`: what was not looked at
+   * since may have given signs.
+   */
+  livingAmong(
+    found: readonly RemoteFile[],
+    { now, asked }: { readonly now: number; readonly asked: number },
+  ): string | undefined {
     const { ttl } = this.#terms;
     for (const [name, { at, bytes }] of signsOf(found)) {
       const before = this.#seen.get(name);
       const isSame = before?.at === at && before.bytes === bytes;
       const since = isSame ? before.since : performance.now();
       this.#seen.set(name, { at, bytes, since });
-      const idle = performance.now() - since;
+      const idle = asked - since;
       const isDead = idle > ttl || ((now - at) * 1000 > ttl && idle >= ttl * WATCHED);
       if (mayLive(name) && !isDead) return name;
     }

@@ -122,6 +122,7 @@ export class IndexStore {
     } catch (error) {
       if (!(error instanceof IndexError)) throw error;
       if (error.reason === 'foreign-version') throw newer(this.#target.url, error);
+      this.#writer.goOnFromNothing();
       return { kind: 'damaged', reason: error.message };
     }
   }
@@ -213,11 +214,10 @@ export class IndexStore {
    */
   async disclaim(): Promise<void> {
     await this.hold();
-    await this.#lease.require();
     await this.#requireSameHead();
     await this.#lease.unmark();
+    await this.#lease.confirm();
     await this.#target.remove(HEAD);
-    this.#writer.startAnew();
     this.#writer.goOnFromNothing();
     this.#headBytes = undefined;
   }
@@ -339,10 +339,9 @@ export class IndexStore {
     const mtime = Math.floor(this.#options.now() / 1000);
     const meta = { size: bytes.length, mtime, mode: PRIVATE_FILE };
     const write = (place: RelPath) => this.#target.write(place, () => bytes, meta, 'durable').then(() => place);
-    const [first, second] = this.#lease.heads;
-    // On the way that was lost somebody may still write to the first one.
-    const placed = write(first).catch((error: unknown) => {
-      if (error instanceof TargetError && error.kind === 'line-lost') return write(second);
+    // On the way that was lost somebody may still write to the first place.
+    const placed = write(this.#lease.head).catch((error: unknown) => {
+      if (error instanceof TargetError && error.kind === 'line-lost') return write(this.#lease.nextHead());
       throw error;
     });
     const written = allOf([placed, this.#lease.unmark(), ...writes]);
@@ -387,8 +386,9 @@ export class IndexStore {
         { retryable: true },
       );
     const { left } = await this.#lease.take();
-    if (left.length === 0 || head === undefined) return;
-    this.startAnew(); // whoever was taken for dead may still append to the journal that it knows
+    if (left.length === 0) return;
+    this.#area.listAgain();
+    if (head !== undefined) this.startAnew(); // whoever was taken for dead may still append to the journal that it knows
   }
 }
 

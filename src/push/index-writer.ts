@@ -26,6 +26,8 @@ export interface IndexWriterOptions {
   readonly run: string;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Below how many bytes no journal makes a new snapshot worth it, where that is not the usual number. */
+  readonly leastJournalBytes?: number | undefined;
 }
 
 /** A head, and what has to be written before it may be put on the target: that is begun, and whoever waits for it hears of its failure. */
@@ -75,6 +77,8 @@ export class IndexWriter {
   #at = NOWHERE;
   /** Files of the index that were replaced. */
   readonly #outdated: FileReference[] = [];
+  /** How many snapshots were begun. */
+  #begun = 0;
 
   constructor(target: Target, files: IndexFiles, options: IndexWriterOptions) {
     this.#target = target;
@@ -92,8 +96,9 @@ export class IndexWriter {
     this.#at = { head, journal: head.journal, announced: new Set(pending) };
   }
 
-  /** Nothing lies on the target. */
+  /** Nothing lies on the target that it could go on from. */
   goOnFromNothing(): void {
+    this.#outdate(this.#at.head);
     this.#at = NOWHERE;
   }
 
@@ -156,9 +161,12 @@ export class IndexWriter {
     if (head !== undefined) this.#outdated.push(head.snapshot, head.journal);
   }
 
-  /** Begins to write all certain entries as a new snapshot, with a new journal beside it. */
+  /**
+   * Begins to write all certain entries as a new snapshot, with a new journal beside it, under names that are used once: one from
+   * before may lie there with more in it, be named by a head, or be what a run that was taken for dead still writes to.
+   */
   *#startOver(index: TargetIndex): Work<Promise<unknown>[]> {
-    const name = `${this.#atLeast(index.generation)}-${this.#options.run}`;
+    const name = `${this.#atLeast(index.generation)}-${this.#options.run}.${this.#begun++}`;
     const content = yield* encodingSnapshot(index.entries);
     const snapshot = referenceOf(`snapshot-${name}` as RelPath, content);
     const writes = begun(
@@ -208,7 +216,9 @@ export class IndexWriter {
   }
 
   #isJournalLong({ snapshot }: Head): boolean {
-    return this.#at.journal.bytes > Math.max(LEAST_JOURNAL_BYTES, snapshot.bytes / 2);
+    return (
+      this.#at.journal.bytes > Math.max(this.#options.leastJournalBytes ?? LEAST_JOURNAL_BYTES, snapshot.bytes / 2)
+    );
   }
 
   #atLeast(generation: number): number {

@@ -44,11 +44,11 @@ export class Lease {
   readonly #options: LeaseOptions;
   readonly #name: RelPath;
   readonly #terms: LeaseTerms;
+  readonly #heads: RelPath[];
   #taken: Promise<Taken> | undefined;
   #unmarked: Promise<unknown> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** By `performance.now`. */
-  #lastSign = 0;
+  #lastSign: Moment = { steady: Number.NEGATIVE_INFINITY, wall: 0 };
   #signing: Promise<void> | undefined;
   #isHeld = false;
   #isLost = false;
@@ -56,9 +56,15 @@ export class Lease {
   /** Ends the waiting. */
   readonly #stopped = new AbortController();
 
-  /** Where its holder makes the next head of the index: at the second place if the way to the first one was lost. */
-  get heads(): readonly [RelPath, RelPath] {
-    return [join(this.folder, 'head' as RelPath), join(this.folder, 'head-again' as RelPath)];
+  /** Where its holder makes a head of the index. */
+  get head(): RelPath {
+    return this.#heads.at(-1) as RelPath;
+  }
+
+  /** From now on it is made elsewhere. */
+  nextHead(): RelPath {
+    this.#heads.push(join(this.folder, `head-${this.#heads.length}` as RelPath));
+    return this.head;
   }
 
   constructor(target: Target, options: LeaseOptions) {
@@ -67,6 +73,7 @@ export class Lease {
     this.#terms = options.lease ?? USUAL_TERMS;
     this.#name = nameOfHolder(holderFor(options.run));
     this.folder = join(STAGE, this.#name);
+    this.#heads = [join(this.folder, 'head' as RelPath)];
   }
 
   /** Once, until it is let go. Throws a LockedError where somebody else keeps it. The control area must be there. */
@@ -89,7 +96,7 @@ export class Lease {
 
   /** Throws if it was lost: a LockedError where somebody else has it now. Where the last sign of life is old, gives one first. */
   async require(): Promise<void> {
-    if (performance.now() - this.#lastSign > this.#terms.ttl / 2) await this.#sign();
+    if (ageOf(this.#lastSign) > this.#terms.ttl / 2) await this.#sign();
     if (this.#isLost) throw await this.#lost();
   }
 
@@ -169,11 +176,12 @@ export class Lease {
   async #take(): Promise<Taken> {
     const waiting = new Waiting(this.#terms);
     for (;;) {
+      const asked = performance.now();
       const { beside, now } = await this.#lookAround();
       const young = waiting.youngAmong(beside, now);
       const isAlone = beside.every(isMarkOnStage);
       const found = isAlone || young !== undefined ? beside : await this.#lookDeeper();
-      const living = young ?? waiting.livingAmong(found, now);
+      const living = young ?? waiting.livingAmong(found, { now, asked });
       if (living === undefined) {
         this.#begin();
         const marks = found.filter(isMarkOnStage);
@@ -210,7 +218,7 @@ export class Lease {
 
   #begin(): void {
     [this.#isHeld, this.#isLost] = [true, false];
-    this.#lastSign = performance.now();
+    this.#lastSign = thisMoment();
     this.#timer = setInterval(() => void this.#sign().catch(() => undefined), this.#terms.ttl / SIGNS_IN_TERM);
     this.#timer.unref();
   }
@@ -252,7 +260,7 @@ export class Lease {
 
   /** What it writes to has the time of the server. */
   async #giveSign(): Promise<void> {
-    const asked = performance.now();
+    const asked = thisMoment();
     try {
       await this.#target.append(signIn(this.folder), 0, A_BYTE);
       this.#lastSign = asked;
@@ -275,7 +283,7 @@ export class Lease {
 
   /** Under a name that is nobody's. */
   async #leave(): Promise<void> {
-    await Promise.all([...this.heads, signIn(this.folder)].map((path) => this.#target.remove(path)));
+    await Promise.all([...this.#heads, signIn(this.folder)].map((path) => this.#target.remove(path)));
     if (await this.#target.removeFolder(this.folder)) return;
     await this.#target.moveFolder(this.folder, leftBy(this.#options.run));
   }
@@ -322,6 +330,21 @@ export async function dropLease(target: Target, name: string, run: string): Prom
     if (error instanceof TargetError && error.kind === 'not-found') return false;
     throw error;
   }
+}
+
+/** By a clock that never goes back, but may stand still while the machine sleeps, and by one that may be set. */
+interface Moment {
+  readonly steady: number;
+  readonly wall: number;
+}
+
+function thisMoment(): Moment {
+  return { steady: performance.now(), wall: Date.now() };
+}
+
+/** In milliseconds, at the most. */
+function ageOf({ steady, wall }: Moment): number {
+  return Math.max(performance.now() - steady, Date.now() - wall);
 }
 
 function leftBy(run: string): RelPath {

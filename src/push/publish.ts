@@ -23,8 +23,8 @@ const STEPS_PER_MS = 80;
 export interface PublishOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onStep?: (step: Step) => void;
-  /** Throws where nothing more may be published. */
-  readonly mayGoOn?: (() => Promise<void>) | undefined;
+  /** Throws where nothing more may be published: at the latest when another run takes away what is staged, or `at once`. */
+  readonly mayGoOn?: ((when: 'in time' | 'at once') => Promise<void>) | undefined;
 }
 
 export interface Published {
@@ -43,17 +43,17 @@ export async function publish(
   const means = { staged, folders, target };
   const outcomes: Outcome[] = [];
   let stop: Stop | undefined;
-  for (const [at, group] of share.entries()) {
+  for (const [at, { name, steps }] of share.entries()) {
     options.signal?.throwIfAborted();
-    await options.mayGoOn?.();
-    if (group.name !== 'clear') await folders.make(staged.folders);
+    await options.mayGoOn?.(steps.every(isFenced) ? 'in time' : 'at once');
+    if (name !== 'clear') await folders.make(staged.folders);
     const begin = outcomes.length;
-    await inParallel(group.steps, inFlight(target), carry);
+    await inParallel(steps, inFlight(target), carry);
     const results = outcomes.slice(begin);
     const problem = results.find(stops)?.problem;
     await removeEmptyFolders(emptiedBy(results), target);
     if (problem === undefined) continue;
-    stop = { group: group.name, problem };
+    stop = { group: name, problem };
     for (const outcome of heldBack(share.slice(at + 1), stop)) outcomes.push(outcome);
     break;
   }
@@ -78,6 +78,11 @@ export async function publish(
       outcomes.push({ kind: problem.code === 'FAILED' ? 'uncertain' : 'untouched', step, problem });
     }
   }
+}
+
+/** Whether whoever takes over takes away what it needs. */
+function isFenced({ kind }: Step): boolean {
+  return kind === 'upload';
 }
 
 /** What can never be published is not waited for, as with a name that no target can have. */

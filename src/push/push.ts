@@ -124,7 +124,9 @@ class Push {
     if (isLast) onPhase?.('publish');
     const more = isLast ? undefined : 'to come';
     if (staged.problems.size === 0 && (await announcing)) store.expect(this.#index, announced, more);
-    const publishing = { ...this.#options, mayGoOn: () => store.lease.require() };
+    const { lease } = store;
+    const mayGoOn = (when: 'in time' | 'at once') => (when === 'in time' ? lease.require() : lease.confirm());
+    const publishing = { ...this.#options, mayGoOn };
     const { outcomes, stop } = await publish(share, staged, folders, target, publishing);
     if (isLast) onPhase?.('commit');
     const { files, ways } = await this.#inSlices(published(outcomes, staged));

@@ -119,7 +119,7 @@ export async function publicTree(target: Target): Promise<Record<string, string>
 export async function controlFiles(target: Target): Promise<string[]> {
   const found: string[] = [];
   for await (const each of target.list(path('.pushstatic'))) {
-    if (each.kind === 'file') found.push(each.path.replace('.pushstatic/', '').replace(/-\d+-run\d+$/, ''));
+    if (each.kind === 'file') found.push(each.path.replace('.pushstatic/', '').replace(/-\d+-run\d+\.\d+$/, ''));
   }
   return found.sort();
 }

@@ -27,6 +27,7 @@ const PATIENT = { ttl: 60_000, patience: 20_000 };
 const ORDERED = new Set('stat append moveFolder makeFolder makeFolderAmong removeFolder chmod list read'.split(' '));
 
 export interface Weather {
+  readonly leastJournalBytes?: number;
   /** How many machines there are at least; there may be one more. */
   readonly machines: number;
   /** How many cycles each of them has in a storm. */
@@ -124,6 +125,7 @@ class Machine {
       lease: this.#kind === 'hasty' ? OUT_AT_ONCE : PATIENT,
       signal: interrupt.signal,
       filesInShare: chance.happens(0.15) ? 3 : undefined,
+      leastJournalBytes: this.#weather.leastJournalBytes,
       arrivals: chance.happens(0.3) ? arrivalsOf(snapshot) : undefined,
     };
     const slow = this.#slowed(chance.pick([2, 8, 30]));
