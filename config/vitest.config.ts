@@ -21,6 +21,8 @@ export default defineConfig({
     // For what hangs: the slowest takes 50 s on two busy cores.
     testTimeout: 180_000,
     hookTimeout: 180_000,
+    // A machine that others use stands still for a second now and then.
+    expect: { poll: { timeout: 30_000 } },
     // Two real servers and a compiler share two cores with the tests.
     maxWorkers: 2,
     reporters: ['default', new URL('./list-skips.ts', import.meta.url).pathname],

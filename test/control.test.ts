@@ -162,7 +162,7 @@ describe('the claim of the socket', () => {
     const watcher = watchFolder(folder, (_, name) => seen.push(name));
     await start();
     await writeFile(join(folder, 'end'), '');
-    await vi.waitFor(() => expect(seen).toContain('end'));
+    await expect.poll(() => seen).toContain('end');
     watcher.close();
     expect(new Set(seen)).toEqual(new Set(['end']));
   });
@@ -316,7 +316,7 @@ describe('a client', () => {
     await daemon.resume();
     await daemon.reload();
     await daemon.stop();
-    await vi.waitFor(() => expect(service.asked).toEqual(['pause', 'resume', 'reload', 'stop']));
+    await expect.poll(() => service.asked).toEqual(['pause', 'resume', 'reload', 'stop']);
   });
 
   test('hears what happens', async () => {
@@ -327,7 +327,7 @@ describe('a client', () => {
       if (event.kind === 'cycle') break;
     }
     expect(heard.map(({ kind }) => kind)).toEqual(['warning', 'changed', 'cycle']);
-    await vi.waitFor(() => expect(service.listeners).toBe(1)); // the metrics alone
+    await expect.poll(() => service.listeners).toBe(1); // the metrics alone
   });
 
   /** The events of a client, with three told once somebody listens. */
@@ -335,7 +335,7 @@ describe('a client', () => {
     const before = service.listeners;
     const events = daemon.events();
     const first = events.next();
-    await vi.waitFor(() => expect(service.listeners).toBe(before + 1));
+    await expect.poll(() => service.listeners).toBe(before + 1);
     service.emit({ kind: 'warning', text: 'w' });
     service.set({ paused: true });
     service.addCycle(aCycle());
@@ -350,7 +350,7 @@ describe('a client', () => {
     const daemon = await client();
     const waiting = daemon.trigger({ targets: [], force: false, checksum: false });
     const ended = waiting.catch((error: unknown) => error);
-    await vi.waitFor(() => expect(service.triggers).toHaveLength(1));
+    await expect.poll(() => service.triggers).toHaveLength(1);
     await control.close();
     expect(await ended).toBeInstanceOf(ControlError);
     expect(await ended).toMatchObject({ code: 'LOST', exitStatus: 1 });
@@ -369,11 +369,11 @@ describe('a trigger', () => {
     const report = (await client()).trigger({ ...all, targets: ['static1'], force: true }, (event) =>
       heard.push(event),
     );
-    await vi.waitFor(() => expect(service.triggers).toEqual([{ targets: ['static1'], force: true, checksum: false }]));
+    await expect.poll(() => service.triggers).toEqual([{ targets: ['static1'], force: true, checksum: false }]);
     service.emit({ kind: 'progress', event: { kind: 'phase', target: 'static1', phase: 'stage' } });
     service.emit({ kind: 'changed' });
     service.emit({ kind: 'warning', text: 'slow' });
-    await vi.waitFor(() => expect(heard).toHaveLength(2));
+    await expect.poll(() => heard).toHaveLength(2);
     const problems = Array.from({ length: 60_000 }, (_, at) => ({
       path: `a-file-with-a-name-${at}.svg`,
       step: 'publish' as const,
@@ -436,10 +436,10 @@ describe('a trigger', () => {
     service.outcome = () => end.promise;
     const abort = new AbortController();
     const report = (await client()).trigger(all, undefined, abort.signal).catch((error: unknown) => error);
-    await vi.waitFor(() => expect(service.triggers).toHaveLength(1));
+    await expect.poll(() => service.triggers).toHaveLength(1);
     abort.abort();
     expect(await report).toMatchObject({ name: 'AbortError' });
-    await vi.waitFor(() => expect(service.listeners).toBe(1));
+    await expect.poll(() => service.listeners).toBe(1);
     end.resolve(REPORT);
     expect(await (await client()).status()).toMatchObject({ pid: 4711 });
   });
@@ -521,14 +521,14 @@ describe('a consumer that does not read (F67)', () => {
     const reading = (async () => {
       for await (const event of events) if (others.push(event) === 400) return;
     })();
-    await vi.waitFor(() => expect(service.listeners).toBe(3));
+    await expect.poll(() => service.listeners).toBe(3);
     const text = 'x'.repeat(64 * 1024);
     for (let sent = 0; sent < 400; sent++) {
       service.emit({ kind: 'warning', text });
       await new Promise(setImmediate); // the reader's turn, for both live in this process
     }
     await reading;
-    await vi.waitFor(() => expect(service.listeners).toBe(1));
+    await expect.poll(() => service.listeners).toBe(1);
     stuck.destroy();
   });
 
@@ -545,7 +545,7 @@ describe('a consumer that does not read (F67)', () => {
   test('misses progress first, and gets all that it must when it reads again', async () => {
     await start();
     const slow = await openEvents();
-    await vi.waitFor(() => expect(service.listeners).toBe(2));
+    await expect.poll(() => service.listeners).toBe(2);
     const progress = { kind: 'progress', event: { kind: 'file', target: 'x'.repeat(100), bytes: 1 } } as const;
     for (let sent = 0; sent < 50_000; sent++) service.emit(progress);
     service.emit({ kind: 'warning', text: 'the last' });

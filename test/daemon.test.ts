@@ -278,7 +278,7 @@ describe('hooks.after', () => {
   it('that fails, hangs or writes without end is told of and holds nothing up (F71)', async () => {
     const hooks = {
       after: 'read first; case "$first" in a) exit 3;; b) sleep 600;; c) yes;; esac; touch ran',
-      timeout: '1s',
+      timeout: '3s',
     };
     const scene = await makeScene(server, { hooks });
     const daemon = await startDaemon(scene);
@@ -286,8 +286,8 @@ describe('hooks.after', () => {
     let served: Tree = PUBLISHED;
     for (const [name, said] of Object.entries({
       a: 'ended with status 3',
-      b: 'hooks.timeout (1s)',
-      c: 'hooks.timeout (1s)',
+      b: 'hooks.timeout (3s)',
+      c: 'hooks.timeout (3s)',
     })) {
       const before = daemon.output.stderr.length;
       await writeFile(join(scene.assets, name), name);

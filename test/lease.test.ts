@@ -176,13 +176,13 @@ describe('a holder that died', () => {
 
   it('is not taken for one that is alive and gives signs, however long that takes', async () => {
     const { connect } = await makePlace();
-    const first = new Lease(await connect(), { run: 'first', lease: { ttl: 3000, patience: 0 } });
+    const first = new Lease(await connect(), { run: 'first', lease: { ttl: 6000, patience: 0 } });
     await first.take();
-    const second = new Lease(await connect(), { run: 'second', lease: { ttl: 3000, patience: 6000 } });
+    const second = new Lease(await connect(), { run: 'second', lease: { ttl: 6000, patience: 9000 } });
     await expect(second.take()).rejects.toMatchObject({ code: 'LOCKED' });
     await first.require();
     await first.release('done');
-  }, 20_000);
+  });
 });
 
 describe('one that was taken for dead and wakes up', () => {

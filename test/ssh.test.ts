@@ -686,12 +686,12 @@ describe('a server', () => {
   });
 
   test('that never opens the SFTP session is given up on', async () => {
-    const stuck = await startOpenSsh({ extra: ['Subsystem sftp sleep 5', 'ForceCommand sleep 5'] });
+    const stuck = await startOpenSsh({ extra: ['Subsystem sftp sleep 60', 'ForceCommand sleep 60'] });
     cleanUps.push(() => stuck.stop());
-    const failure = await failureOf(allOf(stuck), { timeoutMs: 1000 });
+    const failure = await failureOf(allOf(stuck), { timeoutMs: 4000 });
     expect(failure).toMatchObject({
       kind: 'unreachable',
-      message: expect.stringContaining('it opened no SFTP session within 1 s'),
+      message: expect.stringContaining('it opened no SFTP session within 4 s'),
     });
   });
 

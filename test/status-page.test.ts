@@ -1,7 +1,7 @@
 import { get, type IncomingHttpHeaders, request } from 'node:http';
 import { hostname } from 'node:os';
 import type { Browser, Page, SerializedAXNode } from 'puppeteer-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { isLoopback, isOurHost } from '../src/control/http-address.js';
 import { collectMetrics, type Metrics } from '../src/control/metrics.js';
 import { openStatusPage, type StatusPage } from '../src/control/status-page.js';
@@ -690,7 +690,7 @@ describe('the end of the daemon', () => {
     const page = await open();
     const before = service.listeners;
     const ended = ask(`${page.url}events`);
-    await vi.waitFor(() => expect(service.listeners).toBe(before + 1));
+    await expect.poll(() => service.listeners).toBe(before + 1);
     await page.close();
     expect((await ended).text).toContain('event: hello');
     expect(service.listeners).toBe(before);

@@ -24,7 +24,7 @@ test('an outage that is met while the settle time runs leaves nothing undone', a
   const round = new Round();
   round.foreseen([STYLE], contents);
   const taking = line.take(round);
-  await vi.waitFor(() => expect(line.status().state).toBe('unreachable'));
+  await expect.poll(() => line.status().state).toBe('unreachable');
   round.collected(WANTED, contents);
   expect((await taking)?.kind).toBe('error');
   expect(line.status().pending).toBe(null);

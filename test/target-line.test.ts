@@ -143,7 +143,7 @@ describe('rounds', () => {
     const [entry] = bench.snapshot().entries.filter((each) => each.path === 'b');
     round.foreseen(entry === undefined ? [] : [entry], { of: () => Buffer.from('soon') });
     const taking = bench.line.take(round);
-    await vi.waitFor(async () => expect((await controlFiles(bench.server.memory)).join()).toContain('stage/'));
+    await expect.poll(async () => (await controlFiles(bench.server.memory)).join()).toContain('stage/');
     expect(await bench.served()).toEqual({ a: 'a' });
     round.collected({ places: [path('b')] }, undefined);
     await taking;
@@ -160,7 +160,7 @@ describe('rounds', () => {
       { of: () => Buffer.from('never') },
     );
     const taking = bench.line.take(round);
-    await vi.waitFor(async () => expect((await controlFiles(bench.server.memory)).join()).toContain('stage/'));
+    await expect.poll(async () => (await controlFiles(bench.server.memory)).join()).toContain('stage/');
     round.abandoned();
     await taking;
     expect(await bench.served()).toEqual({ a: 'a' });

@@ -1,6 +1,6 @@
 import { closeSync, openSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { isOpenToWrite } from '../src/fs/writers.js';
 import { temporaryFolder } from './support/tree.js';
 
@@ -14,9 +14,9 @@ it.each([
   writeFileSync(file, 'text');
   const descriptor = openSync(file, flags);
   const isOpen = (): boolean | undefined => isOpenToWrite(statSync(file));
-  await vi.waitFor(() => expect(isOpen()).toBe(isWritten)); // for some milliseconds a look is good
+  await expect.poll(() => isOpen()).toBe(isWritten); // for some milliseconds a look is good
   closeSync(descriptor);
-  await vi.waitFor(() => expect(isOpen()).toBe(false));
+  await expect.poll(() => isOpen()).toBe(false);
 });
 
 it('whether somebody else writes a file is not known to one who may not look into his programs', async () => {

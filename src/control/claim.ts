@@ -19,7 +19,7 @@ import { makeFolders } from '../fs/make-folders.js';
 import { askStatus, listenerAt } from './ask.js';
 
 const LOOK_AGAIN_MS = 5; // another starter is done within a few milliseconds
-const YIELD_MS = 1000; // for another starter that comes second to see who is first
+const YIELD_MS = 10_000; // for another starter that comes second to see who is first
 const PATIENCE_MS = 10_000; // unless it was stopped in the middle
 const ANSWER_MS = 3000; // for a daemon that is busy; one that was stopped does not answer
 
@@ -44,11 +44,10 @@ export async function claim(server: Server, path: string, others: readonly strin
     const { ino } = await lstat(own);
     await takePlace(own, path);
     const release = (): Promise<void> => removeIf(path, ino);
-    await requireAlone(path, others).catch(async (error: unknown) => {
-      await release();
-      throw error;
-    });
-    return { path, release };
+    const other = await anotherFirst(path, others);
+    if (other === undefined) return { path, release };
+    await release(); // before anything else: the other one waits for that
+    throw await lockedBy(other);
   } catch (error) {
     server.close();
     throw error instanceof PushstaticError ? error : unusable(path, error);
@@ -59,16 +58,17 @@ export async function claim(server: Server, path: string, others: readonly strin
 
 /**
  * Another starter may have taken one of the `others` meanwhile. Of the two, the one whose path comes first stays: it gives the other
- * time to see it, and gives way only to one that stays as well, for that was there before.
+ * time to see it, and gives way only to one that stays as well, for that was there before. Undefined where none stays.
  */
-async function requireAlone(path: string, others: readonly string[]): Promise<void> {
+async function anotherFirst(path: string, others: readonly string[]): Promise<string | undefined> {
   const deadline = performance.now() + YIELD_MS;
   for (const other of others) {
     while ((await listenerAt(other)) !== 'none') {
-      if (other < path || performance.now() > deadline) throw await lockedBy(other);
+      if (other < path || performance.now() > deadline) return other;
       await sleep(LOOK_AGAIN_MS);
     }
   }
+  return undefined;
 }
 
 async function privateRoomBeside(path: string): Promise<string> {

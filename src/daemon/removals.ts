@@ -6,6 +6,7 @@
  */
 
 const MOST_WAITS = 30; // under change without end, removals come after so many waits
+const LATE_SHARE = 0.5; // of the wait
 
 export interface RemovalMeans {
   /** How long it has to be quiet. */
@@ -45,7 +46,9 @@ export class Removals {
     if (!this.#means.hasHeld()) this.#heldSince = undefined;
     else {
       this.#heldSince ??= performance.now();
-      this.#timer ??= setTimeout(() => void this.#look(), this.#means.waitMs);
+      const { waitMs } = this.#means;
+      const lateAt = performance.now() + waitMs * (1 + LATE_SHARE);
+      this.#timer ??= setTimeout(() => void this.#look(lateAt), waitMs);
     }
   }
 
@@ -54,8 +57,9 @@ export class Removals {
     clearTimeout(this.#timer);
   }
 
-  async #look(): Promise<void> {
+  async #look(lateAt: number): Promise<void> {
     this.#timer = undefined;
+    if (performance.now() > lateAt) this.heard(); // who stood still has not heard yet what went on meanwhile
     if (this.areDue) await this.#means.remove().catch(() => undefined); // what went wrong is told there
     this.plan();
   }

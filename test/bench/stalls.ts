@@ -7,7 +7,7 @@ import { plantMany } from './trees.js';
 const FILES = 100_000;
 const BOUND_MS = 20;
 const SHOWN = 12;
-const REPORT = new URL('./report-stalls.mjs', import.meta.url).href;
+const REPORT = new URL('../support/report-stalls.mjs', import.meta.url).href;
 
 export async function measureStalls(means: Means, runs: number): Promise<void> {
   const folder = join(means.folder, 'stalls');

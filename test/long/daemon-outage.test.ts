@@ -140,7 +140,7 @@ describe('a connection', () => {
   });
 
   it('that the server closes because it is idle is made again without a word (F4)', async () => {
-    const server = await startOpenSsh({ extra: ['ChannelTimeout session:*=1'] });
+    const server = await startOpenSsh({ extra: ['ChannelTimeout session:*=5'] });
     onTestFinished(() => server.stop());
     const scene = await makeScene(server);
     const daemon = await startDaemon(scene);

@@ -22,7 +22,7 @@ import { plant, type Tree } from '../support/tree.js';
 
 const REPORT_STALLS = fileURLToPath(new URL('../support/report-stalls.mjs', import.meta.url));
 const { SIGTERM } = constants.signals;
-const MOST_STALL_MS = 1000; // the watchdog asks every few seconds
+const MOST_STALL_MS = 200; // of processor time; on a quiet machine it is about 30
 
 let server: OpenSshServer;
 
@@ -185,8 +185,8 @@ describe('the event loop', () => {
     await daemon.inSync();
     expect(targetOf(await daemon.client.status()).problems).toEqual([]);
     await daemon.stop();
-    const stall = Number(await readFile(file, 'utf8'));
-    expect(stall).toBeGreaterThan(0);
-    expect(stall).toBeLessThan(MOST_STALL_MS);
+    const stalls = JSON.parse(await readFile(file, 'utf8')) as number[];
+    expect(stalls.length).toBeGreaterThan(0);
+    expect(Math.max(...stalls)).toBeLessThan(MOST_STALL_MS);
   });
 });

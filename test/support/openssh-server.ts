@@ -16,6 +16,9 @@ const run = promisify(execFile);
 const SSHD = ['/usr/sbin/sshd', '/usr/bin/sshd', '/usr/local/sbin/sshd'].find((path) => existsSync(path)) ?? 'sshd';
 const READY_TRIES = 200;
 const READY_PAUSE_MS = 25;
+const FIRST_PORT = 10_240;
+const PORTS = 4096; // for each worker of the tests; all below those that a system gives by itself
+const WORKERS = 5;
 
 export type KeyType = 'ed25519' | 'rsa' | 'ecdsa';
 
@@ -114,15 +117,21 @@ export async function fingerprintOfFile(publicKey: string): Promise<string> {
   return stdout.split(' ')[1] ?? '';
 }
 
-/** A port on which nothing listens at this moment. */
+/** A port on which nothing listens at this moment, and which is given to nobody who asks for any one: it is not kept. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port is free');
-  return address.port;
+  const worker = Number(process.env['VITEST_POOL_ID'] ?? 0) % WORKERS;
+  for (;;) {
+    const port = FIRST_PORT + PORTS * worker + Math.floor(Math.random() * PORTS);
+    const server = createServer().listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 function configFor(folder: string, port: number, hostKeys: readonly string[], options: OpenSshOptions): string {

@@ -1,14 +1,32 @@
-/** For `node --import`: writes the longest stall of the main thread's event loop, in milliseconds, when the process ends. */
-import { writeFileSync } from 'node:fs';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+/**
+ * Loaded into a measured process: writes to STALLS_FILE how long its main thread was busy in one go, each time that was long, in
+ * milliseconds of processor time: while it waits for a processor that others have, or the machine stands still, it holds up nobody by
+ * what it does.
+ */
+import { openSync, readSync, writeFileSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 
-const RESOLUTION_MS = 5;
+const LONG_MS = 10;
 
-if (isMainThread && process.env.STALLS_FILE !== undefined) {
-  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  delay.enable();
+if (isMainThread) {
+  const account = openSync('/proc/thread-self/schedstat', 'r'); // nanoseconds on a processor, and other numbers
+  const buffer = Buffer.alloc(64);
+  const busyMs = () => Number.parseInt(buffer.latin1Slice(0, readSync(account, buffer, 0, buffer.length, 0)), 10) / 1e6;
+  const stalls = [];
+  let before = busyMs();
+  const look = () => {
+    const now = busyMs();
+    if (now - before >= LONG_MS) stalls.push(now - before);
+    before = now;
+  };
+  setInterval(look, 1).unref();
   // What the start takes is no stall of a service.
-  process.once('SIGUSR2', () => delay.reset());
-  process.on('exit', () => writeFileSync(process.env.STALLS_FILE, `${Math.round(delay.max / 1e6)}`));
+  process.on('SIGUSR2', () => {
+    stalls.length = 0;
+    before = busyMs();
+  });
+  process.on('exit', () => {
+    look();
+    writeFileSync(process.env.STALLS_FILE, JSON.stringify(stalls));
+  });
 }
