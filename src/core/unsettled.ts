@@ -2,12 +2,13 @@
  * unsettled: whether a file is probably in the middle of being written, by what stat says of it and what is known of it.
  *
  * Who writes a file in several goes keeps it open meanwhile: so a file that was written a moment ago is left alone until
- * nobody has it open to write, or it has been quiet for a while. Where nobody tells who has it open, what it looks like
+ * nobody has it open to write, or it has been quiet for a while, as one may stay open that nobody writes to any more. Where nobody tells who has it open, what it looks like
  * counts: who writes it in place empties it first. A whole file that was renamed to its name, or written in one go, does not
  * look like that, but where the latter made it shorter.
  */
 
 const QUIET_MS = 500; // programs that write in several goes seldom pause for longer
+const OPEN_QUIET_MS = 2000; // and those that do, or that wait for a busy machine, have it open
 const COARSE_CLOCK_MS = 2000; // FAT
 const FINE_CLOCK_MS = 50; // file systems take the kernel's tick, 10 ms at worst, and network ones round
 const MOST_AHEAD_MS = 2000; // of another clock; what is further ahead was dated by hand
@@ -37,16 +38,19 @@ export type Identity = Pick<Sight, 'ino' | 'birthtimeMs'>;
 export function unsettledFor(seen: Sight, past: Past, nowMs: number): number {
   const { size, mtimeMs, ctimeMs } = seen;
   if (mtimeMs - nowMs > MOST_AHEAD_MS) return 0;
-  const left = mtimeMs + QUIET_MS + clockMs(ctimeMs) - nowMs;
-  if (left <= 0) return 0;
-  if (size === 0) return Math.ceil(left); // also where its writer opens it anew each time
+  const quietMs = nowMs - mtimeMs - clockMs(ctimeMs);
+  if (quietMs >= OPEN_QUIET_MS) return 0;
+  const left = Math.ceil(QUIET_MS - quietMs);
+  if (left > 0 && size === 0) return left; // also where its writer opens it anew each time
+  const isOpen = past.isOpen?.();
+  if (isOpen === true) return left > 0 ? left : Math.ceil(Math.min(QUIET_MS, OPEN_QUIET_MS - quietMs));
   const looksSo = isSame(seen, past.suspect) || (size < past.size && isWrittenInPlace(seen));
-  return (past.isOpen?.() ?? looksSo) ? Math.ceil(left) : 0;
+  return left > 0 && (isOpen ?? looksSo) ? left : 0;
 }
 
 /** Whether a file of this mtime, in whole seconds, is settled whatever else is known of it. */
 export function isLongQuiet(mtime: number, nowMs: number): boolean {
-  return nowMs - mtime * 1000 > 1000 + QUIET_MS + COARSE_CLOCK_MS;
+  return nowMs - mtime * 1000 > 1000 + OPEN_QUIET_MS + COARSE_CLOCK_MS;
 }
 
 /** How fine the clock of the file system is, by one of its times. */

@@ -23,6 +23,16 @@ describe('a file that is probably being written (F44)', () => {
     ['is smaller, and nobody knows whether it is open', seen(), { size: 20, isOpen: () => undefined }],
     ['is new, and somebody has it open', seen({ birthtimeMs: NOW - 100 }), { size: 0, isOpen: () => true }],
     ['has grown, and somebody has it open', seen(), { size: 5, isOpen: () => true }],
+    [
+      'was written a second ago, and somebody has it open',
+      seen({ mtimeMs: NOW - 1000 }),
+      { size: 10, isOpen: () => true },
+    ],
+    [
+      'is empty, and somebody has had it open for a second',
+      seen({ size: 0, mtimeMs: NOW - 1000 }),
+      { size: 0, isOpen: () => true },
+    ],
     ['was written a little in the future', seen({ size: 0, mtimeMs: NOW + 1000 }), { size: 20 }],
   ])('%s: it is left alone', (_, sight, past) => {
     expect(unsettledFor(sight, past, NOW)).toBeGreaterThan(0);
@@ -39,6 +49,16 @@ describe('a file that is probably being written (F44)', () => {
     ['has the inode of one that was', seen({ size: 30 }), { size: 20, suspect: seen({ birthtimeMs: OLD - 1 }) }],
     ['has been open for long', seen({ mtimeMs: OLD }), { size: 20, isOpen: () => true }],
     ['is new, and nobody knows whether it is open', seen({ birthtimeMs: NOW }), { size: 0, isOpen: () => undefined }],
+    [
+      'was written two seconds ago, and somebody has it open still',
+      seen({ mtimeMs: NOW - 2050 }),
+      { size: 10, isOpen: () => true },
+    ],
+    [
+      'was emptied a second ago, and nobody knows whether it is open',
+      seen({ size: 0, mtimeMs: NOW - 1000 }),
+      { size: 20 },
+    ],
     ['is empty and has been for long', seen({ size: 0, mtimeMs: OLD }), { size: 20 }],
     ['is smaller and has been for long', seen({ mtimeMs: OLD }), { size: 20 }],
     ['is empty and dated years ahead', seen({ size: 0, mtimeMs: NOW + 1e11 }), { size: 20 }],
@@ -52,6 +72,11 @@ describe('a file that is probably being written (F44)', () => {
     expect(unsettledFor(seen({ size: 0 }), { size: 20 }, NOW + 450)).toBe(0);
   });
 
+  it('is looked at now and then while somebody has it open, and taken after two seconds', () => {
+    const open = (quietMs: number) => unsettledFor(seen(), { size: 10, isOpen: () => true }, NOW - 50 + quietMs);
+    expect([0, 499, 500, 1500, 1700, 1999, 2000].map(open)).toEqual([500, 1, 500, 500, 300, 1, 0]);
+  });
+
   it('is left alone for longer where the clock of the file system is coarse', () => {
     const at = Math.floor(NOW / 1000) * 1000;
     const coarse = seen({ size: 0, mtimeMs: at, ctimeMs: at });
@@ -63,6 +88,6 @@ describe('a file that is probably being written (F44)', () => {
 it('a file is long quiet, by whole seconds, only where no clock could tell otherwise', () => {
   const mtime = Math.floor(NOW / 1000);
   expect(isLongQuiet(mtime, NOW)).toBe(false);
-  expect(isLongQuiet(mtime, mtime * 1000 + 3500)).toBe(false);
-  expect(isLongQuiet(mtime, mtime * 1000 + 3501)).toBe(true);
+  expect(isLongQuiet(mtime, mtime * 1000 + 5000)).toBe(false);
+  expect(isLongQuiet(mtime, mtime * 1000 + 5001)).toBe(true);
 });
