@@ -5,10 +5,11 @@
 import { describe, expect, it } from 'vitest';
 import { isMark } from '../src/core/lease.js';
 import { nameOf, type RelPath, STAGE } from '../src/core/relpath.js';
+import type { Snapshot } from '../src/core/snapshot.js';
 import { TargetError } from '../src/errors.js';
 import { HEAD, IndexStore } from '../src/push/index-store.js';
 import { verify } from '../src/push/verify.js';
-import { Connection, type CycleOptions } from '../src/sync.js';
+import { Connection, type CycleOptions, syncTarget } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import type { Target } from '../src/targets/target.js';
 import { type Bench, makeBench, OUT_AT_ONCE, publicTree, type Site } from './support/cycle.js';
@@ -175,6 +176,16 @@ describe('a connection that is kept', () => {
     await expectExactly(target, { ...OLD, 'z.css': 'z' }, one);
   });
 
+  it('is refused as often as it comes where another project has taken the target', async () => {
+    const { target, one, other } = await makePlace();
+    const cycle = await keep(other, target, OLD);
+    await one.publish(target, NEW, { site: 'another', foreign: 'take-over' });
+    for (let i = 0; i < 3; i++) await expect(cycle({ 'y.css': 'y' })).rejects.toMatchObject({ code: 'REFUSED' });
+    expect(await publicTree(target)).toMatchObject(NEW);
+    const options = { ...one.options(), site: 'another', cache: (await makeBench()).state };
+    expect(await new IndexStore(target, options).load()).toMatchObject({ kind: 'index' });
+  });
+
   it('writes over no snapshot of its own where the head is gone', async () => {
     const [target, one] = [new MemoryTarget(), await makeBench()];
     const cycle = await keep(one, target, { ...OLD, ...MANY }, { leastJournalBytes: 0 });
@@ -191,6 +202,21 @@ it('a push whose journal has become long, and one of whose files cannot be publi
   });
   await one.publish(strict, { ...NEW, ...MANY, 'new.html': 'new' }, { leastJournalBytes: 0 });
   await expectExactly(target, { ...NEW, ...MANY }, one);
+});
+
+it('a run that can publish nothing removes no index that another one wrote meanwhile', async () => {
+  const { target, one, other } = await makePlace();
+  const { entries } = await one.plant({ ...OLD, 'index.html': 'with a picture' });
+  const problems = [
+    { path: path('img/new.png'), step: 'collect', code: 'NO_SPACE', message: 'no space left' },
+  ] as const;
+  const withoutPicture = async (): Promise<Snapshot> => {
+    await other.publish(target, NEW, { leastJournalBytes: 0 });
+    return { entries, problems };
+  };
+  const { outcomes } = await syncTarget(one.job(target), withoutPicture, one.options());
+  expect(outcomes).toMatchObject([{ kind: 'untouched', problem: { code: 'HELD_BACK' } }]);
+  await expectExactly(target, NEW, other);
 });
 
 it('a run that is taken for dead before it removes what the next one wants removes nothing', async () => {

@@ -57,9 +57,15 @@ export class Removals {
     clearTimeout(this.#timer);
   }
 
+  /** Who stood still has not heard yet what went on meanwhile. */
+  #beginAnew(): void {
+    this.heard();
+    this.#heldSince = performance.now();
+  }
+
   async #look(lateAt: number): Promise<void> {
     this.#timer = undefined;
-    if (performance.now() > lateAt) this.heard(); // who stood still has not heard yet what went on meanwhile
+    if (performance.now() > lateAt) this.#beginAnew();
     if (this.areDue) await this.#means.remove().catch(() => undefined); // what went wrong is told there
     this.plan();
   }

@@ -108,6 +108,7 @@ export class IndexStore {
     this.#readUnder = this.#lease.isAskedFor ? this.#lease : undefined;
     const [bytes, cached] = this.#glanced ?? (await this.#readHeads());
     this.#glanced = undefined;
+    const former = this.#headBytes;
     this.#headBytes = bytes;
     const known = cached === undefined ? undefined : attempt(() => decodeHead(cached));
     this.#writer.lastGeneration = known?.generation ?? 0;
@@ -120,6 +121,8 @@ export class IndexStore {
     try {
       return await this.#loadFrom(bytes, cached);
     } catch (error) {
+      const isForeign = !(error instanceof IndexError) || error.reason === 'foreign-version';
+      if (isForeign) this.#headBytes = former; // whoever asks again is refused again
       if (!(error instanceof IndexError)) throw error;
       if (error.reason === 'foreign-version') throw newer(this.#target.url, error);
       this.#writer.goOnFromNothing();
@@ -388,6 +391,7 @@ export class IndexStore {
     const { left } = await this.#lease.take();
     if (left.length === 0) return;
     this.#area.listAgain();
+    this.#area.list().catch(() => undefined); // the last commit hears of it
     if (head !== undefined) this.startAnew(); // whoever was taken for dead may still append to the journal that it knows
   }
 }

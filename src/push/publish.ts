@@ -81,8 +81,8 @@ export async function publish(
 }
 
 /** Whether whoever takes over takes away what it needs. */
-function isFenced({ kind }: Step): boolean {
-  return kind === 'upload';
+function isFenced(step: Step): boolean {
+  return step.kind === 'upload' && step.namesake === undefined;
 }
 
 /** What can never be published is not waited for, as with a name that no target can have. */

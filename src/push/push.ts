@@ -67,7 +67,8 @@ export async function push(plan: Plan, index: TargetIndex, means: Means, options
     for (const [at, share] of shares.entries()) {
       await running.carryOut(share, at === shares.length - 1 ? 'last' : 'early');
     }
-    await means.store.reap();
+    // Without a commit nobody knows whether the head is still the one that it was.
+    if (running.pushed.index.generation !== index.generation) await means.store.reap();
   } catch (error) {
     noteCommitted(error, running.pushed);
     const isFull = means.stage.full !== undefined || (error instanceof TargetError && error.kind === 'no-space');
