@@ -240,13 +240,13 @@ export class Connection {
   }
 
   /**
-   * What it holds, as far as that was loaded by now. Where some of it is uncertain, whoever made it so may still be at work: to look
-   * at that for a push takes the lease first.
+   * What it holds, as far as that was loaded by now. Where some of it is uncertain, or somebody took the head away, who did that may
+   * still be at work: to look at that for a push takes the lease first.
    */
   async #load(act: CycleOptions['act']): Promise<Known> {
     this.#known ??= await this.#store.load();
-    const isCertain = this.#known.kind !== 'index' || this.#known.index.pending.size === 0;
-    if (act === 'push' && !isCertain && !(await this.#store.holdStill())) this.#known = await this.#store.load();
+    if (act === 'push' && isDoubtful(this.#known, this.#store) && !(await this.#store.holdStill()))
+      this.#known = await this.#store.load();
     return this.#known;
   }
 
@@ -359,6 +359,10 @@ async function stageAhead(
 
 function trusted(loaded: Known, { distrust }: CycleOptions): Known {
   return distrust === undefined ? loaded : { kind: 'damaged', reason: 'it is to be made anew' };
+}
+
+function isDoubtful(known: Known, { isNew }: IndexStore): boolean {
+  return known.kind === 'index' ? known.index.pending.size > 0 : known.kind === 'missing' && !isNew;
 }
 
 function needsSurvey(loaded: Known): boolean {

@@ -219,6 +219,24 @@ it('a run that can publish nothing removes no index that another one wrote meanw
   await expectExactly(target, NEW, other);
 });
 
+it('a run that took the head away, as on a full disk, and removes files is waited for by one that looks what is there', async () => {
+  const { target, one, other } = await makePlace();
+  const store = new IndexStore(target, { ...one.options(), cache: one.state });
+  await store.load();
+  await store.disclaim();
+  const [waits, asked] = [makeGate(), [] as string[]];
+  const watched = hooked(target, (kind, [at]) => void asked.push(`${kind} ${at}`));
+  const second = other.publish(watched, OLD, {
+    onEvent: (event) => void (event.kind === 'warning' && event.about === 'lease' && waits.open()),
+  });
+  await waits.opened;
+  expect(asked).not.toContain('list undefined');
+  await target.remove(path('x.css'));
+  await store.release('failed');
+  await second;
+  await expectExactly(target, OLD, other);
+});
+
 it('a run that is taken for dead before it removes what the next one wants removes nothing', async () => {
   const { target, one, other } = await makePlace();
   const [reached, goOn] = [makeGate(), makeGate()];

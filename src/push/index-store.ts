@@ -148,6 +148,11 @@ export class IndexStore {
     ]);
   }
 
+  /** Whether there is no control area: nobody has been here before. */
+  get isNew(): boolean {
+    return this.#area.isMissing;
+  }
+
   /** How the target takes names, as far as that is known: it is where there is a head. */
   get naming(): Naming | undefined {
     return this.#area.naming;
