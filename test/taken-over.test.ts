@@ -225,7 +225,7 @@ it('a run that took the head away, as on a full disk, and removes files is waite
   await store.load();
   await store.disclaim();
   const [waits, asked] = [makeGate(), [] as string[]];
-  const watched = hooked(target, (kind, [at]) => void asked.push(`${kind} ${at}`));
+  const watched = hooked(target, (kind, [at]) => void asked.push(`${kind} ${String(at)}`));
   const second = other.publish(watched, OLD, {
     onEvent: (event) => void (event.kind === 'warning' && event.about === 'lease' && waits.open()),
   });
