@@ -60,8 +60,8 @@ export interface CycleOptions extends Pick<Terms, 'act' | 'manifest' | 'atRest'>
   readonly arrivals?: AsyncIterable<readonly Entry[]> | undefined;
   /** What is known to have changed since a baseline, if no more than that is looked at; resolves no later than the snapshot. */
   readonly since?: Promise<Since | undefined> | undefined;
-  /** The baseline that the snapshot was left with. */
-  readonly baseline?: Promise<string | undefined> | undefined;
+  /** The baseline that the snapshot was left with; asked for when the cycle is over. */
+  readonly baseline?: (() => Promise<string | undefined>) | undefined;
   /** `pass`: this cycle may remove whatever it has to. */
   readonly guards?: 'pass' | undefined;
   /** `distrust`: read back what lies on the target instead of believing its index. */
@@ -138,7 +138,7 @@ export async function syncTarget(
           snapshot().then((whole) => ({ snapshot: whole })),
           options,
         );
-    const baseline = await options.baseline;
+    const baseline = await options.baseline?.();
     if (baseline !== undefined && job.deletion === 'delete') await connection.note(resting, baseline, result);
     return result;
   } finally {

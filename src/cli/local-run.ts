@@ -29,8 +29,8 @@ export interface Local {
   /** All of it. Where only what has changed was looked at, it is looked at now. */
   readonly snapshot: () => Promise<Snapshot>;
   readonly report: CollectReport;
-  /** Where it was all looked at. */
-  readonly baseline: string | undefined;
+  /** Where it was all looked at, and no target was given what was looked at later: that may be something else. */
+  readonly baseline: () => string | undefined;
 }
 
 /** The local half under way. */
@@ -73,11 +73,15 @@ export function beginLocal(
   const local = quick.then(async (part): Promise<Local> => {
     const result = part ?? (await wholeOf(run()));
     const snapshot = async (): Promise<Snapshot> => (part === undefined ? result : await wholeOf(look())).snapshot;
-    return { snapshot, baseline: result.baseline, report: reportOf(result, started) };
+    const settled = (): string | undefined => (isLater ? undefined : result.baseline);
+    return { snapshot, baseline: settled, report: reportOf(result, started) };
   });
+  let isLater = false;
   // Each time anew: it may be another one.
-  const lookAgain = async (): Promise<Snapshot> =>
-    wholeOf(thread.run(scanOf(work), { ...settings, ...ONLY_LOOK }, hooks)).then(({ snapshot }) => snapshot);
+  const lookAgain = async (): Promise<Snapshot> => {
+    isLater = true;
+    return (await wholeOf(thread.run(scanOf(work), { ...settings, ...ONLY_LOOK }, hooks))).snapshot;
+  };
   const { root, storage } = session.config.static;
   const whenAtRest: LocalHalf['atRest'] = async (missing) => {
     const snapshot = await (await local).snapshot();

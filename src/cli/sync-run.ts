@@ -59,8 +59,7 @@ export async function runSync(
     input,
   );
   const contentOf = (digest: Digest) => (jobs.length === 1 ? contents.take(digest) : contents.of(digest));
-  const baseline = local.then((each) => each.baseline);
-  baseline.catch(() => undefined);
+  const baseline = async (): Promise<string | undefined> => (await local).baseline();
   local.then(({ report: { files } }) => (files > BIG_TREE ? thread.putAside() : undefined)).catch(() => undefined);
   const foreign = guards === 'pass' ? ('take-over' as const) : undefined;
   const run = await runTargets(

@@ -29,6 +29,8 @@ export interface Done {
   /** What lies there now. */
   readonly put: ReadonlyMap<RelPath, Entry>;
   readonly removed: readonly RelPath[];
+  /** What is to be removed once all is put that could not be put now. */
+  readonly putOff: readonly RelPath[];
   /** What could not be put. */
   readonly failed: readonly RelPath[];
   readonly problems: readonly Problem[];
@@ -48,13 +50,13 @@ export interface CarryOutOptions {
 }
 
 export async function carryOut(plan: Plan, root: StaticRoot, options: CarryOutOptions): Promise<Done> {
-  const work: Work = { root, ...options, put: new Map(), removed: [], failed: [], problems: [] };
+  const work: Work = { root, ...options, put: new Map(), removed: [], putOff: [], failed: [], problems: [] };
   await removeAll(plan.clear, work);
   await putAll(plan.copy, work, options.meanwhile);
   const names = plan.seal !== undefined || options.onAllPut !== undefined;
   if (names && work.failed.length > 0) {
     if (plan.seal !== undefined) holdBack(plan.seal, work);
-    return work; // what the old manifest names is still needed
+    return { ...work, putOff: plan.remove.map(({ entry }) => entry.path) }; // what the old manifest names is still needed
   }
   await putAll(plan.seal === undefined ? [] : [plan.seal], work);
   await options.onAllPut?.();
@@ -68,6 +70,7 @@ export function foresee({ clear, copy, seal, remove }: Plan): Done {
   return {
     put: new Map(put.map(({ entry }) => [entry.path, entry])),
     removed: [...clear, ...remove].map(({ entry }) => entry.path),
+    putOff: [],
     failed: [],
     problems: [],
   };
@@ -77,6 +80,7 @@ interface Work extends CarryOutOptions {
   readonly root: StaticRoot;
   readonly put: Map<RelPath, Entry>;
   readonly removed: RelPath[];
+  readonly putOff: RelPath[];
   readonly failed: RelPath[];
   readonly problems: Problem[];
 }

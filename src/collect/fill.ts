@@ -188,7 +188,7 @@ async function withMade(
 
 /**
  * What is ours in STATIC_ROOT now: every file that is as it is wanted, whoever put it, and of what was ours `before` that
- * about which nothing new could be found out, or which is kept. It is the same map if nothing is new.
+ * about which nothing new could be found out, or which is kept or still to be removed. It is the same map if nothing is new.
  */
 function oursAfter(
   before: Memory['files'],
@@ -196,7 +196,7 @@ function oursAfter(
   isKept: (path: string) => boolean,
   present: ScannedTree,
   failures: readonly Problem[],
-  { put, removed }: Done,
+  { put, removed, putOff }: Done,
 ): Memory['files'] {
   const isAsBefore = wanted.every(({ entry }) => before.get(entry.path) === entry.digest);
   if (isAsBefore && before.size === wanted.length && put.size + removed.length === 0) return before;
@@ -206,9 +206,10 @@ function oursAfter(
     if (!failed.has(entry.path)) ours.set(entry.path, (put.get(entry.path) ?? entry).digest);
   }
   const unknown = pathsOf([...failures, ...present.problems]);
-  const gone = new Set<string>(removed);
+  const [gone, going] = [new Set<string>(removed), new Set<string>(putOff)];
   for (const [path, digest] of before) {
-    if (!ours.has(path) && !gone.has(path) && (isKept(path) || isCovered(path, unknown))) ours.set(path, digest);
+    const stays = isKept(path) || going.has(path) || isCovered(path, unknown);
+    if (stays && !ours.has(path) && !gone.has(path)) ours.set(path, digest);
   }
   return ours;
 }

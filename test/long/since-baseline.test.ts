@@ -440,7 +440,7 @@ async function noted() {
       ...(rest.site !== undefined && { site: rest.site }),
       ...(rest.torn === true && { fileOf: () => '/dev/null' }),
       since: Promise.resolve(before?.()).then(() => since),
-      baseline: Promise.resolve(baseline),
+      baseline: async () => baseline,
     });
   };
   await sync({ places: [] });
