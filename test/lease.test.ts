@@ -197,6 +197,19 @@ describe('one that was taken for dead and wakes up', () => {
     expect([...(await holdersOf(target)).keys()]).toEqual([]);
   });
 
+  it('learns it after a sleep in which its own clock stood still', async () => {
+    const target = new MemoryTarget();
+    await target.makeFolder(CONTROL, 0o700);
+    const late = new Lease(target, { run: 'late' });
+    await late.take();
+    await target.removeFolder(late.folder);
+    await late.require(); // its last sign is young
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+    onTestFinished(() => void vi.useRealTimers());
+    await expect(late.require()).rejects.toMatchObject({ code: 'LOCKED' });
+    await late.release('done');
+  });
+
   it('says so of whatever it failed of', async () => {
     const target = new MemoryTarget();
     await target.makeFolder(CONTROL, 0o700);

@@ -1,8 +1,7 @@
 /** What a run leaves undone, or finds out late: a later run makes up for it. */
 import { execFileSync } from 'node:child_process';
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { inFolder, makeProject, published } from './support/project.js';
 import { plant, readTree, temporaryFolder } from './support/tree.js';
@@ -37,16 +36,24 @@ it('what was to go once all is there goes in the next run where one file could n
 it('what a run that waited for rest found is no baseline, which was left before', async () => {
   const target = join(await temporaryFolder(), 'target');
   const settings = { targets: { web: inFolder(target, { delete: { max: '100%' } }) } };
-  const { sync, root } = await makeProject({ ...settings, static: { root: 'var/static', storage: 'none' } });
+  const { sync, root, state } = await makeProject({ ...settings, static: { root: 'var/static', storage: 'none' } });
   const names = ['css/a.css', 'css/b.css', 'f.txt', 'g.txt', 'h.txt', 'i.txt', 'j.txt'];
   await plant(root, Object.fromEntries(names.map((name) => [name, name])));
   expect((await sync()).status).toBe(0);
+  const before = await baselineIn(state);
   await rm(join(root, 'f.txt'));
   const running = sync();
-  await pause(700); // the run waits for a second; wherever this falls, the end is the same
+  // What it saw first is written down then, and it waits for the rest of a second.
+  await expect.poll(() => baselineIn(state), { interval: 5 }).not.toBe(before);
   await rename(join(root, 'css'), join(root, '../css.off'));
   await running;
   await rename(join(root, '../css.off'), join(root, 'css'));
   expect((await sync()).status).toBe(0);
   expect(Object.keys(await published(target))).toEqual(names.filter((name) => name !== 'f.txt'));
 });
+
+/** Which file it is: another one each time that it is left. */
+async function baselineIn(state: string): Promise<bigint | undefined> {
+  const name = (await readdir(state, { recursive: true })).find((each) => each.split('/').at(-1) === 'baseline');
+  return name === undefined ? undefined : (await stat(join(state, name), { bigint: true })).mtimeNs;
+}

@@ -70,13 +70,13 @@ export function beginLocal(
   // What a part has just made right need only be looked at: to collect it all would void what other targets are noted with.
   let looked: LocalRun | undefined;
   const look = (): LocalRun => (looked ??= thread.run(scanOf(work), { ...settings, ...ONLY_LOOK }, hooks));
+  let isLater = false;
   const local = quick.then(async (part): Promise<Local> => {
     const result = part ?? (await wholeOf(run()));
     const snapshot = async (): Promise<Snapshot> => (part === undefined ? result : await wholeOf(look())).snapshot;
     const settled = (): string | undefined => (isLater ? undefined : result.baseline);
     return { snapshot, baseline: settled, report: reportOf(result, started) };
   });
-  let isLater = false;
   // Each time anew: it may be another one.
   const lookAgain = async (): Promise<Snapshot> => {
     isLater = true;

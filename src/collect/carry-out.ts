@@ -50,7 +50,7 @@ export interface CarryOutOptions {
 }
 
 export async function carryOut(plan: Plan, root: StaticRoot, options: CarryOutOptions): Promise<Done> {
-  const work: Work = { root, ...options, put: new Map(), removed: [], putOff: [], failed: [], problems: [] };
+  const work: Work = { root, ...options, put: new Map(), removed: [], failed: [], problems: [] };
   await removeAll(plan.clear, work);
   await putAll(plan.copy, work, options.meanwhile);
   const names = plan.seal !== undefined || options.onAllPut !== undefined;
@@ -61,7 +61,7 @@ export async function carryOut(plan: Plan, root: StaticRoot, options: CarryOutOp
   await putAll(plan.seal === undefined ? [] : [plan.seal], work);
   await options.onAllPut?.();
   await removeAll(plan.remove, work);
-  return work;
+  return { ...work, putOff: [] };
 }
 
 /** What carrying out the plan would achieve if nothing went wrong. */
@@ -80,7 +80,6 @@ interface Work extends CarryOutOptions {
   readonly root: StaticRoot;
   readonly put: Map<RelPath, Entry>;
   readonly removed: RelPath[];
-  readonly putOff: RelPath[];
   readonly failed: RelPath[];
   readonly problems: Problem[];
 }

@@ -2,9 +2,9 @@
  * unsettled: whether a file is probably in the middle of being written, by what stat says of it and what is known of it.
  *
  * Who writes a file in several goes keeps it open meanwhile: so a file that was written a moment ago is left alone until
- * nobody has it open to write, or it has been quiet for a while, as one may stay open that nobody writes to any more. Where nobody tells who has it open, what it looks like
- * counts: who writes it in place empties it first. A whole file that was renamed to its name, or written in one go, does not
- * look like that, but where the latter made it shorter.
+ * nobody has it open to write, or it has been quiet for a while, as one may stay open that nobody writes to any more. Where
+ * nobody tells who has it open, what it looks like counts: who writes it in place empties it first. A whole file that was renamed
+ * to its name, or written in one go, does not look like that, but where the latter made it shorter.
  */
 
 const QUIET_MS = 500; // programs that write in several goes seldom pause for longer

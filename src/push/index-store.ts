@@ -385,7 +385,7 @@ export class IndexStore {
 
   async #requireOnce(): Promise<void> {
     const [bytes, head] = [this.#headBytes, this.head];
-    // Whoever takes over leaves the journal alone that it finds, and no other one.
+    // Whoever takes over spares the journal that it finds then. One that was read later may be its own.
     if (this.#readUnder === this.#lease) await this.#lease.confirm();
     const isKnown = bytes !== undefined && (await this.#lease.isSince(checksum(bytes).toString('hex')));
     if (!isKnown && !(await this.isCurrent()))

@@ -31,6 +31,7 @@ import { heldBack, publish } from './publish.js';
 import type { Stage, Staged } from './stage.js';
 import type { Way } from './staged-item.js';
 
+const NO_WAYS: Readonly<Record<Way, number>> = { uploaded: 0, linked: 0, patched: 0 };
 const MANY_FILES = 65_536;
 const FILES_IN_SHARE = 32_768; // of many: what is kept in mind of one share is about 20 MB
 
@@ -90,7 +91,7 @@ class Push {
   /** Of what is committed. */
   readonly #outcomes: Outcome[] = [];
   #sentBytes = 0;
-  readonly #ways = none();
+  readonly #ways = { ...NO_WAYS };
   readonly #pacer = new Pacer();
 
   constructor(plan: Plan, index: TargetIndex, means: Means, options: PushOptions) {
@@ -231,10 +232,6 @@ function isUpload({ kind }: Step): boolean {
   return kind === 'upload';
 }
 
-function none(): Record<Way, number> {
-  return { uploaded: 0, linked: 0, patched: 0 };
-}
-
 /** What each path of the share shall become. */
 function* announcementOf(share: Share): Work<Truths> {
   const announced = new Map<RelPath, Entry | undefined>();
@@ -253,7 +250,7 @@ function* published(
   { wayOf }: Staged,
 ): Work<{ readonly files: RelPath[]; readonly ways: Readonly<Record<Way, number>> }> {
   const files: RelPath[] = [];
-  const ways = none();
+  const ways = { ...NO_WAYS };
   for (const [at, { kind, step }] of outcomes.entries()) {
     if (isStop(at)) yield;
     if (kind !== 'done' || step.kind !== 'upload') continue;
