@@ -188,7 +188,8 @@ async function withMade(
 
 /**
  * What is ours in STATIC_ROOT now: every file that is as it is wanted, whoever put it, and of what was ours `before` that
- * about which nothing new could be found out, or which is kept or still to be removed. It is the same map if nothing is new.
+ * which lies there as it was and could not be made as it is wanted, or is kept or still to be removed, and what may lie there
+ * where nothing could be read. It is the same map if nothing is new.
  */
 function oursAfter(
   before: Memory['files'],
@@ -199,17 +200,19 @@ function oursAfter(
   { put, removed, putOff }: Done,
 ): Memory['files'] {
   const isAsBefore = wanted.every(({ entry }) => before.get(entry.path) === entry.digest);
-  if (isAsBefore && before.size === wanted.length && put.size + removed.length === 0) return before;
+  if (isAsBefore && before.size === wanted.length && put.size + removed.length + failures.length === 0) return before;
   const failed = pathsOf(failures);
   const ours = new Map<string, Digest>();
   for (const { entry } of wanted) {
     if (!failed.has(entry.path)) ours.set(entry.path, (put.get(entry.path) ?? entry).digest);
   }
-  const unknown = pathsOf([...failures, ...present.problems]);
+  const unread = pathsOf(present.problems);
   const [gone, going] = [new Set<string>(removed), new Set<string>(putOff)];
+  const lying = new Map<string, Digest>(present.files.map(({ entry }) => [entry.path, entry.digest]));
   for (const [path, digest] of before) {
-    const stays = isKept(path) || going.has(path) || isCovered(path, unknown);
-    if (stays && !ours.has(path) && !gone.has(path)) ours.set(path, digest);
+    if (ours.has(path) || gone.has(path)) continue;
+    const stays = lying.get(path) === digest && (isKept(path) || going.has(path) || isCovered(path, failed));
+    if (stays || isCovered(path, unread)) ours.set(path, digest);
   }
   return ours;
 }

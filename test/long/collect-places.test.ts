@@ -24,6 +24,18 @@ type Edit =
   | { readonly kind: 'move'; readonly source: 'one' | 'two'; readonly at: string; readonly to: string }
   | { readonly kind: 'link'; readonly source: 'one' | 'two'; readonly at: string; readonly to: string };
 
+/** What could not be put because of a file of somebody else's, and is then wanted no more. */
+const OBSTRUCTED_THEN_GONE: Edit[][] = [
+  [
+    { kind: 'remove', source: 'root', at: 'css' },
+    { kind: 'write', source: 'root', at: 'css', text: '' },
+  ],
+  [
+    { kind: 'move', source: 'one', at: 'a', to: '.hidden' },
+    { kind: 'move', source: 'one', at: 'css', to: 'a' },
+  ],
+];
+
 const aPath = fc.array(fc.constantFrom(...NAMES), { minLength: 1, maxLength: 3 }).map((names) => names.join('/'));
 const aSource = fc.constantFrom(...SOURCES);
 const anywhere = fc.constantFrom(...SOURCES, 'root' as const);
@@ -61,7 +73,7 @@ describe('collecting by place', () => {
         expect(everything).toMatchObject({ copied: [], removed: [] });
         expect(await readTree(site.project.root)).toEqual(tree);
       }),
-      { numRuns: 200 },
+      { numRuns: 200, examples: [[OBSTRUCTED_THEN_GONE]] },
     );
     expect(byPlace).toBeGreaterThan(100);
   });
