@@ -55,6 +55,16 @@ describe.each(['daemon', 'watch'] as const)('%s', (command) => {
   });
 });
 
+it('publishes all anew into a tree that was removed beside its control area', async () => {
+  const scene = await makeScene(server, { target: { control: '../control-of-static' } });
+  const daemon = await startDaemon(scene);
+  await daemon.inSync();
+  await rm(scene.target, { recursive: true });
+  await writeFile(join(scene.assets, 'js/app.js'), 'console.log(2)');
+  await serves(scene.target, { ...PUBLISHED, 'js/app.js': 'console.log(2)' });
+  expect((await daemon.stop()).status).toBe(0);
+});
+
 describe('the commands that talk to a daemon', () => {
   it('say how it stands, and end it', async () => {
     const scene = await makeScene(server);

@@ -630,6 +630,15 @@ describe('the index (F30)', () => {
     expect(await published(target)).toEqual({ ...PUBLISHED, 'js/app.js': 'console.log(2)' });
   });
 
+  it('whose tree alone was removed claims nothing of it any more', async () => {
+    const { sync, target, assets } = await makeScene({ target: { control: '../control-of-static' } });
+    await sync();
+    await rm(target, { recursive: true });
+    await writeFile(join(assets, 'js/app.js'), 'console.log(2)');
+    expect(await sync()).toMatchObject({ status: 0, targets: [{ uploaded: 5, unchanged: 0 }] });
+    expect(await published(target)).toEqual({ ...PUBLISHED, 'js/app.js': 'console.log(2)' });
+  });
+
   it('that was wiped with its whole tree makes the next run publish all', async () => {
     const { sync, target } = await makeScene();
     await sync();

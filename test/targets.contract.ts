@@ -35,6 +35,11 @@ export function runContract(kind: string, open: () => Promise<Target>): void {
       });
     });
 
+    it('knows the mode of its root', async () => {
+      const target = await fresh();
+      expect([await target.rootMode(), await target.rootMode()]).toEqual([0o755, 0o755]);
+    });
+
     it('writes an empty file', async () => {
       const target = await fresh();
       await put(target, '.pushstatic/empty', '');

@@ -14,6 +14,7 @@ const PRIVATE_FOLDER = 0o700;
 export class ControlArea {
   readonly #target: Target;
   #isMissing = false;
+  #isTreeMissing = false;
   #opened: Promise<void> | undefined;
   #naming: Naming | undefined;
   #listing: Promise<readonly RemoteFile[]> | undefined;
@@ -28,21 +29,28 @@ export class ControlArea {
    * name as well, the target folds names.
    */
   async look<T>(readHead: () => Promise<T | undefined>): Promise<T | undefined> {
-    const [control, other, head] = await Promise.all([
+    const [control, other, hasTree, head] = await Promise.all([
       this.#kindAt(CONTROL),
       this.#naming === undefined ? this.#kindAt(OTHER_HEAD) : undefined,
+      this.#hasTree(),
       readHead(),
     ]);
     if (head !== undefined && other !== undefined) this.#naming = other === 'missing' ? 'exact' : 'folded';
     if (control === 'folder') this.#opened ??= Promise.resolve();
     if (control === 'missing') this.#opened = undefined;
     this.#isMissing = control === 'missing';
+    this.#isTreeMissing = !hasTree;
     return head;
   }
 
   /** Whether there was none when it was looked at. */
   get isMissing(): boolean {
     return this.#isMissing;
+  }
+
+  /** Whether there was no published tree beside it. */
+  get isTreeMissing(): boolean {
+    return this.#isTreeMissing;
   }
 
   /** Makes it if it is missing. Nothing is written below it before that is known to be a folder. */
@@ -89,6 +97,14 @@ export class ControlArea {
     const found: RemoteFile[] = [];
     for await (const each of this.#target.list(CONTROL)) found.push(each);
     return found;
+  }
+
+  /** Also where that cannot be told. */
+  #hasTree(): Promise<boolean> {
+    return this.#target.rootMode().then(
+      (mode) => mode !== undefined,
+      () => true,
+    );
   }
 
   /** Undefined where it could not be looked at. */

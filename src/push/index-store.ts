@@ -136,7 +136,7 @@ export class IndexStore {
    */
   async glance(): Promise<Head | undefined> {
     const [bytes, cached] = (this.#glanced = await this.#readHeads());
-    const isKnown = bytes !== undefined && cached?.equals(bytes) === true;
+    const isKnown = bytes !== undefined && cached?.equals(bytes) === true && !this.#area.isTreeMissing;
     const head = isKnown ? attempt(() => decodeHead(bytes)) : undefined;
     return head?.pending === 0 ? head : undefined;
   }
@@ -303,6 +303,7 @@ export class IndexStore {
           `if it is the same project, set "site: ${head.site}" in pushstatic.yaml; if it is to be taken over, run "pushstatic sync --force"`,
       );
     }
+    if (this.#area.isTreeMissing) throw new IndexError('the published tree is gone', 'damaged');
     const { lastGeneration } = this.#writer;
     if (head.generation < lastGeneration) {
       throw new IndexError(`it went back from generation ${lastGeneration} to ${head.generation}`, 'damaged');

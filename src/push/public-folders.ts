@@ -41,6 +41,8 @@ export class PublicFolders {
   /** What was in their places at the first look; undefined where nothing was. */
   readonly #found = new Map<RelPath, RemoteFile | undefined>();
   readonly #moved = new Map<RelPath, RelPath>();
+  /** The mode of the root at the first look. */
+  #rootMode: number | undefined;
   #made: Promise<unknown> | undefined;
   /** How long a look is good for. */
   #freshMs = LEAST_FRESH_MS;
@@ -64,10 +66,13 @@ export class PublicFolders {
    */
   async look(): Promise<void> {
     const begun = performance.now();
+    const root = this.#target.rootMode();
+    root.catch(() => undefined); // heard below
     await inParallel(this.#places.values(), IN_FLIGHT, async (place) => {
       await this.#lookAt(place, 'first');
       place.lookedAt = place.freshSince = begun;
     });
+    this.#rootMode = await root;
     this.#freshMs = Math.min(Math.max(LOOK_SHARE * (performance.now() - begun), LEAST_FRESH_MS), MOST_FRESH_MS);
   }
 
@@ -85,6 +90,7 @@ export class PublicFolders {
 
   /** What `entries` say lies in folders that are not there: somebody removed them. */
   lostFrom(entries: EntryTable): Entry[] {
+    if (this.#rootMode === undefined) return [...entries];
     const missing = new Set([...this.#found].filter(([, there]) => there === undefined).map(([folder]) => folder));
     const tops = [...missing].filter((folder) => !missing.has(parentOf(folder) as RelPath));
     return tops.flatMap((folder) => entries.below(folder));
@@ -185,7 +191,7 @@ export class PublicFolders {
   #canMove(folder: RelPath): boolean {
     if (this.#found.get(folder) !== undefined || folder.length > LONG_PATH) return false;
     const above = ancestorsOf(folder).findLast((each) => this.#found.get(each) !== undefined);
-    const mode = above === undefined ? this.#target.capabilities.rootMode : this.#found.get(above)?.mode;
+    const mode = above === undefined ? this.#rootMode : this.#found.get(above)?.mode;
     return mode === undefined || (mode & SETGID) === 0;
   }
 

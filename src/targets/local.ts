@@ -30,7 +30,7 @@ export async function openLocal(settings: LocalSettings): Promise<Target> {
     throw new TargetError('not-a-directory', `cannot use ${settings.root}: it is not a folder`);
   const { dev } = root ?? (await stat(dirname(settings.root)).catch(fail(use(settings.root))));
   await requireSameDevice(settings, dev);
-  return new LocalTarget(settings, root?.mode);
+  return new LocalTarget(settings);
 }
 
 class LocalTarget implements Target {
@@ -39,8 +39,7 @@ class LocalTarget implements Target {
   readonly #settings: LocalSettings;
   #root: Promise<void> | undefined;
 
-  /** `rootMode` as stat gives it. */
-  constructor(settings: LocalSettings, rootMode: number | undefined) {
+  constructor(settings: LocalSettings) {
     this.url = settings.url;
     // A copy of what lies there costs what a copy of the source does.
     this.capabilities = {
@@ -49,7 +48,6 @@ class LocalTarget implements Target {
       hardlink: true,
       serverCopy: false,
       roundTripMs: 0,
-      rootMode,
     };
     this.#settings = settings;
   }
@@ -68,6 +66,13 @@ class LocalTarget implements Target {
   async stat(path: RelPath): Promise<RemoteFile | undefined> {
     const stats = await lstat(this.#at(path)).catch(ignore(NOTHING_THERE, this.#tried('look at', path)));
     return stats === undefined ? undefined : remoteFile(path, stats);
+  }
+
+  async rootMode(): Promise<number | undefined> {
+    const { root } = this.#settings;
+    const stats = await stat(root).catch(ignore(NOTHING_THERE, use(root)));
+    if (stats === undefined) this.#root = undefined;
+    return stats && stats.mode & 0o7777;
   }
 
   async *read(path: RelPath): AsyncIterable<Uint8Array> {

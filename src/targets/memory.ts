@@ -17,7 +17,6 @@ export class MemoryTarget implements Target {
     hardlink: true,
     serverCopy: true,
     roundTripMs: 0,
-    rootMode: 0o755,
   };
   readonly #nodes = new Map<RelPath, Node>();
 
@@ -32,6 +31,10 @@ export class MemoryTarget implements Target {
   async stat(path: RelPath): Promise<RemoteFile | undefined> {
     const node = this.#nodes.get(path);
     return node === undefined ? undefined : remoteFile(path, node);
+  }
+
+  async rootMode(): Promise<number> {
+    return 0o755;
   }
 
   async *read(path: RelPath): AsyncIterable<Uint8Array> {

@@ -71,11 +71,12 @@ class SftpTarget implements Target {
   readonly #lanes: SftpLanes;
   readonly #second: SecondLine | undefined;
   /** Looked at beside the first request. */
-  readonly #found: Promise<Attributes | undefined>;
+  #found: Promise<Attributes | undefined>;
+  /** That one, until it tells of the past. */
+  #firstLook: Promise<Attributes | undefined> | undefined;
   readonly #ownPlace: Promise<void>;
   #root: Promise<void> | undefined;
   #roundTripMs = 0;
-  #rootMode: number | undefined;
   #hasAskedForMore = false;
   readonly #warned = new Set<string>();
 
@@ -96,7 +97,7 @@ class SftpTarget implements Target {
             isFar: () => this.#roundTripMs >= FAR_MS,
           });
     this.#first.dating.onNone = () => this.#warn(OWN_MODES);
-    const found = this.#findRoot();
+    const found = (this.#firstLook = this.#findRoot());
     this.#ownPlace = this.#requireOwnPlace();
     this.#found = this.#ownPlace.then(() => found);
     // Whoever is first to change something hears of it.
@@ -110,7 +111,6 @@ class SftpTarget implements Target {
       hardlink: this.#first.linksFiles,
       serverCopy: this.#first.copiesData,
       roundTripMs: this.#roundTripMs,
-      rootMode: this.#rootMode,
     };
   }
 
@@ -129,6 +129,18 @@ class SftpTarget implements Target {
     const at = this.#at(path);
     const stats = await this.#first.lstat(at).catch(this.#explained({ verb: 'look at', at }));
     return stats === undefined ? undefined : remoteFile(path, stats);
+  }
+
+  async rootMode(): Promise<number | undefined> {
+    const looking = this.#firstLook ?? this.#lookAtRoot();
+    this.#firstLook = undefined;
+    const found = await looking;
+    if (found === undefined) {
+      this.#found = this.#ownPlace.then(() => undefined);
+      this.#found.catch(() => undefined);
+      this.#root = undefined;
+    }
+    return found && found.mode & 0o7777;
   }
 
   async *read(path: RelPath): AsyncIterable<Uint8Array> {
@@ -235,6 +247,7 @@ class SftpTarget implements Target {
   async makeFolder(path: RelPath, mode: number): Promise<void> {
     const found = await this.#found;
     this.#openMore();
+    this.#firstLook = undefined;
     this.#root ??= this.#requireRoot(found);
     const at = this.#at(path);
     // One round trip for all: the server answers in order, and the look tells a folder from what may stand there.
@@ -333,14 +346,17 @@ class SftpTarget implements Target {
   /** Also the measure of a round trip: the first request that has the line for itself. */
   async #findRoot(): Promise<Attributes | undefined> {
     const started = performance.now();
+    const found = await this.#lookAtRoot();
+    this.#roundTripMs = performance.now() - started;
+    return found;
+  }
+
+  #lookAtRoot(): Promise<Attributes | undefined> {
     const at = this.#settings.root;
-    const found = await this.#first
+    return this.#first
       .stat(at)
       .catch(ignoreMissing)
       .catch(this.#explained({ verb: 'look at', at }));
-    this.#roundTripMs = performance.now() - started;
-    if (found !== undefined) this.#rootMode = found.mode;
-    return found;
   }
 
   /** What a path leads to, and where a login begins, only the server knows. One that does not say is believed. */

@@ -26,8 +26,6 @@ export interface Capabilities {
   readonly serverCopy: boolean;
   /** The time one request takes at least, in milliseconds; the number of files in flight follows from it. */
   readonly roundTripMs: number;
-  /** The mode of the root as it was found; undefined if there was none. */
-  readonly rootMode: number | undefined;
 }
 
 /** Something that lies on a target. `size` in bytes, `mtime` in whole seconds, `mode` the permission bits. */
@@ -90,6 +88,9 @@ export interface Target {
 
   /** What lies at `path` itself, or undefined if nothing does. */
   stat(path: RelPath): Promise<RemoteFile | undefined>;
+
+  /** The mode of the root as it lies there now, a link to it followed; undefined if it is missing: `makeFolder` makes it then. */
+  rootMode(): Promise<number | undefined>;
 
   /** The content of a file, from its beginning. Pieces are only good until the next one is asked for. */
   read(path: RelPath): AsyncIterable<Uint8Array>;
