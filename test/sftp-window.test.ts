@@ -15,6 +15,11 @@ describe('the window', () => {
     expect(windowAfter({ roundTripMs: 0.2, bytesPerMs: 100_000, ms: 3000 }) / MIB).toBeLessThan(8);
   });
 
+  it('is no more on a very slow line than some seconds bring across', () => {
+    expect(windowAfter({ roundTripMs: 5, bytesPerMs: 20, ms: 60_000 })).toBe(200_000);
+    expect(windowAfter({ roundTripMs: 5, bytesPerMs: 2, ms: 60_000 })).toBe(128 * 1024);
+  });
+
   it('begins larger where all that is sent is compressed', () => {
     const [plain, compressed] = (['plain', 'compressed'] as const).map((line) => new Window(line, () => 50).bytes);
     expect(compressed).toBe(4 * (plain ?? 0));

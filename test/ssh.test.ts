@@ -9,7 +9,10 @@ import type { AuthContext } from 'ssh2';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ConfigError, TargetError } from '../src/errors.js';
 import type { SftpChannel } from '../src/targets/sftp-channel.js';
+import { together, writesOf } from '../src/targets/sftp-pour.js';
+import { OPEN } from '../src/targets/sftp-wire.js';
 import { connectSsh, type SshConnection, type SshOptions, type SshSettings } from '../src/targets/ssh.js';
+import { startRelay } from './bench/relay.js';
 import { fingerprintOfFile, freePort, makeKey, type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
 import { countLogins, type SftpServer, startSftpServer } from './support/sftp-server.js';
 
@@ -653,6 +656,19 @@ describe('ProxyJump', () => {
 });
 
 describe('a server', () => {
+  test('that is busy with what it is sent is not taken for dead, one that says nothing is (F3, F13)', async () => {
+    const relay = await startRelay(server.port, 0);
+    cleanUps.push(() => relay.stop());
+    const settings = { ...allOf(server), port: relay.port, hostKey: server.fingerprint };
+    const { channel } = await connect(settings, { keepaliveMs: 200 });
+    const content = Buffer.alloc(1024 * 1024);
+    relay.setRate(256 * 1024); // the question whether it is there takes four seconds, and a chunk a quarter of one
+    const handle = await channel.open(join(home, 'long'), OPEN.write | OPEN.create);
+    await together(writesOf(channel, handle, content, 0));
+    relay.setRate(0.1);
+    await expect(channel.close(handle)).rejects.toMatchObject({ kind: 'unreachable' });
+  });
+
   test('that is not there is unreachable', async () => {
     const failure = await failureOf(at(await freePort()));
     expect(failure).toMatchObject({ kind: 'unreachable', retryable: true });

@@ -1,7 +1,8 @@
 /**
  * Window: how many bytes of content may be on their way to a server. It follows what arrives: as long as twice as much on its
  * way brings twice as much across, it doubles with each round trip; where the line is full it stays, for more would only wait
- * in front of it, and could not take another way any more when there is a better one.
+ * in front of it, and could not take another way any more when there is a better one. On a very slow line it is less than at first:
+ * whatever else is asked, such as a sign of life, waits behind it.
  */
 const FIRST_BYTES = 1024 * 1024;
 /** How much shorter a text gets by compression, about. */
@@ -10,6 +11,8 @@ const LEAST_SAMPLE_MS = 50;
 /** Content waits for two round trips, and what is on its way is to be twice what they bring. */
 const ROUND_TRIPS = 4;
 const SHRINK = 0.75;
+const LEAST_BYTES = 128 * 1024;
+const MOST_WAIT_MS = 10_000;
 
 export class Window {
   readonly #roundTripMs: () => number;
@@ -47,8 +50,9 @@ export class Window {
       this.#bytes = Math.min(this.#bytes + bytes, this.#before * 2);
       return;
     }
-    const wanted = this.#first + (this.#arrived / ms) * this.#roundTripMs() * ROUND_TRIPS;
-    this.#bytes = Math.max(wanted, this.#before * SHRINK);
+    const rate = this.#arrived / ms;
+    const wanted = Math.min(this.#first + rate * this.#roundTripMs() * ROUND_TRIPS, rate * MOST_WAIT_MS);
+    this.#bytes = Math.max(wanted, this.#before * SHRINK, LEAST_BYTES);
     this.begin(now);
   }
 }

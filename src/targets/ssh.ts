@@ -21,6 +21,7 @@ import { unreachable } from './ssh-text.js';
 const TIMEOUT_MS = 20_000; // for the TCP connection, and again for the login
 const KEEPALIVE_MS = 15_000;
 const KEEPALIVE_TRIES = 4; // so a connection that died silently is noticed within about a minute
+const HEED_MS = 100; // signs of life that come faster say nothing new
 const CLOSE_MS = 2000; // how long a server may take to say goodbye
 const MAX_HOPS = 8; // more of them are a circle in ssh_config
 
@@ -57,6 +58,8 @@ export interface SshOptions {
   readonly onWarning?: ((text: string) => void) | undefined;
   /** How long the TCP connection may take, and again the login, in milliseconds. */
   readonly timeoutMs?: number | undefined;
+  /** How often a server that says nothing is asked whether it is there, in milliseconds; it may be silent for five times as long. */
+  readonly keepaliveMs?: number | undefined;
 }
 
 export interface SshConnection {
@@ -204,7 +207,7 @@ class Attempt {
         sock,
         username: resolved.user,
         readyTimeout: 0, // the handshake's own covers the opening of the channel, too
-        keepaliveInterval: KEEPALIVE_MS,
+        keepaliveInterval: this.#options.keepaliveMs ?? KEEPALIVE_MS,
         keepaliveCountMax: KEEPALIVE_TRIES,
         algorithms: { serverHostKey: policy.algorithms, cipher: CIPHERS, compress },
         hostVerifier: (key: Buffer) => handshake.accepts(policy.check(key)),
@@ -346,9 +349,24 @@ class Connection implements SshConnection {
   }
 }
 
-async function ready(client: Client, config: ConnectConfig): Promise<void> {
+async function ready(client: Client, config: ConnectConfig & { readonly sock: Duplex }): Promise<void> {
   client.connect(config);
+  heedAll(client, config.sock);
   await once(client, 'ready');
+}
+
+/**
+ * Takes whatever comes for a sign of life. To the library nothing but an answer to its own question is one, and on a slow line that
+ * question waits behind all that was sent before.
+ */
+function heedAll(client: Client & { readonly _resetKA?: () => void }, stream: Duplex): void {
+  let heardAt = performance.now();
+  stream.on('data', () => {
+    const now = performance.now();
+    if (now - heardAt < HEED_MS) return;
+    heardAt = now;
+    client._resetKA?.();
+  });
 }
 
 /** A stream to the server's SFTP subsystem. */
