@@ -216,7 +216,6 @@ class CopyingTarget extends MemoryTarget {
     hardlink: false,
     serverCopy: true,
     roundTripMs: 0,
-    rootMode: 0o755,
   };
 }
 
