@@ -7,14 +7,14 @@ import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { access, appendFile, chmod, mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { join, posix } from 'node:path';
+import { dirname, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { CONTROL, join as inControl, type RelPath } from '../src/core/relpath.js';
 import type { RequestKind } from '../src/demo/sftp-wire.js';
 import { codeOf } from '../src/errors.js';
 import { openLocal } from '../src/targets/local.js';
-import { eventually } from './support/daemon.js';
+import { eventually, QUICK, serves, startDaemon } from './support/daemon.js';
 import { FILLED_AT, writeDated } from './support/filled-root.js';
 import { makeKey, type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
 import {
@@ -921,6 +921,29 @@ describe('a disk of this machine that is full (F68)', () => {
     await rm(join(project.root, 'filler'));
     expect((await project.sync()).status).toBe(0);
     expect(differences(project.root, target)).toBe('');
+  });
+
+  it('is tried again by a daemon, though nothing is touched', async ({ skip }) => {
+    const target = join(await temporaryFolder(), 'static');
+    const project = await makeProject(
+      { targets: { web: inFolder(target) }, watch: QUICK, daemon: { http: false } },
+      SITE,
+    );
+    const disk = dirname(project.root);
+    mkdirSync(disk, { recursive: true });
+    if (!mountSmallDisk(disk)) skip('a small file system to fill can only be mounted by root');
+    const daemon = await startDaemon(project);
+    await daemon.inSync();
+    fillUp(disk);
+    await plant(project.folder, { 'assets/new.txt': 'new'.repeat(5000) });
+    const { cycles } = await daemon.until(({ cycles: [last] }) => last?.collect.problems.length === 1);
+    const swept = await daemon.until(({ watch }) => watch.sweeps >= 2);
+    expect(swept.cycles.length).toBe(cycles.length); // the same trouble is told once
+    await rm(join(disk, 'filler'));
+    const { local, watch } = await daemon.until(({ local: { problems } }) => problems.length === 0);
+    expect([local.error, watch.foundBySweep]).toEqual([null, 0]);
+    await serves(target, await readTree(project.root));
+    expect((await daemon.stop()).status).toBe(0);
   });
 
   it('that the state is to lie on is told of, and the work is done all the same', async ({ skip }) => {

@@ -5,13 +5,18 @@
  * A path that can never come, such as a link that leads nowhere, holds nothing back, and neither does one of which the target has an
  * older version, or gets one: nobody is led astray by that.
  */
-import type { ProblemCode } from '../errors.js';
+import type { Problem, ProblemCode } from '../errors.js';
 import { groupOfNew, isBefore, type Stop } from './plan.js';
 import { parseRelPath, type RelPath } from './relpath.js';
 import { findEntry, type Snapshot } from './snapshot.js';
 import type { TargetIndex } from './target-index.js';
 
 const PASSING: ReadonlySet<ProblemCode> = new Set(['CHANGED', 'NO_SPACE', 'DENIED', 'READ_ONLY', 'FAILED']);
+
+/** Whether what is wrong may be right again without a change in the sources or in STATIC_ROOT. */
+export function isPassing({ code }: Problem): boolean {
+  return PASSING.has(code);
+}
 
 /** The first in the order of groups. `accepts` tells what the target is to have; `manifest` is as in `makePlan`. */
 export function lackOf(
@@ -22,7 +27,7 @@ export function lackOf(
 ): Stop | undefined {
   let first: Stop | undefined;
   for (const problem of problems) {
-    const path = PASSING.has(problem.code) ? parseRelPath(problem.path) : undefined;
+    const path = isPassing(problem) ? parseRelPath(problem.path) : undefined;
     if (path === undefined || !accepts(path)) continue;
     if (index.entries.find(path) !== undefined || findEntry(entries, path) !== undefined) continue;
     const stop = { group: groupOfNew(path, manifest), problem };

@@ -9,6 +9,7 @@ import {
   type Ending,
   toldBefore,
 } from '../cycle/report.js';
+import type { Problem } from '../errors.js';
 import type { CycleReport, Failure } from './status.js';
 import type { TargetLine } from './target-line.js';
 
@@ -66,6 +67,18 @@ export function cycleOf({ cause, since, lines, endings, isTold, collected, error
 export function isNoNews({ ok, cause, changed, targets }: Cycle): boolean {
   const isUnasked = cause === 'change' || cause === 'sweep';
   return ok && isUnasked && changed === 0 && targets.every((each) => changedFiles(each) === 0);
+}
+
+/** Whether it changed something on its target, or failed as a whole. */
+export function hasMoved(ending: Ending | undefined): boolean {
+  return ending !== undefined && (ending.kind !== 'result' || pathsOf([ending]).length > 0);
+}
+
+/** Whether it is the same trouble with the same files. */
+export function areSame(before: readonly Problem[], after: readonly Problem[]): boolean {
+  const keyOf = ({ path, code }: Problem): string => `${code} ${path}`;
+  const keys = new Set(before.map(keyOf));
+  return before.length === after.length && after.every((problem) => keys.has(keyOf(problem)));
 }
 
 /** The paths that changed on a target; sorted. */

@@ -19,6 +19,7 @@ import type { ToSign } from '../core/delta/signature.js';
 import { type Change, diff } from '../core/diff.js';
 import { EntryTable } from '../core/entry-table.js';
 import { ignoreRules } from '../core/fnmatch.js';
+import { isPassing } from '../core/lack.js';
 import { covers, entriesIn, type Places, partOf, replaceIn } from '../core/places.js';
 import { isWithin, type RelPath } from '../core/relpath.js';
 import { type Entry, findEntry, type Snapshot, sameContent } from '../core/snapshot.js';
@@ -117,6 +118,12 @@ export class LocalHalf {
   /** What was met when it was collected. */
   get problems(): readonly Problem[] {
     return this.#problems;
+  }
+
+  /** The absolute places of what could not be collected, and may be now although nothing was touched. */
+  get unfinished(): string[] {
+    const paths = new Set(this.#problems.filter(isPassing).map(({ path }) => path));
+    return [...paths].map((path) => `${this.#config.static.root}/${path}`);
   }
 
   /** The absolute folders whose content it is made of, and STATIC_ROOT. */

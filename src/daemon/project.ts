@@ -15,7 +15,16 @@ import type { StateFolder } from '../fs/state.js';
 import { openWatcher } from '../watch/open.js';
 import type { WatchEvent, Watcher } from '../watch/watcher.js';
 import { BeingWritten } from './being-written.js';
-import { type Cycle, type CycleFacts, cycleOf, type Endings, isNoNews, pathsOf } from './cycle-of.js';
+import {
+  areSame,
+  type Cycle,
+  type CycleFacts,
+  cycleOf,
+  type Endings,
+  hasMoved,
+  isNoNews,
+  pathsOf,
+} from './cycle-of.js';
 import { type CollectAllOptions, type Collection, LocalHalf } from './local-half.js';
 import { Origins } from './origins.js';
 import { Pulse } from './pulse.js';
@@ -389,7 +398,8 @@ export class Project {
       return this.#pulse.goOn();
     }
     const { round, taking } = this.#prepared ?? { round: new Round(), taking: undefined };
-    const cause = this.#wasTold ? 'change' : 'sweep';
+    const before = this.#local.problems;
+    const cause = this.#causeOf(places);
     this.#prepared = undefined;
     this.#wasTold = false;
     const { lines } = this;
@@ -399,19 +409,28 @@ export class Project {
     );
     if (!this.#isStopped) this.#pulse.goOn();
     if (collected === undefined && isInDoubt) return; // it has been said
-    const isNothing = collected?.changes.length === 0 && collected.report.problems.length === 0;
+    const isEcho = cause !== 'change' || places.every((place) => isWithin(place, this.config.static.root));
+    const isSaid = collected?.report.problems.length === 0 || (isEcho && areSame(before, this.#local.problems));
+    const isNothing = collected?.changes.length === 0 && isSaid;
     if (taking === undefined && isNothing) return; // such as our own writing to STATIC_ROOT
     const serving = Promise.all(taking ?? lines.map((line) => line.take(round)));
     if (collected !== undefined) await this.#heed(collected, cause);
     const endings = await serving;
-    this.#tell({ cause, since, lines, endings, collected, error: this.#error });
+    const isOldNews = isNothing && collected.report.problems.length > 0 && !endings.some(hasMoved);
+    if (!isOldNews) this.#tell({ cause, since, lines, endings, collected, error: this.#error });
     this.#removals.plan();
   }
 
+  #causeOf(places: readonly string[]): 'change' | 'sweep' | 'retry' {
+    if (this.#wasTold) return 'change';
+    const unfinished = new Set(this.#local.unfinished);
+    return places.every((place) => unfinished.has(place)) ? 'retry' : 'sweep';
+  }
+
   /** What was collected may say something of the watching itself. */
-  async #heed(collected: Collection, cause: 'change' | 'sweep'): Promise<void> {
+  async #heed(collected: Collection, cause: 'change' | 'sweep' | 'retry'): Promise<void> {
     if (hasNewFolder(collected)) this.#sweeps.soon();
-    if (cause === 'change' || collected.changes.length === 0 || this.#isStopped) return;
+    if (cause !== 'sweep' || collected.changes.length === 0 || this.#isStopped) return;
     // No event told of these: what watches has gone deaf somewhere, and is set up again.
     this.#foundBySweep += collected.changes.length;
     await this.#watch().catch((error: unknown) => this.#hooks.onWarning(reasonOf(error)));
@@ -454,6 +473,7 @@ export class Project {
     if (this.#isStopped) return;
     this.#pulse.note(touched);
     if (touched.length === 0) await this.#heedQuiet();
+    if (this.#error === undefined) this.#pulse.note(this.#local.unfinished);
     this.#hooks.onChange();
   }
 
