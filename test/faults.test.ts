@@ -11,7 +11,7 @@ import { dirname, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { CONTROL, join as inControl, type RelPath } from '../src/core/relpath.js';
-import type { RequestKind } from '../src/demo/sftp-wire.js';
+import { type RequestKind, STATUS } from '../src/demo/sftp-wire.js';
 import { codeOf } from '../src/errors.js';
 import { openLocal } from '../src/targets/local.js';
 import { eventually, QUICK, serves, startDaemon } from './support/daemon.js';
@@ -192,6 +192,30 @@ describe('a connection', () => {
 
 describe('a server', () => {
   const NO_NAMES = ['..', '.', '', '../above', '../../above', '/above', 'img/../../above', 'a\0b', 'a/b', './top.txt'];
+
+  it('that replaces in steps, and takes neither the new file nor the old one back, is not believed to hold either (F16)', async () => {
+    let refuses = false;
+    const remote = await startSftpServer({
+      extensions: {},
+      fault: ({ kind, path = '' }) =>
+        refuses && kind === 'RENAME' && /\/(?:replaced\.)?[0-9a-f]{64}\.\d+$/.test(path)
+          ? { status: STATUS.permissionDenied }
+          : undefined,
+    });
+    onTestFinished(() => remote.stop());
+    const project = await makeProject(
+      { targets: { web: on(remote, 'static', { allowNonAtomic: true }) } },
+      { 'assets/a.css': 'old' },
+    );
+    await project.sync();
+    await writeFile(join(project.assets, 'a.css'), 'new');
+    refuses = true;
+    expect(await project.sync()).toMatchObject({ status: 1, targets: [{ problems: [{ path: 'a.css' }] }] });
+    refuses = false;
+    await writeFile(join(project.assets, 'a.css'), 'old');
+    expect((await project.sync()).status).toBe(0);
+    expect(differences(project.root, join(remote.folder, 'static'))).toBe('');
+  });
 
   it.each(['verify --content', 'verify --repair', 'sync --force', 'sync'])(
     'that lists names which are none is asked for nothing but our files by %s (F36)',

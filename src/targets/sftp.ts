@@ -6,7 +6,7 @@
  */
 import { posix } from 'node:path';
 import { CONTROL, isWithin, parentOf, parseRelPath, type RelPath } from '../core/relpath.js';
-import { SafetyError, TargetError } from '../errors.js';
+import { reasonOf, SafetyError, TargetError } from '../errors.js';
 import { closedTo } from './closed-folder.js';
 import type { SftpChannel } from './sftp-channel.js';
 import { isRefused } from './sftp-dating.js';
@@ -326,7 +326,11 @@ class SftpTarget implements Target {
     try {
       await channel.plainRename(from, to);
     } catch (error) {
-      await channel.plainRename(aside, to);
+      await channel.plainRename(aside, to).catch((cause: unknown) => {
+        if (cause instanceof TargetError && cause.kind === 'unreachable') throw cause;
+        const reason = `cannot put the new ${to} in its place, nor the old one back: it is missing until the next run`;
+        throw new TargetError('failed', `${reason} (${reasonOf(error)})`, { cause: error });
+      });
       throw error;
     }
     await channel.remove(aside).catch(() => undefined); // the new one is published: what stays on the stage, a later run removes
