@@ -1,8 +1,9 @@
 /** What a run leaves undone, or finds out late: a later run makes up for it. */
 import { execFileSync } from 'node:child_process';
-import { readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { QUICK, serves, startDaemon } from './support/daemon.js';
 import { inFolder, makeProject, published } from './support/project.js';
 import { plant, readTree, temporaryFolder } from './support/tree.js';
 
@@ -50,6 +51,36 @@ it('what a run that waited for rest found is no baseline, which was left before'
   await rename(join(root, '../css.off'), join(root, 'css'));
   expect((await sync()).status).toBe(0);
   expect(Object.keys(await published(target))).toEqual(names.filter((name) => name !== 'f.txt'));
+});
+
+describe('a daemon whose STATIC_ROOT something else is filling', () => {
+  const names = ['css/a.css', 'css/b.css', 'f.txt', 'g.txt', 'h.txt'];
+
+  it.each(['when it starts', 'when it is asked'])('takes nothing for gone %s', async (when) => {
+    const target = join(await temporaryFolder(), 'target');
+    const settings = { targets: { web: inFolder(target, { delete: { max: '100%' } }) }, daemon: { http: false } };
+    const watch = { ...QUICK, maxWait: '2s' };
+    const project = await makeProject({ ...settings, watch, static: { root: 'var/static', storage: 'none' } });
+    await plant(project.root, Object.fromEntries(names.map((name) => [name, name])));
+    expect((await project.sync()).status).toBe(0);
+    let daemon = when === 'when it starts' ? undefined : await startDaemon(project);
+    await daemon?.inSync();
+    await rename(join(project.root, 'css'), join(project.root, '../css.off'));
+    const coming = join(project.root, 'coming');
+    const filling = setInterval(() => void mkdir(coming).catch(() => rm(coming, { recursive: true })), 100);
+    try {
+      daemon ??= await startDaemon(project);
+      if (when === 'when it is asked') expect((await project.sync()).ok).toBe(true);
+      await daemon.until(({ cycles }) => cycles.length >= (when === 'when it starts' ? 1 : 2));
+      expect(Object.keys(await published(target))).toEqual(names);
+    } finally {
+      clearInterval(filling);
+      await rm(coming, { recursive: true, force: true });
+    }
+    // What does not come back is gone after a while.
+    await serves(target, await readTree(project.root));
+    expect((await daemon.stop()).status).toBe(0);
+  });
 });
 
 /** Which file it is: another one each time that it is left. */

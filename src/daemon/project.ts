@@ -157,6 +157,11 @@ export class Project {
     return this.#ending.signal.aborted;
   }
 
+  /** Something else fills STATIC_ROOT, and may be in the middle of that. */
+  get #isFilled(): boolean {
+    return this.config.static.storage === 'none';
+  }
+
   /** Whether what is missing may be taken for gone. */
   get mayRemove(): boolean {
     return this.#removals.areDue;
@@ -191,7 +196,8 @@ export class Project {
       taking = this.#takeAll(round);
     }
     const begin = async (): Promise<Collection> => ({ ...(await this.#local.begin()), places: 'all' });
-    const collected = await this.#collect(round, 'now', begin);
+    if (this.#isFilled) this.#removals.heard(); // nobody knows for how long it has been quiet
+    const collected = await this.#collect(round, this.#isFilled ? 'when-due' : 'now', begin);
     this.#isReady = true;
     this.#sweeps.start();
     const endings = await Promise.all(taking);
@@ -215,16 +221,22 @@ export class Project {
   }
 
   async #askAll({ lines, ...options }: AskedRound, cause: 'trigger' | 'sweep'): Promise<Cycle> {
+    const removals = cause === 'sweep' ? 'when-due' : await this.#removalsAsked(options);
     const round = new Round();
     const since = performance.now();
     const before = this.#error;
     const taking = lines.map((line) => line.take(round, { isAsked: cause === 'trigger', force: options.force }));
-    const removals = cause === 'trigger' ? 'now' : 'when-due';
     const collected = await this.#collect(round, removals, () => this.#local.collectAll(options));
     const facts = { cause, since, lines, endings: await Promise.all(taking), collected, error: this.#error };
     this.#removals.plan();
     const wasSaid = cause === 'sweep' && before !== undefined && this.#error?.message === before.message;
     return wasSaid ? cycleOf(facts) : this.#tell(facts);
+  }
+
+  /** A person waits for it. */
+  async #removalsAsked({ force }: CollectAllOptions): Promise<RemovalTime> {
+    if (force || !this.#isFilled) return 'now';
+    return (await this.#removals.rest()) ? 'at-rest' : 'when-due';
   }
 
   /** What the configuration comes from was touched, and it is the same: but code of the project may make other files now. */
@@ -445,16 +457,18 @@ export class Project {
   /** Undefined where that failed. */
   async #collect(
     round: Round,
-    removals: 'now' | 'when-due',
+    removals: RemovalTime,
     work: () => Promise<Collection>,
   ): Promise<Collection | undefined> {
     this.#hooks.onChange();
+    const begun = performance.now();
     try {
       const collection = await this.#atWork(work);
       const { places, contents } = collection;
       this.#error = undefined;
       const part = places === 'all' ? {} : { places };
-      const held = removals === 'now' || this.mayRemove ? {} : { removals: 'hold' as const };
+      const isTime = removals === 'now' || (removals === 'at-rest' && !this.#removals.hasHeardSince(begun));
+      const held = isTime || this.mayRemove ? {} : { removals: 'hold' as const };
       round.collected({ ...part, ...held }, contents);
       return collection;
     } catch (error) {
@@ -518,6 +532,9 @@ export class Project {
     return work;
   }
 }
+
+/** `at-rest`: unless something changes meanwhile. */
+type RemovalTime = 'now' | 'at-rest' | 'when-due';
 
 type Taking = readonly Promise<Endings[number]>[];
 

@@ -4,9 +4,12 @@
  * A build, or another collectstatic, removes and makes anew. What is missing for a moment must not be missing on a server,
  * and nobody is in a hurry to see a file go: so it goes when it has been quiet for long enough.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 
 const MOST_WAITS = 30; // under change without end, removals come after so many waits
 const LATE_SHARE = 0.5; // of the wait
+const REST_MS = 1000;
+const MOST_REST_MS = 5000; // a person waits for it
 
 export interface RemovalMeans {
   /** How long it has to be quiet. */
@@ -31,6 +34,21 @@ export class Removals {
   /** Something has changed. */
   heard(): void {
     this.#heardAt = performance.now();
+  }
+
+  /** By `performance.now`. */
+  hasHeardSince(at: number): boolean {
+    return this.#heardAt >= at;
+  }
+
+  /** Waits until nothing has changed for a moment: false if that does not come to pass. */
+  async rest(): Promise<boolean> {
+    const endAt = performance.now() + MOST_REST_MS;
+    for (let now = performance.now(); now < this.#heardAt + REST_MS; now = performance.now()) {
+      if (this.#heardAt + REST_MS > endAt) return false;
+      await pause(Math.ceil(this.#heardAt + REST_MS - now) + 1);
+    }
+    return true;
   }
 
   get areDue(): boolean {
