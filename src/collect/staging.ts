@@ -8,12 +8,13 @@
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, reasonOf, SourceError } from '../errors.js';
+import { isRunning } from '../fs/is-running.js';
 import { makeFolders } from '../fs/make-folders.js';
 import type { StateFolder } from '../fs/state.js';
 
 const KEPT = 'collectstatic';
 const TAKEN = `${KEPT}-`;
-const ABANDONED_MS = 3_600_000; // no run takes an hour
+const ABANDONED_MS = 3_600_000; // no run takes an hour, unless the machine slept
 
 export interface Staging {
   /** What is to be published. */
@@ -62,10 +63,10 @@ async function putBack(taken: string, kept: string): Promise<boolean> {
   );
 }
 
-/** The time of change of a folder that is taken is that of the taking. */
+/** The time of change of a folder that is taken is that of the taking. A process of another machine is not seen here. */
 async function removeAbandoned(folder: string, nowMs: number): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (!name.startsWith(TAKEN)) continue;
+    if (!name.startsWith(TAKEN) || isRunning(Number.parseInt(name.slice(TAKEN.length), 10))) continue;
     const place = join(folder, name);
     const { ctimeMs } = await stat(place);
     if (nowMs - ctimeMs > ABANDONED_MS) await rm(place, { recursive: true, force: true });

@@ -3,8 +3,9 @@
  */
 import { holderOf, isMark, nameOfHolder } from '../core/lease.js';
 import { join, nameOf, parentOf, type RelPath, STAGE } from '../core/relpath.js';
+import { isRunning } from '../fs/is-running.js';
 import type { RemoteFile } from '../targets/target.js';
-import { holderFor, isRunning } from './self.js';
+import { holderFor } from './self.js';
 
 const LEAST_POLL_MS = 100;
 const MOST_POLL_MS = 1000;
