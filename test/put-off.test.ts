@@ -1,6 +1,7 @@
 /** What a run leaves undone, or finds out late: a later run makes up for it. */
-import { execFileSync } from 'node:child_process';
-import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { QUICK, serves, startDaemon } from './support/daemon.js';
@@ -66,17 +67,19 @@ describe('a daemon whose STATIC_ROOT something else is filling', () => {
     let daemon = when === 'when it starts' ? undefined : await startDaemon(project);
     await daemon?.inSync();
     await rename(join(project.root, 'css'), join(project.root, '../css.off'));
-    const coming = join(project.root, 'coming');
-    const filling = setInterval(() => void mkdir(coming).catch(() => rm(coming, { recursive: true })), 100);
+    const filling = spawn('sh', ['-c', 'while mkdir coming && rmdir coming; do sleep 0.1; done'], {
+      cwd: project.root,
+    });
     try {
       daemon ??= await startDaemon(project);
       if (when === 'when it is asked') expect((await project.sync()).ok).toBe(true);
       await daemon.until(({ cycles }) => cycles.length >= (when === 'when it starts' ? 1 : 2));
       expect(Object.keys(await published(target))).toEqual(names);
     } finally {
-      clearInterval(filling);
-      await rm(coming, { recursive: true, force: true });
+      filling.kill();
+      await once(filling, 'exit');
     }
+    await rm(join(project.root, 'coming'), { recursive: true, force: true });
     // What does not come back is gone after a while.
     await serves(target, await readTree(project.root));
     expect((await daemon.stop()).status).toBe(0);

@@ -9,6 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 const MOST_WAITS = 30; // under change without end, removals come after so many waits
 const LATE_SHARE = 0.5; // of the wait
 const REST_MS = 1000;
+const REST_TICK_MS = 100;
 const MOST_REST_MS = 5000; // a person waits for it
 
 export interface RemovalMeans {
@@ -41,14 +42,15 @@ export class Removals {
     return this.#heardAt >= at;
   }
 
-  /** Waits until nothing has changed for a moment: false if that does not come to pass. */
+  /** Waits until nothing has changed for a moment: false if that does not come to pass. Time that it stood still does not count. */
   async rest(): Promise<boolean> {
     const endAt = performance.now() + MOST_REST_MS;
-    for (let now = performance.now(); now < this.#heardAt + REST_MS; now = performance.now()) {
-      if (this.#heardAt + REST_MS > endAt) return false;
-      await pause(Math.ceil(this.#heardAt + REST_MS - now) + 1);
+    let quietMs = performance.now() - this.#heardAt;
+    for (let last = performance.now(); quietMs < REST_MS && last < endAt; last = performance.now()) {
+      await pause(REST_TICK_MS);
+      quietMs = this.hasHeardSince(last) ? 0 : quietMs + Math.min(performance.now() - last, 2 * REST_TICK_MS);
     }
-    return true;
+    return quietMs >= REST_MS;
   }
 
   get areDue(): boolean {
