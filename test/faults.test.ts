@@ -193,6 +193,24 @@ describe('a connection', () => {
 describe('a server', () => {
   const NO_NAMES = ['..', '.', '', '../above', '../../above', '/above', 'img/../../above', 'a\0b', 'a/b', './top.txt'];
 
+  it('that once says of a folder that it is not there is not believed for good', async () => {
+    let left = 0;
+    const { project, remote } = await withServer(
+      {
+        fault: ({ kind, path = '' }) =>
+          kind === 'LSTAT' && path.endsWith('/css') && left-- > 0 ? { status: STATUS.noSuchFile } : undefined,
+      },
+      { 'assets/css/a.css': 'a', 'assets/css/old.css': 'old', 'assets/top.txt': 'top' },
+    );
+    expect((await project.sync()).status).toBe(0);
+    await rm(join(project.assets, 'css/old.css'));
+    await writeFile(join(project.assets, 'css/a.css'), 'A');
+    left = 1;
+    const { status, stderr } = await project.sync();
+    expect([status, stderr]).toEqual([0, expect.stringContaining('trying again')]);
+    expect(differences(project.root, join(remote.folder, 'static'))).toBe('');
+  });
+
   it('that replaces in steps, and takes neither the new file nor the old one back, is not believed to hold either (F16)', async () => {
     let refuses = false;
     const remote = await startSftpServer({

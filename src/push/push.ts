@@ -173,7 +173,9 @@ class Push {
     const lost = folders.lostFrom(this.#index.entries);
     const [first] = lost;
     if (first === undefined) return;
-    await store.commit(this.#index, announced, new Map(lost.map(({ path }) => [path, undefined])));
+    // Whether they are gone, the next try looks: a server that once said so may have been wrong.
+    const doubtful = new Map([...announced, ...lost.map(({ path }) => [path, undefined] as const)]);
+    await store.commit(this.#index, doubtful, new Map());
     throw new TargetError(
       'drifted',
       `${lost.length} published files are gone from ${target.url}, ${first.path} and what lay beside it: somebody removed them, ` +
