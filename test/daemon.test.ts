@@ -12,6 +12,7 @@ import {
   PUBLISHED,
   QUICK,
   type Scene,
+  SITE,
   serves,
   startDaemon,
   type TestDaemon,
@@ -53,6 +54,21 @@ describe.each(['daemon', 'watch'] as const)('%s', (command) => {
     expect(status).toBe(0);
     await expectSettled(scene);
   });
+});
+
+it('publishes again what lay in a folder that somebody removed', async () => {
+  const scene = await makeScene(server, {
+    tree: { ...SITE, 'assets/css/more/b.css': 'b', 'assets/css/old.css': 'old' },
+  });
+  const daemon = await startDaemon(scene);
+  await daemon.inSync();
+  await rm(join(scene.target, 'css'), { recursive: true });
+  await rm(join(scene.assets, 'css/old.css'));
+  await writeFile(join(scene.assets, 'css/app.css'), 'body { color: blue }');
+  await serves(scene.target, { ...PUBLISHED, 'css/app.css': 'body { color: blue }', 'css/more/b.css': 'b' });
+  expect(targetOf(await daemon.inSync()).error).toBeNull();
+  expect((await daemon.stop()).status).toBe(0);
+  await expectSettled(scene);
 });
 
 it('publishes all anew into a tree that was removed beside its control area', async () => {

@@ -18,7 +18,7 @@ import {
 } from '../core/plan.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
-import { type TargetIndex, type Truths, withUnsettled } from '../core/target-index.js';
+import { type TargetIndex, type Truths, withPending, withUnsettled } from '../core/target-index.js';
 import { isStop, type Work } from '../core/work.js';
 import { type Problem, TargetError } from '../errors.js';
 import { inSlices, Pacer } from '../fs/pace.js';
@@ -167,15 +167,14 @@ class Push {
     if (this.#pacer.isDue) await this.#pacer.breathe();
   }
 
-  /** A folder that is gone with files of ours shows that the index is not true: that is recorded, and the next try brings them. */
+  /** A folder that is gone with files of ours shows that the index is not true: they are called pending, and the next try brings them. */
   async #requireHeld(folders: PublicFolders, announced: Truths): Promise<void> {
     const { store, target } = this.#means;
     const lost = folders.lostFrom(this.#index.entries);
     const [first] = lost;
     if (first === undefined) return;
     // Whether they are gone, the next try looks: a server that once said so may have been wrong.
-    const doubtful = new Map([...announced, ...lost.map(({ path }) => [path, undefined] as const)]);
-    await store.commit(this.#index, doubtful, new Map());
+    await store.begin(withPending(this.#index, announced), new Map(lost.map(({ path }) => [path, undefined])));
     throw new TargetError(
       'drifted',
       `${lost.length} published files are gone from ${target.url}, ${first.path} and what lay beside it: somebody removed them, ` +
