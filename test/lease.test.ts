@@ -189,7 +189,7 @@ describe('one that was taken for dead and wakes up', () => {
   it('learns it as soon as it wants to go on', async () => {
     const target = new MemoryTarget();
     await target.makeFolder(CONTROL, 0o700);
-    const late = new Lease(target, { run: 'late', lease: { ttl: -1, patience: 0 } });
+    const late = new Lease(target, { run: 'late', lease: { ttl: -60_000, patience: 0 } });
     await late.take();
     await target.removeFolder(late.folder);
     await expect(late.require()).rejects.toMatchObject({ code: 'LOCKED' });
