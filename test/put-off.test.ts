@@ -67,7 +67,7 @@ describe('a daemon whose STATIC_ROOT something else is filling', () => {
     let daemon = when === 'when it starts' ? undefined : await startDaemon(project);
     await daemon?.inSync();
     await rename(join(project.root, 'css'), join(project.root, '../css.off'));
-    const filling = spawn('sh', ['-c', 'while mkdir coming && rmdir coming; do sleep 0.1; done'], {
+    const filling = spawn('sh', ['-c', 'while mkdir coming && rmdir coming; do sleep 0.02; done'], {
       cwd: project.root,
     });
     try {

@@ -16,8 +16,23 @@ describe('the window', () => {
   });
 
   it('is no more on a very slow line than some seconds bring across', () => {
-    expect(windowAfter({ roundTripMs: 5, bytesPerMs: 20, ms: 60_000 })).toBe(200_000);
-    expect(windowAfter({ roundTripMs: 5, bytesPerMs: 2, ms: 60_000 })).toBe(128 * 1024);
+    const windowAt = (bytesPerMs: number): number => {
+      const window = new Window('plain', () => 5);
+      window.begin(0);
+      for (let chunk = 1; chunk <= 20; chunk++) window.arrived(65_536, (chunk * 65_536) / bytesPerMs);
+      return window.bytes;
+    };
+    expect(windowAt(20)).toBeCloseTo(200_000);
+    expect(windowAt(2)).toBe(128 * 1024);
+  });
+
+  it('stays as it is where little is sent over a fast line', () => {
+    const window = new Window('plain', () => 50);
+    for (let at = 0; at < 100_000; at += 1000) {
+      window.begin(at);
+      window.arrived(1000, at + 100);
+    }
+    expect(window.bytes).toBeGreaterThanOrEqual(MIB);
   });
 
   it('begins larger where all that is sent is compressed', () => {

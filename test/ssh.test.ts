@@ -660,7 +660,7 @@ describe('a server', () => {
     const relay = await startRelay(server.port, 0);
     cleanUps.push(() => relay.stop());
     const settings = { ...allOf(server), port: relay.port, hostKey: server.fingerprint };
-    const { channel } = await connect(settings, { keepaliveMs: 200 });
+    const { channel } = await connect(settings, { keepaliveMs: 400 });
     const content = Buffer.alloc(1024 * 1024);
     relay.setRate(256 * 1024); // the question whether it is there takes four seconds, and a chunk a quarter of one
     const handle = await channel.open(join(home, 'long'), OPEN.write | OPEN.create);

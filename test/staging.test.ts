@@ -30,3 +30,11 @@ it('what a run left that is no more is removed after an hour', async () => {
   await withStaging(state, 'empty', async () => undefined);
   expect(await readdir(state.path)).toEqual([]);
 });
+
+it('what another process with the id of this one left is removed as well', async () => {
+  const state = new StateFolder(await temporaryFolder());
+  await plant(state.path, { [`collectstatic-${process.pid}-1/files/a.css`]: 'a' });
+  vi.setSystemTime(Date.now() + HOURS_MS);
+  await withStaging(state, 'empty', async () => undefined);
+  expect(await readdir(state.path)).toEqual([]);
+});

@@ -14,6 +14,8 @@ import type { StateFolder } from '../fs/state.js';
 
 const KEPT = 'collectstatic';
 const TAKEN = `${KEPT}-`;
+/** Those that runs of this process have taken: any other one of its id is of a process that is gone. */
+const ours = new Set<string>();
 const ABANDONED_MS = 3_600_000; // no run takes an hour, unless the machine slept
 
 export interface Staging {
@@ -35,14 +37,16 @@ export async function withStaging<T>(
   const kept = join(state.path, KEPT);
   const taken = `${join(state.path, TAKEN)}${process.pid}-${crypto.randomUUID()}`;
   await removeAbandoned(state.path, Date.now()).catch(() => undefined);
-  const staging = await orTrouble(state, () => take(kept, taken, begin));
+  ours.add(taken);
   let isKept = false;
   try {
+    const staging = await orTrouble(state, () => take(kept, taken, begin));
     const result = await work(staging);
     isKept = begin === 'as-kept' && (await putBack(taken, kept));
     return result;
   } finally {
     if (!isKept) await rm(taken, { recursive: true, force: true, maxRetries: 3 });
+    ours.delete(taken);
   }
 }
 
@@ -66,11 +70,15 @@ async function putBack(taken: string, kept: string): Promise<boolean> {
 /** The time of change of a folder that is taken is that of the taking. A process of another machine is not seen here. */
 async function removeAbandoned(folder: string, nowMs: number): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (!name.startsWith(TAKEN) || isRunning(Number.parseInt(name.slice(TAKEN.length), 10))) continue;
     const place = join(folder, name);
+    if (!name.startsWith(TAKEN) || isInUse(place, Number.parseInt(name.slice(TAKEN.length), 10))) continue;
     const { ctimeMs } = await stat(place);
     if (nowMs - ctimeMs > ABANDONED_MS) await rm(place, { recursive: true, force: true });
   }
+}
+
+function isInUse(place: string, pid: number): boolean {
+  return pid === process.pid ? ours.has(place) : isRunning(pid);
 }
 
 async function unlessMissing(work: Promise<void>): Promise<void> {

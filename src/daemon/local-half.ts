@@ -121,9 +121,9 @@ export class LocalHalf {
   }
 
   /** The absolute places of what could not be collected, and may be now although nothing was touched. */
-  get unfinished(): string[] {
-    const paths = new Set(this.#problems.filter(isPassing).map(({ path }) => path));
-    return [...paths].map((path) => `${this.#config.static.root}/${path}`);
+  get unfinished(): Set<string> {
+    const { root } = this.#config.static;
+    return new Set(this.#problems.filter(isPassing).map(({ path }) => `${root}/${path}`));
   }
 
   /** The absolute folders whose content it is made of, and STATIC_ROOT. */
@@ -336,6 +336,8 @@ export class LocalHalf {
     const touched = all.filter((place) => isWithin(place, root) || !this.#isIgnored(place));
     if (this.#isDue || this.snapshot === undefined) return undefined;
     if (!touched.every((place) => isWithin(place, root))) return undefined;
+    const { unfinished } = this;
+    if (touched.some((place) => unfinished.has(place))) return undefined;
     const places = touchedPlaces([{ path: root, prefix: '' }], [], touched);
     const part = places === 'all' ? undefined : this.#part(places);
     const work = { kind: 'scan', mode: 'dry-run', root, ...(part && { part }) } as const;

@@ -222,6 +222,7 @@ export class Project {
 
   async #askAll({ lines, ...options }: AskedRound, cause: 'trigger' | 'sweep'): Promise<Cycle> {
     const removals = cause === 'sweep' ? 'when-due' : await this.#removalsAsked(options);
+    if (this.#isStopped) throw notInForce();
     const round = new Round();
     const since = performance.now();
     const before = this.#error;
@@ -410,8 +411,8 @@ export class Project {
       return this.#pulse.goOn();
     }
     const { round, taking } = this.#prepared ?? { round: new Round(), taking: undefined };
-    const before = this.#local.problems;
-    const cause = this.#causeOf(places);
+    const { problems: before, unfinished } = this.#local;
+    const cause = this.#causeOf(places, unfinished);
     this.#prepared = undefined;
     this.#wasTold = false;
     const { lines } = this;
@@ -426,25 +427,29 @@ export class Project {
     const isNothing = collected?.changes.length === 0 && isSaid;
     if (taking === undefined && isNothing) return; // such as our own writing to STATIC_ROOT
     const serving = Promise.all(taking ?? lines.map((line) => line.take(round)));
-    if (collected !== undefined) await this.#heed(collected, cause);
+    if (collected !== undefined) await this.#heed(collected, cause, unfinished);
     const endings = await serving;
     const isOldNews = isNothing && collected.report.problems.length > 0 && !endings.some(hasMoved);
     if (!isOldNews) this.#tell({ cause, since, lines, endings, collected, error: this.#error });
     this.#removals.plan();
   }
 
-  #causeOf(places: readonly string[]): 'change' | 'sweep' | 'retry' {
+  #causeOf(places: readonly string[], unfinished: ReadonlySet<string>): 'change' | 'sweep' | 'retry' {
     if (this.#wasTold) return 'change';
-    const unfinished = new Set(this.#local.unfinished);
     return places.every((place) => unfinished.has(place)) ? 'retry' : 'sweep';
   }
 
   /** What was collected may say something of the watching itself. */
-  async #heed(collected: Collection, cause: 'change' | 'sweep' | 'retry'): Promise<void> {
+  async #heed(
+    collected: Collection,
+    cause: 'change' | 'sweep' | 'retry',
+    unfinished: ReadonlySet<string>,
+  ): Promise<void> {
     if (hasNewFolder(collected)) this.#sweeps.soon();
-    if (cause !== 'sweep' || collected.changes.length === 0 || this.#isStopped) return;
+    const found = collected.changes.filter(({ path }) => !unfinished.has(`${this.config.static.root}/${path}`));
+    if (cause === 'change' || found.length === 0 || this.#isStopped) return;
     // No event told of these: what watches has gone deaf somewhere, and is set up again.
-    this.#foundBySweep += collected.changes.length;
+    this.#foundBySweep += found.length;
     await this.#watch().catch((error: unknown) => this.#hooks.onWarning(reasonOf(error)));
   }
 
@@ -468,7 +473,7 @@ export class Project {
       this.#error = undefined;
       const part = places === 'all' ? {} : { places };
       const isTime = removals === 'now' || (removals === 'at-rest' && !this.#removals.hasHeardSince(begun));
-      const held = isTime || this.mayRemove ? {} : { removals: 'hold' as const };
+      const held = isTime || this.#removals.areDueSince(begun) ? {} : { removals: 'hold' as const };
       round.collected({ ...part, ...held }, contents);
       return collection;
     } catch (error) {
@@ -487,7 +492,7 @@ export class Project {
     if (this.#isStopped) return;
     this.#pulse.note(touched);
     if (touched.length === 0) await this.#heedQuiet();
-    if (this.#error === undefined) this.#pulse.note(this.#local.unfinished);
+    if (this.#error === undefined) this.#pulse.note([...this.#local.unfinished]);
     this.#hooks.onChange();
   }
 
@@ -509,7 +514,7 @@ export class Project {
 
   /** Works on the local files, unless it is stopped: then others may be about to. */
   async #atWork<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#isStopped) throw new SourceError('cannot collect: this configuration is not in force any more');
+    if (this.#isStopped) throw notInForce();
     const working = work();
     this.#localWork.add(working);
     try {
@@ -535,6 +540,10 @@ export class Project {
 
 /** `at-rest`: unless something changes meanwhile. */
 type RemovalTime = 'now' | 'at-rest' | 'when-due';
+
+function notInForce(): SourceError {
+  return new SourceError('cannot collect: this configuration is not in force any more; run again');
+}
 
 type Taking = readonly Promise<Endings[number]>[];
 

@@ -42,7 +42,7 @@ export class Removals {
     return this.#heardAt >= at;
   }
 
-  /** Waits until nothing has changed for a moment: false if that does not come to pass. Time that it stood still does not count. */
+  /** Waits until nothing has changed for a moment: false if that does not come to pass. Time that it stands still meanwhile does not count. */
   async rest(): Promise<boolean> {
     const endAt = performance.now() + MOST_REST_MS;
     let quietMs = performance.now() - this.#heardAt;
@@ -54,10 +54,15 @@ export class Removals {
   }
 
   get areDue(): boolean {
+    return this.areDueSince(Number.POSITIVE_INFINITY);
+  }
+
+  /** What is missing by a look that was begun at `lookedAt`, by `performance.now`, may have come back since. */
+  areDueSince(lookedAt: number): boolean {
     const { waitMs } = this.#means;
     const now = performance.now();
     const hasWaitedLong = this.#heldSince !== undefined && now - this.#heldSince >= MOST_WAITS * waitMs;
-    return hasWaitedLong || now - this.#heardAt >= waitMs;
+    return hasWaitedLong || (now - this.#heardAt >= waitMs && !this.hasHeardSince(lookedAt));
   }
 
   /** After a cycle: what it has held back comes when it is due. */

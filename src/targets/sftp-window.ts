@@ -13,6 +13,7 @@ const ROUND_TRIPS = 4;
 const SHRINK = 0.75;
 const LEAST_BYTES = 128 * 1024;
 const MOST_WAIT_MS = 10_000;
+const SLOW_MS = 500; // until anything arrives
 
 export class Window {
   readonly #roundTripMs: () => number;
@@ -51,7 +52,9 @@ export class Window {
       return;
     }
     const rate = this.#arrived / ms;
-    const wanted = Math.min(this.#first + rate * this.#roundTripMs() * ROUND_TRIPS, rate * MOST_WAIT_MS);
+    const isSlow = ms > Math.max(SLOW_MS, this.#roundTripMs() * ROUND_TRIPS);
+    const most = isSlow ? rate * MOST_WAIT_MS : Number.POSITIVE_INFINITY;
+    const wanted = Math.min(this.#first + rate * this.#roundTripMs() * ROUND_TRIPS, most);
     this.#bytes = Math.max(wanted, this.#before * SHRINK, LEAST_BYTES);
     this.begin(now);
   }

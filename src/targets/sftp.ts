@@ -230,7 +230,8 @@ class SftpTarget implements Target {
       const explained = this.#explained({ verb: 'publish', at: destination, from: source });
       if (!(error instanceof TargetError) || error.kind !== 'unsupported') return explained(error);
       const name = isWithin(to, CONTROL) ? 'ours' : 'public';
-      await this.#renameInSteps(channel, source, destination, name).catch(explained);
+      const stepping = this.#renameInSteps(channel, source, destination, name);
+      await stepping.catch((cause: unknown) => (cause instanceof Displaced ? Promise.reject(cause) : explained(cause)));
     }
   }
 
@@ -329,7 +330,7 @@ class SftpTarget implements Target {
       await channel.plainRename(aside, to).catch((cause: unknown) => {
         if (cause instanceof TargetError && cause.kind === 'unreachable') throw cause;
         const reason = `cannot put the new ${to} in its place, nor the old one back: it is missing until the next run`;
-        throw new TargetError('failed', `${reason} (${reasonOf(error)})`, { cause: error });
+        throw new Displaced('failed', `${reason} (${reasonOf(error)})`, { cause: error });
       });
       throw error;
     }
@@ -500,6 +501,9 @@ async function whyNoRoot(cause: unknown, channel: SftpChannel, root: string): Pr
     return said('a symbolic link is there that leads nowhere; make the folder that it names, or remove the link');
   return said('the account may not; make it there, or correct the path in the URL');
 }
+
+/** Neither the new file nor the old one is in its place: whatever the reason, that is not as it was before. */
+class Displaced extends TargetError {}
 
 function lineLost(cause: unknown): TargetError {
   return new TargetError('line-lost', 'one of the connections was lost', { cause });

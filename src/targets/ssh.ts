@@ -351,8 +351,8 @@ class Connection implements SshConnection {
 
 async function ready(client: Client, config: ConnectConfig & { readonly sock: Duplex }): Promise<void> {
   client.connect(config);
-  heedAll(client, config.sock);
   await once(client, 'ready');
+  heedAll(client, config.sock);
 }
 
 /**
