@@ -2,9 +2,8 @@
  * Bad input and bad servers, met by the program as a user runs it. Each ends in exactly one of: converged, or a named
  * problem with its exit status and nothing lost. The numbers are those of the list of faults that the project is held to.
  */
-import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { access, appendFile, chmod, mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join, posix } from 'node:path';
@@ -12,7 +11,6 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { CONTROL, join as inControl, type RelPath } from '../src/core/relpath.js';
 import { type RequestKind, STATUS } from '../src/demo/sftp-wire.js';
-import { codeOf } from '../src/errors.js';
 import { openLocal } from '../src/targets/local.js';
 import { eventually, QUICK, serves, startDaemon } from './support/daemon.js';
 import { FILLED_AT, writeDated } from './support/filled-root.js';
@@ -28,6 +26,7 @@ import {
   type TargetSettings,
 } from './support/project.js';
 import { countLogins, type SftpServer, startSftpServer, type TestServerOptions } from './support/sftp-server.js';
+import { fillUp, mountSmallDisk } from './support/small-disk.js';
 import { fifo, plant, plantRaw, readTree, symlink, type Tree, temporaryFolder, withoutRoot } from './support/tree.js';
 
 let openSsh: OpenSshServer;
@@ -1002,22 +1001,3 @@ describe('a disk of this machine that is full (F68)', () => {
     }
   });
 });
-
-/** Puts a file system of 2 MB in the place of `folder` until the test is over: true if this user may do that. */
-function mountSmallDisk(folder: string): boolean {
-  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder]);
-  if (status === 0) onTestFinished(() => void spawnSync('umount', ['--lazy', folder]));
-  return status === 0;
-}
-
-/** Writes the file `filler` until not one byte more fits. */
-function fillUp(folder: string): void {
-  const file = openSync(join(folder, 'filler'), 'w');
-  try {
-    for (const page = Buffer.alloc(4096); ; ) writeSync(file, page);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOSPC') throw error;
-  } finally {
-    closeSync(file);
-  }
-}

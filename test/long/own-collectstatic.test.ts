@@ -2,8 +2,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { appendFile, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { appendFile, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { AskProject } from '../../src/config/check.js';
 import { loadConfig } from '../../src/config/load.js';
@@ -15,6 +15,7 @@ import { eventually, lastCycle, QUICK, serves, startDaemon, stateFolder } from '
 import { type DjangoVersion, djangoPath } from '../support/django.js';
 import { djangoEnv, djangoTree, settingsWith, storageOf } from '../support/django-project.js';
 import { inFolder, makeProject, type Project } from '../support/project.js';
+import { fillUp, mountSmallDisk } from '../support/small-disk.js';
 import { plant, readTree, type Tree, temporaryFolder } from '../support/tree.js';
 
 // The folders of STATICFILES_DIRS alone: what Django itself brings along is much, and none of this business.
@@ -402,6 +403,24 @@ class Command(collectstatic.Command):
 });
 
 describe('a daemon of a project with a storage of its own', () => {
+  it('tries again what did not fit on the disk, though nothing is touched', { timeout: 300_000 }, async ({ skip }) => {
+    const scene = await makeScene(OWN_HASH);
+    const disk = dirname(scene.root);
+    await mkdir(disk, { recursive: true });
+    if (!mountSmallDisk(disk)) skip('a small file system to fill can only be mounted by root');
+    const daemon = await startDaemon(scene);
+    await daemon.inSync();
+    fillUp(disk);
+    await plant(scene.assets, { 'css/new.css': 'new'.repeat(5000) });
+    await daemon.until(({ local }) => local.problems.length > 0, 60_000);
+    await daemon.until(({ local }) => local.state === 'ready' && local.unsettled === 0, 60_000);
+    await rm(join(disk, 'filler'));
+    await daemon.until(({ local: { problems } }) => problems.length === 0, 120_000);
+    await serves(scene.target, await readTree(scene.root));
+    expect(await readTree(scene.root)).toHaveProperty(['css/new.css']);
+    expect((await daemon.stop()).status).toBe(0);
+  });
+
   it('follows a change, and runs collectstatic once for it', async () => {
     const scene = await makeScene(`${OWN_HASH}open('runs.log', 'a').write('x')\n`);
     await scene.configure({ watch: { ...QUICK, settle: '300ms', sweep: '600s' } }); // for one batch, also on a busy machine
