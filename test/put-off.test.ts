@@ -1,7 +1,7 @@
 /** What a run leaves undone, or finds out late: a later run makes up for it. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { QUICK, serves, startDaemon } from './support/daemon.js';
@@ -84,6 +84,33 @@ describe('a daemon whose STATIC_ROOT something else is filling', () => {
     await serves(target, await readTree(project.root));
     expect((await daemon.stop()).status).toBe(0);
   });
+});
+
+it('what was edited while no daemon ran is put with the manifest that names it', async () => {
+  const target = join(await temporaryFolder(), 'target');
+  const project = await makeProject(
+    {
+      targets: { web: inFolder(target) },
+      source: { dirs: ['assets'] },
+      static: { root: 'var/static', storage: 'manifest', url: '/static/', django: '5.1' },
+      watch: QUICK,
+      daemon: { http: false },
+    },
+    { 'assets/a.css': 'a {}', 'assets/b.css': 'b {}' },
+  );
+  for (const content of ['a {}', 'a { color: red }']) {
+    await writeFile(join(project.assets, 'a.css'), content);
+    const daemon = await startDaemon(project);
+    await daemon.inSync();
+    expect((await daemon.stop()).status).toBe(0);
+  }
+  const served = await readTree(project.root);
+  const manifest = await readFile(join(project.root, 'staticfiles.json'), 'utf8');
+  const { paths } = JSON.parse(manifest) as { paths: Record<string, string> };
+  expect(Object.keys(served).toSorted()).toEqual(
+    [...Object.keys(paths), ...Object.values(paths), 'staticfiles.json'].toSorted(),
+  );
+  expect(await published(target)).toEqual(served);
 });
 
 /** Which file it is: another one each time that it is left. */

@@ -121,13 +121,22 @@ export class HashedSite implements SiteInMind {
     return site;
   }
 
-  /** So that the first change need not go over all of it. */
+  /** So that the first change need not go over all of it: where all that comes of the sources is there already. */
   #begin(): void {
     try {
-      this.#processAll(this.#content, []).take();
+      const { processed, take } = this.#processAll(this.#content, []);
+      if (this.#holds(processed)) take();
     } catch (error) {
       if (!(error instanceof ManifestError || error instanceof SourceError)) throw error; // the first change will tell
     }
+  }
+
+  #holds({ made, manifest }: PostProcessed): boolean {
+    const { name, folder, stale } = this.#manifest;
+    const isHere = folder === undefined;
+    if (isHere && this.#made.get(name) !== manifestFile(name, manifest.text).entry.digest) return false;
+    if (stale !== 'keep' && this.#made.size !== made.size + (isHere ? 1 : 0)) return false;
+    return [...made].every(([path, each]) => this.#made.get(path) === digestOf(each));
   }
 
   madeAt(path: RelPath): Digest | undefined {
