@@ -1,6 +1,6 @@
 /** The daemon and `watch`, as a user runs them: the built program, real files, and an OpenSSH server that offers no shell. */
 import { existsSync } from 'node:fs';
-import { appendFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DaemonStatus } from '../src/daemon/status.js';
@@ -54,6 +54,19 @@ describe.each(['daemon', 'watch'] as const)('%s', (command) => {
     expect(status).toBe(0);
     await expectSettled(scene);
   });
+});
+
+it('tells of a link that leads in a circle once, whatever changes beside it', async () => {
+  const scene = await makeScene(server);
+  await symlink('.', join(scene.assets, 'loop'));
+  const daemon = await startDaemon(scene);
+  await daemon.until(({ local }) => local.state === 'ready' && local.problems.length === 1);
+  for (const content of ['one', 'two', 'three']) {
+    await writeFile(join(scene.assets, 'js/app.js'), content);
+    await serves(scene.target, { ...PUBLISHED, 'js/app.js': content });
+  }
+  expect((await daemon.client.status()).local.problems).toHaveLength(1);
+  await daemon.stop();
 });
 
 it('publishes again what lay in a folder that somebody removed', async () => {

@@ -424,8 +424,10 @@ export class LocalHalf {
   ): void {
     const isElsewhere = (path: string): boolean => places !== undefined && !covers(places, path);
     this.#foreign = [...this.#foreign.filter(isElsewhere), ...ownership.foreign];
-    this.#links = [...this.#links.filter(({ path }) => isElsewhere(path)), ...links];
-    this.#problems = [...this.#problems.filter(({ path }) => isElsewhere(path)), ...problems];
+    // What lies above the places was met once more.
+    const [linked, troubled] = [new Set(links.map(({ path }) => path)), new Set(problems.map(({ path }) => path))];
+    this.#links = [...this.#links.filter(({ path }) => isElsewhere(path) && !linked.has(path)), ...links];
+    this.#problems = [...this.#problems.filter(({ path }) => isElsewhere(path) && !troubled.has(path)), ...problems];
     this.#folders = ownership.folders;
   }
 
