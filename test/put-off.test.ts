@@ -8,16 +8,17 @@ import { QUICK, serves, startDaemon } from './support/daemon.js';
 import { inFolder, makeProject, published } from './support/project.js';
 import { plant, readTree, temporaryFolder } from './support/tree.js';
 
+const HASHED = {
+  source: { dirs: ['assets'] },
+  static: { root: 'var/static', storage: 'manifest', url: '/static/', django: '5.1' },
+  watch: QUICK,
+  daemon: { http: false },
+};
+
 it('what was to go once all is there goes in the next run where one file could not be put', async () => {
   const target = join(await temporaryFolder(), 'static');
-  const project = await makeProject(
-    {
-      targets: { web: inFolder(target) },
-      source: { dirs: ['assets'] },
-      static: { root: 'var/static', storage: 'manifest', url: '/static/', django: '5.1' },
-    },
-    { 'assets/css/a.css': 'body{}', 'assets/img/x.png': 'x', 'assets/c.txt': 'c' },
-  );
+  const tree = { 'assets/css/a.css': 'body{}', 'assets/img/x.png': 'x', 'assets/c.txt': 'c' };
+  const project = await makeProject({ ...HASHED, targets: { web: inFolder(target) } }, tree);
   expect((await project.sync()).status).toBe(0);
   const inTheWay = join(project.root, 'img/new.png');
   execFileSync('mkfifo', [inTheWay]);
@@ -88,16 +89,8 @@ describe('a daemon whose STATIC_ROOT something else is filling', () => {
 
 it('what was edited while no daemon ran is put with the manifest that names it', async () => {
   const target = join(await temporaryFolder(), 'target');
-  const project = await makeProject(
-    {
-      targets: { web: inFolder(target) },
-      source: { dirs: ['assets'] },
-      static: { root: 'var/static', storage: 'manifest', url: '/static/', django: '5.1' },
-      watch: QUICK,
-      daemon: { http: false },
-    },
-    { 'assets/a.css': 'a {}', 'assets/b.css': 'b {}' },
-  );
+  const tree = { 'assets/a.css': 'a {}', 'assets/b.css': 'b {}' };
+  const project = await makeProject({ ...HASHED, targets: { web: inFolder(target) } }, tree);
   for (const content of ['a {}', 'a { color: red }']) {
     await writeFile(join(project.assets, 'a.css'), content);
     const daemon = await startDaemon(project);

@@ -14,9 +14,10 @@ import type { StateFolder } from '../fs/state.js';
 
 const KEPT = 'collectstatic';
 const TAKEN = `${KEPT}-`;
-/** Those that runs of this process have taken: any other one of its id is of a process that is gone. */
-const ours = new Set<string>();
 const ABANDONED_MS = 3_600_000; // no run takes an hour, unless the machine slept
+
+/** The folders that runs of this process work in: those of a process before it that had its id are not among them. */
+const ours = new Set<string>();
 
 export interface Staging {
   /** What is to be published. */
