@@ -9,7 +9,7 @@ import type { Entry } from '../src/core/snapshot.js';
 import { LocalHalf } from '../src/daemon/local-half.js';
 import { SafetyError, SourceError } from '../src/errors.js';
 import { StateFolder } from '../src/fs/state.js';
-import { clockTick, plant, readTree, type Tree, temporaryFolder } from './support/tree.js';
+import { clockTick, plant, readTree, type Tree, temporaryFolder, withoutRoot } from './support/tree.js';
 
 const THREAD = new URL('../dist/cli/thread.cjs', import.meta.url);
 const EVERYTHING = { force: false, reread: false };
@@ -242,6 +242,60 @@ describe('collecting what was touched', () => {
     expect(await readTree(site.root)).toEqual(many);
     expect((await half.collectAll({ force: true, reread: false })).report).toMatchObject({ removed: 60 });
   });
+
+  test('is counted: a source that has grown since all was collected, and then lost most of it, is asked for', async () => {
+    const site = await newSite();
+    const names = Array.from({ length: 20 }, (_, i) => `n${i}.css`);
+    await site.lifeOf(async (half) => {
+      await half.begin();
+      await plant(site.assets, Object.fromEntries(names.map((name) => [name, name])));
+      await half.collect(names.map((name) => join(site.assets, name)));
+    }, 'leave nothing');
+    for (const name of names.slice(3)) await rm(join(site.assets, name));
+    await expect(site.half().begin()).rejects.toBeInstanceOf(SafetyError);
+    expect(Object.keys(await readTree(site.root))).toHaveLength(23);
+  });
+
+  test.each(['plain', 'manifest'])(
+    'knows what is whose where it could not be read for a while (%s)',
+    async (storage) => {
+      const site = await newSite(TREE, { storage, url: '/static/', django: '5.2' });
+      const half = site.half();
+      await half.begin();
+      await plant(site.root, { 'css/theirs.txt': 'theirs' });
+      await half.collect([join(site.root, 'css/theirs.txt')]);
+      await chmod(join(site.root, 'css'), 0);
+      await rm(join(site.assets, 'css/a.css'));
+      await withoutRoot(site.folder, () => half.collect([join(site.assets, 'css/a.css')]));
+      await chmod(join(site.root, 'css'), 0o755);
+      await rm(join(site.assets, 'css/b.css'));
+      await half.collect([join(site.assets, 'css'), join(site.root, 'css')]);
+      const left = Object.keys(await readTree(site.root)).filter((path) => path.startsWith('css/'));
+      expect(left).toEqual(['css/theirs.txt']);
+    },
+  );
+
+  test('removes what was put off as soon as all can be put', async () => {
+    const site = await newSite(TREE, { storage: 'manifest', url: '/static/', django: '5.2' });
+    const half = site.half();
+    await half.begin();
+    await plant(site.assets, { 'js/new.js': 'new' });
+    await rm(join(site.assets, 'css/a.css'));
+    await chmod(join(site.root, 'js'), 0o555);
+    const touched = ['css/a.css', 'js/new.js'].map((path) => join(site.assets, path));
+    const { report } = await withoutRoot(site.folder, () => half.collect(touched));
+    expect(report.removed).toBe(0);
+    expect(report.problems.map(({ code, path }) => `${code} ${path}`)).toEqual([
+      expect.stringMatching(/^DENIED js\/new\.[0-9a-f]{12}\.js$/),
+      'DENIED js/new.js',
+      'HELD_BACK staticfiles.json',
+    ]);
+    await chmod(join(site.root, 'js'), 0o755);
+    await half.collect([join(site.assets, 'js/new.js')]);
+    const left = Object.keys(await readTree(site.root));
+    expect(left.filter((path) => path.startsWith('css/a.'))).toEqual([]);
+    expect((await half.collectAll(EVERYTHING)).report).toMatchObject({ copied: 0, removed: 0, problems: [] });
+  });
 });
 
 describe('a sweep', () => {
@@ -371,6 +425,8 @@ describe('with storage none', () => {
   });
 });
 
+type Statics = Readonly<Record<string, string>>;
+
 interface Site {
   readonly folder: string;
   readonly assets: string;
@@ -383,14 +439,14 @@ interface Site {
   spoilWarm(): Promise<void>;
 }
 
-async function newSite(tree: Tree = TREE, statics: object = {}): Promise<Site> {
+async function newSite(tree: Tree = TREE, { storage = 'plain', ...statics }: Statics = {}): Promise<Site> {
   const folder = await temporaryFolder();
   const [assets, root, file] = [join(folder, 'assets'), join(folder, 'root'), join(folder, 'pushstatic.yaml')];
   await plant(assets, tree);
   const document = {
     site: 'site',
-    ...('storage' in statics ? {} : { source: { dirs: ['assets'] } }),
-    static: { root: 'root', storage: 'plain', ...statics },
+    ...(storage === 'none' ? {} : { source: { dirs: ['assets'] } }),
+    static: { root: 'root', storage, ...statics },
     targets: { target: { url: 'file:///srv' } },
   };
   await writeFile(file, stringify(document));

@@ -8,12 +8,21 @@
 import { statSync } from 'node:fs';
 import type { CachedDigest } from '../core/digest-cache-codec.js';
 import { ignoreRules } from '../core/fnmatch.js';
-import { type Places, placesOf } from '../core/places.js';
-import type { RelPath } from '../core/relpath.js';
+import { covers, type Places, placesOf } from '../core/places.js';
+import { comparePaths, isWithin, type RelPath } from '../core/relpath.js';
+import type { Candidate } from '../core/resolve.js';
 import { type Digest, type Entry, findEntry, type Snapshot } from '../core/snapshot.js';
 import { Pacer } from '../fs/pace.js';
 import type { MadeFile } from './carry-out.js';
-import { type Collected, type CollectOptions, foreignIn, linksOf, type Ownership, readRoot } from './collect.js';
+import {
+  type Collected,
+  type CollectOptions,
+  countOf,
+  foreignIn,
+  linksOf,
+  type Ownership,
+  readRoot,
+} from './collect.js';
 import { type Before, type Filled, fill } from './fill.js';
 import type { SiteInMind } from './hashed-site.js';
 import { holdsFile } from './holds-file.js';
@@ -21,6 +30,7 @@ import { identify } from './identify.js';
 import { type Addition, extendMemory, NO_ADDITION } from './memory.js';
 import type { CollectProject } from './project.js';
 import { saveState } from './run-options.js';
+import type { ScannedTree } from './scan.js';
 import { requireFolder, rootKey, type ScanOnlyOptions } from './scan-only.js';
 import { type Listing, listSources, wayTo } from './sources.js';
 import { isSystemError } from './trouble.js';
@@ -64,32 +74,34 @@ export async function collectPlaces(
   const reading = { ...rest, pacer, also: site && ('content-hash' as const), sizeBefore };
   const wanted = await readWinners(listings, { ...reading, step: 'collect', cache: new Map(digests) });
   if (site !== undefined && wanted.problems.length > 0) return undefined;
-  const proposal = site?.propose({ places, listings, wanted, foreign: known.foreign });
+  const root = new Map(digests);
+  const presence = { ...rest, pacer, step: 'scan', cache: root, sizeBefore: sizesOf(known.entries) } as const;
+  const there = await readRoot(project.root, presence, places);
+  const foreign = foreignAfter(known, places, there, (path) => site?.madeAt(path) ?? ours.get(path));
+  const proposal = site?.propose({ places, listings, wanted, foreign });
   if (site !== undefined && proposal === undefined) return undefined;
   const paths = proposal?.paths ?? [];
-  if (paths.length > MOST_FILES) return undefined;
+  const beside = paths.filter((path) => !covers(places, path));
+  const isAround = (path: RelPath): boolean => places.some((place) => isWithin(place, path));
+  if (paths.length > MOST_FILES || beside.some(isAround)) return undefined;
   if (mode === 'dry-run') keepMade(proposal?.made ?? [], options);
   for (const warning of proposal?.warnings ?? []) options.onWarning?.(warning);
-  const all = paths.length === 0 ? places : placesOf([...places, ...paths]);
 
   const made = addMade(ours, paths, site);
-  const root = new Map(digests);
-  const present = await readRoot(
-    project.root,
-    { ...rest, pacer, step: 'scan', cache: root, sizeBefore: sizesOf(known.entries) },
-    all,
-  );
+  const present =
+    beside.length === 0 ? there : joinTrees(there, await readRoot(project.root, presence, placesOf(beside)));
   const before = { files: ours, made, folders: new Set(known.folders), root };
   const filled = await fill(project, { wanted, present, hashed: proposal }, before, { ...options, pacer });
   if (mode === 'write') {
     proposal?.accept(filled.failed);
     const isAnew = proposal?.isAnew ?? false;
-    await saveState(options, () => extendMemory(options.state, { ...additionOf(before, filled), isAnew }));
+    const addition = { ...additionOf(before, filled), counted: countedOf(listings, before, filled), isAnew };
+    await saveState(options, () => extendMemory(options.state, addition));
   }
   const { files, folders } = filled;
   return {
     ...filled,
-    places: all,
+    places: placesOf([...places, ...beside]),
     files: filled.count,
     ownership: { foreign: foreignIn(filled.snapshot, files), folders: [...folders] },
     links: linksOf(listings),
@@ -98,7 +110,9 @@ export async function collectPlaces(
 
 /** What is different in the memory. */
 function additionOf(before: Before, { files, made, folders }: Filled): Addition {
-  const put = [...files].filter(([path, digest]) => before.files.get(path) !== digest);
+  const isAsBefore = (path: string, digest: Digest): boolean =>
+    before.files.get(path) === digest && before.made.has(path) === made.has(path);
+  const put = [...files].filter(([path, digest]) => !isAsBefore(path, digest));
   return {
     ...NO_ADDITION,
     put,
@@ -106,6 +120,43 @@ function additionOf(before: Before, { files, made, folders }: Filled): Addition 
     removed: [...before.files.keys()].filter((path) => !files.has(path)),
     foldersMade: [...folders].filter((folder) => !before.folders.has(folder)),
     foldersGone: [...before.folders].filter((folder) => !folders.has(folder)),
+  };
+}
+
+/**
+ * By how many files the sources have grown or shrunk. Which one had a file that is gone is only known where no other one could
+ * have had it.
+ */
+function countedOf(listings: readonly Listing[], before: Before, { files, made }: Filled): Addition['counted'] {
+  const isNew = ({ path }: Candidate): boolean => files.has(path) && !made.has(path) && !before.files.has(path);
+  const isGone = (path: string): boolean => !files.has(path) && !before.made.has(path);
+  const gone = [...before.files.keys()].filter(isGone) as RelPath[];
+  const mayHave = ({ source }: Listing, path: RelPath): boolean => wayTo(path, source.prefix) !== undefined;
+  const counts = listings.map((listing): [key: string, by: number] => {
+    const hadAlone = (path: RelPath): boolean => listings.every((each) => mayHave(each, path) === (each === listing));
+    const gained = listing.walked.files.filter(isNew).length;
+    return [countOf(listing).key, gained - gone.filter(hadAlone).length];
+  });
+  return counts.filter(([, by]) => by !== 0);
+}
+
+/** The paths of what others put into STATIC_ROOT, with what lies there now in `places`. */
+function foreignAfter(
+  known: KnownPlaces,
+  places: Places,
+  { files }: ScannedTree,
+  oursAt: (path: RelPath) => Digest | undefined,
+): RelPath[] {
+  const fresh = files.filter(({ entry }) => oursAt(entry.path) !== entry.digest).map(({ entry }) => entry.path);
+  return [...known.foreign.filter((path) => !covers(places, path)), ...fresh];
+}
+
+/** Of parts that have no path in common. */
+function joinTrees(a: ScannedTree, b: ScannedTree): ScannedTree {
+  return {
+    files: [...a.files, ...b.files].sort((x, y) => comparePaths(x.entry.path, y.entry.path)),
+    problems: [...a.problems, ...b.problems],
+    temporaries: [...a.temporaries, ...b.temporaries],
   };
 }
 

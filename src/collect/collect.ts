@@ -49,6 +49,8 @@ export interface Collected {
   readonly copied: readonly RelPath[];
   readonly hashed: readonly RelPath[];
   readonly removed: readonly RelPath[];
+  /** What is to be removed once all is put that could not be put now. */
+  readonly putOff: readonly RelPath[];
   /** All that were met: those of the snapshot, and files of a source whose path another source needs differently. */
   readonly problems: readonly Problem[];
   readonly shadowed: ReadonlyMap<RelPath, readonly Candidate[]>;
@@ -133,6 +135,7 @@ export async function collect(project: CollectProject, options: CollectOptions):
     copied: filled.copied,
     hashed: filled.hashed,
     removed: filled.removed,
+    putOff: filled.putOff,
     problems: filled.problems,
     shadowed: filled.shadowed,
     ownership,

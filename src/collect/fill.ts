@@ -55,6 +55,8 @@ export interface Filled {
   readonly copied: readonly RelPath[];
   readonly hashed: readonly RelPath[];
   readonly removed: readonly RelPath[];
+  /** What is to be removed once all is put that could not be put now. */
+  readonly putOff: readonly RelPath[];
   /** What could not be put. */
   readonly failed: readonly RelPath[];
   /** All that were met: those of the snapshot, and files of a source whose path another source needs differently. */
@@ -129,7 +131,7 @@ export async function fill(
     const gone = after === ours ? [] : ([...ours.keys()].filter((path) => !after.has(path)) as RelPath[]);
     ours = after;
     folders = root.tidy([...gone, ...done.removed, ...done.failed], folders, present.temporaries, Date.now());
-    made = madeAfter(made, hashed, ours);
+    made = madeAfter(made, files, hashed, ours);
   }
 
   const kept = keptEntries(present.files, done);
@@ -146,6 +148,7 @@ export async function fill(
     copied: put.filter((path) => !isMade.has(path)),
     hashed: put.filter((path) => isMade.has(path) && path !== manifest?.name),
     removed: done.removed.toSorted(comparePaths),
+    putOff: done.putOff,
     failed: done.failed,
     problems: [...wanted.conflicts, ...problems],
     shadowed: wanted.shadowed,
@@ -217,12 +220,18 @@ function oursAfter(
   return ours;
 }
 
-/** It is the same set if nothing is new. */
-function madeAfter(before: Memory['made'], hashed: HashedPart | undefined, ours: Memory['files']): Memory['made'] {
-  const fresh = hashed?.made.map(({ entry }) => entry.path) ?? [];
-  const isAsBefore = fresh.length === before.size && fresh.every((path) => before.has(path));
-  if (isAsBefore) return before;
-  return new Set([...fresh, ...before].filter((path) => ours.has(path)));
+/** What is `wanted` now is what it is wanted as. It is the same set if nothing is new. */
+function madeAfter(
+  before: Memory['made'],
+  wanted: readonly WantedFile[],
+  hashed: HashedPart | undefined,
+  ours: Memory['files'],
+): Memory['made'] {
+  const fresh = new Set<string>(hashed?.made.map(({ entry }) => entry.path));
+  const others = [...before].filter((path) => !fresh.has(path));
+  if (others.length === 0 && fresh.size === before.size) return before;
+  const plain = others.length === 0 ? undefined : new Set<string>(wanted.map(({ entry }) => entry.path));
+  return new Set([...fresh, ...others.filter((path) => plain?.has(path) !== true)].filter((path) => ours.has(path)));
 }
 
 /** What lay in STATIC_ROOT before and still does. */

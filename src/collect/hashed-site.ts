@@ -143,9 +143,16 @@ export class HashedSite implements SiteInMind {
     return this.#made.get(path);
   }
 
-  propose(found: Found): Proposal {
-    const changed = this.#changedContents(found);
+  propose(found: Found): Proposal | undefined {
+    const changed = this.#mayBeMeant(found) ? undefined : this.#changedContents(found);
     return (changed && this.#proposeChanged(changed, found)) ?? this.#proposeAll(found);
+  }
+
+  /** Whether references that led nowhere may lead to something that lies in the places and that nothing collects. */
+  #mayBeMeant({ places, foreign }: Found): boolean {
+    if (this.#processed?.left.length === 0) return false;
+    for (const path of foreign) if (covers(places, path)) return true;
+    return false;
   }
 
   /** The files that have another content, if that is all that is new; undefined if a file came or went, or the order is another. */
@@ -191,13 +198,17 @@ export class HashedSite implements SiteInMind {
     );
   }
 
-  #proposeAll({ places, listings, wanted: winners, foreign }: Found): Proposal {
+  /** Undefined where a plain copy is to come back that is in none of the places. */
+  #proposeAll({ places, listings, wanted: winners, foreign }: Found): Proposal | undefined {
     const content = this.#changed(places, listings, winners);
     const { processed, take } = this.#processAll(content, foreign);
+    const isBared = (path: string): boolean => content.byPath.has(path) && !covers(places, path);
     const different = new Map<RelPath, Made | undefined>();
     for (const [path, each] of processed.made) if (this.#made.get(path) !== digestOf(each)) different.set(path, each);
     for (const path of this.#made.keys()) {
-      if (!processed.made.has(path) && path !== this.#manifest.name) different.set(path, undefined);
+      if (processed.made.has(path) || path === this.#manifest.name) continue;
+      if (isBared(path)) return undefined;
+      different.set(path, undefined);
     }
     const inPlaces = keysIn(processed.made, places).map((path) => [path, processed.made.get(path)] as const);
     const isReplacing = content.byPath.has(this.#manifest.name);

@@ -110,6 +110,8 @@ export interface LocalSummary {
   readonly copied: number;
   readonly hashed: number;
   readonly removed: number;
+  /** What is to be removed once all is put that could not be put now. */
+  readonly putOff: number;
   /** Of a part: the places that it is about, if they are more than was asked for. */
   readonly places: Places | undefined;
   /** The paths that a dry run would copy or remove. */
@@ -225,6 +227,7 @@ async function scan({ root, mode, part }: Extract<LocalWork, { kind: 'scan' }>, 
     copied: 0,
     hashed: 0,
     removed: 0,
+    putOff: 0,
     due: [],
     places: undefined,
     ownership: { foreign: [], folders: [] },
@@ -245,10 +248,10 @@ async function collectAs(task: Extract<LocalWork, { kind: 'collect' }>, options:
 }
 
 function summarize(collected: Collected, mode: LocalWork['mode'], places?: Places): LocalSummary {
-  const { snapshot, files, copied, hashed, removed, problems, ownership, baseline, links } = collected;
-  const counts = { files, copied: copied.length, hashed: hashed.length, removed: removed.length };
+  const { snapshot, files, copied, hashed, removed, putOff, problems, ownership, baseline, links } = collected;
+  const done = { copied: copied.length, hashed: hashed.length, removed: removed.length, putOff: putOff.length };
   const due = mode === 'dry-run' ? [...copied, ...hashed, ...removed] : [];
-  return { ...counts, due, places, unknown: snapshot.problems, problems, ownership, baseline, links };
+  return { ...done, files, due, places, unknown: snapshot.problems, problems, ownership, baseline, links };
 }
 
 async function collectPart({ project, mode, part }: Extract<LocalWork, { kind: 'collect' }>, options: RunOptions) {

@@ -25,7 +25,7 @@ export function covers(places: Places, path: string): boolean {
 }
 
 /** Whether `path` lies at, below or above one of `places`. */
-function touches(places: Places, path: string): boolean {
+export function touches(places: Places, path: string): boolean {
   return places.some((place) => isWithin(path, place) || isWithin(place, path));
 }
 

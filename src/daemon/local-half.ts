@@ -20,7 +20,7 @@ import { type Change, diff } from '../core/diff.js';
 import { EntryTable } from '../core/entry-table.js';
 import { ignoreRules } from '../core/fnmatch.js';
 import { isPassing } from '../core/lack.js';
-import { covers, entriesIn, type Places, partOf, replaceIn } from '../core/places.js';
+import { covers, entriesIn, type Places, partOf, replaceIn, touches } from '../core/places.js';
 import { isWithin, type RelPath } from '../core/relpath.js';
 import { type Entry, findEntry, type Snapshot, sameContent } from '../core/snapshot.js';
 import { emptyIndex } from '../core/target-index.js';
@@ -87,6 +87,8 @@ export class LocalHalf {
   #sweepCostMs = 0;
   /** A look at everything found that collecting would change something, wherever that comes from. */
   #isDue = false;
+  /** Something is to be removed once all is put, and no place says what. */
+  #hasPutOff = false;
   /** The last run that writes failed. */
   #isInDoubt = false;
   #isEnded = false;
@@ -155,7 +157,7 @@ export class LocalHalf {
     const warm = this.#isDjangos ? undefined : left; // what the project's own code makes, only that can say
     if (warm !== undefined) {
       this.#snapshot = { entries: warm.entries, problems: [] };
-      this.#take({ ownership: warm, links: warm.links, problems: [] }, undefined);
+      this.#take({ ownership: warm, links: warm.links, putOff: 0, problems: [] }, undefined);
       this.#marks = warm.marks;
       this.#changedSince = new Set(warm.changedSince);
     }
@@ -360,7 +362,8 @@ export class LocalHalf {
   async #collectPlaces(touched: readonly string[]): Promise<Collection | undefined> {
     const started = performance.now();
     const places = touchedPlaces(this.#roots, this.#links, touched);
-    if (places === 'all' || this.snapshot === undefined) return undefined;
+    if (places === 'all' || this.snapshot === undefined || this.#hasPutOff) return undefined;
+    if (this.#isOwnershipUnknown(places)) return undefined;
     const { result: running, contents } = this.#liveThread().run(
       this.#workOn(places, 'write'),
       this.#settings({ force: false, reread: false, contents: 'keep' }),
@@ -373,6 +376,12 @@ export class LocalHalf {
     this.#snapshot = replaceIn(this.#snapshot, changed, result.snapshot);
     this.#take(result, changed);
     return this.#collection(result, changed, before, started, contents);
+  }
+
+  /** Of what could not be read in STATIC_ROOT, only the memory of all tells whose it is. */
+  #isOwnershipUnknown(places: Places): boolean {
+    if (this.#config.static.storage === 'none') return false;
+    return this.#problems.some(({ step, path }) => step === 'scan' && (path === '' || touches(places, path)));
   }
 
   /** One that died, for want of memory perhaps, is replaced. */
@@ -419,7 +428,7 @@ export class LocalHalf {
 
   /** Takes over what was learnt: of `places`, or of all. */
   #take(
-    { ownership, links, problems }: Pick<Result, 'ownership' | 'links' | 'problems'>,
+    { ownership, links, putOff, problems }: Pick<Result, 'ownership' | 'links' | 'putOff' | 'problems'>,
     places: Places | undefined,
   ): void {
     const isElsewhere = (path: string): boolean => places !== undefined && !covers(places, path);
@@ -429,6 +438,7 @@ export class LocalHalf {
     this.#links = [...this.#links.filter(({ path }) => isElsewhere(path) && !linked.has(path)), ...links];
     this.#problems = [...this.#problems.filter(({ path }) => isElsewhere(path) && !troubled.has(path)), ...problems];
     this.#folders = ownership.folders;
+    this.#hasPutOff = putOff > 0;
   }
 
   /** `before` is what was known of the same places. */

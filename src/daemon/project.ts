@@ -488,9 +488,12 @@ export class Project {
   async #sweep(): Promise<void> {
     this.#owesSweep ||= this.#isPaused;
     if (this.#isPaused) return;
-    const touched = await this.#atWork(() => this.#local.sweep());
+    const touched = await this.#atWork(async () => {
+      const found = await this.#local.sweep();
+      this.#pulse.note(found); // also if it is stopped meanwhile: nothing else knows of it any more
+      return found;
+    });
     if (this.#isStopped) return;
-    this.#pulse.note(touched);
     if (touched.length === 0) await this.#heedQuiet();
     if (this.#error === undefined) this.#pulse.note([...this.#local.unfinished]);
     this.#hooks.onChange();

@@ -2,7 +2,8 @@
  * A site with hashed names that changes again and again: what is collected by place must be what a fresh collect makes, and
  * that what Django makes.
  */
-import { rmSync, statSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -84,6 +85,75 @@ test('a change that leaves the manifest as it is leaves its file alone, unless t
   rmSync(manifest);
   expect(await kept.follow({ delete: ['root/staticfiles.json'] })).toBe('by place');
   expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
+});
+
+describe('a file of a source that has the name of a hashed copy', () => {
+  async function sceneOf(content: string) {
+    const folder = await memoryFolder();
+    await plant(folder, { 'assets/a.css': content, 'assets/b.css': 'b{}' });
+    const project = hashedProject([{ path: join(folder, 'assets'), prefix: '' }], join(folder, 'root'));
+    const name =
+      Object.keys((await collectFreshly(project)) ?? {}).find((path) => /^a\.[0-9a-f]{12}\.css$/.test(path)) ?? '';
+    return { folder, project, name };
+  }
+
+  test.each([
+    ['came and was collected with all', 'as a whole'],
+    ['came and was collected by place', 'by place'],
+  ])('and %s stays when no copy has that name any more', async (_, how) => {
+    const { folder, project, name } = await sceneOf('a{}');
+    const kept = await keep(folder, project);
+    await plant(folder, { [`assets/${name}`]: 'a{}' });
+    const came = how === 'by place' ? { write: { [`assets/${name}`]: '' } } : { write: { assets: '' } };
+    expect(await kept.follow(came)).toBe(how);
+    expect(listFolder(project.root)).toEqual(await collectFreshly(project));
+    for (const content of ['a{color:red}', 'a{}', 'a{color:blue}']) {
+      await plant(folder, { 'assets/a.css': content });
+      await kept.follow({ write: { 'assets/a.css': '' } });
+      expect(listFolder(project.root)).toEqual(await collectFreshly(project));
+      await plant(folder, { [`assets/${content.length}.css`]: 'new{}' });
+      await kept.follow({ write: { [`assets/${content.length}.css`]: '' } });
+      expect(listFolder(project.root)).toEqual(await collectFreshly(project));
+    }
+  });
+
+  test('and is only copied stays too', async () => {
+    const folder = await memoryFolder();
+    await plant(folder, { 'assets/a.png': 'a' });
+    const project = hashedProject([{ path: join(folder, 'assets'), prefix: '' }], join(folder, 'root'));
+    const name = Object.keys((await collectFreshly(project)) ?? {}).find((path) => /^a\.[0-9a-f]{12}\.png$/.test(path));
+    const kept = await keep(folder, project);
+    await plant(folder, { [`assets/${name}`]: 'a' });
+    expect(await kept.follow({ write: { assets: '' } })).toBe('as a whole');
+    await plant(folder, { 'assets/new.png': 'new' });
+    await kept.follow({ write: { 'assets/new.png': '' } });
+    expect(listFolder(project.root)).toEqual(await collectFreshly(project));
+  });
+});
+
+test('a reference that led nowhere leads to what somebody puts into STATIC_ROOT, as if all were collected', async () => {
+  const folder = await memoryFolder();
+  await plant(folder, { 'assets/a.css': 'a{b:url(x/theirs.png)}', 'assets/b.css': 'b{}' });
+  const project = hashedProject([{ path: join(folder, 'assets'), prefix: '' }], join(folder, 'root'), {
+    missing: [{ pattern: '*', then: 'warn' }],
+  });
+  const kept = await keep(folder, project);
+  const contentOf = (): string => {
+    const [name = ''] = Object.keys(listFolder(project.root)).filter((path) => /^a\.[0-9a-f]{12}\.css$/.test(path));
+    return readFileSync(join(project.root, name), 'utf8');
+  };
+  await plant(folder, { 'assets/b.css': 'b{c:d}' });
+  await kept.follow({ write: { 'assets/b.css': '' } });
+  expect(contentOf()).toContain('url(x/theirs.png)');
+  for (const theirs of ['theirs', 'theirs, changed']) {
+    await plant(folder, { 'root/x/theirs.png': theirs });
+    await kept.follow({ write: { 'root/x/theirs.png': '' } });
+    const hash = createHash('md5').update(theirs).digest('hex').slice(0, 12);
+    expect(contentOf()).toContain(`url("x/theirs.${hash}.png")`);
+  }
+  rmSync(join(project.root, 'x/theirs.png'));
+  await kept.follow({ delete: ['root/x/theirs.png'] });
+  expect(contentOf()).toContain('url(x/theirs.png)');
 });
 
 test('a chain that is too long in the order in which files are listed now fails as in a fresh collect', async () => {

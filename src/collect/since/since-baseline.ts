@@ -72,6 +72,7 @@ export function nothingSince({ state, states }: Touched, files: number): Since {
     copied: 0,
     hashed: 0,
     removed: 0,
+    putOff: 0,
     due: [],
     places: [],
     snapshot: { entries: [], problems: [] },
