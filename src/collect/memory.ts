@@ -78,7 +78,7 @@ export async function extendMemory(state: StateFolder, addition: Addition): Prom
   const seal = await state.readEnd(NAME, SEAL_BYTES);
   if (seal === undefined) return;
   const line = JSON.stringify({ after: seal.toString('hex'), ...addition } satisfies Line);
-  await state.extend(ADDITIONS, `${sumOf(line)} ${line}\n`);
+  await state.extend(ADDITIONS, `\n${sumOf(line)} ${line}\n`); // the one before may be torn
   const [all, added] = await Promise.all([state.sizeOf(NAME), state.sizeOf(ADDITIONS)]);
   if (added > Math.max(all, LEAST_BYTES)) await remember(state, await recall(state), NO_MEMORY);
 }
@@ -142,15 +142,9 @@ function linesOf(added: Buffer | undefined): readonly string[] {
   return added === undefined || added.length > MOST_BYTES ? [] : added.toString().split('\n');
 }
 
-/** Those of the memory with this seal. A line that is damaged, such as the last one of a run that was killed, ends it. */
+/** Those of the memory with this seal. One that is damaged, such as the last one of a run that was killed, counts for nothing. */
 function validLines(lines: readonly string[], seal: string): Line[] {
-  const valid: Line[] = [];
-  for (const text of lines) {
-    const line = parseLine(text);
-    if (line?.after !== seal) break;
-    valid.push(line);
-  }
-  return valid;
+  return lines.map(parseLine).filter((line) => line?.after === seal) as Line[];
 }
 
 /** Undefined for what was not written like this. */
