@@ -599,7 +599,7 @@ describe('config', () => {
     expect(json()).toMatchObject({ title: 'pushstatic.yaml', type: 'object' });
   });
 
-  it('--check says of a right file that it is, and looks for the secrets it names', async () => {
+  it('--check says of a right file that it is, and looks for the secrets and keys it names', async () => {
     const { program, configure, folder } = await makeSite();
     expect(await program.run('config', '--check')).toMatchObject({
       status: 0,
@@ -608,6 +608,9 @@ describe('config', () => {
     await configure({ targets: { web: { url: 'sftp://deploy@example.com/srv/static', passwordEnv: 'NOT_SET' } } });
     const sentence = 'the environment variable NOT_SET is not set; set it, or remove targets.web.passwordEnv';
     expectFailure(await program.run('config', '--check'), 2, sentence);
+    await configure({ targets: { web: { url: 'sftp://deploy@example.com/srv/static', identityFile: 'nowhere' } } });
+    const noKey = `the file ${folder}/nowhere of targets.web.identityFile cannot be read: there is no such file`;
+    expectFailure(await program.run('config', '--check'), 2, noKey);
   });
 
   const open = '0.0.0.0:8873';

@@ -3,7 +3,7 @@
  *
  * They are asked for when they are about to be used, kept by nobody here, and stand in no message.
  */
-import { readFile } from 'node:fs/promises';
+import { access, constants, readFile } from 'node:fs/promises';
 import { ConfigError, whyUnreadable } from '../errors.js';
 import type { Config, DaemonConfig, TargetConfig } from './schema.js';
 
@@ -22,6 +22,18 @@ export async function secretsOf(target: TargetConfig, env: NodeJS.ProcessEnv): P
   const password = await secret(purpose, `${key}.password`, target.passwordEnv, target.passwordFile, env);
   const passphrase = await secret(purpose, `${key}.passphrase`, target.passphraseEnv, target.passphraseFile, env);
   return { ...(password !== undefined && { password }), ...(passphrase !== undefined && { passphrase }) };
+}
+
+/** Throws a ConfigError if the key that the configuration names cannot be read. Whether it opens is seen when it is used. */
+export async function requireKey({ name, identityFile }: TargetConfig): Promise<void> {
+  if (identityFile === undefined) return;
+  try {
+    await access(identityFile, constants.R_OK);
+  } catch (error) {
+    const reason = whyUnreadable(error);
+    const text = `cannot log in to ${name}: the file ${identityFile} of targets.${name}.identityFile cannot be read: ${reason}`;
+    throw new ConfigError(text, { cause: error });
+  }
 }
 
 /** What opens the status page; undefined where none is configured. Throws a ConfigError if it cannot be had, or is short. */
