@@ -3,6 +3,7 @@
  * one, and either with what Django makes of the same files. All is plain data that a seed decides, so that a failure can
  * be repeated; the numbers of files and edits are arguments, so that it can be made smaller.
  */
+import { createHash } from 'node:crypto';
 import { join, posix } from 'node:path';
 import { type Chance, chanceOf } from './chance.js';
 import type { Site } from './django.js';
@@ -54,7 +55,10 @@ export const EDIT_KINDS = [
   'swap',
 ] as const;
 
-export type EditKind = (typeof EDIT_KINDS)[number];
+/** And a file comes that has the name of a hashed copy. It is told apart, so that stories without it stay what they were. */
+export const POSING_KINDS = [...EDIT_KINDS, 'pose'] as const;
+
+export type EditKind = (typeof POSING_KINDS)[number];
 
 export interface SiteEdit {
   readonly kind: EditKind;
@@ -216,6 +220,18 @@ const EDITS: Readonly<Record<EditKind, (draft: Draft) => Edit | undefined>> = {
     return isAlone && folder.includes('/')
       ? replace(draft, folder, folder)
       : replace(draft, path, `${path}/${draft.chance.pick(['inner.txt', 'inner.css', 'd/inner.png'])}`);
+  },
+  pose: (draft) => {
+    const whole = pathsOf(draft).filter((path) => typeof known(draft, path).content === 'string');
+    const unchanged = whole.filter((path) => known(draft, path).references.length === 0);
+    if (unchanged.length === 0) return undefined;
+    const copied = draft.chance.pick(unchanged);
+    const { content } = known(draft, copied);
+    const hash = createHash('md5').update(`${content as string}`).digest('hex').slice(0, 12);
+    const { dir, name, ext } = posix.parse(copied);
+    const path = claim(draft, posix.join(dir, `${name}.${hash}${ext}`));
+    const posed = draft.chance.happens(0.6) ? content : randomFiller(draft.chance);
+    return path === undefined ? undefined : put(draft, path, { content: posed, mtime: -YOUNGEST_S, references: [] });
   },
 };
 
