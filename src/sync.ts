@@ -4,6 +4,7 @@
  *   sources -> collect -> snapshot of STATIC_ROOT -> diff against the index -> plan -> push -> commit of the index
  */
 import { setImmediate } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { type Outcome, problemsOf } from './core/apply.js';
 import type { ToSign } from './core/delta/signature.js';
 import { diff } from './core/diff.js';
@@ -134,16 +135,17 @@ export async function syncTarget(
     const isContinued = since?.follows.has(connection.restsSince ?? '') === true;
     const result = isContinued
       ? await connection.goOn(since, snapshot, options)
-      : await connection.cycle(
-          snapshot().then((whole) => ({ snapshot: whole })),
-          options,
-        );
+      : await connection.cycle(allOfIt(snapshot), options);
     const baseline = await options.baseline?.();
     if (baseline !== undefined && job.deletion === 'delete') await connection.note(resting, baseline, result);
     return result;
   } finally {
     await connection.close();
   }
+}
+
+async function allOfIt(snapshot: () => Promise<Snapshot>): Promise<Wanted> {
+  return { snapshot: await snapshot() };
 }
 
 /** A target that is connected, and what it is known to hold: for one cycle, or for many, one after another. */
@@ -193,6 +195,10 @@ export class Connection {
       teller(this.#job, options).plan(plan);
       const { generation, files } = this.#rest.head;
       return { plan, generation, outcomes: [], ...NOTHING_SENT, unchanged: files, held: [] };
+    }
+    this.#known ??= await this.#store.load();
+    if (this.#rest !== undefined && !isDeepStrictEqual(this.#store.head, this.#rest.head)) {
+      return this.cycle(allOfIt(whole), options); // somebody has written since it was looked at
     }
     this.#isUsed = true; // as if the cycle at the baseline had been one of this connection
     return this.cycle(Promise.resolve({ snapshot, places, whole }), options);

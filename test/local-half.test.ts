@@ -6,7 +6,7 @@ import { stringify } from 'yaml';
 import { loadConfig } from '../src/config/load.js';
 import type { Config } from '../src/config/schema.js';
 import type { Entry } from '../src/core/snapshot.js';
-import { LocalHalf } from '../src/daemon/local-half.js';
+import { LocalHalf, type LocalHalfHooks } from '../src/daemon/local-half.js';
 import { SafetyError, SourceError } from '../src/errors.js';
 import { StateFolder } from '../src/fs/state.js';
 import { clockTick, plant, readTree, type Tree, temporaryFolder, withoutRoot } from './support/tree.js';
@@ -116,6 +116,19 @@ describe('a daemon that begins', () => {
     const ignoring = site.half({ ...site.config, source: { ...site.config.source, ignore: ['*.js'] } });
     const { snapshot } = await ignoring.begin();
     expect(snapshot.entries.map((entry) => entry.path)).toEqual(['css/a.css', 'css/b.css']);
+  });
+
+  test('collects all where the last one was of another version', async () => {
+    const site = await newSite();
+    for (const [version, isRead] of [
+      ['1', false],
+      ['2', true],
+    ] as const) {
+      for (let life = 0; life < 2; life++) await site.lifeOf((half) => half.begin());
+      const onProgress = vi.fn();
+      await site.half(site.config, { version, onProgress }).begin();
+      expect(onProgress.mock.calls.length > 0).toBe(isRead);
+    }
   });
 
   test('takes the warm state away: it serves once', async () => {
@@ -433,7 +446,7 @@ interface Site {
   readonly root: string;
   readonly state: StateFolder;
   readonly config: Config;
-  half(config?: Config): LocalHalf;
+  half(config?: Config, hooks?: Partial<LocalHalfHooks>): LocalHalf;
   /** As a daemon lives, to its end in good order. */
   lifeOf<T>(live: (half: LocalHalf) => Promise<T>, end?: 'leave nothing'): Promise<T>;
   spoilWarm(): Promise<void>;
@@ -453,8 +466,8 @@ async function newSite(tree: Tree = TREE, { storage = 'plain', ...statics }: Sta
   await chmod(file, 0o600);
   const config = await loadConfig({ file, cwd: folder, env: {} });
   const state = new StateFolder(join(folder, 'state'));
-  const half = (own = config): LocalHalf => {
-    const made = new LocalHalf(own, state, { thread: THREAD, onWarning: vi.fn() });
+  const half = (own = config, hooks: Partial<LocalHalfHooks> = {}): LocalHalf => {
+    const made = new LocalHalf(own, state, { version: '1', thread: THREAD, onWarning: vi.fn(), ...hooks });
     onTestFinished(() => made.end());
     return made;
   };

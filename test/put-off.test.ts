@@ -55,6 +55,22 @@ it('what a run that waited for rest found is no baseline, which was left before'
   expect(Object.keys(await published(target))).toEqual(names.filter((name) => name !== 'f.txt'));
 });
 
+it('what loses most of it while a run waits for rest is refused as if it had been found so', async () => {
+  const target = join(await temporaryFolder(), 'target');
+  const settings = { targets: { web: inFolder(target, { delete: { max: '100%' } }) } };
+  const { sync, root, state } = await makeProject({ ...settings, static: { root: 'var/static', storage: 'none' } });
+  const names = Array.from({ length: 20 }, (_, i) => `${i}.css`);
+  await plant(root, Object.fromEntries(names.map((name) => [name, name])));
+  expect((await sync()).status).toBe(0);
+  const before = await baselineIn(state);
+  await rm(join(root, '0.css'));
+  const running = sync();
+  await expect.poll(() => baselineIn(state), { interval: 5 }).not.toBe(before);
+  for (const name of names.slice(1, 18)) await rm(join(root, name));
+  expect(await running).toMatchObject({ status: 5, stderr: expect.stringContaining('it had 19 files') });
+  expect(Object.keys(await published(target))).toHaveLength(20);
+});
+
 describe('a daemon whose STATIC_ROOT something else is filling', () => {
   const names = ['css/a.css', 'css/b.css', 'f.txt', 'g.txt', 'h.txt'];
 

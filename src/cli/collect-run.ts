@@ -18,6 +18,7 @@ import {
 import type { Output } from './output.js';
 import { collectLine, problemLines } from './render.js';
 import type { Session } from './session.js';
+import { version } from './version.js';
 
 /** Collects what has changed since the last time, where that is known. */
 export async function runCollect(
@@ -31,7 +32,7 @@ export async function runCollect(
   const work = workOf(session.config, { mode: options.mode, collect: 'collect', env: input.process.env });
   const how = { ...options, reread: undefined, contents: 'drop' } as const;
   const baseline = baselineFor(work, how);
-  const settings = { ...settingsOf(session, how), baseline, checkpoint: 'leave' as const };
+  const settings = { ...settingsOf(session, how), baseline, checkpoint: version() };
   const hooks = localHooks(session, input);
   const quick = options.guards === 'pass' ? undefined : await sinceLeft(thread, work, settings, hooks);
   const run = () => wholeOf(thread.run(work, { ...settings, snapshot: 'drop' }, { ...hooks, helper: new Hand() }));

@@ -17,6 +17,7 @@ import { collectSinceCheckpoint } from '../collect/since/since-checkpoint.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { workOf } from '../cycle/local-work.js';
 import type { CollectReport } from '../cycle/report.js';
+import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import type { CycleOptions } from '../sync.js';
 import type { CommandInput } from './command-input.js';
@@ -28,8 +29,9 @@ import { version } from './version.js';
 export interface Local {
   /** All of it. Where only what has changed was looked at, it is looked at now. */
   readonly snapshot: () => Promise<Snapshot>;
+  /** With what was met by a look that was made later. */
   readonly report: CollectReport;
-  /** Where it was all looked at, and no target was given what was looked at later: that may be something else. */
+  /** Where it was all looked at, and no target was given what was looked at later and is something else. */
   readonly baseline: () => string | undefined;
 }
 
@@ -62,7 +64,7 @@ export function beginLocal(
   const hooks = localHooks(session, input);
   const work = workOf(session.config, { mode, collect, env: input.process.env });
   const baseline = baselineFor(work, options);
-  const checkpoint = baseline === undefined ? undefined : ('leave' as const);
+  const checkpoint = baseline === undefined ? undefined : version();
   const settings = { ...settingsOf(session, options), baseline, checkpoint };
   let begun: LocalRun | undefined;
   const run = (): LocalRun => (begun ??= thread.run(work, settings, hooks));
@@ -71,16 +73,34 @@ export function beginLocal(
   let looked: LocalRun | undefined;
   const look = (): LocalRun => (looked ??= thread.run(scanOf(work), { ...settings, ...ONLY_LOOK }, hooks));
   let isLater = false;
+  let later: readonly Problem[] = []; // what was met by the last look
+  const heed = ({ snapshot, problems }: LocalResult, isStillSo: boolean): Snapshot => {
+    isLater ||= !isStillSo || problems.length > 0;
+    later = problems;
+    return snapshot;
+  };
   const local = quick.then(async (part): Promise<Local> => {
     const result = part ?? (await wholeOf(run()));
-    const snapshot = async (): Promise<Snapshot> => (part === undefined ? result : await wholeOf(look())).snapshot;
-    const settled = (): string | undefined => (isLater ? undefined : result.baseline);
-    return { snapshot, baseline: settled, report: reportOf(result, started) };
+    const report = reportOf(result, started);
+    return {
+      snapshot: async () => {
+        if (part === undefined) return result.snapshot;
+        const now = await wholeOf(look());
+        return heed(now, part.isStillSo(now.snapshot));
+      },
+      baseline: () => (isLater ? undefined : result.baseline),
+      get report() {
+        return {
+          ...report,
+          problems: [...report.problems, ...later.filter((each) => !isAmong(each, report.problems))],
+        };
+      },
+    };
   });
-  // Each time anew: it may be another one.
+  // Each time anew: it may be another one, and is refused if that has lost most of it.
   const lookAgain = async (): Promise<Snapshot> => {
-    isLater = true;
-    return (await wholeOf(thread.run(scanOf(work), { ...settings, ...ONLY_LOOK }, hooks))).snapshot;
+    const again = { ...settings, ...ONLY_LOOK, force: settings.force };
+    return heed(await wholeOf(thread.run(scanOf(work), again, hooks)), false);
   };
   const { root, storage } = session.config.static;
   const whenAtRest: LocalHalf['atRest'] = async (missing) => {
@@ -101,6 +121,10 @@ export function beginLocal(
 }
 
 const ONLY_LOOK = { baseline: undefined, checkpoint: undefined, force: 'past-guards' } as const;
+
+function isAmong({ path, code }: Problem, problems: readonly Problem[]): boolean {
+  return problems.some((each) => each.path === path && each.code === code);
+}
 
 /** STATIC_ROOT as it is. */
 function scanOf(work: LocalWork): LocalWork {

@@ -29,7 +29,7 @@ export interface Done {
   /** What lies there now. */
   readonly put: ReadonlyMap<RelPath, Entry>;
   readonly removed: readonly RelPath[];
-  /** What is to be removed once all is put that could not be put now. */
+  /** What is to be removed, and was left: until all is put that could not be put now, or because it is not what was listed. */
   readonly putOff: readonly RelPath[];
   /** What could not be put. */
   readonly failed: readonly RelPath[];
@@ -50,18 +50,19 @@ export interface CarryOutOptions {
 }
 
 export async function carryOut(plan: Plan, root: StaticRoot, options: CarryOutOptions): Promise<Done> {
-  const work: Work = { root, ...options, put: new Map(), removed: [], failed: [], problems: [] };
+  const work: Work = { root, ...options, put: new Map(), removed: [], putOff: [], failed: [], problems: [] };
   await removeAll(plan.clear, work);
   await putAll(plan.copy, work, options.meanwhile);
   const names = plan.seal !== undefined || options.onAllPut !== undefined;
   if (names && work.failed.length > 0) {
     if (plan.seal !== undefined) holdBack(plan.seal, work);
-    return { ...work, putOff: plan.remove.map(({ entry }) => entry.path) }; // what the old manifest names is still needed
+    for (const { entry } of plan.remove) work.putOff.push(entry.path); // what the old manifest names is still needed
+    return work;
   }
   await putAll(plan.seal === undefined ? [] : [plan.seal], work);
   await options.onAllPut?.();
   await removeAll(plan.remove, work);
-  return { ...work, putOff: [] };
+  return work;
 }
 
 /** What carrying out the plan would achieve if nothing went wrong. */
@@ -80,16 +81,23 @@ interface Work extends CarryOutOptions {
   readonly root: StaticRoot;
   readonly put: Map<RelPath, Entry>;
   readonly removed: RelPath[];
+  readonly putOff: RelPath[];
   readonly failed: RelPath[];
   readonly problems: Problem[];
 }
 
-async function removeAll(files: readonly Identified[], { root, cache, pacer, removed, problems }: Work): Promise<void> {
+async function removeAll(
+  files: readonly Identified[],
+  { root, cache, pacer, removed, putOff, problems }: Work,
+): Promise<void> {
   for (const { found } of files) {
     try {
-      if (!root.remove(found)) continue; // somebody has changed it since it was scanned: theirs now
-      removed.push(found.path);
-      cache.delete(found.path);
+      // Somebody has touched it since it was listed. Whether it is theirs now, its content will tell.
+      if (!root.remove(found)) putOff.push(found.path);
+      else {
+        removed.push(found.path);
+        cache.delete(found.path);
+      }
     } catch (error) {
       problems.push(problemOf(found.path, 'collect', error));
     }

@@ -49,7 +49,7 @@ export interface Collected {
   readonly copied: readonly RelPath[];
   readonly hashed: readonly RelPath[];
   readonly removed: readonly RelPath[];
-  /** What is to be removed once all is put that could not be put now. */
+  /** What is to be removed, and was left for now. */
   readonly putOff: readonly RelPath[];
   /** All that were met: those of the snapshot, and files of a source whose path another source needs differently. */
   readonly problems: readonly Problem[];
@@ -77,10 +77,11 @@ export interface Ownership {
 export async function collect(project: CollectProject, options: CollectOptions): Promise<Collected> {
   const pacer = new Pacer(options);
   const memory = await recall(options.state);
-  const isLeft = options.checkpoint === 'leave' && project.manifest !== undefined && options.mode === 'write';
+  const { checkpoint: version } = options;
+  const isLeft = version !== undefined && project.manifest !== undefined && options.mode === 'write';
   const isBased = options.baseline !== undefined && options.mode === 'write' && project.staged === undefined;
   const marking = isBased || isLeft ? new Marking(project) : undefined;
-  const draft = isLeft && marking !== undefined ? new CheckpointDraft(project, marking) : undefined;
+  const draft = isLeft && marking !== undefined ? new CheckpointDraft(project, version, marking) : undefined;
   const listings = await listSources(project, pacer, { marks: marking?.sources });
   const counts = countsOf(listings, project.staged);
   if (options.force === undefined) guardSources(counts, memory.sources, () => lostFrom(listings, memory));
@@ -115,10 +116,13 @@ export async function collect(project: CollectProject, options: CollectOptions):
   const ownership = { foreign: foreignIn(snapshot, files), folders: [...folders] };
   const links = linksOf(listings);
   const isQuiet = hashed?.isQuiet !== false;
-  if (problems.length === 0)
-    for (const path of [...filled.removed, ...folders, ...memory.folders]) marking?.changed(path);
+  const isSettled = problems.length + filled.putOff.length === 0;
+  if (isSettled && marking !== undefined) {
+    for (const path of filled.removed) marking.removed(path);
+    for (const folder of [...folders, ...memory.folders]) marking.changed(folder);
+  }
   let baseline: string | undefined;
-  if (draft !== undefined && hashed?.manifest !== undefined && problems.length === 0) {
+  if (draft !== undefined && hashed?.manifest !== undefined && isSettled) {
     const beside = { ...ownership, links, manifest: hashed.manifest };
     await saveState(options, async () => {
       baseline = await draft.leave(options.state, beside, isQuiet ? filled.count : undefined);
@@ -126,7 +130,7 @@ export async function collect(project: CollectProject, options: CollectOptions):
     });
   }
   // What is made of plain files is known from what was written; of hashed names, from a run that had nothing to do.
-  const isKnown = project.manifest === undefined ? problems.length === 0 : isNothingDone(filled) && isQuiet;
+  const isKnown = project.manifest === undefined ? isSettled : isNothingDone(filled) && isQuiet;
   if (isBased && isKnown && marking !== undefined) baseline ??= await base(project, filled.count, marking, options);
   return {
     snapshot,
@@ -143,8 +147,8 @@ export async function collect(project: CollectProject, options: CollectOptions):
   };
 }
 
-function isNothingDone({ copied, hashed, removed, problems }: Filled): boolean {
-  return copied.length + hashed.length + removed.length + problems.length === 0;
+function isNothingDone({ copied, hashed, removed, putOff, problems }: Filled): boolean {
+  return copied.length + hashed.length + removed.length + putOff.length + problems.length === 0;
 }
 
 /** Leaves a baseline; undefined where it cannot be written. */

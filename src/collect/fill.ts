@@ -16,8 +16,9 @@ import { digestFile } from './digest.js';
 import type { Digests, Identified } from './identify.js';
 import type { KeptContents } from './kept-contents.js';
 import { look } from './look.js';
+import { rememberBrokenOff } from './memory.js';
 import type { ManifestProject } from './post-process.js';
-import type { RunOptions } from './run-options.js';
+import { type RunOptions, saveState } from './run-options.js';
 import type { ScannedTree } from './scan.js';
 import { type Permissions, type Put, StaticRoot } from './static-root.js';
 import type { Winners } from './winners.js';
@@ -55,7 +56,7 @@ export interface Filled {
   readonly copied: readonly RelPath[];
   readonly hashed: readonly RelPath[];
   readonly removed: readonly RelPath[];
-  /** What is to be removed once all is put that could not be put now. */
+  /** What is to be removed, and was left for now. */
   readonly putOff: readonly RelPath[];
   /** What could not be put. */
   readonly failed: readonly RelPath[];
@@ -115,17 +116,30 @@ export async function fill(
     done = foresee(plan);
   } else {
     const root = new StaticRoot(target.root, target.permissions, pacer, options.contents);
-    done = await carryOut(plan, root, {
-      cache: before.root,
-      pacer,
-      helper: options.helper,
-      meanwhile: options.meanwhile,
-      onPut: (put) => {
-        options.onPut?.(put);
-        onEntry(put.entry);
-      },
-      onAllPut: elsewhere && (() => putElsewhere(elsewhere, target, pacer)),
-    });
+    const wasPut = new Map<RelPath, Digest>();
+    try {
+      done = await carryOut(plan, root, {
+        cache: before.root,
+        pacer,
+        helper: options.helper,
+        meanwhile: options.meanwhile,
+        onPut: (put) => {
+          wasPut.set(put.entry.path, put.entry.digest);
+          options.onPut?.(put);
+          onEntry(put.entry);
+        },
+        onAllPut: elsewhere && (() => putElsewhere(elsewhere, target, pacer)),
+      });
+    } catch (error) {
+      const copies = hashed?.made.map(({ entry }) => entry.path) ?? [];
+      const addition = {
+        put: [...wasPut],
+        made: copies.filter((path) => wasPut.has(path)),
+        foldersMade: root.makeFolders([]),
+      };
+      await saveState({ ...options, signal: undefined }, () => rememberBrokenOff(options.state, addition));
+      throw error;
+    }
     const after = oursAfter(ours, files, isKept, present, [...plan.obstructed, ...done.problems], done);
     // Also what somebody else removed: the folders that were made for it are of no more use.
     const gone = after === ours ? [] : ([...ours.keys()].filter((path) => !after.has(path)) as RelPath[]);

@@ -50,7 +50,8 @@ export async function recall(state: StateFolder): Promise<Memory> {
   const bytes = await state.read(NAME);
   const memory = bytes && decodeMemory(bytes);
   if (memory === undefined) return NO_MEMORY;
-  return extended(memory, linesOf(await state.read(ADDITIONS)), bytes?.subarray(-SEAL_BYTES).toString('hex') ?? '');
+  const seal = bytes?.subarray(-SEAL_BYTES).toString('hex') ?? '';
+  return withAdditions(memory, validLines(linesOf(await state.read(ADDITIONS)), seal));
 }
 
 /** The memory in `state` as it was written: its seal, which no other one has, and what was added since, in order. */
@@ -81,6 +82,16 @@ export async function extendMemory(state: StateFolder, addition: Addition): Prom
   await state.extend(ADDITIONS, `\n${sumOf(line)} ${line}\n`); // the one before may be torn
   const [all, added] = await Promise.all([state.sizeOf(NAME), state.sizeOf(ADDITIONS)]);
   if (added > Math.max(all, LEAST_BYTES)) await remember(state, await recall(state), NO_MEMORY);
+}
+
+/** Adds what a run has put that did not come to its end: what is not recorded as put is taken for somebody else's. Rejects as StateFolder does. */
+export async function rememberBrokenOff(
+  state: StateFolder,
+  { put, made, foldersMade }: Pick<Addition, 'put' | 'made' | 'foldersMade'>,
+): Promise<void> {
+  if (put.length === 0) return;
+  const before = await recall(state);
+  await remember(state, withAdditions(before, [{ ...NO_ADDITION, put, made, foldersMade }]), before);
 }
 
 /** Writes `memory` unless `before` is the same. Rejects as StateFolder does. */
@@ -118,8 +129,7 @@ interface Line extends Addition {
   readonly after: string;
 }
 
-function extended(memory: Memory, lines: readonly string[], seal: string): Memory {
-  const additions = validLines(lines, seal);
+function withAdditions(memory: Memory, additions: readonly Addition[]): Memory {
   if (additions.length === 0) return memory;
   const files = new Map(memory.files);
   const made = new Set(memory.made);

@@ -13,8 +13,8 @@ export interface RunOptions {
   readonly force?: 'past-guards' | undefined;
   /** Read every file, whatever its stamp says. */
   readonly reread?: 'all' | undefined;
-  /** Leave to the next run what it needs to look only what has changed. */
-  readonly checkpoint?: 'leave' | undefined;
+  /** Leave to the next run what it needs to look only what has changed, if it is of this version. */
+  readonly checkpoint?: string | undefined;
   /** Leave a baseline that holds for this, if there is nothing to do. */
   readonly baseline?: string | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -110,7 +110,7 @@ export interface LocalSummary {
   readonly copied: number;
   readonly hashed: number;
   readonly removed: number;
-  /** What is to be removed once all is put that could not be put now. */
+  /** What is to be removed, and was left for now. */
   readonly putOff: number;
   /** Of a part: the places that it is about, if they are more than was asked for. */
   readonly places: Places | undefined;
@@ -268,7 +268,7 @@ async function look(task: LookWork, options: RunOptions): Promise<string[]> {
   recalled = undefined;
   const touched = await lookSince(task, new Pacer(options));
   if (task.recall !== undefined && touched.length > 0) {
-    recalled = recallSite(task.recall, options.state);
+    recalled = recallSite(task.recall, options.checkpoint ?? '', options.state);
     recalled.catch(() => undefined); // whoever wants it hears of it
   }
   return touched;
@@ -277,7 +277,7 @@ async function look(task: LookWork, options: RunOptions): Promise<string[]> {
 /** Undefined where all is to be collected. */
 async function collectSince(project: CollectProject, { touched }: Since, options: CollectOptions) {
   if (project.manifest === undefined) return collectPlainSince(project, touched, options);
-  const site = await (recalled ?? recallSite(project, options.state));
+  const site = await (recalled ?? recallSite(project, options.checkpoint ?? '', options.state));
   if (site === undefined) return undefined;
   const { foreign, links, left } = site.stored;
   // No mark tells that something of it is gone: it has none in the checkpoint. And a target may have missed any of it.

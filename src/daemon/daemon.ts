@@ -249,6 +249,7 @@ export class Daemon implements Service {
 
   #makeProject(config: Config, lines: readonly TargetLine[], counts?: WatchCounts): Project {
     const hooks: ProjectHooks = {
+      version: this.#options.version,
       signal: this.#stopping.signal,
       env: this.#options.env,
       onChange: () => this.#changed(),

@@ -44,6 +44,8 @@ export interface Collection {
 }
 
 export interface LocalHalfHooks extends LocalHooks {
+  /** Of this program. */
+  readonly version: string;
   /** The built program of the threads. Default: beside this file. */
   readonly thread?: URL | undefined;
   /** Of this process. Default: empty. */
@@ -153,7 +155,7 @@ export class LocalHalf {
    */
   async begin(): Promise<Collection> {
     const started = performance.now();
-    const left = await takeWarm(this.#config, this.#state);
+    const left = await takeWarm(this.#hooks.version, this.#config, this.#state);
     const warm = this.#isDjangos ? undefined : left; // what the project's own code makes, only that can say
     if (warm !== undefined) {
       this.#snapshot = { entries: warm.entries, problems: [] };
@@ -180,13 +182,13 @@ export class LocalHalf {
   /** Leaves to the next daemon what is known, where all of it is. */
   async leave(): Promise<void> {
     await this.#last;
-    if (this.#marks === undefined || this.#problems.length > 0 || this.#isInDoubt) return;
+    if (this.#marks === undefined || this.#problems.length > 0 || this.#hasPutOff || this.#isInDoubt) return;
     if (this.#changedSince === 'much') return;
     const { entries } = this.#snapshot;
     const [foreign, folders, links, marks] = [this.#foreign, this.#folders, this.#links, this.#marks];
     const warm = { entries, foreign, folders, links, marks, changedSince: [...this.#changedSince] };
     // Losing it costs time, like all that is in the state folder.
-    await leaveWarm(this.#config, this.#state, warm).catch(() => undefined);
+    await leaveWarm(this.#hooks.version, this.#config, this.#state, warm).catch(() => undefined);
   }
 
   /** Rejects as `collect` and `scanOnly` do. */

@@ -47,6 +47,8 @@ export interface WatchCounts {
 const NOTHING_COUNTED: WatchCounts = { losses: 0, sweeps: 0, foundBySweep: 0 };
 
 export interface ProjectHooks {
+  /** Of this program. */
+  readonly version: string;
   readonly signal: AbortSignal;
   /** Of this process. */
   readonly env: NodeJS.ProcessEnv;
@@ -112,6 +114,7 @@ export class Project {
     this.#foundBySweep = counts.foundBySweep;
     this.#origins = new Origins(config);
     this.#local = new LocalHalf(config, state, {
+      version: hooks.version,
       signal: hooks.signal,
       env: hooks.env,
       onWarning: hooks.onWarning,

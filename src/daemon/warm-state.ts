@@ -12,22 +12,27 @@ import type { StateFolder } from '../fs/state.js';
 
 const NAME = 'warm';
 
-/** Takes it out of the state folder. Undefined where there is none that holds for this configuration. */
-export async function takeWarm(config: Config, state: StateFolder): Promise<Warm | undefined> {
+/** Takes it out of the state folder. Undefined where there is none that holds for this version and this configuration. */
+export async function takeWarm(version: string, config: Config, state: StateFolder): Promise<Warm | undefined> {
   const bytes = await state.read(NAME);
   if (bytes === undefined) return undefined;
   await state.remove(NAME);
-  return decodeWarm(bytes, await madeFor(config, state));
+  return decodeWarm(bytes, await madeFor(version, config, state));
 }
 
 /** Rejects as StateFolder does. */
-export async function leaveWarm(config: Config, state: StateFolder, warm: Omit<Warm, 'madeFor'>): Promise<void> {
-  await state.write(NAME, encodeWarm({ ...warm, madeFor: await madeFor(config, state) }));
+export async function leaveWarm(
+  version: string,
+  config: Config,
+  state: StateFolder,
+  warm: Omit<Warm, 'madeFor'>,
+): Promise<void> {
+  await state.write(NAME, encodeWarm({ ...warm, madeFor: await madeFor(version, config, state) }));
 }
 
-async function madeFor({ source, static: statics }: Config, state: StateFolder): Promise<string> {
+async function madeFor(version: string, { source, static: statics }: Config, state: StateFolder): Promise<string> {
   const settings = createHash('sha256')
-    .update(JSON.stringify([source, statics]))
+    .update(JSON.stringify([version, source, statics]))
     .digest('hex');
   return `${settings} ${await memorySeal(state)}`;
 }

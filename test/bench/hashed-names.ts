@@ -173,7 +173,11 @@ async function peakMemory(place: Place): Promise<number> {
 async function timeDaemon(place: Place): Promise<number[]> {
   const config = await loadConfig({ cwd: place.folder, env: process.env });
   const signal = new AbortController().signal;
-  const half = new LocalHalf(config, new StateFolder(join(place.folder, 'state')), { signal, thread: THREAD });
+  const half = new LocalHalf(config, new StateFolder(join(place.folder, 'state')), {
+    version: 'bench',
+    signal,
+    thread: THREAD,
+  });
   const times: number[] = [];
   try {
     await half.begin();

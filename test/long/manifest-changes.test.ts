@@ -44,7 +44,14 @@ const stories = fc.record({
 });
 
 /** In it a file comes where nothing but folders is left. */
-const FOLDERS_LEFT = { seed: 1608309827, files: 17, edits: 8, django: '4.2', jsModules: false, kinds: EDIT_KINDS } as const;
+const FOLDERS_LEFT = {
+  seed: 1608309827,
+  files: 17,
+  edits: 8,
+  django: '4.2',
+  jsModules: false,
+  kinds: EDIT_KINDS,
+} as const;
 
 describe('a site that changes', () => {
   test('is after every change what a fresh collect makes of it', async () => {

@@ -367,7 +367,11 @@ class Finder(BaseFinder):
     const env = djangoEnv('5.2');
     const state = new StateFolder(await temporaryFolder());
     const ask: AskProject = (source) => askProject(source, { env, state, from: 'project' });
-    const half = new LocalHalf(await loadConfig({ cwd: folder, env, ask }), state, { thread: THREAD, env });
+    const half = new LocalHalf(await loadConfig({ cwd: folder, env, ask }), state, {
+      version: '1',
+      thread: THREAD,
+      env,
+    });
     onTestFinished(() => half.end());
     await half.begin();
     expect(await half.sweep()).toEqual([]);

@@ -1,5 +1,6 @@
 /** A run that only looks whether anything has changed since one that had nothing to do, and a target that need not be asked. */
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -13,10 +14,12 @@ import {
 import { chmod, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { collect } from '../../src/collect/collect.js';
 import { LocalThread, wholeOf } from '../../src/collect/in-thread.js';
 import { sinceBaseline } from '../../src/collect/since/since-baseline.js';
 import type { LocalSettings, LocalWork } from '../../src/collect/thread.js';
 import type { RelPath } from '../../src/core/relpath.js';
+import { StateFolder } from '../../src/fs/state.js';
 import { syncTarget } from '../../src/sync.js';
 import { MemoryTarget } from '../../src/targets/memory.js';
 import { atRest } from '../support/at-rest.js';
@@ -139,6 +142,24 @@ describe('of a STATIC_ROOT that others fill', () => {
     expect(await look()).toBeUndefined();
   });
 
+  it.each<[string, boolean, (root: string) => unknown]>([
+    ['as it was', true, () => undefined],
+    ['with another content where that is known', true, (root) => writeFile(join(root, 'one.js'), 'known')],
+    ['with another content', true, (root) => writeFile(join(root, 'b/two.css'), 'the next look will find it')],
+    ['with a file more', false, (root) => writeFile(join(root, 'b/passing.tmp'), 'x')],
+    ['with a folder more', false, (root) => plant(root, { 'passing/x': 'x' })],
+    ['with a file less', false, (root) => rm(join(root, 'b/two.css'))],
+    ['with a folder less', false, (root) => renameSync(join(root, 'b'), `${root}.b`)],
+  ])('all of it, %s when it is looked at later, is told from what it was', async (_, isStillSo, change) => {
+    const { look, run, root, work, settings } = await scene();
+    await run();
+    await writeFile(join(root, 'one.js'), 'longer than before');
+    const since = await look();
+    await change(root);
+    const later = await wholeOf(thread.run({ ...work, mode: 'dry-run' }, { ...settings, force: 'past-guards' }, {}));
+    expect(since?.isStillSo(later.snapshot)).toBe(isStillSo);
+  });
+
   it('a baseline that was left for something else does not count, nor a dry run for one', async () => {
     const { look, run, work, settings } = await scene();
     await run();
@@ -207,6 +228,45 @@ describe('of what is collected', () => {
     expect(await look()).toBeDefined();
     change(join(assets, '..', 'empty'));
     expect(await look()).toBeUndefined();
+  });
+
+  it('what came where a file was removed was not read, and counts as changed', async () => {
+    const { folder, root, assets, state, work, look } = await collected('plain');
+    if (work.kind !== 'collect') throw new Error('it collects');
+    const { project } = work;
+    await collect(project, { state: new StateFolder(state), mode: 'write' });
+    await rm(join(assets, 'b.png'));
+    await atRest(folder);
+    class Meanwhile extends StateFolder {
+      override async write(...words: Parameters<StateFolder['write']>): Promise<void> {
+        if (words[0] === 'collected') await writeFile(join(root, 'b.png'), 'somebody made it anew');
+        return super.write(...words);
+      }
+    }
+    const { baseline, removed } = await collect(project, {
+      state: new Meanwhile(state),
+      mode: 'write',
+      baseline: 'test',
+    });
+    expect(removed).toEqual(['b.png']);
+    expect(baseline).toBeDefined();
+    expect(await look()).toBeUndefined(); // a file came: all is looked at
+  });
+
+  it('a file that was only touched before it was to go leaves none, and goes in the next run', async () => {
+    const { run, root, assets, state, work } = await collected('plain');
+    if (work.kind !== 'collect') throw new Error('it collects');
+    await run();
+    rmSync(join(assets, 'b.png'));
+    let calls = 0;
+    const onProgress = (): void => {
+      if (++calls === 2) chmodSync(join(root, 'b.png'), 0o644); // STATIC_ROOT was listed
+    };
+    const options = { state: new StateFolder(state), mode: 'write', baseline: 'test', onProgress } as const;
+    const touched = await collect(work.project, options);
+    expect(touched).toMatchObject({ removed: [], putOff: ['b.png'], baseline: undefined });
+    expect(await run()).toMatchObject({ removed: 1 });
+    expect(existsSync(join(root, 'b.png'))).toBe(false);
   });
 
   it('a warning is told by every run, so there is none', async () => {

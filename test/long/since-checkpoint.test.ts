@@ -10,7 +10,9 @@ import { HashedSite } from '../../src/collect/hashed-site.js';
 import { LocalThread, wholeOf } from '../../src/collect/in-thread.js';
 import { MarkTaker } from '../../src/collect/marks.js';
 import type { CollectProject } from '../../src/collect/project.js';
+import { recallSite } from '../../src/collect/since/checkpoint.js';
 import { collectSinceCheckpoint } from '../../src/collect/since/since-checkpoint.js';
+import { recallMarks } from '../../src/collect/since/stored-marks.js';
 import { listSources } from '../../src/collect/sources.js';
 import { lookAgain } from '../../src/collect/sweep.js';
 import { newTurn } from '../../src/collect/turn.js';
@@ -293,6 +295,18 @@ describe('a run that looks what has changed', () => {
     await plant(folder, { 'assets/b.png': 'bb' });
     await kept.run();
     expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
+  });
+
+  test('is none where another version of the program left it', async () => {
+    const folder = await memoryFolder();
+    await plant(folder, { 'assets/a.css': 'a{}' });
+    const kept = siteIn(folder);
+    const { project, state } = kept;
+    await kept.run();
+    for (const recalled of [await recallMarks(project, 'leave', state), await recallSite(project, 'leave', state)])
+      expect(recalled).toBeDefined();
+    for (const recalled of [await recallMarks(project, 'next', state), await recallSite(project, 'next', state)])
+      expect(recalled).toBeUndefined();
   });
 
   test.each(['site', 'checkpoint', 'marks', 'collected', 'collected-since'])(

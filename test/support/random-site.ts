@@ -227,7 +227,10 @@ const EDITS: Readonly<Record<EditKind, (draft: Draft) => Edit | undefined>> = {
     if (unchanged.length === 0) return undefined;
     const copied = draft.chance.pick(unchanged);
     const { content } = known(draft, copied);
-    const hash = createHash('md5').update(`${content as string}`).digest('hex').slice(0, 12);
+    const hash = createHash('md5')
+      .update(content as string)
+      .digest('hex')
+      .slice(0, 12);
     const { dir, name, ext } = posix.parse(copied);
     const path = claim(draft, posix.join(dir, `${name}.${hash}${ext}`));
     const posed = draft.chance.happens(0.6) ? content : randomFiller(draft.chance);

@@ -24,12 +24,14 @@ const BESIDE = 'checkpoint';
 /** A checkpoint in the making. */
 export class CheckpointDraft {
   readonly #project: CollectProject;
+  readonly #version: string;
   readonly #marking: Marking;
   /** The id of what was left of the site. */
   #site: string | undefined;
 
-  constructor(project: CollectProject, marking: Marking) {
+  constructor(project: CollectProject, version: string, marking: Marking) {
     this.#project = project;
+    this.#version = version;
     this.#marking = marking;
   }
 
@@ -53,7 +55,7 @@ export class CheckpointDraft {
     atRest: ProjectMarks['atRest'],
   ): Promise<string | undefined> {
     if (this.#site === undefined) return undefined;
-    const { madeFor } = await foundationOf(this.#project, state);
+    const { madeFor } = await foundationOf(this.#project, this.#version, state);
     const id = newId();
     const marking = this.#marking;
     const marks = { roots: marking.roots(), sources: marking.sources.all(), root: marking.rootMarks() };
@@ -65,12 +67,16 @@ export class CheckpointDraft {
 }
 
 /** Undefined where there is none that holds. */
-export async function recallSite(project: CollectProject, state: StateFolder): Promise<StoredHashedSite | undefined> {
+export async function recallSite(
+  project: CollectProject,
+  version: string,
+  state: StateFolder,
+): Promise<StoredHashedSite | undefined> {
   const { root, sources, manifest } = project;
   const [besideBytes, bytes, { madeFor, additions }] = await Promise.all([
     state.read(BESIDE),
     state.read(SITE),
-    foundationOf(project, state),
+    foundationOf(project, version, state),
   ]);
   const beside = besideBytes && decodeBeside(besideBytes);
   if (beside?.madeFor !== madeFor) return undefined;

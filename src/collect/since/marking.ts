@@ -29,9 +29,14 @@ export class Marking {
     this.#writing().note(`${this.#place}/${path}`, mark);
   }
 
-  /** This folder of STATIC_ROOT, or this file that is gone, is not what it was. */
-  changed(path: RelPath | string): void {
-    this.#writing().lookAt(`${this.#place}/${path}`);
+  /** This folder of STATIC_ROOT may be there, or not any more. */
+  changed(folder: string): void {
+    this.#writing().lookAt(`${this.#place}/${folder}`);
+  }
+
+  /** This file of STATIC_ROOT was removed. What lies there by now was not read. */
+  removed(path: RelPath): void {
+    this.#writing().note(`${this.#place}/${path}`, undefined);
   }
 
   /** Of STATIC_ROOT, with what was written since. */

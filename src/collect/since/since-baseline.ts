@@ -3,6 +3,7 @@
  * be looked at, and on nothing else. The thread that would collect and the one that called share the looking.
  */
 import type { Places } from '../../core/places.js';
+import type { Snapshot } from '../../core/snapshot.js';
 import { type Root, touchedPlaces } from '../../core/touched.js';
 import { Pacer } from '../../fs/pace.js';
 import { StateFolder } from '../../fs/state.js';
@@ -13,6 +14,7 @@ import { newTurn } from '../turn.js';
 import { type Baseline, recallBaseline } from './baseline.js';
 import { lookSince } from './look-since.js';
 import { areSameRoots } from './root-marks.js';
+import { holdsSameNames } from './same-names.js';
 import { noteTouched, recallTouched, type Touched } from './touched-since.js';
 
 const MOST_TOUCHED = 64; // of more, all is looked at, which leaves a new baseline
@@ -26,6 +28,8 @@ export interface Since extends LocalResult {
   readonly follows: ReadonlySet<string>;
   /** What the snapshot is about: everything else is as it was then. */
   readonly places: Places;
+  /** Whether all of STATIC_ROOT, as it was looked at later, may pass for what it was then. */
+  readonly isStillSo: (later: Snapshot) => boolean;
 }
 
 /** Undefined where there is no baseline that holds, or all is to be looked at: nothing was changed then. */
@@ -49,7 +53,9 @@ export async function sinceBaseline(
     lookSince(look, new Pacer(hooks)),
   ]);
   const touched = [...new Set([...before.places, ...found.flat()])];
-  if (touched.length === 0) return nothingSince(before, baseline.files);
+  const rootMarks = baseline.trees.at(-1)?.marks ?? new Map(); // it stands behind the sources
+  const isStillSo = (later: Snapshot): boolean => holdsSameNames(rootOf(work), rootMarks, before.places, later);
+  if (touched.length === 0) return nothingSince(before, baseline.files, isStillSo);
   if (touched.length > MOST_TOUCHED || !touched.every((place) => wasThere(place, baseline) && isFile(place)))
     return undefined;
   const trees = treesOf(work);
@@ -60,11 +66,11 @@ export async function sinceBaseline(
   if (noted === undefined) return undefined;
   const made = await thread.run(workOn(work, places, touched), settings, hooks).result;
   if (made === undefined || !isAllOf(places, made)) return undefined;
-  return { ...made, places, files: baseline.files, baseline: noted.state, follows: noted.states };
+  return { ...made, places, files: baseline.files, baseline: noted.state, follows: noted.states, isStillSo };
 }
 
 /** Nothing has changed since it was left, when there were so many files. */
-export function nothingSince({ state, states }: Touched, files: number): Since {
+export function nothingSince({ state, states }: Touched, files: number, isStillSo: Since['isStillSo']): Since {
   return {
     files,
     baseline: state,
@@ -75,6 +81,7 @@ export function nothingSince({ state, states }: Touched, files: number): Since {
     putOff: 0,
     due: [],
     places: [],
+    isStillSo,
     snapshot: { entries: [], problems: [] },
     problems: [],
     ownership: { foreign: [], folders: [] },

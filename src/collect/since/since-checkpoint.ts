@@ -9,6 +9,7 @@ import { StateFolder } from '../../fs/state.js';
 import type { LocalHooks, LocalSettings, LocalThread, LocalWork } from '../in-thread.js';
 import { newTurn } from '../turn.js';
 import { lookSince } from './look-since.js';
+import { holdsSameNames } from './same-names.js';
 import { nothingSince, type Since } from './since-baseline.js';
 import { recallMarks } from './stored-marks.js';
 import { noteTouched, recallTouched, type Touched } from './touched-since.js';
@@ -30,7 +31,8 @@ export async function collectSinceCheckpoint(
   const { project, mode } = work;
   const pacer = new Pacer(hooks);
   const state = new StateFolder(settings.statePath);
-  const marks = await recallMarks(project, state);
+  const { checkpoint: version } = settings;
+  const marks = version === undefined ? undefined : await recallMarks(project, version, state);
   if (marks === undefined) return undefined;
   const before = await recallTouched(state, 'checkpoint', marks.id);
   if (before === undefined || before.places.length > MOST_NOTED) return undefined;
@@ -44,7 +46,11 @@ export async function collectSinceCheckpoint(
     lookSince(since, pacer),
   ]);
   const touched = [...new Set([...before.places, ...found.flat()])];
-  if (touched.length === 0 && marks.atRest !== undefined) return nothingSince(before, marks.atRest);
+  const stillSo =
+    ({ places }: Touched): Since['isStillSo'] =>
+    (later) =>
+      holdsSameNames(project.root, marks.root, places, later);
+  if (touched.length === 0 && marks.atRest !== undefined) return nothingSince(before, marks.atRest, stillSo(before));
   if (touched.length > MOST_TOUCHED) return undefined;
   const note = async (now: Touched, all: readonly string[]): Promise<Touched | undefined> =>
     mode === 'write' ? noteTouched(state, 'checkpoint', now, all) : now;
@@ -56,5 +62,5 @@ export async function collectSinceCheckpoint(
   const { places = [] } = collected;
   const inRoot = places.map((path) => `${project.root}/${path}`);
   const all = await note(noted, inRoot);
-  return all && { ...collected, baseline: all.state, follows: all.states, places };
+  return all && { ...collected, baseline: all.state, follows: all.states, places, isStillSo: stillSo(all) };
 }

@@ -41,8 +41,12 @@ export async function storeMarks(
 }
 
 /** Undefined where there are none that hold. */
-export async function recallMarks(project: CollectProject, state: StateFolder): Promise<ProjectMarks | undefined> {
-  const [bytes, { madeFor, additions }] = await Promise.all([state.read(NAME), foundationOf(project, state)]);
+export async function recallMarks(
+  project: CollectProject,
+  version: string,
+  state: StateFolder,
+): Promise<ProjectMarks | undefined> {
+  const [bytes, { madeFor, additions }] = await Promise.all([state.read(NAME), foundationOf(project, version, state)]);
   if (bytes === undefined) return undefined;
   try {
     const reader = new ByteReader(unseal(bytes));
@@ -63,13 +67,16 @@ export async function recallMarks(project: CollectProject, state: StateFolder): 
 
 /** What a checkpoint stands on. */
 interface Foundation {
-  /** The project and the memory; what was added since makes no difference, unless the site was made anew. */
+  /** The version of this program, the project and the memory; what was added since makes no difference, unless the site was made anew. */
   readonly madeFor: string;
   readonly additions: readonly Addition[];
 }
 
-export async function foundationOf(project: CollectProject, state: StateFolder): Promise<Foundation> {
+export async function foundationOf(project: CollectProject, version: string, state: StateFolder): Promise<Foundation> {
   const { seal, additions } = await writtenMemory(state);
   const isAnew = additions.some((each) => each.isAnew);
-  return { madeFor: `${hash('sha256', JSON.stringify(project), 'hex')} ${seal}${isAnew ? ' anew' : ''}`, additions };
+  return {
+    madeFor: `${hash('sha256', JSON.stringify([version, project]), 'hex')} ${seal}${isAnew ? ' anew' : ''}`,
+    additions,
+  };
 }
