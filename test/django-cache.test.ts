@@ -1,12 +1,13 @@
 /** When a project is asked again, and when what it said holds. Each Python that is started leaves a mark. */
-import { appendFile, chmod, readFile, rm, utimes } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { appendFile, chmod, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Asked } from '../src/config/schema.js';
 import { askProject } from '../src/django/ask.js';
 import { StateFolder } from '../src/fs/state.js';
-import { djangoEnv, djangoProject, settingsWith } from './support/django-project.js';
+import { djangoEnv, djangoProject, settingsWith, storageOf } from './support/django-project.js';
 import { plant, type Tree, temporaryFolder } from './support/tree.js';
 
 const ENVIRONMENT = { SHOP_URL: '/a/', UNRELATED: '1', SHLVL: '1' };
@@ -40,7 +41,8 @@ async function askedOnce(tree: Tree = {}): Promise<Scene> {
     python: '#!/bin/sh\necho >> starts.log\nexec python3 "$@"\n',
     ...tree,
   });
-  await chmod(join(folder, 'python'), 0o755);
+  for (const name of ['python', 'git', 'release'])
+    if (name === 'python' || name in tree) await chmod(join(folder, name), 0o755);
   await nextMillisecond();
   const state = new StateFolder(await temporaryFolder());
   const log = join(folder, 'starts.log');
@@ -187,6 +189,106 @@ test.each<[string, Tree, string]>([
   expect(await scene.starts()).toBe(1);
   await scene.ask();
   expect(await scene.starts()).toBe(0);
+});
+
+const RESOLVING = `STATICFILES_DIRS = [(BASE_DIR / 'builds/current').resolve(), BASE_DIR / 'assets']
+STATICFILES_DIRS += sorted(path for path in (BASE_DIR / 'assets/themes').iterdir())
+`;
+
+test('a project is asked again after a link that the settings follow leads elsewhere', async () => {
+  const scene = await askedOnce({ 'shop/settings.py': settingsWith(RESOLVING), 'assets/themes/a/x': '' });
+  for (const [build, starts] of [
+    ['one', 1],
+    ['one', 0],
+    ['two', 1],
+    ['two', 0],
+  ] as const) {
+    await plant(scene.folder, { [`builds/${build}/x`]: '' });
+    await rm(join(scene.folder, 'builds/current'), { force: true });
+    await symlink(build, join(scene.folder, 'builds/current'));
+    await nextMillisecond();
+    expect((await scene.ask()).dirs[0]?.path).toBe(join(scene.folder, 'builds', build));
+    expect(await scene.starts()).toBe(starts);
+  }
+});
+
+test('a project is asked again after a folder of a source that the settings list holds another name', async () => {
+  const scene = await askedOnce({ 'shop/settings.py': settingsWith(RESOLVING), 'assets/themes/a/x': '' });
+  await plant(scene.folder, { 'assets/other/y': '', 'assets/themes/a/y': '' });
+  await scene.ask();
+  expect(await scene.starts()).toBe(0);
+  await plant(scene.folder, { 'assets/themes/b/x': '' });
+  await nextMillisecond();
+  expect((await scene.ask()).dirs.map(({ path }) => path)).toContain(join(scene.folder, 'assets/themes/b'));
+  expect(await scene.starts()).toBe(1);
+});
+
+test('a project is asked again after an app has got a collectstatic of its own', async () => {
+  const scene = await askedOnce({
+    'shop/settings.py': settingsWith("INSTALLED_APPS = ['blog', 'django.contrib.staticfiles']"),
+  });
+  await plant(scene.folder, {
+    'blog/management/__init__.py': '',
+    'blog/management/commands/__init__.py': '',
+    'blog/management/commands/collectstatic.py': '',
+  });
+  expect((await scene.ask()).storage).toBe('django');
+});
+
+test('a project is asked again after a change of what its storage imports', async () => {
+  const scene = await askedOnce({
+    'shop/settings.py': settingsWith(storageOf('shop.storage.Own')),
+    'shop/storage.py': `from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
+from .release import RELEASE
+class Own(ManifestStaticFilesStorage):
+    manifest_name = f'static-{RELEASE}.json'
+`,
+    'shop/release.py': 'from shop.numbers import *\n',
+    'shop/numbers.py': 'RELEASE = 1\n',
+  });
+  execFileSync('python3', ['-m', 'compileall', '-q', join(scene.folder, 'shop')]); // then nobody reads the texts any more
+  await scene.ask({ from: 'project' });
+  await plant(scene.folder, { 'shop/numbers.py': 'RELEASE = 22\n' });
+  expect((await scene.ask()).manifest.name).toBe('static-22.json');
+});
+
+const STARTING = (program: string): string => `import subprocess
+STATIC_URL = '/' + subprocess.check_output([str(BASE_DIR / '${program}')], cwd=BASE_DIR / 'shop', text=True).strip() + '/'
+`;
+
+test('settings that ask git are asked again after a commit', async () => {
+  const scene = await askedOnce({
+    'shop/settings.py': settingsWith(STARTING('git')),
+    '.git/HEAD': 'ref: refs/heads/main\n',
+    '.git/logs/HEAD': 'one\n',
+    git: '#!/bin/sh\ntail -n 1 ../.git/logs/HEAD\n',
+  });
+  await scene.ask();
+  expect(await scene.starts()).toBe(0);
+  await appendFile(join(scene.folder, '.git/logs/HEAD'), 'two\n');
+  await nextMillisecond();
+  expect((await scene.ask()).url).toBe('/two/');
+  await scene.starts();
+  await scene.ask();
+  expect(await scene.starts()).toBe(0);
+});
+
+test('settings that ask another program are asked each time', async () => {
+  const scene = await askedOnce({
+    'shop/settings.py': settingsWith(STARTING('release')),
+    release: '#!/bin/sh\ncat ../number\n',
+    number: '1',
+  });
+  await plant(scene.folder, { number: '2' });
+  expect((await scene.ask()).url).toBe('/2/');
+});
+
+test.each(['.python-version', '.tool-versions'])('another Python may be chosen by %s', async (name) => {
+  const scene = await askedOnce();
+  await writeFile(join(scene.folder, name), '3.13.0\n');
+  await nextMillisecond();
+  await scene.ask();
+  expect(await scene.starts()).toBe(1);
 });
 
 test('what asks for files in odd ways is answered as ever', async () => {

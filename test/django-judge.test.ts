@@ -49,6 +49,7 @@ const ANSWER: Answer = {
     { class: `${FINDERS}.FileSystemFinder`, dirs: [dir('/site/assets', { prefix: 'v' })] },
     { class: `${FINDERS}.AppDirectoriesFinder`, dirs: [dir('/site/blog/static')] },
   ],
+  patched: [],
   storage: PLAIN,
   trouble: null,
   checks: [],

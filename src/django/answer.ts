@@ -36,6 +36,8 @@ const AnswerShape = v.object({
       dirs: v.array(v.object({ path: AbsolutePath, prefix: Text, isOptional: v.boolean(), storage: Text })),
     }),
   ),
+  /** What was put in the place of Django's own finders, or of what they go by. */
+  patched: v.array(Text),
   /** null: it cannot be made, and `trouble` says why. */
   storage: v.nullable(
     v.object({
@@ -61,7 +63,7 @@ const AnswerShape = v.object({
   files: v.array(AbsolutePath),
   folders: v.array(AbsolutePath),
   variables: v.array(Text),
-  /** What was there, or not, when it was asked for: 'file', 'folder', 'other' or ''. */
+  /** What was there, or not, when it was asked for: 'file', 'folder', 'other', 'link to …' or ''. */
   looked: v.array(v.tuple([AbsolutePath, Text])),
   /** A digest of the names in each folder that was listed: see `probe.py`. */
   listed: v.array(v.tuple([AbsolutePath, Text])),

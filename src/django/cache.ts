@@ -5,7 +5,8 @@
  * enough, and only a digest of them is kept.
  */
 import { createHash } from 'node:crypto';
-import { readdirSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
 import type { DjangoSource } from '../config/schema.js';
 import type { StateFolder } from '../fs/state.js';
 import { type Answer, isAnswer } from './answer.js';
@@ -16,7 +17,18 @@ const FORMAT = 2;
 const COMPILED = Buffer.from('__pycache__');
 
 /** What Python goes by before it runs anything that could be heard to ask. */
-const ALWAYS = ['DJANGO_SETTINGS_MODULE', 'HOME', 'PATH', 'PYTHONHOME', 'PYTHONPATH', 'PYTHONSAFEPATH'];
+const ALWAYS = [
+  'ASDF_PYTHON_VERSION',
+  'DJANGO_SETTINGS_MODULE',
+  'HOME',
+  'PATH',
+  'PYENV_VERSION',
+  'PYTHONHOME',
+  'PYTHONPATH',
+  'PYTHONSAFEPATH',
+];
+/** Where pyenv and asdf, which stand in for any Python, look which one it is. */
+const CHOICES = ['.python-version', '.tool-versions'];
 /** Where a shell and a service manager note things that are another in every run. */
 const NOISE = new Set(['_', 'SHLVL', 'PWD', 'OLDPWD', 'INVOCATION_ID', 'JOURNAL_STREAM', 'SYSTEMD_EXEC_PID']);
 
@@ -88,8 +100,26 @@ function identityOf({ source, python }: Question): string {
 }
 
 /** With the probe itself, which is another one in another version of this program. */
-function pathsOf({ python }: Question, { files, folders }: Answer): string[] {
-  return [...new Set([PROBE, ...(python.startsWith('/') ? [python] : []), ...files, ...folders])];
+function pathsOf({ source, python, env }: Question, { files, folders }: Answer): string[] {
+  const choices = foldersAbove(source.manage).flatMap((folder) => CHOICES.map((name) => join(folder, name)));
+  const global = join(env['PYENV_ROOT'] ?? join(env['HOME'] ?? '/', '.pyenv'), 'version');
+  return [...new Set([PROBE, ...placeOf(python, env), ...choices, global, ...files, ...folders])];
+}
+
+/** Where a program is found by its name; where it is not found yet, too. */
+function placeOf(program: string, { PATH = '' }: NodeJS.ProcessEnv): string[] {
+  if (program.includes('/')) return program.startsWith('/') ? [program] : [];
+  const places = PATH.split(delimiter)
+    .filter((folder) => folder.startsWith('/'))
+    .map((folder) => join(folder, program));
+  const at = places.findIndex((place) => stampOf(place).text !== '');
+  return at < 0 ? places : places.slice(0, at + 1);
+}
+
+function foldersAbove(file: string): string[] {
+  const folders = [dirname(file)];
+  for (let last = folders[0] ?? '/'; dirname(last) !== last; ) folders.push((last = dirname(last)));
+  return folders;
 }
 
 function digestOf(env: NodeJS.ProcessEnv, variables: readonly string[]): string {
@@ -109,6 +139,7 @@ function areAsFound({ looked, listed }: Answer): boolean {
 
 function kindOf(path: string): string {
   try {
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) return `link to ${readlinkSync(path)}`;
     const stats = statSync(path, { throwIfNoEntry: false });
     if (stats === undefined) return '';
     return stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : 'other';

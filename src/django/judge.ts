@@ -85,10 +85,12 @@ export function isDjangos(finder: string): boolean {
 }
 
 /** What stands against knowing all that is collected. */
-export function doubtOfProject({ command, finders }: Answer): string | undefined {
+export function doubtOfProject({ command, finders, patched }: Answer): string | undefined {
   if (command !== null && command !== STATICFILES) return `the command collectstatic is that of ${command}`;
   const foreign = finders.find((finder) => !isDjangos(finder.class));
   if (foreign !== undefined) return `the finder ${foreign.class} is not one of Django's`;
+  const [other] = patched;
+  if (other !== undefined) return `${other} is not Django's own`;
   const source = finders.flatMap(({ dirs }) => dirs).find(({ storage }) => storage !== FOLDER_STORAGE);
   return source === undefined ? undefined : `${source.path} is read by ${source.storage}`;
 }

@@ -7,6 +7,7 @@ database, and leaves stdout and stderr to the project.
 
 Its words are those of old Pythons on purpose: to a Django that is too old it can still say so.
 """
+import ast
 import functools
 import hashlib
 import importlib.util
@@ -31,7 +32,10 @@ MOST_PLACES = 5000
 LONGEST_PATH = 1024
 NO_FILES = ("/proc/", "/sys/")
 IMPORTERS = ("<frozen importlib", "<frozen zipimport")  # what they look at is known by what they find, and by NothingFound
-LOOK = os.stat
+LOOK, LOOK_AT_LINK, READ_LINK = os.stat, os.lstat, os.readlink
+STARTS = {"subprocess.Popen": 0, "os.system": 0, "os.exec": 0, "os.posix_spawn": 0}  # where the event says which program
+STARTERS = ("subprocess.py", "os.py")  # who start what others ask for
+GIT_TELLS = ("HEAD", "logs/HEAD", "packed-refs")  # one of them changes with whatever is committed or checked out
 PLAIN = (bool, int, str, type(None))
 # What every class has, and what says nothing about how it works.
 ORDINARY = frozenset(["__module__", "__doc__", "__qualname__", "__dict__", "__weakref__", "__firstlineno__",
@@ -44,7 +48,9 @@ variables = set()
 opened = set()
 looked = {}
 listed = set()
+early = set()  # of these, what the settings looked at, listed or read by themselves
 wanted = set()
+starters = set()  # the files that started a program whose answer nothing tells of
 
 
 def main():
@@ -171,6 +177,12 @@ def note(path):
         return  # whoever looks hears of it
     if is_plain(path) and not path.startswith(NO_FILES):
         looked[path] = kind_of(path)
+        note_early(path)
+
+
+def note_early(path):
+    if state["phase"] != "static":
+        early.add(path)
 
 
 def is_plain(path):
@@ -184,6 +196,8 @@ def is_plain(path):
 
 def kind_of(path):
     try:
+        if stat.S_ISLNK(LOOK_AT_LINK(path).st_mode):
+            return "link to " + READ_LINK(path)
         mode = LOOK(path).st_mode
     except OSError:
         return ""
@@ -191,6 +205,8 @@ def kind_of(path):
 
 
 def hear(event, arguments):
+    if event in STARTS and state["is_recording"]:
+        hear_start(arguments[STARTS[event]], arguments[2] if event == "subprocess.Popen" else None)
     if event in ("os.listdir", "os.scandir") and state["is_recording"]:
         path = arguments[0]
         asker = sys._getframe(1).f_code.co_filename
@@ -198,6 +214,7 @@ def hear(event, arguments):
             path = os.path.abspath(os.fsdecode(path or "."))
             if is_plain(path):
                 listed.add(path)
+                note_early(path)
     if event != "open" or not state["is_recording"]:
         return
     path, mode, flags = arguments
@@ -208,6 +225,26 @@ def hear(event, arguments):
         return
     if os.path.isfile(path) or not os.path.exists(path):  # devices change without end
         opened.add(path)
+        note_early(path)
+
+
+def hear_start(program, folder):
+    """What git says of a project is told by its files. What another program says may be another thing each time."""
+    program = os.path.basename(os.fsdecode(program)) if isinstance(program, (str, bytes)) else ""
+    above = os.path.abspath(os.fsdecode(folder) if isinstance(folder, (str, bytes)) else ".")
+    while program == "git":
+        git = os.path.join(above, ".git")
+        if os.path.isdir(git):
+            opened.update(os.path.join(git, name) for name in GIT_TELLS)
+            early.update(os.path.join(git, name) for name in GIT_TELLS)
+            return
+        if os.path.lexists(git) or os.path.dirname(above) == above:
+            break
+        above = os.path.dirname(above)
+    frame = sys._getframe(2)
+    while frame.f_back is not None and os.path.basename(frame.f_code.co_filename) in STARTERS:
+        frame = frame.f_back
+    starters.add(os.path.abspath(frame.f_code.co_filename))
 
 
 class NothingFound(object):
@@ -264,20 +301,32 @@ def files_behind(manage, settings_module, modules, libraries, trees):
             files.add(path)
     # What a library does without does not make a difference to the project.
     missing = set(path for path, importer in wanted if not libraries.hold(importer))
-    elsewhere = libraries.prefixes + tuple(tree + os.sep for tree in trees)
-    return sorted(files | set(path for path in opened | missing if not path.startswith(elsewhere)))
+    is_elsewhere = elsewhere(libraries, trees)
+    return sorted(files | set(path for path in opened | missing if not is_elsewhere(path)))
+
+
+def elsewhere(libraries, trees):
+    """Whether something else sees to it that a change at a path is noticed. What settings ask of a source is what they go by."""
+    folders = tuple(tree + os.sep for tree in trees)
+    return lambda path: libraries.hold(path) or (path.startswith(folders) and path not in early)
 
 
 def places_behind(libraries, trees):
     """What was there or not, by path; and what was in folders. What is in the sources themselves is looked at elsewhere."""
-    elsewhere = libraries.prefixes + tuple(tree + os.sep for tree in trees)
+    is_elsewhere = elsewhere(libraries, trees)
     above = state["folder"] + os.sep  # what holds the project is there
     looks = sorted((path, kind) for path, kind in looked.items()
-                   if not path.startswith(elsewhere) and not above.startswith(path.rstrip(os.sep) + os.sep))
-    folders = sorted(path for path in listed if not (path + os.sep).startswith(elsewhere + NO_FILES))
-    if len(looks) + len(folders) > MOST_PLACES:
-        return [("/", "too many to look at them again")], []  # which is never so: each run asks
+                   if not is_elsewhere(path) and not above.startswith(path.rstrip(os.sep) + os.sep))
+    folders = sorted(path for path in listed if not is_listed_elsewhere(path, libraries, trees))
+    is_fleeting = any(not libraries.hold(starter) for starter in starters)
+    if is_fleeting or len(looks) + len(folders) > MOST_PLACES:
+        return [("/", "not to be told by looking")], []  # which is never so: each run asks
     return looks, [(path, names_in(path)) for path in folders]
+
+
+def is_listed_elsewhere(path, libraries, trees):
+    inside = (path + os.sep).startswith
+    return inside(libraries.prefixes + NO_FILES) or (path not in early and inside(tuple(tree + os.sep for tree in trees)))
 
 
 def names_in(path):
@@ -299,6 +348,42 @@ def with_parents(names):
     for name in names:
         parts = name.split(".")
         found.update(".".join(parts[:length]) for length in range(1, len(parts) + 1))
+    return found
+
+
+def with_imports(names, libraries):
+    """And what those that are the project's own take from others when they are loaded: a name of a class may come from there."""
+    found, left = set(names), list(names)
+    while left:
+        name = left.pop()
+        path = file_of(name)
+        if path is None or libraries.hold(path) or not path.endswith(".py"):
+            continue
+        fresh = set(each for each in with_parents(imported_by(name, path)) if each in sys.modules) - found
+        found.update(fresh)
+        left.extend(fresh)
+    return found
+
+
+def imported_by(name, path):
+    try:
+        with io.open(path, "rb") as source:
+            body = ast.parse(source.read()).body
+    except (OSError, SyntaxError, ValueError):
+        return set()
+    package = getattr(sys.modules[name], "__package__", None) or ""
+    found, left = set(), list(body)
+    while left:
+        node = left.pop()
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[:len(package.split(".")) - node.level + 1] if node.level else []
+            module = ".".join([each for each in above if each] + ([node.module] if node.module else []))
+            found.add(module)
+            found.update(module + "." + alias.name for alias in node.names)
+        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            left.extend(ast.iter_child_nodes(node))
     return found
 
 
@@ -324,17 +409,17 @@ def collect(manage, settings_name):
     state.update(phase="static", is_recording=True)
     from django.apps import apps
 
-    finders = finders_of()
+    finders, strange = finders_of()
     storage, classes, trouble = storage_of()
     modules.update(name for each in apps.get_app_configs() for name in (type(each).__module__, each.module.__name__))
     modules.update(classes, (each["class"].rpartition(".")[0] for each in finders))
     trees = [entry["path"] for each in finders for entry in each["dirs"]]
     root = text_or_none(settings.STATIC_ROOT)
-    command, patterns, checks = command_of(), ignored(apps), failed_checks()
+    command, patterns, checks = command_of(apps), ignored(apps), failed_checks()
     state["is_recording"] = False
     libraries = Libraries()
+    modules = with_imports(with_parents(modules), libraries)
     settings_module = os.environ.get("DJANGO_SETTINGS_MODULE", "")
-    modules = with_parents(modules)
     answer = {
         "django": django.get_version(),
         "python": sys.version.split()[0],
@@ -345,11 +430,12 @@ def collect(manage, settings_name):
         "url": str(settings.STATIC_URL or ""),
         "permissions": modes_of(settings, "FILE_UPLOAD_PERMISSIONS", "FILE_UPLOAD_DIRECTORY_PERMISSIONS"),
         "finders": finders,
+        "patched": strange,
         "storage": storage,
         "trouble": trouble,
         "checks": checks,
         "files": files_behind(manage, settings_module, modules, libraries, trees + ([root] if root else [])) +
-                 [os.path.abspath(django.__file__)],
+                 [os.path.abspath(django.__file__)] + ([sys.executable] if sys.executable else []),
         "folders": libraries.packages,
         "variables": sorted(variables),
     }
@@ -365,10 +451,12 @@ def dotted(kind):
     return "%s.%s" % (kind.__module__, kind.__qualname__)
 
 
-def command_of():
+def command_of(apps):
     """The app whose collectstatic it is; None where there is no such command."""
     from django.core.management import get_commands
 
+    for each in apps.get_app_configs():  # it may get one
+        wanted.add((os.path.join(each.path, "management", "commands", "collectstatic.py"), sys.argv[0]))
     owner = get_commands().get("collectstatic")
     return owner if owner is None or isinstance(owner, str) else dotted(type(owner))
 
@@ -390,12 +478,14 @@ def failed_checks():
 def finders_of():
     from django.contrib.staticfiles.finders import get_finders
 
-    return [{"class": dotted(type(finder)), "dirs": dirs_of(finder)} for finder in get_finders()]
+    finders = list(get_finders())
+    return [{"class": dotted(type(finder)), "dirs": dirs_of(finder)} for finder in finders], patched(finders)
 
 
 def dirs_of(finder):
     if hasattr(finder, "locations"):
-        return [dir_of(finder.storages[root], True) for _, root in finder.locations]
+        # An empty name is no folder to Django, although its storage would take it for the one that it runs in.
+        return [dir_of(finder.storages[root], True) for _, root in finder.locations if root != ""]
     if hasattr(finder, "source_dir"):
         from django.apps import apps
 
@@ -479,6 +569,29 @@ def quietly(thing, name):
         return None
 
 
+def is_put_in(value):
+    """Whether a function that stands for one of Django's is somebody else's, also if it says that it is Django's."""
+    if not inspect.isfunction(value):
+        return False
+    import django
+
+    homes = (os.path.dirname(django.__file__), sysconfig.get_paths().get("stdlib") or "")
+    folders = tuple(each + os.sep for home in homes if home for each in (os.path.abspath(home), os.path.realpath(home)))
+    file = value.__code__.co_filename
+    return not (value.__module__ or "").startswith(DJANGO) or not (file.startswith(folders) or file.startswith("<"))
+
+
+def patched(finders):
+    """What was put in the place of Django's own: of its finders, of its command, and of what both walk with."""
+    from django.contrib.staticfiles import finders as finding, utils
+    from django.contrib.staticfiles.management.commands import collectstatic
+
+    places = [utils, finding, collectstatic.Command] + [kind for each in finders for kind in type(each).__mro__]
+    named = [(place.__name__ if inspect.ismodule(place) else dotted(place), place) for place in places]
+    return sorted(set("%s.%s" % (name, member) for name, place in named if name.startswith(DJANGO)
+                      for member, value in list(vars(place).items()) if is_put_in(value)))[:MOST_MEMBERS]
+
+
 def own_members(kind):
     """What other classes than Django's put in, and what was put into Django's."""
     found = []
@@ -487,9 +600,7 @@ def own_members(kind):
         for name, value in vars(each).items():
             if name in ORDINARY:
                 continue
-            is_put_in = inspect.isfunction(value) and not is_foreign and each is not object \
-                and not (value.__module__ or "").startswith(DJANGO)
-            if is_foreign or is_put_in:
+            if is_foreign or (each is not object and is_put_in(value)):
                 found.append({"class": dotted(each), "name": name, "isPlain": isinstance(value, PLAIN)})
     return found[:MOST_MEMBERS]
 

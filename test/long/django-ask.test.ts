@@ -91,11 +91,17 @@ describe('a project', () => {
         looked: expect.arrayContaining([join(folder, 'assets')]),
         listed: [],
       });
-      // An app may get an apps.py.
+      // An app may get an apps.py, and a command.
       expect(asked.files.filter((file) => file.startsWith(folder))).toEqual(
-        ['blog/__init__.py', 'blog/apps', 'blog/apps.py', 'manage.py', 'shop/__init__.py', 'shop/settings.py'].map(
-          (name) => join(folder, name),
-        ),
+        [
+          'blog/__init__.py',
+          'blog/apps',
+          'blog/apps.py',
+          'blog/management/commands/collectstatic.py',
+          'manage.py',
+          'shop/__init__.py',
+          'shop/settings.py',
+        ].map((name) => join(folder, name)),
       );
     },
   );
@@ -121,6 +127,13 @@ STATICFILES_DIRS = [('a', BASE_DIR / 'x'), ('b', BASE_DIR / 'x')]`),
     expect((await ask(folder)).dirs).toEqual([
       { path: join(folder, 'media'), prefix: '' },
       { path: join(folder, 'x'), prefix: 'b', isOptional: true },
+    ]);
+  });
+
+  test('does not take an empty name for the folder that it runs in', async () => {
+    const asked = await askWith("STATICFILES_DIRS = ['', ('vendor', ''), BASE_DIR / 'assets']");
+    expect(asked.dirs.map(({ path }) => path).filter((path) => !/(?:django|blog)\/.*static$/.test(path))).toEqual([
+      expect.stringMatching(/\/assets$/),
     ]);
   });
 
@@ -214,6 +227,39 @@ class Own(ManifestStaticFilesStorage):
           'from django.contrib.staticfiles.storage import StaticFilesStorage\nStaticFilesStorage.url = lambda self, name: name\n',
       },
       'its storage django.contrib.staticfiles.storage.StaticFilesStorage has a url of its own, in django.contrib.staticfiles.storage.StaticFilesStorage',
+    ],
+    [
+      'a method put into Django that passes for its own',
+      '',
+      {
+        'blog/models.py': `import functools
+from django.contrib.staticfiles.storage import StaticFilesStorage
+own = StaticFilesStorage.url
+@functools.wraps(own)
+def url(self, *a, **k):
+    return own(self, *a, **k)
+StaticFilesStorage.url = url
+`,
+      },
+      'its storage django.contrib.staticfiles.storage.StaticFilesStorage has a url of its own, in django.contrib.staticfiles.storage.StaticFilesStorage',
+    ],
+    [
+      "another list put into one of Django's finders",
+      '',
+      {
+        'blog/models.py':
+          'from django.contrib.staticfiles.finders import AppDirectoriesFinder\nAppDirectoriesFinder.list = lambda self, ignore: []\n',
+      },
+      "django.contrib.staticfiles.finders.AppDirectoriesFinder.list is not Django's own",
+    ],
+    [
+      'another walk',
+      '',
+      {
+        'blog/models.py':
+          'from django.contrib.staticfiles import utils\nutils.get_files = lambda storage, ignore=None, location="": []\n',
+      },
+      "django.contrib.staticfiles.utils.get_files is not Django's own",
     ],
     [
       'a finder of its own',
