@@ -12,7 +12,7 @@ import type { TargetJob } from '../sync.js';
 import type { Cycle } from './cycle-of.js';
 import { hookEnv, runHook } from './hook.js';
 import { Hooks, type Publication } from './hooks.js';
-import { Project, type ProjectHooks, type WatchCounts } from './project.js';
+import { type Legacy, Project, type ProjectHooks } from './project.js';
 import type { DaemonEvent, Service, TriggerOptions } from './service.js';
 import type { CycleReport, DaemonStatus } from './status.js';
 import { TargetLine } from './target-line.js';
@@ -168,7 +168,7 @@ export class Daemon implements Service {
       const lines = await this.#linesFor(config, before);
       await before.stop();
       this.#leave(before.ended());
-      this.#project = this.#makeProject(config, lines, before.counts);
+      this.#project = this.#makeProject(config, lines, before.legacy);
     } catch (error) {
       if (this.#stopping.signal.aborted) throw error;
       const reason = reasonOf(error);
@@ -247,7 +247,7 @@ export class Daemon implements Service {
     });
   }
 
-  #makeProject(config: Config, lines: readonly TargetLine[], counts?: WatchCounts): Project {
+  #makeProject(config: Config, lines: readonly TargetLine[], former?: Legacy): Project {
     const hooks: ProjectHooks = {
       version: this.#options.version,
       signal: this.#stopping.signal,
@@ -259,7 +259,7 @@ export class Daemon implements Service {
       onSign: () => void this.#lookOnceMore(),
       onWatched: () => void this.#lookOnceMore(),
     };
-    return new Project(config, lines, this.#options.state, hooks, counts);
+    return new Project(config, lines, this.#options.state, hooks, former);
   }
 
   /** `former`: whoever writes to the target until then. */

@@ -6,7 +6,8 @@
 
 import type { Config } from '../config/schema.js';
 import type { ToSign } from '../core/delta/signature.js';
-import { isWithin } from '../core/relpath.js';
+import { placesOf } from '../core/places.js';
+import { isWithin, type RelPath } from '../core/relpath.js';
 import type { Batch } from '../core/settle.js';
 import { holdsBelow, type Snapshot } from '../core/snapshot.js';
 import { type Ending, errorOf } from '../cycle/report.js';
@@ -37,14 +38,15 @@ import type { TargetLine } from './target-line.js';
 
 const REST_MS = 10_000; // after the start: earlier, a quarter of what it took is still held
 
-/** What was counted since the daemon began. */
-export interface WatchCounts {
+/** What a project leaves to the one that takes its place. */
+export interface Legacy {
+  /** Counted since the daemon began. */
   readonly losses: number;
   readonly sweeps: number;
   readonly foundBySweep: number;
+  /** When it was heard last that something has changed, by `performance.now`. */
+  readonly heardAt: number;
 }
-
-const NOTHING_COUNTED: WatchCounts = { losses: 0, sweeps: 0, foundBySweep: 0 };
 
 export interface ProjectHooks {
   /** Of this program. */
@@ -83,6 +85,8 @@ export class Project {
   #prepared: Prepared | undefined;
   /** Whether an event told of something in the next batch. */
   #wasTold = false;
+  /** None was at work before it in this process. */
+  readonly #isFirst: boolean;
   #losses: number;
   #foundBySweep: number;
   /** What stopped the last collect: until it goes well again, all is in doubt. */
@@ -99,23 +103,17 @@ export class Project {
   #owesSweep = false;
   #goOn: () => void = () => undefined;
 
-  /** `counts` are those of the project that this one takes the place of. */
-  constructor(
-    config: Config,
-    lines: readonly TargetLine[],
-    state: StateFolder,
-    hooks: ProjectHooks,
-    counts: WatchCounts = NOTHING_COUNTED,
-  ) {
+  /** `former`: of the project that this one takes the place of. */
+  constructor(config: Config, lines: readonly TargetLine[], state: StateFolder, hooks: ProjectHooks, former?: Legacy) {
     this.config = config;
     this.lines = lines;
     this.#hooks = hooks;
-    this.#losses = counts.losses;
-    this.#foundBySweep = counts.foundBySweep;
+    this.#losses = former?.losses ?? 0;
+    this.#foundBySweep = former?.foundBySweep ?? 0;
     this.#origins = new Origins(config);
     this.#local = new LocalHalf(config, state, {
       version: hooks.version,
-      signal: hooks.signal,
+      signal: AbortSignal.any([hooks.signal, this.#ending.signal]),
       env: hooks.env,
       onWarning: hooks.onWarning,
     });
@@ -136,14 +134,16 @@ export class Project {
     this.#sweeps = new Sweeps({
       intervalMs: sweepMs,
       costMs: () => this.#local.sweepCostMs,
-      count: counts.sweeps,
+      count: former?.sweeps ?? 0,
       sweep: () => this.#follow(this.#sweep()),
     });
-    this.#removals = new Removals({
+    const removals = {
       waitMs: maxWaitMs,
       hasHeld: () => this.lines.some((line) => line.waitsForQuiet),
       remove: () => this.#follow(this.#serveRest()),
-    });
+    };
+    this.#removals = new Removals(removals, former?.heardAt);
+    this.#isFirst = former === undefined;
   }
 
   /** See `LocalHalf`. */
@@ -167,7 +167,7 @@ export class Project {
 
   /** Whether what is missing may be taken for gone. */
   get mayRemove(): boolean {
-    return this.#removals.areDue;
+    return this.#error === undefined && this.#removals.areDue;
   }
 
   /**
@@ -200,7 +200,7 @@ export class Project {
     }
     const begin = async (): Promise<Collection> => ({ ...(await this.#local.begin()), places: 'all' });
     if (this.#isFilled) this.#removals.heard(); // nobody knows for how long it has been quiet
-    const collected = await this.#collect(round, this.#isFilled ? 'when-due' : 'now', begin);
+    const collected = await this.#collect(round, this.#isFirst && !this.#isFilled ? 'now' : 'when-due', begin);
     this.#isReady = true;
     this.#sweeps.start();
     const endings = await Promise.all(taking);
@@ -210,7 +210,16 @@ export class Project {
   }
 
   #takeAll(round: Round): Taking {
-    return this.lines.map((line) => line.take(round));
+    return this.lines.map((line) => this.#takeBy(line, round));
+  }
+
+  /** What it has held back need not wait for other targets. */
+  async #takeBy(...[line, ...on]: [TargetLine, ...Parameters<TargetLine['take']>]): Promise<Endings[number]> {
+    try {
+      return await line.take(...on);
+    } finally {
+      this.#removals.plan();
+    }
   }
 
   /** Or stopped. */
@@ -229,12 +238,22 @@ export class Project {
     const round = new Round();
     const since = performance.now();
     const before = this.#error;
-    const taking = lines.map((line) => line.take(round, { isAsked: cause === 'trigger', force: options.force }));
+    if (cause === 'trigger') this.#abandonPrepared(); // it would have to wait for the settle time
+    const terms = { isAsked: cause === 'trigger', force: options.force };
+    const taking = lines.map((line) => this.#takeBy(line, round, terms));
     const collected = await this.#collect(round, removals, () => this.#local.collectAll(options));
+    if (collected !== undefined) this.#remind(lines, collected);
     const facts = { cause, since, lines, endings: await Promise.all(taking), collected, error: this.#error };
     this.#removals.plan();
     const wasSaid = cause === 'sweep' && before !== undefined && this.#error?.message === before.message;
     return wasSaid ? cycleOf(facts) : this.#tell(facts);
+  }
+
+  /** All targets but these have not heard of it. */
+  #remind(served: readonly TargetLine[], { changes }: Collection): void {
+    if (changes.length === 0) return;
+    const places = placesOf(changes.map(({ path }) => path as RelPath));
+    for (const line of this.lines) if (!served.includes(line)) line.owe(places);
   }
 
   /** A person waits for it. */
@@ -291,9 +310,10 @@ export class Project {
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
   }
 
-  /** What was counted until now. */
-  get counts(): WatchCounts {
-    return { losses: this.#losses, sweeps: this.#sweeps.count, foundBySweep: this.#foundBySweep };
+  /** What it leaves. */
+  get legacy(): Legacy {
+    const { heardAt } = this.#removals;
+    return { losses: this.#losses, sweeps: this.#sweeps.count, foundBySweep: this.#foundBySweep, heardAt };
   }
 
   /** Tells of a cycle that a line began by itself: after an outage, or for what had to wait. */
@@ -362,6 +382,7 @@ export class Project {
         return this.#hooks.onWarning(event.text);
       case 'lost':
         this.#losses++;
+        this.#removals.heard();
         this.#sweeps.soon();
         return this.#hooks.onChange();
       case 'touched': {
@@ -398,7 +419,7 @@ export class Project {
     const foreseen = await this.#atWork(() => this.#local.foresee(fresh));
     if (foreseen === undefined || this.#prepared !== prepared) return;
     prepared.round.foreseen(foreseen.entries, foreseen.contents);
-    prepared.taking ??= this.lines.map((line) => line.take(prepared.round));
+    prepared.taking ??= this.#takeAll(prepared.round);
   }
 
   /** Whoever has taken it up waits for it, and lets nobody else through. */
@@ -418,7 +439,6 @@ export class Project {
     const cause = this.#causeOf(places, unfinished);
     this.#prepared = undefined;
     this.#wasTold = false;
-    const { lines } = this;
     const isInDoubt = this.#error !== undefined;
     const collected = await this.#collect(round, 'when-due', () =>
       isInDoubt ? this.#local.collectAll({ force: false, reread: false }) : this.#local.collect(places),
@@ -429,12 +449,16 @@ export class Project {
     const isSaid = collected?.report.problems.length === 0 || (isEcho && areSame(before, this.#local.problems));
     const isNothing = collected?.changes.length === 0 && isSaid;
     if (taking === undefined && isNothing) return; // such as our own writing to STATIC_ROOT
-    const serving = Promise.all(taking ?? lines.map((line) => line.take(round)));
+    const serving = Promise.all(taking ?? this.#takeAll(round));
+    // Not awaited: nothing of the round is to be kept for as long as the slowest target takes.
+    return this.#served(serving, { cause, since, collected, unfinished, isNothing });
+  }
+
+  async #served(serving: Promise<Endings>, { cause, since, collected, unfinished, isNothing }: Served): Promise<void> {
     if (collected !== undefined) await this.#heed(collected, cause, unfinished);
     const endings = await serving;
-    const isOldNews = isNothing && collected.report.problems.length > 0 && !endings.some(hasMoved);
-    if (!isOldNews) this.#tell({ cause, since, lines, endings, collected, error: this.#error });
-    this.#removals.plan();
+    const isOldNews = isNothing && (collected?.report.problems.length ?? 0) > 0 && !endings.some(hasMoved);
+    if (!isOldNews) this.#tell({ cause, since, lines: this.lines, endings, collected, error: this.#error });
   }
 
   #causeOf(places: readonly string[], unfinished: ReadonlySet<string>): 'change' | 'sweep' | 'retry' {
@@ -458,7 +482,7 @@ export class Project {
 
   /** What was held back is removed, and what was put off is done. */
   async #serveRest(): Promise<void> {
-    if (this.#isStopped || this.#isPaused) return;
+    if (this.#isStopped || this.#isPaused || this.#error !== undefined) return;
     await Promise.all(this.lines.map((line) => line.catchUp()));
   }
 
@@ -478,7 +502,7 @@ export class Project {
       const isTime = removals === 'now' || (removals === 'at-rest' && !this.#removals.hasHeardSince(begun));
       const held = isTime || this.#removals.areDueSince(begun) ? {} : { removals: 'hold' as const };
       round.collected({ ...part, ...held }, contents);
-      return collection;
+      return { ...collection, contents: undefined }; // which goes with the round
     } catch (error) {
       round.failed(error);
       if (!this.#isStopped) this.#error = errorOf(error);
@@ -494,6 +518,7 @@ export class Project {
     const touched = await this.#atWork(async () => {
       const found = await this.#local.sweep();
       this.#pulse.note(found); // also if it is stopped meanwhile: nothing else knows of it any more
+      if (found.length > 0) this.#removals.heard();
       return found;
     });
     if (this.#isStopped) return;
@@ -552,6 +577,15 @@ function notInForce(): SourceError {
 }
 
 type Taking = readonly Promise<Endings[number]>[];
+
+/** What came of a batch, until it is told. */
+interface Served extends Pick<CycleFacts, 'since'> {
+  readonly cause: 'change' | 'sweep' | 'retry';
+  readonly collected: Collection | undefined;
+  readonly unfinished: ReadonlySet<string>;
+  /** Nothing is new but trouble that was known. */
+  readonly isNothing: boolean;
+}
 
 interface Prepared {
   readonly round: Round;

@@ -23,13 +23,19 @@ export interface RemovalMeans {
 /** Its clock is `performance.now`. */
 export class Removals {
   readonly #means: RemovalMeans;
-  #heardAt = Number.NEGATIVE_INFINITY;
+  #heardAt: number;
   #heldSince: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
-  constructor(means: RemovalMeans) {
+  /** `heardAt`: when others heard last that something has changed. */
+  constructor(means: RemovalMeans, heardAt: number = Number.NEGATIVE_INFINITY) {
     this.#means = means;
+    this.#heardAt = heardAt;
+  }
+
+  get heardAt(): number {
+    return this.#heardAt;
   }
 
   /** Something has changed. */

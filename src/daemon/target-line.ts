@@ -6,7 +6,7 @@
 import { setMaxListeners } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import { areSuperseded, type Outcome, problemsOf } from '../core/apply.js';
-import { placesOf } from '../core/places.js';
+import { type Places, placesOf } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Snapshot } from '../core/snapshot.js';
 import {
@@ -104,6 +104,12 @@ export class TargetLine {
     if (change === undefined) return undefined;
     this.#remember(change);
     return this.#next();
+  }
+
+  /** Others are served with what changed there, and this one is not. */
+  owe(places: Places): void {
+    this.#remember({ places });
+    void this.catchUp();
   }
 
   pause(): void {
@@ -251,6 +257,7 @@ export class TargetLine {
         // Of a cycle that failed before it knew what is wanted, all is still to be done.
         if (isOver || snapshot === undefined) throw new SourceError('cannot push: nothing was collected yet');
         serving = { snapshot, ...this.#withPending(change) };
+        if ((serving.places?.length ?? 0) > 0) this.#stand(changed(this.#standing, this.#means.now()));
         return serving;
       })
       .catch((error: unknown) => {

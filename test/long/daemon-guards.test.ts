@@ -3,10 +3,19 @@ import { rmSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, makeScene, PUBLISHED, type Scene, serves, startDaemon, targetOf } from '../support/daemon.js';
+import {
+  eventually,
+  makeScene,
+  PUBLISHED,
+  QUICK,
+  type Scene,
+  serves,
+  startDaemon,
+  targetOf,
+} from '../support/daemon.js';
 import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
-import { differences, published } from '../support/project.js';
-import { plant, readTree, type Tree } from '../support/tree.js';
+import { differences, inFolder, makeProject, on, published } from '../support/project.js';
+import { plant, readTree, type Tree, temporaryFolder } from '../support/tree.js';
 
 const folderOf = (i: number): string => (i < 20 ? 'few' : 'many');
 const MANY: Tree = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`assets/${folderOf(i)}/${i}.js`, `${i}`]));
@@ -135,6 +144,75 @@ describe.each(['plain', 'manifest', 'none'])('of few files, with storage %s, a s
     }
     await daemon.stop();
     expect(await scene.program.run('sync')).toMatchObject({ status: 0 });
+  });
+});
+
+describe('what is missing', () => {
+  const names = Array.from({ length: 20 }, (_, i) => `${i}.js`);
+  const WAITING = { settle: '50ms', maxWait: '3s', sweep: '1h' };
+
+  async function running() {
+    const scene = await makeScene(server, {
+      tree: Object.fromEntries(names.map((name) => [`assets/${name}`, name])),
+      target: { delete: { max: '100%' } },
+      watch: WAITING,
+    });
+    const daemon = await startDaemon(scene);
+    await daemon.inSync();
+    return { scene, daemon };
+  }
+
+  it('since before the sources were lost is not removed while they are (F47)', async () => {
+    const { scene, daemon } = await running();
+    for (const name of names.slice(0, 8)) rmSync(join(scene.assets, name));
+    await daemon.until(({ local }) => local.files === 12);
+    for (const name of names.slice(8)) rmSync(join(scene.assets, name));
+    await daemon.until(({ local }) => local.state === 'halted');
+    const haltedAt = Date.now();
+    // By then what was held back would have gone.
+    await eventually('it has been quiet for long', () => Date.now() - haltedAt > 6000);
+    expect(Object.keys(await published(scene.target))).toHaveLength(20);
+    await plant(scene.assets, Object.fromEntries(names.map((name) => [name, name])));
+    await daemon.inSync();
+    expect(
+      (await daemon.client.status()).cycles.every(({ targets }) => targets.every(({ removed }) => removed === 0)),
+    ).toBe(true);
+  });
+
+  it('a moment before another configuration is taken up goes when it has been quiet, too', async () => {
+    const { scene, daemon } = await running();
+    rmSync(join(scene.assets, '0.js'));
+    await daemon.until(({ local }) => local.files === 19);
+    await scene.configure({ targets: { web: on(server, scene.target, { delete: { max: '90%' } }) } });
+    expect((await scene.program.run('reload')).status).toBe(0);
+    const { cycles } = await daemon.until((status) => status.cycles[0]?.cause === 'start' && status.cycles.length > 1);
+    expect(cycles[0]?.targets).toMatchObject([{ removed: 0 }]);
+    await eventually('it has gone', async () => !('0.js' in (await published(scene.target))));
+  });
+});
+
+describe('targets that are not asked for', () => {
+  it('get what the others get as soon as they may', async () => {
+    const first = join(await temporaryFolder(), 'first');
+    const second = join(await temporaryFolder(), 'second');
+    const project = await makeProject(
+      {
+        targets: { first: inFolder(first), second: inFolder(second) },
+        watch: { ...QUICK, sweep: '1h' },
+        daemon: { http: false },
+      },
+      { 'assets/a.css': 'a' },
+    );
+    const daemon = await startDaemon(project);
+    await daemon.inSync();
+    expect((await project.program.run('pause')).status).toBe(0);
+    await plant(project.assets, { 'a.css': 'edited' });
+    expect((await project.program.run('trigger', '--wait', 'first')).status).toBe(0);
+    expect(await published(first)).toEqual({ 'a.css': 'edited' });
+    expect(await published(second)).toEqual({ 'a.css': 'a' });
+    expect(targetOf(await daemon.client.status(), 'second')).toMatchObject({ state: 'behind', pending: 1 });
+    expect((await project.program.run('resume')).status).toBe(0);
+    await serves(second, { 'a.css': 'edited' });
   });
 });
 
