@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Config, TargetConfig } from '../config/schema.js';
 import { chooseTargets, cycleOptions, jobsOf } from '../cycle/jobs.js';
 import { changedFiles, type SyncReport } from '../cycle/report.js';
-import { reasonOf } from '../errors.js';
+import { reasonOf, SourceError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
 import type { TargetJob } from '../sync.js';
 import type { Cycle } from './cycle-of.js';
@@ -155,6 +155,7 @@ export class Daemon implements Service {
   }
 
   async #reload(): Promise<void> {
+    if (this.#stopping.signal.aborted) throw new SourceError('cannot reload: the daemon is about to end');
     const before = this.#project;
     clearTimeout(this.#nextLook);
     try {
