@@ -453,6 +453,33 @@ describe('a reload of a wrong configuration', () => {
   });
 });
 
+describe('a reload that takes long', () => {
+  afterEach(() => vi.useRealTimers());
+
+  test('gives a sign of life until it is in force', async () => {
+    await start();
+    const inForce = deferred<void>();
+    service.reloaded = () => inForce.promise;
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const asked = request({ socketPath: path, method: 'POST', path: '/reload', headers: { host: 'pushstatic' } });
+    const signs: number[] = [];
+    asked.on('information', ({ statusCode }) => signs.push(statusCode));
+    const replied = once(asked, 'response') as Promise<[IncomingMessage]>;
+    asked.end();
+    await expect.poll(() => service.asked).toEqual(['reload']);
+    for (const count of [1, 2, 3]) {
+      vi.advanceTimersByTime(10_000);
+      await expect.poll(() => signs).toHaveLength(count);
+    }
+    expect(new Set(signs)).toEqual(new Set([102]));
+    inForce.resolve();
+    const [reply] = await replied;
+    expect(reply.statusCode).toBe(200);
+    reply.resume();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
 describe('hostile input at the socket', () => {
   test.each([
     ['no JSON', '{', 400, 'BAD_REQUEST'],

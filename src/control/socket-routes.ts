@@ -9,6 +9,8 @@ import { EventStream } from './event-stream.js';
 import { type Exchange, type Routes, readJson, sendJson } from './server.js';
 import { errorDocument, parseTrigger, type TriggerLine, type TriggerRequest } from './wire.js';
 
+const SIGN_MS = 10_000; // a third of the silence that is minded
+
 /** Those that change something; shared with the status page. */
 export function actionRoutes(service: Service): Routes {
   return {
@@ -30,7 +32,9 @@ export function socketRoutes(service: Service): Routes {
     'GET /status': ({ response }) => sendJson(response, 200, service.status()),
     'GET /events': (exchange) => streamEvents(service, exchange),
     'POST /reload': async ({ response }) => {
-      await service.reload();
+      // It waits for the local work under way, and who asked would take a long silence for the end of the daemon.
+      const signs = setInterval(() => response.writeProcessing(), SIGN_MS);
+      await service.reload().finally(() => clearInterval(signs));
       sendJson(response, 200, { reloaded: true });
     },
     'POST /stop': ({ response }) => {

@@ -113,7 +113,7 @@ export class Project {
     this.#origins = new Origins(config);
     this.#local = new LocalHalf(config, state, {
       version: hooks.version,
-      signal: AbortSignal.any([hooks.signal, this.#ending.signal]),
+      signal: hooks.signal,
       env: hooks.env,
       onWarning: hooks.onWarning,
     });
@@ -242,6 +242,7 @@ export class Project {
     const terms = { isAsked: cause === 'trigger', force: options.force };
     const taking = lines.map((line) => this.#takeBy(line, round, terms));
     const collected = await this.#collect(round, removals, () => this.#local.collectAll(options));
+    if (collected === undefined && this.#isStopped) throw notInForce(); // it was broken off
     if (collected !== undefined) this.#remind(lines, collected);
     const facts = { cause, since, lines, endings: await Promise.all(taking), collected, error: this.#error };
     this.#removals.plan();
