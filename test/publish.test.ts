@@ -3,13 +3,14 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { makePlan } from '../src/core/plan.js';
+import { LockedError } from '../src/errors.js';
 import { PublicFolders } from '../src/push/public-folders.js';
 import { publish } from '../src/push/publish.js';
 import type { Staged } from '../src/push/stage.js';
 import { openLocal } from '../src/targets/local.js';
 import { MemoryTarget } from '../src/targets/memory.js';
-import { makeBench } from './support/cycle.js';
-import { path } from './support/entries.js';
+import { makeBench, publicTree } from './support/cycle.js';
+import { entry, path } from './support/entries.js';
 import { hooked } from './support/hooked-target.js';
 import { temporaryFolder } from './support/tree.js';
 
@@ -19,6 +20,49 @@ const NOTHING_STAGED: Staged = {
   folders: new Map(),
   problems: new Map(),
 };
+
+it('leaves what is to be cleared away where what comes in its place does not come', async () => {
+  const bench = await makeBench();
+  const target = new MemoryTarget();
+  await bench.publish(target, { vendor: 'a file', 'other.png': 'old' });
+  const plan = makePlan(
+    [
+      { kind: 'added', path: path('new.png'), entry: entry('new.png') },
+      { kind: 'removed', path: path('vendor'), old: entry('vendor') },
+      { kind: 'added', path: path('vendor/a.png'), entry: entry('vendor/a.png') },
+    ],
+    'delete',
+  );
+  const folders = new PublicFolders(plan.groups, target, 0o755);
+  const problem = { path: 'vendor/a.png', step: 'stage', code: 'CHANGED', message: 'it changed' } as const;
+  const staged = { ...NOTHING_STAGED, problems: new Map([[path('vendor/a.png'), problem]]) };
+  const { outcomes, stop } = await publish(plan.groups, staged, folders, target, {});
+  expect(await publicTree(target)).toEqual({ vendor: 'a file', 'other.png': 'old' });
+  expect(stop).toEqual({ group: 'clear', problem });
+  expect(outcomes.map((outcome) => outcome.kind !== 'done' && `${outcome.problem.code} ${outcome.step.path}`)).toEqual([
+    'HELD_BACK vendor',
+    'HELD_BACK new.png',
+    'CHANGED vendor/a.png',
+  ]);
+});
+
+it('removes nothing more once another run has taken over, however much of the group is left', async () => {
+  const bench = await makeBench();
+  const target = new MemoryTarget();
+  const names = Array.from({ length: 2000 }, (_, i) => `${String(i).padStart(4, '0')}.png`);
+  await bench.publish(target, Object.fromEntries(names.map((name) => [name, name])));
+  const plan = makePlan(
+    names.map((name) => ({ kind: 'removed', path: path(name), old: entry(name) })),
+    'delete',
+  );
+  const folders = new PublicFolders(plan.groups, target, 0o755);
+  let asked = 0;
+  const mayGoOn = async (): Promise<void> => {
+    if (++asked > 500) throw new LockedError('another run has taken over');
+  };
+  await expect(publish(plan.groups, NOTHING_STAGED, folders, target, { mayGoOn })).rejects.toBeInstanceOf(LockedError);
+  expect(Object.keys(await publicTree(target)).length).toBeGreaterThanOrEqual(1500);
+});
 
 it('takes a group of two hundred thousand steps (F56)', async () => {
   const names = Array.from({ length: 200_000 }, (_, i) => path(`${i}.svg`));

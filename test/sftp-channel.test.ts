@@ -350,6 +350,14 @@ describe('a reply that never comes (F15)', () => {
     server.say(attributes(id, 5));
     await expect(slow).resolves.toMatchObject({ size: 5 });
   });
+
+  it('is not waited for without end where nothing is answered any more', async () => {
+    const { channel } = await open({}, LOOK_MS);
+    await expect(channel.stat('/hangs')).rejects.toMatchObject({
+      kind: 'unreachable',
+      message: expect.stringContaining('answered nothing for ten minutes'),
+    });
+  });
 });
 
 /** The server's end: `say` sends bytes to the client, `next` waits for what the client asks. */

@@ -11,6 +11,8 @@
  *   overwrites  names that exist already, in the same order: leaves, styles, scripts (three groups)
  *   entrances   the manifest and HTML: what sends a reader to all the rest
  *   removals    the reverse: entrances, scripts, styles, leaves (four groups)
+ *
+ * What a server may send compressed in the place of a file, such as `page.html.gz`, goes with that file.
  */
 import type { Problem } from '../errors.js';
 import type { Change } from './diff.js';
@@ -65,6 +67,7 @@ export const USUAL_MANIFEST = 'staticfiles.json';
 const WRITES = ['new leaves', 'new styles', 'new scripts', 'leaves', 'styles', 'scripts', 'entrances'] as const;
 const REMOVALS = ['removed entrances', 'removed scripts', 'removed styles', 'removed leaves'] as const;
 const ORDER = ['clear', ...WRITES, ...REMOVALS] as const;
+const COMPRESSED = /\.(?:gz|br|zst)$/i;
 const NEW: ReadonlySet<string> = new Set(WRITES.slice(0, 3));
 
 type GroupName = (typeof ORDER)[number];
@@ -114,7 +117,7 @@ export function isBefore(name: string, other: string): boolean {
 
 /** The group of a new file at `path`. */
 export function groupOfNew(path: RelPath, manifest: string = USUAL_MANIFEST): string {
-  const rank = path === manifest ? 3 : referenceRank(path);
+  const rank = rankOf(path, manifest);
   return rank === 3 ? 'entrances' : WRITES[rank];
 }
 
@@ -209,7 +212,7 @@ function groupOf(
   manifest: string,
   namesake: RelPath | undefined,
 ): GroupName {
-  const rank = change.path === manifest ? 3 : referenceRank(change.path);
+  const rank = rankOf(change.path, manifest);
   if (change.kind === 'removed') {
     return first.has(change.path) ? 'clear' : (REMOVALS[3 - rank] as GroupName);
   }
@@ -218,9 +221,13 @@ function groupOf(
   return WRITES[isNew ? rank : rank + 3] as GroupName;
 }
 
+function rankOf(path: RelPath, manifest: string): 0 | 1 | 2 | 3 {
+  return path.replace(COMPRESSED, '') === manifest ? 3 : referenceRank(path);
+}
+
 /** 0 refers to nothing, 1 to leaves, 2 to anything but entrances, 3 to anything. */
 function referenceRank(path: RelPath): 0 | 1 | 2 | 3 {
-  const name = nameOf(path).toLowerCase();
+  const name = nameOf(path).toLowerCase().replace(COMPRESSED, '');
   if (name === USUAL_MANIFEST || /\.x?html?$/.test(name)) return 3;
   if (/\.(?:js|mjs|cjs|json|webmanifest|xml)$/.test(name)) return 2;
   return name.endsWith('.css') ? 1 : 0;

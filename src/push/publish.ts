@@ -6,8 +6,8 @@
  */
 import type { Outcome } from '../core/apply.js';
 import type { Share, Step, Stop, Upload } from '../core/plan.js';
-import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
-import { TargetError } from '../errors.js';
+import { ancestorsOf, isWithin, parentOf, type RelPath } from '../core/relpath.js';
+import { type Problem, TargetError } from '../errors.js';
 import type { Target } from '../targets/target.js';
 import { inParallel } from './in-parallel.js';
 import type { PublicFolders } from './public-folders.js';
@@ -40,6 +40,8 @@ export async function publish(
   target: Target,
   options: PublishOptions,
 ): Promise<Published> {
+  const uncleared = cannotClear(share, staged);
+  if (uncleared !== undefined) return { outcomes: heldBack(share, uncleared, staged.problems), stop: uncleared };
   const means = { staged, folders, target };
   const outcomes: Outcome[] = [];
   let stop: Stop | undefined;
@@ -68,6 +70,7 @@ export async function publish(
       outcomes.push({ kind: 'untouched', step, problem: known });
       return;
     }
+    if (!isFenced(step)) await options.mayGoOn?.('in time'); // who stood still for long may not write any more
     try {
       await act(step, means).catch((error: unknown) => clearAndAct(step, error, means));
       options.onStep?.(step);
@@ -78,6 +81,14 @@ export async function publish(
       outcomes.push({ kind: problem.code === 'FAILED' ? 'uncertain' : 'untouched', step, problem });
     }
   }
+}
+
+/** What is to come in the place of something that is to be cleared away, and does not: then that had better stay. */
+function cannotClear([first]: Share, { problems }: Pick<Staged, 'problems'>): Stop | undefined {
+  if (first?.name !== 'clear' || problems.size === 0) return undefined;
+  const cleared = first.steps.map(({ path }) => path);
+  const missing = [...problems].find(([path]) => cleared.some((each) => isWithin(path, each) || isWithin(each, path)));
+  return missing && { group: first.name, problem: missing[1] };
 }
 
 /** Whether whoever takes over takes away what it needs. */
@@ -174,12 +185,18 @@ async function removeEmptyTree(folder: RelPath, target: Target): Promise<boolean
   return true;
 }
 
-/** What comes after a stop. */
-export function heldBack(share: Share, { problem: cause }: Stop): Outcome[] {
+/** What comes after a stop; `own` is the trouble that some of it has itself. */
+export function heldBack(
+  share: Share,
+  { problem: cause }: Stop,
+  own: ReadonlyMap<RelPath, Problem> = new Map(),
+): Outcome[] {
   const message = `held back, because ${cause.path} could not be published`;
   return share.flatMap(({ steps }) =>
     steps.map((step): Outcome => {
-      return { kind: 'untouched', step, problem: { path: step.path, step: 'publish', code: 'HELD_BACK', message } };
+      const { path } = step;
+      const problem = own.get(path) ?? { path, step: 'publish', code: 'HELD_BACK', message };
+      return { kind: 'untouched', step, problem };
     }),
   );
 }

@@ -10,7 +10,10 @@ import { confused, lost, refusal, statusOf, troubleIn } from './sftp-trouble.js'
 import { init, REPLY, Reply, ReplyReader, type RequestWriter, STATUS } from './sftp-wire.js';
 
 const FULL_BYTES = 32 * 1024; // one SSH packet, which gains nothing by waiting
-const LOST_REPLY = 'the server has answered later requests, but not an earlier one';
+const LOST_REPLY = {
+  overtaken: 'the server has answered later requests, but not an earlier one',
+  silent: 'the server keeps the connection, and has answered nothing for ten minutes; its disk may hang',
+} as const;
 const FAREWELL_MS = 100; // after its last byte the other side may still say with which code it ended
 const MANY_REQUESTS = 16;
 const COMPANY_MS = 1; // the least that a timer can wait
@@ -53,7 +56,7 @@ export class SftpRequests {
     this.#stream = stream;
     this.#writer = writer;
     this.#events = events;
-    const onLost = (): void => this.#end(new TargetError('unreachable', LOST_REPLY));
+    const onLost = (how: keyof typeof LOST_REPLY): void => this.#end(new TargetError('unreachable', LOST_REPLY[how]));
     this.#watch = new ReplyWatch({ oldest: () => this.#waiters.oldest, probe: events.probe, onLost }, lookMs);
     let exitCode: unknown;
     const end = (error?: Error): void => this.#end(lost(error, exitCode));

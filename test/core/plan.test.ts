@@ -37,6 +37,25 @@ describe('the write order', () => {
     ]);
   });
 
+  it('puts what is sent compressed in the place of a file with that file', () => {
+    const names = [
+      'app.css',
+      'app.css.br',
+      'app.js.gz',
+      'img.svg.gz',
+      'index.html',
+      'index.html.gz',
+      'manifest.json.zst',
+    ];
+    const changes = diff(index(), snapshot(...[...names, 'manifest.json'].map((name) => entry(name))));
+    expect(Object.entries(groupsOf(makePlan(changes, 'delete', 'manifest.json')))).toEqual([
+      ['new leaves', ['upload img.svg.gz']],
+      ['new styles', ['upload app.css', 'upload app.css.br']],
+      ['new scripts', ['upload app.js.gz']],
+      ['entrances', ['upload index.html', 'upload index.html.gz', 'upload manifest.json', 'upload manifest.json.zst']],
+    ]);
+  });
+
   it('overwrites names that readers know only after every new file is there', () => {
     const plan = planOf(['app.css', 'img.png'], ['app.css', 'img.png', 'new.js', 'new.png']);
     expect(plan.groups.map((group) => group.name)).toEqual(['new leaves', 'new scripts', 'leaves', 'styles']);
