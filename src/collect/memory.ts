@@ -84,7 +84,10 @@ export async function extendMemory(state: StateFolder, addition: Addition): Prom
   if (added > Math.max(all, LEAST_BYTES)) await remember(state, await recall(state), NO_MEMORY);
 }
 
-/** Adds what a run has put that did not come to its end: what is not recorded as put is taken for somebody else's. Rejects as StateFolder does. */
+/**
+ * Adds what a run has put that did not come to its end: what is not recorded as put is taken for somebody else's. Rejects as
+ * StateFolder does.
+ */
 export async function rememberBrokenOff(
   state: StateFolder,
   { put, made, foldersMade }: Pick<Addition, 'put' | 'made' | 'foldersMade'>,
