@@ -71,7 +71,8 @@ export function beginLocal(
   const quick = baseline === undefined ? Promise.resolve(undefined) : sinceLeft(thread, work, settings, hooks);
   // What a part has just made right need only be looked at: to collect it all would void what other targets are noted with.
   let looked: LocalRun | undefined;
-  const look = (): LocalRun => (looked ??= thread.run(scanOf(work), { ...settings, ...ONLY_LOOK }, hooks));
+  const look = (): LocalRun =>
+    (looked ??= thread.run(scanOf(work), { ...settings, ...ONLY_LOOK, force: 'past-guards' }, hooks));
   let isLater = false;
   let later: readonly Problem[] = []; // what was met by the last look
   const heed = ({ snapshot, problems }: LocalResult, isStillSo: boolean): Snapshot => {
@@ -99,8 +100,7 @@ export function beginLocal(
   });
   // Each time anew: it may be another one, and is refused if that has lost most of it.
   const lookAgain = async (): Promise<Snapshot> => {
-    const again = { ...settings, ...ONLY_LOOK, force: settings.force };
-    return heed(await wholeOf(thread.run(scanOf(work), again, hooks)), false);
+    return heed(await wholeOf(thread.run(scanOf(work), { ...settings, ...ONLY_LOOK }, hooks)), false);
   };
   const { root, storage } = session.config.static;
   const whenAtRest: LocalHalf['atRest'] = async (missing) => {
@@ -120,7 +120,7 @@ export function beginLocal(
   };
 }
 
-const ONLY_LOOK = { baseline: undefined, checkpoint: undefined, force: 'past-guards' } as const;
+const ONLY_LOOK = { baseline: undefined, checkpoint: undefined } as const;
 
 function isAmong({ path, code }: Problem, problems: readonly Problem[]): boolean {
   return problems.some((each) => each.path === path && each.code === code);

@@ -30,9 +30,7 @@ export async function requireKey({ name, identityFile }: TargetConfig): Promise<
   try {
     await access(identityFile, constants.R_OK);
   } catch (error) {
-    const reason = whyUnreadable(error);
-    const text = `cannot log in to ${name}: the file ${identityFile} of targets.${name}.identityFile cannot be read: ${reason}`;
-    throw new ConfigError(text, { cause: error });
+    throw unreadable(`log in to ${name}`, `targets.${name}.identityFile`, identityFile, error);
   }
 }
 
@@ -86,11 +84,15 @@ async function fromFile(purpose: string, key: string, file: string): Promise<str
   try {
     content = await readFile(file, 'utf8');
   } catch (error) {
-    const reason = whyUnreadable(error);
-    throw new ConfigError(`cannot ${purpose}: the file ${file} of ${key} cannot be read: ${reason}`, { cause: error });
+    throw unreadable(purpose, key, file, error);
   }
   // Editors and echo put a newline at the end, which is no part of the secret.
   const value = content.replace(/\r?\n$/, '');
   if (value === '') throw new ConfigError(`cannot ${purpose}: the file ${file} of ${key} is empty; write it there`);
   return value;
+}
+
+function unreadable(purpose: string, key: string, file: string, error: unknown): ConfigError {
+  const reason = whyUnreadable(error);
+  return new ConfigError(`cannot ${purpose}: the file ${file} of ${key} cannot be read: ${reason}`, { cause: error });
 }

@@ -214,7 +214,7 @@ export class Project {
   }
 
   /** What it has held back need not wait for other targets. */
-  async #takeBy(...[line, ...on]: [TargetLine, ...Parameters<TargetLine['take']>]): Promise<Endings[number]> {
+  async #takeBy(line: TargetLine, ...on: Parameters<TargetLine['take']>): Promise<Endings[number]> {
     try {
       return await line.take(...on);
     } finally {

@@ -37,6 +37,7 @@ STARTS = {"subprocess.Popen": 0, "os.system": 0, "os.exec": 0, "os.posix_spawn":
 STARTERS = ("subprocess.py", "os.py")  # who start what others ask for
 GIT_TELLS = ("HEAD", "logs/HEAD", "packed-refs")  # one of them changes with whatever is committed or checked out
 PLAIN = (bool, int, str, type(None))
+PACKAGES = ("site-packages", "dist-packages")
 # What every class has, and what says nothing about how it works.
 ORDINARY = frozenset(["__module__", "__doc__", "__qualname__", "__dict__", "__weakref__", "__firstlineno__",
                       "__static_attributes__", "__annotations__", "__annotate__", "__annotate_func__",
@@ -283,7 +284,7 @@ class Libraries(object):
 
 
 def is_for_packages(folder):
-    if os.path.basename(folder) in ("site-packages", "dist-packages"):
+    if os.path.basename(folder) in PACKAGES:
         return True
     try:
         return any(name.endswith(".dist-info") for name in os.listdir(folder))
@@ -308,7 +309,7 @@ def files_behind(manage, settings_module, modules, libraries, trees):
 def elsewhere(libraries, trees):
     """Whether something else sees to it that a change at a path is noticed. What settings ask of a source is what they go by."""
     folders = tuple(tree + os.sep for tree in trees)
-    return lambda path: libraries.hold(path) or (path.startswith(folders) and path not in early)
+    return lambda path: libraries.hold(path) or (path.startswith(folders) and path.rstrip(os.sep) not in early)
 
 
 def places_behind(libraries, trees):
@@ -317,16 +318,12 @@ def places_behind(libraries, trees):
     above = state["folder"] + os.sep  # what holds the project is there
     looks = sorted((path, kind) for path, kind in looked.items()
                    if not is_elsewhere(path) and not above.startswith(path.rstrip(os.sep) + os.sep))
-    folders = sorted(path for path in listed if not is_listed_elsewhere(path, libraries, trees))
+    folders = sorted(path for path in listed
+                     if not is_elsewhere(path + os.sep) and not (path + os.sep).startswith(NO_FILES))
     is_fleeting = any(not libraries.hold(starter) for starter in starters)
     if is_fleeting or len(looks) + len(folders) > MOST_PLACES:
         return [("/", "not to be told by looking")], []  # which is never so: each run asks
     return looks, [(path, names_in(path)) for path in folders]
-
-
-def is_listed_elsewhere(path, libraries, trees):
-    inside = (path + os.sep).startswith
-    return inside(libraries.prefixes + NO_FILES) or (path not in early and inside(tuple(tree + os.sep for tree in trees)))
 
 
 def names_in(path):
@@ -569,16 +566,22 @@ def quietly(thing, name):
         return None
 
 
-def is_put_in(value):
+def homes_of_code():
+    """The folders of Django and of Python itself, in which installed packages may lie."""
+    import django
+
+    homes = [os.path.dirname(django.__file__), sysconfig.get_paths().get("stdlib")]
+    return tuple(each + os.sep for home in homes if home for each in (os.path.abspath(home), os.path.realpath(home)))
+
+
+def is_put_in(value, homes):
     """Whether a function that stands for one of Django's is somebody else's, also if it says that it is Django's."""
     if not inspect.isfunction(value):
         return False
-    import django
-
-    homes = (os.path.dirname(django.__file__), sysconfig.get_paths().get("stdlib") or "")
-    folders = tuple(each + os.sep for home in homes if home for each in (os.path.abspath(home), os.path.realpath(home)))
     file = value.__code__.co_filename
-    return not (value.__module__ or "").startswith(DJANGO) or not (file.startswith(folders) or file.startswith("<"))
+    home = max([each for each in homes if file.startswith(each)] or [""], key=len)
+    is_installed = os.path.relpath(file, home).split(os.sep)[0] in PACKAGES if home else not file.startswith("<")
+    return is_installed or not (value.__module__ or "").startswith(DJANGO)
 
 
 def patched(finders):
@@ -587,20 +590,21 @@ def patched(finders):
     from django.contrib.staticfiles.management.commands import collectstatic
 
     places = [utils, finding, collectstatic.Command] + [kind for each in finders for kind in type(each).__mro__]
+    homes = homes_of_code()
     named = [(place.__name__ if inspect.ismodule(place) else dotted(place), place) for place in places]
     return sorted(set("%s.%s" % (name, member) for name, place in named if name.startswith(DJANGO)
-                      for member, value in list(vars(place).items()) if is_put_in(value)))[:MOST_MEMBERS]
+                      for member, value in list(vars(place).items()) if is_put_in(value, homes)))[:MOST_MEMBERS]
 
 
 def own_members(kind):
     """What other classes than Django's put in, and what was put into Django's."""
-    found = []
+    found, homes = [], homes_of_code()
     for each in kind.__mro__:
         is_foreign = each is not object and not each.__module__.startswith(DJANGO)
         for name, value in vars(each).items():
             if name in ORDINARY:
                 continue
-            if is_foreign or (each is not object and is_put_in(value)):
+            if is_foreign or (each is not object and is_put_in(value, homes)):
                 found.append({"class": dotted(each), "name": name, "isPlain": isinstance(value, PLAIN)})
     return found[:MOST_MEMBERS]
 
