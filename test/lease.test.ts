@@ -23,6 +23,8 @@ import { temporaryFolder } from './support/tree.js';
 
 const SHORT: LeaseTerms = { ttl: 1000, patience: 10_000 };
 const IMPATIENT: LeaseTerms = { ttl: 60_000, patience: 0 };
+/** For one to whom all others are dead. */
+const AT_ONCE: LeaseTerms = { ttl: -60_000, patience: 0 };
 const ELSEWHERE = { run: 'other', host: 'build2', machine: 'ffffffff', pid: 7 };
 
 let server: OpenSshServer;
@@ -49,14 +51,15 @@ describe('a lease', () => {
   it('is had by one, and given up without a trace but the mark', async () => {
     const { stage, connect } = await makePlace();
     const lease = new Lease(await connect(), { run: 'one' });
-    expect(await lease.take()).toEqual({ left: [], marks: [] });
+    expect(await lease.take()).toEqual({ left: [], marks: [], isAlone: true });
     expect(readdirSync(stage)).toEqual([nameOfHolder(holderFor('one'))]);
+    await lease.unmark(undefined);
     await lease.letGo('ab'.repeat(32));
     expect(readdirSync(stage)).toEqual([`at-${'ab'.repeat(12)}`]);
     await lease.release('done');
     const next = new Lease(await connect(), { run: 'next' });
     expect([await next.isSince('ab'.repeat(32)), await next.isSince('cd'.repeat(32))]).toEqual([true, false]);
-    await next.unmark();
+    await next.unmark('ab'.repeat(32));
     await next.release('done');
     expect(readdirSync(stage)).toEqual([]);
   });
@@ -250,11 +253,123 @@ describe('what a run brought over and did not publish', () => {
   });
 });
 
+async function storeOn(target: Target, run: string, lease?: LeaseTerms): Promise<IndexStore> {
+  return new IndexStore(target, {
+    site: 'site',
+    cache: new StateFolder(await temporaryFolder()),
+    run,
+    lease,
+    now: () => 0,
+  });
+}
+
+/** A target with an empty index, and its mark. */
+async function makeMarked(): Promise<MemoryTarget> {
+  const memory = new MemoryTarget();
+  for (const folder of [CONTROL, STAGE]) await memory.makeFolder(path(folder), 0o700);
+  await (await storeOn(memory, 'zero')).commit(emptyIndex('site'), new Map(), new Map());
+  return memory;
+}
+
+/** What it will write to a target whose index it has read. */
+async function readBy(store: IndexStore) {
+  const loaded = await store.load();
+  if (loaded.kind !== 'index') throw new TypeError(loaded.kind);
+  const announced = new Map([[path('a'), entry('a')]]);
+  return {
+    begin: () => store.begin(loaded.index, announced),
+    commit: () => store.commit(loaded.index, announced, announced),
+  };
+}
+
+async function stageOf(target: Target): Promise<string[]> {
+  const found: string[] = [];
+  for await (const each of target.list(STAGE)) found.push(each.path.slice(STAGE.length + 1));
+  return found;
+}
+
+describe('a mark', () => {
+  it('is not believed by one that was not alone, though who was there is gone by now', async () => {
+    const memory = await makeMarked();
+    const [listed, begun] = [makeGate(), makeGate()];
+    const first = await storeOn(
+      hooked(memory, async (kind, [at]) => {
+        if (kind === 'removeFolder' && String(at).includes('/at-')) await listed.opened;
+      }),
+      'first',
+    );
+    const second = await storeOn(
+      hooked(memory, async (kind, [from]) => {
+        if (kind !== 'moveFolder' || from !== first.lease.folder) return;
+        listed.open();
+        await begun.opened;
+      }),
+      'second',
+      AT_ONCE,
+    );
+    const [beginning, other] = [await readBy(first), await readBy(second)];
+    const finished = beginning.begin();
+    await vi.waitUntil(async () => (await stageOf(memory)).length > 1);
+    const late = other.begin();
+    late.catch(() => undefined);
+    await finished;
+    await (await storeOn(memory, 'third', AT_ONCE)).hold(); // it takes over from both
+    begun.open();
+    await expect(late).rejects.toMatchObject({ code: 'LOCKED' });
+    const now = await (await storeOn(memory, 'fourth')).load();
+    expect(now.kind === 'index' && [...now.index.pending.keys()]).toEqual(['a']);
+  });
+
+  it('is not made by one from which somebody has taken over', async () => {
+    const memory = await makeMarked();
+    const [letsGo, goesOn] = [makeGate(), makeGate()];
+    const first = await storeOn(
+      hooked(memory, async (_, args) => {
+        if (!args.some((each) => String(each).includes('/at-')) || !(await isCommitted(memory))) return;
+        letsGo.open();
+        await goesOn.opened;
+      }),
+      'first',
+    );
+    const work = await readBy(first);
+    await work.begin();
+    const committing = work.commit();
+    await letsGo.opened;
+    const second = await storeOn(memory, 'second', AT_ONCE);
+    await (await readBy(second)).begin();
+    goesOn.open();
+    await committing;
+    expect((await stageOf(memory)).filter((name) => name.startsWith('at-'))).toEqual([]);
+  });
+
+  it('is taken away by one that takes over, though it was made just before that', async () => {
+    const memory = await makeMarked();
+    const first = await storeOn(memory, 'first');
+    const work = await readBy(first);
+    await work.begin();
+    const second = await storeOn(
+      hooked(memory, async (kind, [from]) => {
+        if (kind === 'moveFolder' && from === first.lease.folder) await work.commit();
+      }),
+      'second',
+      AT_ONCE,
+    );
+    await second.hold();
+    await (await readBy(second)).begin();
+    expect((await stageOf(memory)).filter((name) => name.startsWith('at-'))).toEqual([]);
+  });
+});
+
+/** Whether the second commit of an index has come. */
+async function isCommitted(target: Target): Promise<boolean> {
+  const store = await storeOn(target, 'reader');
+  const loaded = await store.load();
+  return loaded.kind === 'index' && loaded.index.generation > 1;
+}
+
 it('removes nothing that the next writer has begun to write, once it is given up', async () => {
   const memory = new MemoryTarget();
   for (const folder of [CONTROL, STAGE, `${STAGE}/left-dead`]) await memory.makeFolder(path(folder), 0o700);
-  const storeOn = async (target: Target, run: string) =>
-    new IndexStore(target, { site: 'site', cache: new StateFolder(await temporaryFolder()), run, now: () => 0 });
   const stuck = makeGate();
   // It has taken over from somebody, so it begins with a snapshot of its own.
   const second = await storeOn(

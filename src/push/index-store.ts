@@ -223,7 +223,7 @@ export class IndexStore {
   async disclaim(): Promise<void> {
     await this.hold();
     await this.#requireSameHead();
-    await this.#lease.unmark();
+    await this.#unmark();
     await this.#lease.confirm();
     await this.#target.remove(HEAD);
     this.#writer.goOnFromNothing();
@@ -353,9 +353,18 @@ export class IndexStore {
       if (error instanceof TargetError && error.kind === 'line-lost') return write(this.#lease.nextHead());
       throw error;
     });
-    const written = allOf([placed, this.#lease.unmark(), ...writes]);
+    const written = allOf([placed, this.#unmark(), ...writes]);
     written.catch(() => undefined); // whoever waits hears of it
     return { head, bytes, written };
+  }
+
+  #unmark(): Promise<unknown> {
+    return this.#lease.unmark(this.#checksum);
+  }
+
+  /** Of the head that this run knows. */
+  get #checksum(): string | undefined {
+    return this.#headBytes && checksum(this.#headBytes).toString('hex');
   }
 
   /** Makes it valid. */
@@ -385,17 +394,17 @@ export class IndexStore {
   }
 
   async #requireOnce(): Promise<void> {
-    const [bytes, head] = [this.#headBytes, this.head];
+    const [known, head] = [this.#checksum, this.head];
     // Whoever takes over spares the journal that it finds then. One that was read later may be its own.
     if (this.#readUnder === this.#lease) await this.#lease.confirm();
-    const isKnown = bytes !== undefined && (await this.#lease.isSince(checksum(bytes).toString('hex')));
+    const isKnown = known !== undefined && (await this.#lease.isSince(known));
     if (!isKnown && !(await this.isCurrent()))
       throw new LockedError(
         `another run wrote to ${this.#target.url} meanwhile; nothing of this one was recorded over it; run again`,
         { retryable: true },
       );
-    const { left } = await this.#lease.take();
-    if (left.length === 0) return;
+    const { isAlone } = await this.#lease.take();
+    if (isAlone) return;
     this.#area.listAgain();
     this.#area.list().catch(() => undefined); // the last commit hears of it
     if (head !== undefined) this.startAnew(); // whoever was taken for dead may still append to the journal that it knows

@@ -33,8 +33,10 @@ export interface LeaseOptions {
 export interface Taken {
   /** What others left there, none of whom is alive. */
   readonly left: readonly RemoteFile[];
-  /** What says which head it was since which nobody has written: one of them is to be believed, of several none. */
+  /** What says which head it was since which nobody has written: if one that is alone finds one of them, it is to be believed. */
   readonly marks: readonly RelPath[];
+  /** Whether nobody else had anything there. Of whom it was taken, or who was gone just then, may still write something. */
+  readonly isAlone: boolean;
 }
 
 export class Lease {
@@ -45,6 +47,8 @@ export class Lease {
   readonly #name: RelPath;
   readonly #terms: LeaseTerms;
   readonly #heads: RelPath[];
+  /** What becomes the mark. */
+  readonly #mark: RelPath;
   #taken: Promise<Taken> | undefined;
   #unmarked: Promise<unknown> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -74,6 +78,7 @@ export class Lease {
     this.#name = nameOfHolder(holderFor(options.run));
     this.folder = join(STAGE, this.#name);
     this.#heads = [join(this.folder, 'head' as RelPath)];
+    this.#mark = join(this.folder, 'mark' as RelPath);
   }
 
   /** Once, until it is let go. Throws a LockedError where somebody else keeps it. The control area must be there. */
@@ -110,15 +115,13 @@ export class Lease {
 
   /** Whether nobody has written since the head was the one with this checksum. */
   async isSince(checksum: string): Promise<boolean> {
-    const { left, marks } = await this.take();
-    return left.length === 0 && marks.length === 1 && marks[0] === join(STAGE, markOf(checksum));
+    const { isAlone, marks } = await this.take();
+    return isAlone && marks.length === 1 && marks[0] === join(STAGE, markOf(checksum));
   }
 
-  /** Before anything is written, once. Where there is no mark, whoever comes looks at the head. */
-  unmark(): Promise<unknown> {
-    return (this.#unmarked ??= this.take().then(({ marks }) =>
-      Promise.all(marks.map((mark) => this.#target.removeFolder(mark))),
-    ));
+  /** Before anything is written, once. Where there is no mark, whoever comes looks at the head, which has this checksum. */
+  unmark(checksum: string | undefined): Promise<unknown> {
+    return (this.#unmarked ??= this.#unmark(checksum));
   }
 
   /**
@@ -127,8 +130,7 @@ export class Lease {
    * the `end`.
    */
   async letGo(checksum: string): Promise<boolean> {
-    // It saves time, and no more.
-    const marking = this.#target.makeFolder(join(STAGE, markOf(checksum)), PRIVATE).catch(() => undefined);
+    const marking = this.#target.moveFolder(this.#mark, join(STAGE, markOf(checksum))).catch(savesTime);
     const [isGone] = await Promise.all([
       this.#signing === undefined && this.#target.removeFolder(this.folder),
       marking,
@@ -186,7 +188,7 @@ export class Lease {
         this.#begin();
         const marks = found.filter(isMarkOnStage);
         const left = await this.#claim(found.filter((each) => !marks.includes(each)));
-        return { left, marks: marks.map(({ path }) => path) };
+        return { left, marks: marks.map(({ path }) => path), isAlone };
       }
       await this.#target.removeFolder(this.folder);
       present.delete(this.#name);
@@ -254,6 +256,16 @@ export class Lease {
     }
   }
 
+  /** Who was taken over from may have made the mark of the head that it knew just before that. */
+  async #unmark(checksum: string | undefined): Promise<void> {
+    const { isAlone, marks } = await this.take();
+    const late = isAlone || checksum === undefined ? [] : [join(STAGE, markOf(checksum))];
+    await Promise.all([
+      this.#target.makeFolder(this.#mark, PRIVATE).catch(savesTime),
+      ...[...new Set([...marks, ...late])].map((mark) => this.#target.removeFolder(mark)),
+    ]);
+  }
+
   #sign(): Promise<void> {
     return (this.#signing = this.#giveSign());
   }
@@ -283,7 +295,8 @@ export class Lease {
 
   /** Under a name that is nobody's. */
   async #leave(): Promise<void> {
-    await Promise.all([...this.#heads, signIn(this.folder)].map((path) => this.#target.remove(path)));
+    const files = [...this.#heads, signIn(this.folder)];
+    await Promise.all([...files.map((path) => this.#target.remove(path)), this.#target.removeFolder(this.#mark)]);
     if (await this.#target.removeFolder(this.folder)) return;
     await this.#target.moveFolder(this.folder, leftBy(this.#options.run));
   }
@@ -346,6 +359,9 @@ function thisMoment(): Moment {
 function ageOf({ steady, wall }: Moment): number {
   return Math.max(performance.now() - steady, Date.now() - wall);
 }
+
+/** Of what fails here, nobody needs to hear: without a mark the head is looked at. */
+function savesTime(): void {}
 
 function leftBy(run: string): RelPath {
   return join(STAGE, `left-${run}` as RelPath);
