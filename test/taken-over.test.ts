@@ -13,7 +13,7 @@ import { Connection, type CycleOptions, syncTarget } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import type { Target } from '../src/targets/target.js';
 import { type Bench, makeBench, OUT_AT_ONCE, publicTree, type Site } from './support/cycle.js';
-import { path } from './support/entries.js';
+import { entry, path } from './support/entries.js';
 import { hooked, makeGate } from './support/hooked-target.js';
 
 const OLD: Site = { 'x.css': 'old', 'index.html': 'old' };
@@ -47,7 +47,7 @@ async function announce(target: Target, { options, state }: Bench, names: readon
   const store = new IndexStore(target, { ...options(), cache: state });
   const loaded = await store.load();
   if (loaded.kind !== 'index') throw new TypeError(loaded.kind);
-  await store.begin(loaded.index, new Map(names.map((name) => [path(name), undefined])));
+  await store.begin(loaded.index, new Map(names.map((name) => [path(name), entry(name)])));
   await store.release('failed');
 }
 
@@ -256,6 +256,14 @@ it('a run that is taken for dead before it removes what the next one wants remov
   goOn.open();
   await expect(late).rejects.toMatchObject({ code: 'LOCKED' });
   await expectExactly(target, { ...OLD, 'z.css': 'z' }, other);
+});
+
+it('a file of somebody else that took the name of one that was announced, and never came, stays', async () => {
+  const { target, one, other } = await makePlace();
+  await announce(target, one, ['y.css']);
+  await target.write(path('y.css'), () => Buffer.from('not ours'), { size: 8, mtime: 1, mode: 0o644 });
+  await other.publish(target, NEW);
+  expect(await publicTree(target)).toEqual({ ...NEW, 'y.css': 'not ours' });
 });
 
 it('a guard refuses at once, whoever else is writing', async () => {

@@ -101,14 +101,14 @@ function* learning(index: TargetIndex, truths: Truths): Work<TargetIndex> {
 
 /**
  * What a look at the target says about pending paths. A file is published by one rename of a complete copy, so size
- * and mtime tell which of the candidates it is, unless two different ones share them. The paths that stay undecided
- * are missing from the answer, and so remain pending.
+ * and mtime tell which of the candidates it is, unless two different ones share them; and one of another size than all
+ * of them is somebody else's. The paths that stay undecided are missing from the answer, and so remain pending.
  */
 export function settlePending(pending: Iterable<Pending>, look: (path: RelPath) => Observed): Truths {
   const truths = new Map<RelPath, Entry | undefined>();
   for (const { path, candidates } of pending) {
     const observed = look(path);
-    if (observed === undefined) {
+    if (observed === undefined || candidates.every(({ size }) => size !== observed.size)) {
       truths.set(path, undefined);
       continue;
     }

@@ -112,8 +112,12 @@ describe('settlePending', () => {
     expect(settle([old, twin], { size: 3, mtime: 1, mode: 0o644 }).size).toBe(0);
   });
 
-  it('decides nothing about a file that is neither', () => {
-    expect(settle([old, fresh], { size: 9, mtime: 9, mode: 0o644 }).size).toBe(0);
+  it('decides nothing about a file of that size and another time', () => {
+    expect(settle([old, fresh], { size: 3, mtime: 9, mode: 0o644 }).size).toBe(0);
+  });
+
+  it("knows that a file of another size than all of them is somebody else's", () => {
+    expect(settle([old, fresh], { size: 9, mtime: 9, mode: 0o644 })).toEqual(new Map([['a', undefined]]));
   });
 
   it('records the mode that was seen', () => {
