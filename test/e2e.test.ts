@@ -393,6 +393,13 @@ describe('a target', () => {
     expect(Object.keys(await published(target))).toEqual(['css/app.css', 'index.html', 'js/app.js']);
   });
 
+  it('gets a file with a line feed in its name or not, as its patterns say', async () => {
+    const { sync, assets, target } = await makeScene({ target: { exclude: ['private/**', '**/*.map'] } });
+    await plant(assets, { 'img/a\nb.png': 'x', 'private/a\nb.txt': 'x', 'js/a\nb.map': 'x' });
+    await sync();
+    expect(Object.keys(await published(target)).filter((name) => name.includes('\n'))).toEqual(['img/a\nb.png']);
+  });
+
   it('keeps what is gone with --no-delete, until a run without it', async () => {
     const { sync, assets, target } = await makeScene();
     await sync();

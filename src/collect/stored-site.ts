@@ -232,9 +232,11 @@ export class StoredHashedSite implements SiteInMind {
     if (!isSameSet || problems.length > 0) return false;
     const folders = new Set(files.flatMap(({ entry: { path } }) => ['', ...ancestorsOf(path)]));
     return listings.every(({ source, walked }, at) => {
-      const names = this.#stored.orders[at] ?? {};
-      const isKnown = walked.files.every(({ path }) => names[folderOf(path)]?.files.includes(nameOf(path)) === true);
-      return isKnown && [...folders].every((folder) => isListedAs(source, folder, names[folder]));
+      const order = this.#stored.orders[at] ?? {};
+      // A folder may be called like what every object has.
+      const namesOf = (folder: string) => (Object.hasOwn(order, folder) ? order[folder] : undefined);
+      const isKnown = walked.files.every(({ path }) => namesOf(folderOf(path))?.files.includes(nameOf(path)) === true);
+      return isKnown && [...folders].every((folder) => isListedAs(source, folder, namesOf(folder)));
     });
   }
 

@@ -106,5 +106,5 @@ async function filterOf({ include, exclude }: TargetConfig): Promise<(path: RelP
 async function matcherOf(patterns: readonly string[]): Promise<(path: RelPath) => boolean> {
   if (patterns.length === 0) return () => false;
   const { default: picomatch } = await import('picomatch');
-  return picomatch([...patterns], { dot: true });
+  return picomatch([...patterns], { dot: true, flags: 's' }); // a name may have a line feed
 }

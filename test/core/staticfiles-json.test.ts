@@ -18,6 +18,9 @@ const NAMES = [
   '😀.png',
   '\ue000.png',
   '], ["a.css", "b',
+  'b',
+  'a\\"c',
+  'c',
 ];
 const table = new Map(NAMES.map((name) => [name, `${name}.0123456789ab`]));
 

@@ -102,6 +102,17 @@ describe('a run that looks what has changed', () => {
     expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
   });
 
+  test.each(['constructor', '__proto__'])('knows which source has a folder called %s', async (name) => {
+    const folder = await memoryFolder();
+    await plant(folder, { [`one/${name}/a.css`]: 'a{}', 'two/b.css': 'b{}' });
+    const sources = ['one', 'two'].map((each) => ({ path: join(folder, each), prefix: '' }));
+    const kept = siteIn(folder, { sources });
+    await kept.run();
+    await plant(folder, { [`one/${name}/a.css`]: 'a{color:red}' });
+    expect(await kept.run()).toBe('quick');
+    expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
+  });
+
   test('that is given up before it begins is told so, and nothing else', async () => {
     const folder = await memoryFolder();
     await plant(folder, { 'assets/a.css': 'a{}' });

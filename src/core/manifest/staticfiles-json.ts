@@ -142,7 +142,7 @@ type KeyedValue = readonly [key: string, value: string];
 
 /** `text` with another JSON text behind each key, looked for from `start`: put together once, for it has megabytes. */
 function withValues(text: string, values: readonly KeyedValue[], start: number): string | undefined {
-  const places = values.map(([key, value]) => ({ at: text.indexOf(key, start), key, value }));
+  const places = values.map(([key, value]) => ({ at: placeOf(key, text, start), key, value }));
   let patched = '';
   let copied = 0;
   for (const { at, key, value } of places.sort((a, b) => a.at - b.at)) {
@@ -155,6 +155,13 @@ function withValues(text: string, values: readonly KeyedValue[], start: number):
     copied = to + 1;
   }
   return patched + text.slice(copied);
+}
+
+/** A quote behind a backslash stands within a name, and begins none. */
+function placeOf(key: string, text: string, start: number): number {
+  let at = text.indexOf(key, start);
+  while (at > 0 && text[at - 1] === '\\') at = text.indexOf(key, at + 1);
+  return at;
 }
 
 function hashOf(pairs: Buffer): string {
