@@ -36,6 +36,25 @@ it('what was to go once all is there goes in the next run where one file could n
   expect(Object.keys(await published(target))).toEqual(names);
 });
 
+it('no manifest names what cannot be put because a file of somebody else is where its folder would be', async () => {
+  const target = join(await temporaryFolder(), 'static');
+  const tree = { 'assets/css/a.css': 'body{}' };
+  const project = await makeProject({ ...HASHED, targets: { web: inFolder(target) } }, tree);
+  expect((await project.sync()).status).toBe(0);
+  const before = await published(target);
+  await plant(project.root, { theirs: 'theirs' });
+  await plant(project.assets, { 'theirs/logo.png': 'x', 'css/a.css': 'body{background:url(../theirs/logo.png)}' });
+  const refused = await project.sync();
+  expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining('"theirs" is in its way in STATIC_ROOT') });
+  const after = await published(target);
+  expect(after['staticfiles.json']).toBe(before['staticfiles.json']);
+  const hashed = Object.keys(before).filter((name) => /\.[0-9a-f]{12}\./.test(name));
+  expect(Object.keys(after)).toEqual(expect.arrayContaining(hashed));
+  await rm(join(project.root, 'theirs'));
+  expect((await project.sync()).status).toBe(0);
+  expect(await readFile(join(target, 'staticfiles.json'), 'utf8')).toContain('theirs/logo.png');
+});
+
 it('what a run that waited for rest found is no baseline, which was left before', async () => {
   const target = join(await temporaryFolder(), 'target');
   const settings = { targets: { web: inFolder(target, { delete: { max: '100%' } }) } };

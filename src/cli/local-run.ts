@@ -102,7 +102,7 @@ export function beginLocal(
   const lookAgain = async (): Promise<Snapshot> => {
     return heed(await wholeOf(thread.run(scanOf(work), { ...settings, ...ONLY_LOOK }, hooks)), false);
   };
-  const { root, storage } = session.config.static;
+  const { root } = session.config.static;
   const whenAtRest: LocalHalf['atRest'] = async (missing) => {
     const snapshot = await (await local).snapshot();
     return atRest(root, missing, { snapshot, atMs }, lookAgain, new Pacer(hooks));
@@ -112,7 +112,7 @@ export function beginLocal(
     local,
     since: quick,
     arrivals: arrivalsOf(quick, run),
-    atRest: storage === 'none' && guards === 'heed' ? whenAtRest : undefined,
+    atRest: work.kind === 'scan' && guards === 'heed' ? whenAtRest : undefined,
     contents: {
       take: (digest) => (begun ?? looked)?.contents.take(digest),
       of: (digest) => (begun ?? looked)?.contents.of(digest),

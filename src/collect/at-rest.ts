@@ -49,12 +49,14 @@ function foldersOf({ entries }: Snapshot, missing: readonly RelPath[]): Set<stri
 /** When something last came or went in one of them, in milliseconds since 1970. One that is gone has left its mark above it. */
 function newestIn(root: string, folders: Iterable<string>): number {
   const latest = Date.now() + MOST_AHEAD_MS;
-  let newest = changedAt(root);
-  for (const folder of folders) {
-    const time = changedAt(`${root}/${folder}`);
+  let newest = 0;
+  const consider = (place: string): void => {
+    const time = changedAt(place);
     if (time > newest && time < latest) newest = time;
-  }
-  return newest < latest ? newest : 0;
+  };
+  consider(root);
+  for (const folder of folders) consider(`${root}/${folder}`);
+  return newest;
 }
 
 function changedAt(place: string): number {

@@ -50,7 +50,8 @@ export interface CarryOutOptions {
 }
 
 export async function carryOut(plan: Plan, root: StaticRoot, options: CarryOutOptions): Promise<Done> {
-  const work: Work = { root, ...options, put: new Map(), removed: [], putOff: [], failed: [], problems: [] };
+  const failed = plan.obstructed.map(({ path }) => path as RelPath); // the problem is told in the plan
+  const work: Work = { root, ...options, put: new Map(), removed: [], putOff: [], failed, problems: [] };
   await removeAll(plan.clear, work);
   await putAll(plan.copy, work, options.meanwhile);
   const names = plan.seal !== undefined || options.onAllPut !== undefined;

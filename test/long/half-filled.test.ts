@@ -51,6 +51,18 @@ describe('collectstatic --clear by another program, met by a run alone with stor
     expect([forced.status, forced.targets[0]?.removed]).toEqual([0, 4]);
   });
 
+  it.each([
+    ['verify --repair', ['verify', '--repair']],
+    ['a sync that collects nothing', ['sync', '--no-collect']],
+  ])('that stands still before it writes the manifest loses nothing by %s', async (_, args) => {
+    const { project, target } = await scene(args.includes('--no-collect') ? 'manifest' : 'none');
+    clearing(project.root);
+    age(project.root);
+    const { status, stderr } = await project.program.run(...args);
+    expect([status, stderr]).toEqual([0, expect.stringContaining('staticfiles.json is missing beside files with')]);
+    expect(await published(target)).toEqual({ ...SITE, 'new.css': 'new' });
+  });
+
   it('that is over has what it left out removed', async () => {
     const { project, target } = await scene();
     rmSync(join(project.root, 'css/1.css'));
@@ -71,6 +83,16 @@ describe('a folder in which a file is missing', () => {
     const pacer = new SteppingPacer([]);
     expect(await atRest(site.root, missing, first, site.scan, pacer)).toBe(first.snapshot);
     expect(pacer.rests).toBe(0);
+  });
+
+  it('is not taken for quiet because a folder above it is dated far ahead', async () => {
+    const site = await newSite();
+    const ahead = Date.now() / 1000 + 3600;
+    utimesSync(site.root, ahead, ahead);
+    const first = await site.look();
+    const pacer = new SteppingPacer([]);
+    expect(await atRest(site.root, missing, first, site.scan, pacer)).not.toBe(first.snapshot);
+    expect(pacer.rests).toBeGreaterThan(0);
   });
 
   it('is looked at again when it is quiet', async () => {
@@ -98,15 +120,15 @@ describe('a folder in which a file is missing', () => {
 });
 
 /** A site that is published, and STATIC_ROOT has been quiet since. */
-async function scene() {
+async function scene(storage = 'none') {
   const target = join(await temporaryFolder(), 'target');
   const project = await makeProject({
     targets: { web: inFolder(target) },
-    source: { dirs: [] },
-    static: { root: 'var/static', storage: 'none' },
+    source: { dirs: storage === 'none' ? [] : ['assets'] },
+    static: { root: 'var/static', storage },
   });
   await plant(project.root, SITE);
-  expect((await project.sync()).status).toBe(0);
+  expect((await project.sync('--no-collect')).status).toBe(0);
   age(project.root);
   return { project, target };
 }

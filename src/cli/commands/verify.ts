@@ -95,13 +95,13 @@ async function repairTargets(
   input: CommandInput,
 ): Promise<{ readonly reports: ReadonlyMap<string, TargetReport>; readonly status: ExitStatus }> {
   const thread = new LocalThread();
-  const { local } = beginLocal(
+  const { local, atRest } = beginLocal(
     thread,
     session,
     { collect: 'scan', reread: undefined, contents: 'drop', mode: 'write', guards: 'heed' },
     input,
   );
-  const run = await runTargets(session, jobs, local, { ...cycle, ...signingIn(thread, input) }, input);
+  const run = await runTargets(session, jobs, local, { ...cycle, ...signingIn(thread, input), atRest }, input);
   const before = new Map(verified.map((each) => [each.name, each]));
   const reports = run.reports.map((report) => withFolders(report, before.get(report.name) ?? NOTHING));
   for (const report of reports) showRepair(report, input);
