@@ -589,6 +589,14 @@ describe('folders that lie in one another', () => {
       'static.manifest.root: it lies in source.dirs[0] (HERE/a), and the manifest would be collected from there; name another folder',
     ],
     [
+      "source: { dirs: [a] }\nstatic: { root: out, storage: manifest, django: '5.2', manifest: { root: ▸out/m } }",
+      'static.manifest.root: it lies in static.root (HERE/out), and the manifest would be published from there a run late; name a folder outside of it',
+    ],
+    [
+      'source: { dirs: [a], ignore: [CVS] }\nstatic: { root: ▸a/.out/s }',
+      'static.root: it lies inside source.dirs[0] (HERE/a); the two must lie apart',
+    ],
+    [
       'source: { dirs: [/srv/a] }\nstatic: { root: ▸. }',
       'static.root: it holds this configuration file, which would be published; give it a folder of its own',
     ],
@@ -623,6 +631,11 @@ describe('folders that lie in one another', () => {
   ])('are refused: %j', async (marked, expected) => {
     const text = marked.replaceAll('HERE', folder);
     expect(await complaint(load(unmarked(text)))).toBe(`pushstatic.yaml:${placeOf(text)}: ${expected}`);
+  });
+
+  test('are none where ignore patterns leave STATIC_ROOT out of the source', async () => {
+    const config = await load('source: { dirs: [a] }\nstatic: { root: a/.out/s }');
+    expect(config.static.root).toBe(join(folder, 'a/.out/s'));
   });
 
   test('are recognised through links, also where the rest of the path is not there yet', async () => {

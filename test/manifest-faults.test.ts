@@ -463,6 +463,13 @@ describe.each(VERSIONS)('beside Django %s', (version) => {
         expect(await readFile(join(site.root, 'staticfiles.json'), 'utf8')).toBe(text);
       },
     );
+
+    it('a folder where the manifest is to be stays, and stops it', async () => {
+      const site = await siteOf({ 'assets/app.css': 'a { }', 'static/staticfiles.json/theirs': 'theirs' });
+      expect(await site.collect()).toBe(
+        'cannot replace /static/staticfiles.json: it cannot be read: illegal operation on a directory; move it away, or correct static.manifest.name',
+      );
+    });
   });
 
   describe('a source map (F65)', () => {
@@ -632,6 +639,41 @@ describe('the program', () => {
     await plant(scene.folder, { 'assets/logo.png': logo });
     const { targets } = await scene.sync('--dry-run');
     expect(targets[0]?.changes?.map(({ path }) => path)).toEqual(['logo.png', 'staticfiles.json']);
+  });
+
+  it('a manifest under a former name goes, where old hashed files are kept', async () => {
+    const scene = await makeScene({ 'assets/app.css': 'a { }' }, { stale: 'keep' });
+    await scene.sync();
+    await plant(scene.folder, { 'assets/app.css': 'a { b: c }' });
+    const named = {
+      root: 'var/static',
+      storage: 'manifest',
+      django: NEWEST,
+      manifest: { stale: 'keep', name: 'm.json' },
+    };
+    await scene.configure({ targets: { web: inFolder(scene.target) }, static: named });
+    expect((await scene.sync()).status).toBe(0);
+    expect(Object.keys(await published(scene.target))).toEqual([
+      expect.stringMatching(/^app\.[0-9a-f]{12}\.css$/),
+      expect.stringMatching(/^app\.[0-9a-f]{12}\.css$/),
+      'app.css',
+      'm.json',
+    ]);
+  });
+
+  it('a STATIC_ROOT in a folder of a source that is ignored is collected into once, also by a daemon', async () => {
+    const scene = await makeScene({ 'assets/app.css': 'a { }' });
+    const within = { root: 'assets/.static', storage: 'manifest', django: NEWEST };
+    const watch = { targets: { web: inFolder(scene.target) }, watch: QUICK, daemon: { http: false } };
+    await scene.configure({ ...watch, static: within });
+    const daemon = await startDaemon(scene);
+    await daemon.inSync();
+    await plant(scene.folder, { 'assets/b.css': 'b { }' });
+    await serves(scene.target, (tree) => 'b.css' in tree);
+    await daemon.inSync();
+    const names = Object.keys(await published(scene.target)).map((name) => name.replace(/\.[0-9a-f]{12}\./, '.*.'));
+    expect(names).toEqual(['app.*.css', 'app.css', 'b.*.css', 'b.css', 'staticfiles.json']);
+    expect(readdirSync(join(scene.assets, '.static'))).toHaveLength(5);
   });
 
   it('a daemon follows an override that is older, and its end (F52)', async () => {

@@ -45,7 +45,10 @@ it('no manifest names what cannot be put because a file of somebody else is wher
   await plant(project.root, { theirs: 'theirs' });
   await plant(project.assets, { 'theirs/logo.png': 'x', 'css/a.css': 'body{background:url(../theirs/logo.png)}' });
   const refused = await project.sync();
-  expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining('"theirs" is in its way in STATIC_ROOT') });
+  expect(refused).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('"theirs" is in its way in STATIC_ROOT'),
+  });
   const after = await published(target);
   expect(after['staticfiles.json']).toBe(before['staticfiles.json']);
   const hashed = Object.keys(before).filter((name) => /\.[0-9a-f]{12}\./.test(name));

@@ -6,6 +6,7 @@
  */
 import { planCollect } from '../core/collect-plan.js';
 import type { Memory } from '../core/collected-codec.js';
+import { looksHashed } from '../core/manifest/hashed-name.js';
 import { comparePaths, type RelPath } from '../core/relpath.js';
 import { type Candidate, isCovered } from '../core/resolve.js';
 import type { Digest, Entry, Snapshot } from '../core/snapshot.js';
@@ -105,8 +106,9 @@ export async function fill(
   const { onEntry = () => undefined, pacer } = options;
   const { manifest } = target;
   const files = hashed === undefined ? wanted.files : await withMade(wanted.files, hashed, pacer);
+  // A manifest that is written elsewhere now, or under another name, is none of the old hashed files.
   const isKept = (path: string): boolean =>
-    wanted.isUnknown(path) || (manifest?.stale === 'keep' && before.made.has(path));
+    wanted.isUnknown(path) || (manifest?.stale === 'keep' && before.made.has(path) && looksHashed(path));
   const plan = planCollect(files, present.files, before.files, isKept, sealOf(manifest));
 
   const elsewhere = hashed?.elsewhere;

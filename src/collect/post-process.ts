@@ -109,10 +109,19 @@ export function madeFile(path: RelPath, found: Made, rules: Rules, contents?: Pi
  * Nothing there will do.
  */
 export function requireManifest(place: string): void {
-  if (look(place) === undefined || isManifest(readWhole(place).toString())) return;
-  throw new ManifestError(
-    `cannot replace ${place}: it is no manifest that Django can read; move it away, or correct static.manifest.name`,
-  );
+  if (look(place) === undefined) return;
+  const reason = whyNoManifest(place);
+  if (reason === undefined) return;
+  throw new ManifestError(`cannot replace ${place}: ${reason}; move it away, or correct static.manifest.name`);
+}
+
+function whyNoManifest(place: string): string | undefined {
+  try {
+    return isManifest(readWhole(place).toString()) ? undefined : 'it is no manifest that Django can read';
+  } catch (error) {
+    if (error instanceof FileError) return error.message;
+    throw error;
+  }
 }
 
 export function siteOf({ files: { inOrder, byPath }, contents, root, foreign }: SiteInput): Site {

@@ -15,6 +15,7 @@ import { covers, type Places } from '../core/places.js';
 import { normalizePath } from '../core/python-path.js';
 import { ancestorsOf, nameOf, type RelPath } from '../core/relpath.js';
 import type { Digest } from '../core/snapshot.js';
+import { FileError } from '../errors.js';
 import { readWhole } from './digest.js';
 import { folderOf, type SourceOrder } from './found-order.js';
 import type { HashedAll } from './hash-all.js';
@@ -311,10 +312,19 @@ export class StoredHashedSite implements SiteInMind {
   #manifestWith(table: ReadonlyMap<RelPath, RelPath>): Buffer | undefined {
     const place = `${this.#root}/${this.#manifest.name}`;
     if (look(place)?.isFile() !== true) return undefined;
-    const bytes = readWhole(place);
-    if (hash('sha256', bytes, 'hex') !== this.madeAt(this.#manifest.name)) return undefined;
+    const bytes = readIfPossible(place);
+    if (bytes === undefined || hash('sha256', bytes, 'hex') !== this.madeAt(this.#manifest.name)) return undefined;
     const patched = patchManifest({ text: bytes.toString('latin1'), pairs: this.#stored.pairs() }, table);
     return patched && Buffer.from(patched.text, 'latin1');
+  }
+}
+
+function readIfPossible(place: string): Buffer | undefined {
+  try {
+    return readWhole(place);
+  } catch (error) {
+    if (error instanceof FileError) return undefined;
+    throw error;
   }
 }
 

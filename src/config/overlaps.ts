@@ -41,8 +41,11 @@ export async function findOverlaps(config: Config, raw: RawConfig): Promise<Faul
   const published = await publishedRegions(config);
   return [
     ...(await configurationInside(config, [root, ...sources])),
-    ...overlapsOf([root], sources),
-    ...insideOf(await manifestFolder(config, raw), sources),
+    ...overlapsOf(
+      [root],
+      sources.filter(({ path }) => !leavesOut(path, root.path, config)),
+    ),
+    ...insideOf(await manifestFolder(config, raw), root, sources),
     ...overlapsOf(published, [root, ...sources]),
     ...twinsOf(published),
   ];
@@ -82,6 +85,13 @@ function isTaken(path: string, rules: IgnoreRules): boolean {
   return !rules.ignoresFile(path, basename(path)) && !names.slice(0, -1).some((name) => rules.ignoresFolder(name));
 }
 
+/** Whether nothing is collected from `folder`, which lies in the source. */
+function leavesOut(source: string, folder: string, { source: { ignore } }: Config): boolean {
+  const rules = ignoreRules(ignore);
+  const below = folder !== source && contains(source, folder) ? relative(source, folder).split('/') : [];
+  return below.some((name) => rules.ignoresFolder(name));
+}
+
 function overlapsOf(culprits: readonly Region[], others: readonly Region[]): Fault[] {
   return culprits.flatMap((culprit) =>
     others.flatMap((other) => {
@@ -99,17 +109,24 @@ async function manifestFolder({ static: { manifest } }: Config, raw: RawConfig):
     : region(['static', 'manifest', 'root'], manifest.root);
 }
 
-/** What is collected from there would be another manifest each time. */
-function insideOf(folder: Region | undefined, sources: readonly Region[]): Fault[] {
-  const source = folder && sources.find(({ path }) => contains(path, folder.path));
-  return folder === undefined || source === undefined
-    ? []
-    : [
-        fault(
-          folder,
-          `it lies in ${nameOf(source)}, and the manifest would be collected from there; name another folder`,
-        ),
-      ];
+/** What is collected from there would be another manifest each time, and what lies in STATIC_ROOT is published with the next run. */
+function insideOf(folder: Region | undefined, root: Region, sources: readonly Region[]): Fault[] {
+  if (folder === undefined) return [];
+  const source = sources.find(({ path }) => contains(path, folder.path));
+  if (source !== undefined)
+    return [
+      fault(
+        folder,
+        `it lies in ${nameOf(source)}, and the manifest would be collected from there; name another folder`,
+      ),
+    ];
+  if (!contains(root.path, folder.path)) return [];
+  return [
+    fault(
+      folder,
+      `it lies in ${nameOf(root)}, and the manifest would be published from there a run late; name a folder outside of it`,
+    ),
+  ];
 }
 
 /** Two names for one published folder, told apart by no spelling of the URLs. */

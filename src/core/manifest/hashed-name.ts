@@ -12,6 +12,8 @@ export type ContentHash = string;
 
 export const CONTENT_HASH_DIGITS = 12;
 
+const HASHED = /\.[0-9a-f]{12}(?:\.[^./]*)?$/;
+
 const DOT = '.'.charCodeAt(0);
 
 const PLAIN = /^(?!\/\/)[\w./~@+,=!()-]+$/; // behind two slashes stands a host
@@ -19,6 +21,11 @@ const PLAIN = /^(?!\/\/)[\w./~@+,=!()-]+$/; // behind two slashes stands a host
 /** Whether nothing in `name` means anything in a URL: as nearly all names are. */
 export function isPlainName(name: string): boolean {
   return PLAIN.test(name);
+}
+
+/** Whether a path looks like one that has a hash in its name. */
+export function looksHashed(path: string): boolean {
+  return HASHED.test(path);
 }
 
 /** Undefined where Django raises a ValueError: the name is no URL. */
