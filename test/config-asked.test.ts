@@ -26,6 +26,7 @@ function answer(change: Partial<Asked> = {}): Asked {
     settings: 'shop.settings',
     dirs: [{ path: join(folder, 'blog/static'), prefix: '', isOptional: true }],
     knowsSources: true,
+    savesCopies: true,
     ignore: ['*.scss'],
     root: join(folder, 'out'),
     url: '/s/',

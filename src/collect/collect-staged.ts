@@ -22,6 +22,8 @@ export interface StagedProject {
   readonly permissions: Permissions;
   /** What is collected from; undefined where only the command itself knows all of it. */
   readonly origins: Omit<SourceProject, 'root'> | undefined;
+  /** Whether a copy that is there as it should be need not be made again. */
+  readonly keepsCopies: boolean;
   /** Where the manifest lies, if not in STATIC_ROOT. */
   readonly manifestFolder: string | undefined;
 }
@@ -43,9 +45,9 @@ export async function collectStaged(
   make: MakeStatic,
   options: CollectOptions,
 ): Promise<Collected> {
-  const { root, permissions, origins } = project;
+  const { root, permissions, origins, keepsCopies } = project;
   const pacer = new Pacer(options);
-  return withStaging(options.state, origins === undefined ? 'empty' : 'as-kept', async (staging) => {
+  return withStaging(options.state, origins === undefined || !keepsCopies ? 'empty' : 'as-kept', async (staging) => {
     const met = origins && (await keepCopies(staging.files, { ...origins, root }, options, pacer));
     if (met?.isClean === false) await emptyFolder(staging.files);
     const made = await make(staging);

@@ -111,6 +111,8 @@ export interface Asked {
   readonly dirs: readonly SourceDir[];
   /** Whether these are all that collectstatic collects from. */
   readonly knowsSources: boolean;
+  /** Whether all that comes of a file that is saved is its copy, and what is made of the copies later. */
+  readonly savesCopies: boolean;
   readonly ignore: readonly string[] | undefined;
   /** undefined: STATIC_ROOT is not set. */
   readonly root: string | undefined;

@@ -46,12 +46,12 @@ export function djangoOf(config: Config, env: NodeJS.ProcessEnv): DjangoProject 
 function collectstaticOf(config: Config, env: NodeJS.ProcessEnv) {
   const django = djangoOf(config, env);
   const { root, permissions, manifest } = config.static;
-  const { knowsSources = false, dirs: sources = [], ignore = [] } = config.asked ?? {};
+  const { knowsSources = false, savesCopies = false, dirs: sources = [], ignore = [] } = config.asked ?? {};
   // It collects from what the settings say, whatever the file lists.
   const origins = knowsSources ? { sources, ignore } : undefined;
   return {
     kind: 'collectstatic',
-    project: { root, permissions, origins, manifestFolder: manifest.root },
+    project: { root, permissions, origins, keepsCopies: savesCopies, manifestFolder: manifest.root },
     django,
   } as const;
 }

@@ -46,6 +46,8 @@ const AnswerShape = v.object({
       mro: v.array(Text),
       /** Members that are not Django's. A plain one is a number, a text, true, false or None. */
       own: v.array(v.object({ class: Text, name: Text, isPlain: v.boolean() })),
+      /** Whether it saves files in a way of its own: it may write others beside them. */
+      savesItself: v.boolean(),
       name: v.nullable(Text),
       keepIntermediateFiles: v.boolean(),
       maxPasses: v.nullable(v.number()),

@@ -21,6 +21,7 @@ export function askedOf(answer: Answer, interpreter: string): Asked {
     settings: answer.settings,
     dirs: sourcesOf(answer, root),
     knowsSources: doubtOfProject(answer) === undefined,
+    savesCopies: storage?.savesItself !== true,
     ignore: answer.ignore ?? undefined,
     root,
     url: answer.url,
@@ -61,12 +62,16 @@ function elsewhere({ storage }: Answer, root: string | undefined): { readonly ro
   return location === undefined || location === null || location === root ? {} : { root: location };
 }
 
-/** A finder of somebody else may serve what it makes in STATIC_ROOT from there: that is no source. */
+/**
+ * A finder of somebody else may serve what it makes in STATIC_ROOT from there: that is no source. Its prefixes need be none that can
+ * be written in the settings.
+ */
 function sourcesOf({ finders }: Answer, root: string | undefined): SourceDir[] {
   const dirs = new Map<string, SourceDir>();
   for (const finder of finders) {
-    for (const { path, prefix, isOptional } of finder.dirs) {
-      if (!isDjangos(finder.class) && root !== undefined && isWithin(path, root)) continue;
+    for (const { path, prefix: written, isOptional } of finder.dirs) {
+      const prefix = isDjangos(finder.class) ? written : written.replace(/\/+$/, '');
+      if (!isDjangos(finder.class) && (isOdd(prefix) || (root !== undefined && isWithin(path, root)))) continue;
       const key = JSON.stringify([path, prefix]);
       if (!dirs.has(key)) dirs.set(key, { path, prefix, ...(isOptional && { isOptional }) });
     }
@@ -85,7 +90,8 @@ function faultsOfStorage({ storage, trouble }: Answer): string[] {
 }
 
 function faultsOfSources({ command, checks, finders }: Answer): string[] {
-  const odd = finders.flatMap(({ dirs }) => dirs).find(({ prefix }) => prefix !== '' && faultOf(prefix) !== undefined);
+  const djangos = finders.filter((finder) => isDjangos(finder.class));
+  const odd = djangos.flatMap(({ dirs }) => dirs).find(({ prefix }) => isOdd(prefix));
   return [
     ...checks,
     ...(command === null
@@ -95,4 +101,8 @@ function faultsOfSources({ command, checks, finders }: Answer): string[] {
       ? []
       : [`the prefix "${odd.prefix}" in STATICFILES_DIRS is no plain relative path; correct it`]),
   ];
+}
+
+function isOdd(prefix: string): boolean {
+  return prefix !== '' && faultOf(prefix) !== undefined;
 }

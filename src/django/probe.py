@@ -42,6 +42,7 @@ PACKAGES = ("site-packages", "dist-packages")
 ORDINARY = frozenset(["__module__", "__doc__", "__qualname__", "__dict__", "__weakref__", "__firstlineno__",
                       "__static_attributes__", "__annotations__", "__annotate__", "__annotate_func__",
                       "__annotations_cache__"])
+SAVING = ("save", "_save")
 DJANGO = "django."  # what the names of Django's own modules begin with
 
 state = {"phase": "manage", "is_recording": True, "folder": ""}
@@ -257,7 +258,7 @@ class NothingFound(object):
         if state["is_recording"] or is_app_config:
             importer = sys.argv[0] if is_app_config else file_that_imports(sys._getframe(1))
             for folder in sys.path if path is None else path:
-                if not folder.endswith(".zip"):
+                if isinstance(folder, str) and not folder.endswith(".zip"):  # as Python, it goes by texts alone
                     for candidate in (last + ".py", last):
                         wanted.add((os.path.abspath(os.path.join(folder, candidate)), importer))
         return None
@@ -274,7 +275,8 @@ class Libraries(object):
 
     def __init__(self):
         paths = sysconfig.get_paths()
-        self.packages = sorted(set(path for path in sys.path if is_for_packages(path)))
+        texts = [path for path in sys.path if isinstance(path, str)]
+        self.packages = sorted(set(os.path.abspath(path) for path in texts if is_for_packages(path)))
         own = [paths.get("stdlib"), paths.get("platstdlib"), os.path.dirname(os.path.abspath(__file__))]
         folders = [path for path in self.packages + own if path]
         self.prefixes = tuple(set(path + os.sep for folder in folders for path in (folder, os.path.realpath(folder))))
@@ -480,6 +482,15 @@ def finders_of():
 
 
 def dirs_of(finder):
+    try:
+        return folders_of(finder)
+    except Exception:
+        if type(finder).__module__.startswith(DJANGO):
+            raise
+        return []  # what it calls by these names is something else
+
+
+def folders_of(finder):
     if hasattr(finder, "locations"):
         # An empty name is no folder to Django, although its storage would take it for the one that it runs in.
         return [dir_of(finder.storages[root], True) for _, root in finder.locations if root != ""]
@@ -516,10 +527,11 @@ def storage_of():
         module.ManifestFilesMixin.read_manifest = read
     kind = type(storage)
     elsewhere = getattr(storage, "manifest_storage", None)
-    described = describe(storage)
+    described, own = describe(storage), own_members(kind)
     described.update({
         "mro": [dotted(each) for each in kind.__mro__],
-        "own": own_members(kind),
+        "own": own[:MOST_MEMBERS],
+        "savesItself": any(each["name"] in SAVING for each in own),
         "name": None if quietly(storage, "manifest_name") is None else str(storage.manifest_name),
         "keepIntermediateFiles": bool(quietly(storage, "keep_intermediate_files")),
         "maxPasses": number_or_none(storage, "max_post_process_passes"),
@@ -540,7 +552,12 @@ def describe(storage):
 
 
 def modes_of(thing, name_for_files, name_for_dirs):
-    return {"file": number_or_none(thing, name_for_files), "dir": number_or_none(thing, name_for_dirs)}
+    return {"file": mode_or_none(thing, name_for_files), "dir": mode_or_none(thing, name_for_dirs)}
+
+
+def mode_or_none(thing, name):
+    mode = number_or_none(thing, name)
+    return None if mode is None else mode & 0o7777  # as the system takes it
 
 
 def number_or_none(thing, name):
@@ -589,11 +606,15 @@ def patched(finders):
     from django.contrib.staticfiles import finders as finding, utils
     from django.contrib.staticfiles.management.commands import collectstatic
 
-    places = [utils, finding, collectstatic.Command] + [kind for each in finders for kind in type(each).__mro__]
+    command = collectstatic.Command
+    places = [utils, finding, command] + [kind for each in finders for kind in type(each).__mro__]
     homes = homes_of_code()
     named = [(place.__name__ if inspect.ismodule(place) else dotted(place), place) for place in places]
-    return sorted(set("%s.%s" % (name, member) for name, place in named if name.startswith(DJANGO)
-                      for member, value in list(vars(place).items()) if is_put_in(value, homes)))[:MOST_MEMBERS]
+    found = set("%s.%s" % (name, member) for name, place in named if name.startswith(DJANGO)
+                for member, value in list(vars(place).items()) if is_put_in(value, homes))
+    if not command.__module__.startswith(DJANGO):
+        found.add(collectstatic.__name__ + ".Command")
+    return sorted(found)[:MOST_MEMBERS]
 
 
 def own_members(kind):
@@ -606,7 +627,7 @@ def own_members(kind):
                 continue
             if is_foreign or (each is not object and is_put_in(value, homes)):
                 found.append({"class": dotted(each), "name": name, "isPlain": isinstance(value, PLAIN)})
-    return found[:MOST_MEMBERS]
+    return found
 
 
 def digest_of(patterns):

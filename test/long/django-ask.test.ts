@@ -77,6 +77,7 @@ describe('a project', () => {
           { path: join(folder, 'blog/static'), prefix: '', isOptional: true },
         ],
         knowsSources: true,
+        savesCopies: true,
         ignore: ['CVS', '.*', '*~'],
         root: join(folder, 'var/static'),
         url: '/static/',
@@ -135,6 +136,75 @@ STATICFILES_DIRS = [('a', BASE_DIR / 'x'), ('b', BASE_DIR / 'x')]`),
     expect(asked.dirs.map(({ path }) => path).filter((path) => !/(?:django|blog)\/.*static$/.test(path))).toEqual([
       expect.stringMatching(/\/assets$/),
     ]);
+  });
+
+  test('is asked whatever its settings put into the path of modules', async () => {
+    const settings = `import sys
+sys.path.insert(0, BASE_DIR / 'apps')
+sys.path.append(b'bytes')
+sys.path.append('lib')
+try:
+    from local_settings import *
+except ImportError:
+    pass
+`;
+    const asked = await askWith(settings, { 'lib/thing-1.0.dist-info/RECORD': '' });
+    expect(asked.storage).toBe('plain');
+  });
+
+  test('is asked where a finder of its own means something else by what others have', async () => {
+    const settings = `STATICFILES_FINDERS = [
+    'django.contrib.staticfiles.finders.FileSystemFinder',
+    'shop.finders.Names',
+    'shop.finders.Vendor',
+]`;
+    const finders = `from django.contrib.staticfiles.finders import BaseFinder, FileSystemFinder
+class Names(BaseFinder):
+    def __init__(self):
+        self.locations = ['dash/dcc', 'ab']
+    def check(self, **options):
+        return []
+    def list(self, ignore_patterns):
+        return iter([])
+class Vendor(FileSystemFinder):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        for each, prefix in zip(self.storages.values(), ['vendor/', '../odd']):
+            each.prefix = prefix
+`;
+    const asked = await askWith(settings, { 'shop/finders.py': finders });
+    expect(asked).toMatchObject({
+      storage: 'django',
+      why: expect.stringContaining('the finder shop.finders.Names is not one of'),
+      faults: { sources: [] },
+    });
+    const names = asked.dirs.map(({ path, prefix }) => [path.replace(/.*\//, ''), prefix]);
+    expect(names).toEqual([
+      ['assets', ''],
+      ['dist', 'vendor'],
+      ['assets', 'vendor'],
+    ]);
+  });
+
+  test('whose command was replaced by a class of its own is collected by that', async () => {
+    const apps = `from django.apps import AppConfig
+class BlogConfig(AppConfig):
+    name = 'blog'
+    def ready(self):
+        from django.contrib.staticfiles.management.commands import collectstatic
+        class Command(collectstatic.Command):
+            pass
+        collectstatic.Command = Command
+`;
+    expect(await askWith('', { 'blog/apps.py': apps })).toMatchObject({
+      storage: 'django',
+      why: expect.stringContaining('django.contrib.staticfiles.management.commands.collectstatic.Command is not'),
+    });
+  });
+
+  test('with modes that have bits of a kind of file is taken as the system takes it', async () => {
+    const asked = await askWith('FILE_UPLOAD_PERMISSIONS = 0o100640');
+    expect(asked.permissions).toEqual({ file: 0o640, dir: null });
   });
 
   test('has ignore patterns, URL and modes of its own', async () => {

@@ -64,6 +64,17 @@ class Own(ManifestStaticFilesStorage):
             with self.open(name) as file:
                 self._save(name + '.gz', ContentFile(b'packed ' + file.read()))
 `,
+  'a file beside each that is saved': `${IMPORTS}
+import gzip
+class Own(StaticFilesStorage):
+    def _save(self, name, content):
+        saved = super()._save(name, content)
+        with open(self.path(saved), 'rb') as file:
+            packed = gzip.compress(file.read(), mtime=0)
+        with open(self.path(saved) + '.gz', 'wb') as file:
+            file.write(packed)
+        return saved
+`,
   'copies that are not what the sources are': `${IMPORTS}
 class Own(StaticFilesStorage):
     def _save(self, name, content):
