@@ -112,8 +112,35 @@ describe('removals', () => {
     each.plan();
     await vi.advanceTimersByTimeAsync(1500);
     each.heard();
+    each.looked(performance.now() + 1);
     await vi.advanceTimersByTimeAsync(10_000);
     expect(state.removedAt).toEqual([4000]);
+  });
+
+  test('wait for a look at what was heard since the last one: it may be back', async () => {
+    const { removals: each, state } = removals();
+    each.looked(performance.now());
+    await vi.advanceTimersByTimeAsync(1000);
+    each.heard();
+    each.plan();
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(state.removedAt).toEqual([]);
+    each.looked(performance.now());
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(state.removedAt).toEqual([23_000]);
+  });
+
+  test('do not come at once after a pause, however long that was', async () => {
+    const { removals: each, state } = removals();
+    each.looked(performance.now());
+    each.plan();
+    each.heard();
+    await vi.advanceTimersByTimeAsync(59_000);
+    each.resume();
+    await vi.advanceTimersByTimeAsync(59_000);
+    expect([each.areDue, state.removedAt]).toEqual([false, []]);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(state.removedAt).toEqual([120_000]);
   });
 
   test('come under change without end, too', async () => {

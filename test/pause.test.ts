@@ -1,8 +1,11 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { stringify } from 'yaml';
+import { SITE, startDaemon } from './support/daemon.js';
 import { inFolder, makeProject, published } from './support/project.js';
-import { plant, readTree } from './support/tree.js';
+import { plant, readTree, temporaryFolder } from './support/tree.js';
 
 describe('a daemon that was about to serve a change', () => {
   test.each(['when it is paused', 'at once'])('does what it is asked for %s', async (when) => {
@@ -33,6 +36,30 @@ describe('a daemon that was about to serve a change', () => {
     await vi.waitFor(async () => expect(await published(target)).toEqual({ 'a.css': 'longer' }), WAIT);
     expect((await triggered).status).toBe(0);
   });
+});
+
+test('a daemon that goes on after a pause removes nothing that came back meanwhile', async () => {
+  const target = join(await temporaryFolder(), 'static');
+  const watch = { settle: '20ms', maxWait: '100ms' };
+  const scene = await makeProject({ targets: { web: inFolder(target) }, watch, daemon: { http: false } }, SITE);
+  const daemon = await startDaemon(scene);
+  await daemon.inSync();
+  const lost = join(scene.assets, 'css/app.css');
+  const content = await readFile(lost);
+  // Under change without end, what is missing has to wait.
+  const noise = setInterval(() => writeFileSync(join(scene.assets, 'noise.txt'), `${performance.now()}`), 20);
+  await rm(lost);
+  await vi.waitFor(() => expect(existsSync(join(scene.root, 'css/app.css'))).toBe(false), WAIT);
+  expect((await scene.program.run('pause')).status).toBe(0);
+  clearInterval(noise);
+  await writeFile(lost, content);
+  await plant(scene.assets, { 'new.txt': 'new' });
+  for (const command of ['status', 'resume']) await scene.program.run(command); // which takes longer than the longest wait
+  await vi.waitFor(async () => expect(await published(target)).toHaveProperty(['new.txt']), WAIT);
+  const { cycles } = await daemon.inSync();
+  expect(cycles.flatMap(({ targets }) => targets.map(({ removed }) => removed)).filter((count) => count > 0)).toEqual(
+    [],
+  );
 });
 
 const WAIT = { timeout: 15_000, interval: 50 };

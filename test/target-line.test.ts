@@ -8,7 +8,7 @@ import { type Ending, targetReport } from '../src/cycle/report.js';
 import { pathsOf } from '../src/daemon/cycle-of.js';
 import { Round } from '../src/daemon/round.js';
 import { type LineMeans, TargetLine } from '../src/daemon/target-line.js';
-import { SourceError, TargetError } from '../src/errors.js';
+import { ConfigError, SourceError, TargetError } from '../src/errors.js';
 import { StateFolder } from '../src/fs/state.js';
 import type { CycleOptions, TargetJob } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';
@@ -360,6 +360,51 @@ describe('a target that a person has to help', () => {
     expect(await bench.served()).toEqual({ a: 'a', c: 'c' });
     expect(bench.line.status()).toMatchObject({ state: 'in-sync', error: null });
   });
+
+  test.each(['is owed what others were served with', 'goes on after a pause'])(
+    'because a guard refused is asked anew when it %s',
+    async (when) => {
+      const bench = await makeLine({ a: 'a', b: 'b', c: 'c' }, { limit: { kind: 'count', count: 1 } });
+      await bench.serve();
+      await bench.edit({}, ['a', 'b']);
+      await bench.serve(['a', 'b']);
+      await bench.edit({ a: 'a', b: 'b' });
+      if (when.startsWith('is owed')) bench.line.owe(placesOf([path('a'), path('b')]));
+      else {
+        bench.line.pause();
+        bench.line.resume();
+      }
+      await bench.state((status) => status.state === 'in-sync');
+    },
+  );
+});
+
+test('a target of which the file of a secret is just being written anew is tried again', async () => {
+  const bench = await makeLine({ a: 'a' });
+  bench.server.goDown(new ConfigError('cannot log in to web: the file secret is empty; write it there'));
+  await bench.serve();
+  expect(bench.line.status()).toMatchObject({
+    state: 'behind',
+    retryAt: expect.any(String),
+    error: { code: 'CONFIG' },
+  });
+  bench.server.comeUp();
+  await bench.state((status) => status.state === 'in-sync');
+  expect(await bench.served()).toEqual({ a: 'a' });
+});
+
+test('what is owed during a cycle comes right after it', async () => {
+  const bench = await makeLine({ a: 'a' });
+  await bench.serve();
+  const release = bench.server.hold();
+  await bench.edit({ b: 'b' });
+  const serving = bench.serve(['b']);
+  await bench.edit({ c: 'c' });
+  bench.line.owe(placesOf([path('c')]));
+  release();
+  await serving;
+  await bench.state((status) => status.state === 'in-sync' && status.files === 3);
+  expect(await bench.served()).toEqual({ a: 'a', b: 'b', c: 'c' });
 });
 
 test('a file that cannot be pushed is tried again after a pause, and the others are served', async () => {
@@ -525,7 +570,7 @@ class Server {
   tries = 0;
   connections = 0;
   open = 0;
-  #downBy: TargetError | undefined;
+  #downBy: Error | undefined;
   #generation = 0;
   #gate: Promise<void> = Promise.resolve();
   #refusals = 0;
@@ -572,7 +617,7 @@ class Server {
     return release;
   }
 
-  goDown(by = new TargetError('unreachable', 'nobody answers')): void {
+  goDown(by: Error = new TargetError('unreachable', 'nobody answers')): void {
     this.#downBy = by;
     this.drop();
   }

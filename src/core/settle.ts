@@ -24,7 +24,7 @@ export interface Batch {
    * and must stay until the same places come again.
    */
   readonly quiet: boolean;
-  /** When the first change in it was noticed. */
+  /** When the first change in it was noticed that was in no batch before. */
   readonly since: number;
 }
 
@@ -88,7 +88,7 @@ export class Settling {
 
   #takeAll(nowMs: number): Batch {
     this.#held.takeOver(this.#fresh);
-    const batch = { places: placesOf(this.#held), quiet: true, since: this.#heldSince ?? this.#freshSince ?? nowMs };
+    const batch = { places: placesOf(this.#held), quiet: true, since: this.#freshSince ?? this.#heldSince ?? nowMs };
     this.#held.clear();
     this.#heldSince = undefined;
     this.#freshSince = undefined;

@@ -3,6 +3,7 @@
  * when they have been quiet for a while.
  */
 import { type Stats, statSync } from 'node:fs';
+import { isWithin } from '../core/relpath.js';
 import { type Identity, unsettledFor } from '../core/unsettled.js';
 import { isOpenToWrite } from '../fs/writers.js';
 
@@ -56,9 +57,10 @@ export class BeingWritten {
     if (places.length > MOST_LOOKED_AT) return { places, since };
     let first = since;
     const settled = places.filter((place) => {
-      const noticed = Math.min(this.#suspects.get(place)?.since ?? since, since);
+      const suspects = [...this.#suspects].filter(([file]) => isWithin(file, place));
+      const noticed = Math.min(since, ...suspects.map(([, suspect]) => suspect.since));
       const unsettled = this.#unsettledAt(place);
-      this.#suspects.delete(place);
+      for (const [file] of suspects) this.#suspects.delete(file);
       for (const { file, seen } of unsettled) this.#suspects.set(file, { seen, since: noticed });
       if (unsettled.length > 0) this.#comeBackIn(Math.max(...unsettled.map(({ left }) => left)));
       else first = Math.min(first, noticed);

@@ -157,6 +157,7 @@ export class Daemon implements Service {
   async #reload(): Promise<void> {
     if (this.#stopping.signal.aborted) throw new SourceError('cannot reload: the daemon is about to end');
     const before = this.#project;
+    let isLeft = false;
     clearTimeout(this.#nextLook);
     try {
       const config = await this.#options.load(this.#stopping.signal);
@@ -167,11 +168,13 @@ export class Daemon implements Service {
         return;
       }
       const lines = await this.#linesFor(config, before);
+      isLeft = true;
       await before.stop();
       this.#leave(before.ended());
       this.#project = this.#makeProject(config, lines, before.legacy);
     } catch (error) {
       if (this.#stopping.signal.aborted) throw error;
+      if (isLeft) this.#giveUp(error); // there is none to stay in force
       const reason = reasonOf(error);
       if (reason !== this.#configError) this.#warn(`the old configuration stays in force: ${reason}`);
       this.#configError = reason;

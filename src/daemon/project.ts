@@ -44,8 +44,6 @@ export interface Legacy {
   readonly losses: number;
   readonly sweeps: number;
   readonly foundBySweep: number;
-  /** When it was heard last that something has changed, by `performance.now`. */
-  readonly heardAt: number;
 }
 
 export interface ProjectHooks {
@@ -142,7 +140,7 @@ export class Project {
       hasHeld: () => this.lines.some((line) => line.waitsForQuiet),
       remove: () => this.#follow(this.#serveRest()),
     };
-    this.#removals = new Removals(removals, former?.heardAt);
+    this.#removals = new Removals(removals);
     this.#isFirst = former === undefined;
   }
 
@@ -199,8 +197,9 @@ export class Project {
       taking = this.#takeAll(round);
     }
     const begin = async (): Promise<Collection> => ({ ...(await this.#local.begin()), places: 'all' });
-    if (this.#isFilled) this.#removals.heard(); // nobody knows for how long it has been quiet
-    const collected = await this.#collect(round, this.#isFirst && !this.#isFilled ? 'now' : 'when-due', begin);
+    const isAtOnce = this.#isFirst && !this.#isFilled;
+    if (!isAtOnce) this.#removals.heard(); // nobody knows for how long it has been quiet
+    const collected = newsOf(await this.#collect(round, isAtOnce ? 'at-rest' : 'when-due', begin));
     this.#isReady = true;
     this.#sweeps.start();
     const endings = await Promise.all(taking);
@@ -213,13 +212,9 @@ export class Project {
     return this.lines.map((line) => this.#takeBy(line, round));
   }
 
-  /** What it has held back need not wait for other targets. */
-  async #takeBy(line: TargetLine, ...on: Parameters<TargetLine['take']>): Promise<Endings[number]> {
-    try {
-      return await line.take(...on);
-    } finally {
-      this.#removals.plan();
-    }
+  /** What it has held back need not wait for other targets. Not in a function that waits: nothing is to keep the round. */
+  #takeBy(line: TargetLine, ...on: Parameters<TargetLine['take']>): Promise<Endings[number]> {
+    return line.take(...on).finally(() => this.#removals.plan());
   }
 
   /** Or stopped. */
@@ -241,7 +236,7 @@ export class Project {
     if (cause === 'trigger') this.#abandonPrepared(); // it would have to wait for the settle time
     const terms = { isAsked: cause === 'trigger', force: options.force };
     const taking = lines.map((line) => this.#takeBy(line, round, terms));
-    const collected = await this.#collect(round, removals, () => this.#local.collectAll(options));
+    const collected = newsOf(await this.#collect(round, removals, () => this.#local.collectAll(options)));
     if (collected === undefined && this.#isStopped) throw notInForce(); // it was broken off
     if (collected !== undefined) this.#remind(lines, collected);
     const facts = { cause, since, lines, endings: await Promise.all(taking), collected, error: this.#error };
@@ -251,7 +246,7 @@ export class Project {
   }
 
   /** All targets but these have not heard of it. */
-  #remind(served: readonly TargetLine[], { changes }: Collection): void {
+  #remind(served: readonly TargetLine[], { changes }: News): void {
     if (changes.length === 0) return;
     const places = placesOf(changes.map(({ path }) => path as RelPath));
     for (const line of this.lines) if (!served.includes(line)) line.owe(places);
@@ -284,6 +279,7 @@ export class Project {
   resume(): void {
     this.#isPaused = false;
     this.#goOn();
+    this.#removals.resume();
     this.#pulse.resume();
     for (const line of this.lines) line.resume();
     if (this.#owesSweep) this.#sweeps.soon();
@@ -313,8 +309,7 @@ export class Project {
 
   /** What it leaves. */
   get legacy(): Legacy {
-    const { heardAt } = this.#removals;
-    return { losses: this.#losses, sweeps: this.#sweeps.count, foundBySweep: this.#foundBySweep, heardAt };
+    return { losses: this.#losses, sweeps: this.#sweeps.count, foundBySweep: this.#foundBySweep };
   }
 
   /** Tells of a cycle that a line began by itself: after an outage, or for what had to wait. */
@@ -385,6 +380,7 @@ export class Project {
         this.#losses++;
         this.#removals.heard();
         this.#sweeps.soon();
+        this.#hooks.onSign(); // what nobody told may be that
         return this.#hooks.onChange();
       case 'touched': {
         const touch = this.#origins.touch(event.places);
@@ -455,8 +451,15 @@ export class Project {
     return this.#served(serving, { cause, since, collected, unfinished, isNothing });
   }
 
-  async #served(serving: Promise<Endings>, { cause, since, collected, unfinished, isNothing }: Served): Promise<void> {
-    if (collected !== undefined) await this.#heed(collected, cause, unfinished);
+  async #served(serving: Promise<Endings>, { collected, unfinished, ...served }: Served): Promise<void> {
+    if (collected !== undefined) await this.#heed(collected, served.cause, unfinished);
+    return this.#tellOf(serving, { ...served, collected: newsOf(collected) });
+  }
+
+  async #tellOf(
+    serving: Promise<Endings>,
+    { cause, since, collected, isNothing }: Omit<Served, 'collected' | 'unfinished'> & Pick<CycleFacts, 'collected'>,
+  ): Promise<void> {
     const endings = await serving;
     const isOldNews = isNothing && (collected?.report.problems.length ?? 0) > 0 && !endings.some(hasMoved);
     if (!isOldNews) this.#tell({ cause, since, lines: this.lines, endings, collected, error: this.#error });
@@ -500,8 +503,9 @@ export class Project {
       const { places, contents } = collection;
       this.#error = undefined;
       const part = places === 'all' ? {} : { places };
+      this.#removals.looked(begun);
       const isTime = removals === 'now' || (removals === 'at-rest' && !this.#removals.hasHeardSince(begun));
-      const held = isTime || this.#removals.areDueSince(begun) ? {} : { removals: 'hold' as const };
+      const held = isTime || this.#removals.areDue ? {} : { removals: 'hold' as const };
       round.collected({ ...part, ...held }, contents);
       return { ...collection, contents: undefined }; // which goes with the round
     } catch (error) {
@@ -516,6 +520,7 @@ export class Project {
   async #sweep(): Promise<void> {
     this.#owesSweep ||= this.#isPaused;
     if (this.#isPaused) return;
+    const begun = performance.now();
     const touched = await this.#atWork(async () => {
       const found = await this.#local.sweep();
       this.#pulse.note(found); // also if it is stopped meanwhile: nothing else knows of it any more
@@ -523,6 +528,7 @@ export class Project {
       return found;
     });
     if (this.#isStopped) return;
+    if (touched.length === 0 && this.#error === undefined) this.#removals.looked(begun);
     if (touched.length === 0) await this.#heedQuiet();
     if (this.#error === undefined) this.#pulse.note([...this.#local.unfinished]);
     this.#hooks.onChange();
@@ -568,6 +574,14 @@ export class Project {
     );
     return work;
   }
+}
+
+/** What is told of what was collected. */
+type News = NonNullable<CycleFacts['collected']>;
+
+/** Without the rest: a target may take hours, and as many of them wait as there are changes meanwhile. */
+function newsOf(collected: Collection | undefined): News | undefined {
+  return collected && { changes: collected.changes, report: collected.report };
 }
 
 /** `at-rest`: unless something changes meanwhile. */

@@ -23,24 +23,26 @@ export interface RemovalMeans {
 /** Its clock is `performance.now`. */
 export class Removals {
   readonly #means: RemovalMeans;
-  #heardAt: number;
+  #heardAt = Number.NEGATIVE_INFINITY;
+  /** From when on it is known whether something was heard. */
+  #listensSince = Number.NEGATIVE_INFINITY;
+  #lookedAt = Number.NEGATIVE_INFINITY;
   #heldSince: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
-  /** `heardAt`: when others heard last that something has changed. */
-  constructor(means: RemovalMeans, heardAt: number = Number.NEGATIVE_INFINITY) {
+  constructor(means: RemovalMeans) {
     this.#means = means;
-    this.#heardAt = heardAt;
-  }
-
-  get heardAt(): number {
-    return this.#heardAt;
   }
 
   /** Something has changed. */
   heard(): void {
     this.#heardAt = performance.now();
+  }
+
+  /** What is missing is known by a look that was begun at `lookedAt`, by `performance.now`. */
+  looked(lookedAt: number): void {
+    this.#lookedAt = lookedAt;
   }
 
   /** By `performance.now`. */
@@ -51,7 +53,7 @@ export class Removals {
   /** Waits until nothing has changed for a moment: false if that does not come to pass. Time that it stands still meanwhile does not count. */
   async rest(): Promise<boolean> {
     const endAt = performance.now() + MOST_REST_MS;
-    let quietMs = performance.now() - this.#heardAt;
+    let quietMs = this.#quietMs;
     for (let last = performance.now(); quietMs < REST_MS && last < endAt; last = performance.now()) {
       await pause(REST_TICK_MS);
       quietMs = this.hasHeardSince(last) ? 0 : quietMs + Math.min(performance.now() - last, 2 * REST_TICK_MS);
@@ -59,16 +61,16 @@ export class Removals {
     return quietMs >= REST_MS;
   }
 
+  /** What was heard since the last look may be that something is back. */
   get areDue(): boolean {
-    return this.areDueSince(Number.POSITIVE_INFINITY);
+    const { waitMs } = this.#means;
+    const heldMs = this.#heldSince === undefined ? 0 : performance.now() - this.#heldSince;
+    return heldMs >= MOST_WAITS * waitMs || (this.#quietMs >= waitMs && !this.hasHeardSince(this.#lookedAt));
   }
 
-  /** What is missing by a look that was begun at `lookedAt`, by `performance.now`, may have come back since. */
-  areDueSince(lookedAt: number): boolean {
-    const { waitMs } = this.#means;
-    const now = performance.now();
-    const hasWaitedLong = this.#heldSince !== undefined && now - this.#heldSince >= MOST_WAITS * waitMs;
-    return hasWaitedLong || (now - this.#heardAt >= waitMs && !this.hasHeardSince(lookedAt));
+  /** A pause is over, in which nothing was looked at. */
+  resume(): void {
+    if (this.#heldSince !== undefined) this.#heldSince = performance.now();
   }
 
   /** After a cycle: what it has held back comes when it is due. */
@@ -88,9 +90,13 @@ export class Removals {
     clearTimeout(this.#timer);
   }
 
+  get #quietMs(): number {
+    return performance.now() - Math.max(this.#heardAt, this.#listensSince);
+  }
+
   /** Who stood still has not heard yet what went on meanwhile. */
   #beginAnew(): void {
-    this.heard();
+    this.#listensSince = performance.now();
     this.#heldSince = performance.now();
   }
 

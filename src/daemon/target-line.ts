@@ -23,7 +23,7 @@ import {
 } from '../core/standing.js';
 import { type Ending, errorOf, idleReport, type TargetReport, targetReport } from '../cycle/report.js';
 import { resumed } from '../cycle/resumed.js';
-import { LockedError, type Problem, SafetyError, SourceError, TargetError } from '../errors.js';
+import { ConfigError, LockedError, type Problem, SafetyError, SourceError, TargetError } from '../errors.js';
 import { committedBefore } from '../push/committed.js';
 import { Connection, type Cycled, type CycleEvent, type CycleOptions, type TargetJob, type Wanted } from '../sync.js';
 import { LineProgress } from './line-progress.js';
@@ -109,7 +109,7 @@ export class TargetLine {
   /** Others are served with what changed there, and this one is not. */
   owe(places: Places): void {
     this.#remember({ places });
-    void this.catchUp();
+    void this.#catchUpAnyway();
   }
 
   pause(): void {
@@ -119,12 +119,21 @@ export class TargetLine {
   /** What came meanwhile is served at once. */
   resume(): void {
     this.#isPaused = false;
-    void this.catchUp();
+    void this.#catchUpAnyway();
   }
 
   /** Serves what waits, if it may. */
   async catchUp(): Promise<void> {
-    if (this.#running !== undefined || this.#standing.state === 'halted') return;
+    if (this.#running === undefined && this.#standing.state !== 'halted') await this.#catchUp();
+  }
+
+  /** After the cycle under way, and also where a guard refused: what it refused may be another thing now. */
+  async #catchUpAnyway(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+    await this.#catchUp();
+  }
+
+  async #catchUp(): Promise<void> {
     const cause = this.#standing.failures > 0 ? 'retry' : 'change';
     const before = { error: this.#standing.error?.message, problems: this.#problems };
     const ending = await this.#serveRest();
@@ -418,7 +427,8 @@ function remedyFor(error: unknown): Remedy {
     if (error.kind === 'unreachable') return 'connection';
     return error.kind === 'auth' || error.kind === 'host-key' ? 'person' : 'time';
   }
-  return error instanceof SafetyError ? 'person' : error instanceof LockedError ? 'time' : 'person';
+  // The file of a secret may be just being written anew.
+  return error instanceof LockedError || error instanceof ConfigError ? 'time' : 'person';
 }
 
 /** Whether it changed nothing, and all that stood against it has been told: an outage and its like are told once. */

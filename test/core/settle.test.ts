@@ -42,7 +42,7 @@ describe('a batch', () => {
     site.note([`${ROOT}/late`], 2020);
     expect(site.dueAt()).toBe(2120);
     const rest = site.take(2120);
-    expect(rest).toMatchObject({ quiet: true, since: 0 });
+    expect(rest).toMatchObject({ quiet: true, since: 2020 });
     expect(rest?.places).toEqual([...(cut?.places ?? []), `${ROOT}/late`]);
   });
 
