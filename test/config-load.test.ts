@@ -558,6 +558,10 @@ describe('keys seen together', () => {
       'targets.b.control: the same place as targets.a.control; two targets cannot share one',
     ],
     [
+      `${SOUND}targets:\n  a: { url: sftp://h/a }\n  b: { url: sftp://h/b, control: ▸../a/.pushstatic }`,
+      'targets.b.control: the same place as targets.a.url; two targets cannot share one',
+    ],
+    [
       target('{ url: ▸sftp://u:pw@h/s }'),
       'targets.web.url: a password stands in the URL; secrets never stand in the file: use passwordEnv',
     ],

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { openSftpChannel, type SftpChannel, type ToOpen } from '../src/targets/sftp-channel.js';
 import { patchFile } from '../src/targets/sftp-patch.js';
+import { CHUNK_BYTES, pourBehind } from '../src/targets/sftp-pour.js';
 import { OPEN, REPLY, REQUEST, ReplyReader } from '../src/targets/sftp-wire.js';
 
 const LOOK_MS = 5; // instead of half a minute
@@ -132,7 +133,7 @@ describe('a channel', () => {
   });
 
   it('sends a small file back to back, and is done when the last of it is answered', async () => {
-    const { channel, server } = await open({});
+    const { channel, server } = await open({ 'fsync@openssh.com': '1' });
     let isDone = false;
     const put = channel.put('/f', () => Buffer.from('content'), { mode: 0o644, mtime: 7 }, NO_POUR);
     void put.then(() => (isDone = true));
@@ -146,8 +147,42 @@ describe('a channel', () => {
     await put;
   });
 
-  it('fails a file of which one request fails, after all of them are answered', async () => {
+  it('sets the time of a small file once it is written, where a server does both at once', async () => {
     const { channel, server } = await open({});
+    const put = channel.put('/f', () => Buffer.from('content'), { mode: 0o644, mtime: 7 }, NO_POUR);
+    server.say(packet(REPLY.handle, uint32((await server.next(3)).id), text('h')));
+    const write = await server.next(6);
+    await settled();
+    expect(server.requests()).toEqual([]);
+    server.say(status(write.id, 0));
+    const [meta, close] = [await server.next(10), await server.next(4)];
+    server.say(status(meta.id, 0), status(close.id, 0));
+    await put;
+  });
+
+  it('has no more of a long addition on its way than the window says: others have something to say as well', async () => {
+    const { channel, server } = await open({ 'fsync@openssh.com': '1' });
+    const opening = channel.open('/f', OPEN.write);
+    server.say(packet(REPLY.handle, uint32((await server.next(3)).id), text('h')));
+    let arrived = 0;
+    const flow = { window: 2 * CHUNK_BYTES, arrived: (bytes: number) => void (arrived += bytes) };
+    const behind = { offset: 10, path: '/f', how: 'durable', flow } as const;
+    const size = 5 * CHUNK_BYTES;
+    const writes = size / channel.maxWrite;
+    const pouring = pourBehind(channel, await opening, Buffer.alloc(size), behind);
+    for (let written = 0; written < writes; written++) {
+      const write = await server.next(6);
+      await settled();
+      expect(server.requests().length).toBeLessThan((2 * CHUNK_BYTES) / channel.maxWrite);
+      server.say(status(write.id, 0));
+    }
+    server.say(status((await server.next(200)).id, 0), status((await server.next(4)).id, 0));
+    await pouring;
+    expect(arrived).toBe(size);
+  });
+
+  it('fails a file of which one request fails, after all of them are answered', async () => {
+    const { channel, server } = await open({ 'fsync@openssh.com': '1' });
     const put = channel.put('/f', () => Buffer.from('x'), { mode: 0o644, mtime: 7 }, NO_POUR);
     server.say(packet(REPLY.handle, uint32((await server.next(3)).id), text('h')));
     const [write, meta, close] = [await server.next(6), await server.next(10), await server.next(4)];

@@ -251,6 +251,14 @@ describe('a host key', () => {
     await expect(connect({ ...allOf(server), knownHosts, hostKey: server.fingerprint })).resolves.toBeDefined();
   });
 
+  test('that is pinned is found where the server has one of another kind as well', async () => {
+    const empty = await fileWith('known_hosts', '');
+    const pinned = { ...allOf(twoKeys), knownHosts: empty };
+    await expect(connect({ ...pinned, hostKey: twoKeys.fingerprint })).resolves.toBeDefined();
+    const failure = await failureOf({ ...pinned, hostKey: 'SHA256:AAAA' });
+    expect(failure).toMatchObject({ kind: 'host-key', message: expect.stringContaining('its key is ssh-ed25519 SHA') });
+  });
+
   test('other than the pinned one is refused even though it is known', async () => {
     const failure = await failureOf({ ...allOf(server), hostKey: 'SHA256:AAAA' });
     expect(failure.kind).toBe('host-key');
@@ -567,6 +575,20 @@ describe('ssh_config', () => {
     const sshConfig = await fileWith('config', 'ProxyCommand nc %h %p\n');
     await expect(connect({ ...allOf(server), sshConfig })).rejects.toThrow(ConfigError);
   });
+});
+
+test('a server that wants a password first, and then a key, gets both', async () => {
+  let hasPassword = false;
+  const logins = countLogins((context: AuthContext) => {
+    if (context.method === 'password') {
+      hasPassword = true;
+      context.reject(['publickey'], true);
+    } else if (context.method === 'publickey' && hasPassword) context.accept();
+    else context.reject(['password']);
+  });
+  const inProcess = await startInProcess({ authenticate: logins.authenticate });
+  await expect(connect({ ...allOf(inProcess), password: 'right' })).resolves.toBeDefined();
+  expect(logins.tries.filter((method) => method === 'password')).toHaveLength(1);
 });
 
 describe('ProxyJump', () => {

@@ -8,11 +8,13 @@ import { CONTROL, type RelPath } from '../src/core/relpath.js';
 import { resumed } from '../src/cycle/resumed.js';
 import { TargetError } from '../src/errors.js';
 import { committedBefore } from '../src/push/committed.js';
+import { HEAD } from '../src/push/index-store.js';
 import { Connection, type CycleOptions, type TargetJob, type Wanted } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import { Crash, crashAt } from './support/crashing-target.js';
 import { type Bench, controlFiles, isStaged, makeBench, type Pace, publicTree, type Site } from './support/cycle.js';
 import { path } from './support/entries.js';
+import { hooked } from './support/hooked-target.js';
 
 const OLD: Site = {
   'app.css': 'url(img/a.png)',
@@ -419,6 +421,21 @@ describe('a push in shares', () => {
     },
   );
 
+  it('keeps its index where a disk is full, and nothing is removed', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    await bench.publish(target, { 'a.css': 'a', 'b.css': 'b' });
+    const before = await headOf(target);
+    const full = hooked(target, (kind) => {
+      if (kind === 'write' || kind === 'append') throw new TargetError('no-space', 'no space left');
+    });
+    const change = { 'a.css': 'another', 'b.css': 'b' };
+    await bench.publish(full, change, { pace: 'one by one' }).catch((error: unknown) => {
+      expect(error).toMatchObject({ kind: 'no-space' });
+    });
+    expect(await headOf(target)).toEqual(before);
+  });
+
   it('takes over what an interrupted one had staged for any share', async () => {
     const bench = await makeBench();
     const target = new MemoryTarget();
@@ -429,6 +446,12 @@ describe('a push in shares', () => {
     expect(await publicTree(target)).toEqual(site);
   });
 });
+
+async function headOf(target: MemoryTarget): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of target.read(HEAD)) pieces.push(piece);
+  return Buffer.concat(pieces).toString('hex');
+}
 
 /** A disk that holds so many bytes. */
 function withQuota(target: MemoryTarget, quota: number): MemoryTarget {

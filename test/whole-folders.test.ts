@@ -1,5 +1,5 @@
 /** New folders that come with the leaves in them, and everything that can stand in their way. */
-import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { problemsOf } from '../src/core/apply.js';
@@ -95,6 +95,8 @@ describe('a new folder', () => {
     const more = Object.fromEntries(Object.entries(SET).map(([name, text]) => [`more/${name}`, text]));
     await bench.publish(again.target, { ...SET, ...below, ...more });
     expect(again.of('moveFolder')).toEqual([]);
+    for (const folder of ['more', 'more/set', 'more/set/inner'])
+      expect(statSync(join(root, folder)).mode & 0o7777).toBe(0o2755);
   });
 
   it('cannot be one that holds something of ours', async () => {
@@ -355,8 +357,8 @@ function callsOf<T extends Target>(inner: T, beforeMove: (to: string) => void = 
       const value: unknown = Reflect.get(inner, key);
       if (typeof value !== 'function') return value;
       if (key !== 'rename' && key !== 'moveFolder') return value.bind(inner) as unknown;
-      return async (from: string, to: string): Promise<void> => {
-        made.push([key, to]);
+      return async (from: string, to: RelPath): Promise<void> => {
+        if (!isMark(nameOf(to))) made.push([key, to]);
         if (key === 'moveFolder') beforeMove(to);
         await value.call(inner, from, to);
       };

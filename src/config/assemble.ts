@@ -184,15 +184,18 @@ function targetsOf(raw: RawConfig, setting: Setting, local: LocalPath, report: R
 /** No two targets publish to one place, or keep their own things in one. Local folders are for `overlaps.ts`. */
 function reportTwins(targets: readonly TargetConfig[], report: Report): void {
   const taken = new Map<string, string>();
-  const take = (key: KeyPath, identity: string): void => {
+  /** Whether nobody else has it. */
+  const claim = (key: KeyPath, identity: string): boolean => {
     const twin = taken.get(identity);
     if (twin === undefined) taken.set(identity, formatKeyPath(key));
     else report(key, `the same place as ${twin}; two targets cannot share one`);
+    return twin === undefined;
   };
   for (const { name, address, control } of targets) {
     if (address.kind === 'file') continue;
-    take(['targets', name, 'url'], identityOf(address, address.path));
-    if (control !== CONTROL) take(['targets', name, 'control'], identityOf(address, controlPath(address, control)));
+    if (!claim(['targets', name, 'url'], identityOf(address, address.path))) continue;
+    const key = control === CONTROL ? 'url' : 'control';
+    claim(['targets', name, key], identityOf(address, controlPath(address, control)));
   }
 }
 

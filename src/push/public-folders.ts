@@ -3,6 +3,7 @@
  * what is in them; nothing is written through a link.
  */
 import type { EntryTable } from '../core/entry-table.js';
+import { handsOnGroup } from '../core/folder-mode.js';
 import { foldersOf, type Share } from '../core/plan.js';
 import { ancestorsOf, parentOf, type RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
@@ -16,7 +17,6 @@ const IN_FLIGHT = 4096;
 const LEAST_FRESH_MS = 20;
 const MOST_FRESH_MS = 500;
 const LOOK_SHARE = 20; // a look is good for so many times as long as one at all of them takes
-const SETGID = 0o2000;
 const LONG_PATH = 512; // characters: far from any limit, and longer than the paths of most sites
 
 /** A folder, and when it was last looked at, in milliseconds of `performance`. */
@@ -192,7 +192,7 @@ export class PublicFolders {
     if (this.#found.get(folder) !== undefined || folder.length > LONG_PATH) return false;
     const above = ancestorsOf(folder).findLast((each) => this.#found.get(each) !== undefined);
     const mode = above === undefined ? this.#rootMode : this.#found.get(above)?.mode;
-    return mode === undefined || (mode & SETGID) === 0;
+    return mode === undefined || !handsOnGroup(mode);
   }
 
   async #bring(folder: RelPath, place: RelPath | undefined): Promise<void> {

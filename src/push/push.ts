@@ -189,7 +189,7 @@ class Push {
       await store.begin(this.#index, announced);
       return true;
     } catch (error) {
-      const onlyRemoves = share.every(({ steps }) => steps.every(({ kind }) => kind === 'remove'));
+      const onlyRemoves = share.length > 0 && share.every(({ steps }) => steps.every(({ kind }) => kind === 'remove'));
       if (!onlyRemoves || !(error instanceof TargetError) || error.kind !== 'no-space') throw error;
       await store.disclaim();
       return false;

@@ -12,6 +12,7 @@ import {
   unreadable,
   wrongContent,
 } from '../core/audit.js';
+import { folderMode } from '../core/folder-mode.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import type { TargetIndex } from '../core/target-index.js';
@@ -89,7 +90,8 @@ export async function repairFolders(
   await inParallel(folders, CHANGES_IN_FLIGHT, async ({ path }) => {
     try {
       // A link in its place would lead the change to what is behind it.
-      if ((await target.stat(path))?.kind === 'folder') await target.chmod(path, mode);
+      const there = await target.stat(path);
+      if (there?.kind === 'folder') await target.chmod(path, folderMode(mode, there.mode));
     } catch (error) {
       problems.push(problemOf(path, 'verify', error));
     }

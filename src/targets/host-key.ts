@@ -29,6 +29,8 @@ const ALGORITHMS: readonly ServerHostKeyAlgorithm[] = [
 export interface HostKeyPolicy {
   /** In the order in which the server is to be asked. */
   readonly algorithms: ServerHostKeyAlgorithm[];
+  /** Of the key that was found, where it is not the pinned one: the server may have that one beside it. */
+  readonly refusedKind: string | undefined;
   /** Why a key, in SSH's wire format, is not to be trusted; undefined if it is. */
   check(key: Buffer): TargetError | undefined;
 }
@@ -40,27 +42,52 @@ export interface HostKeyRules extends HostName {
   readonly pinned: string | undefined;
   /** known_hosts files, which may be missing. New keys belong into the first. */
   readonly files: readonly string[];
+  /** Kinds of keys that are not to be asked for, such as 'ssh-ed25519'. */
+  readonly passedOver?: readonly string[];
 }
 
 /** Throws a ConfigError if a file is there and cannot be read. */
 export async function hostKeyPolicy(rules: HostKeyRules): Promise<HostKeyPolicy> {
   const { pinned } = rules;
-  if (pinned !== undefined) return { algorithms: [...ALGORITHMS], check: (key) => checkPinned(key, pinned, rules) };
+  if (pinned !== undefined) return new PinnedKey(pinned, rules);
   const lines = await readKnownHosts(rules.files);
   const known = keyTypesFor(lines, rules.host, rules.port);
-  const isKnown = (name: ServerHostKeyAlgorithm) => known.includes(name.startsWith('rsa-') ? 'ssh-rsa' : name);
+  const isKnown = (name: ServerHostKeyAlgorithm) => known.includes(kindFor(name));
   return {
     algorithms: [...ALGORITHMS.filter((name) => isKnown(name)), ...ALGORITHMS.filter((name) => !isKnown(name))],
+    refusedKind: undefined,
     check: (key) => complaint(checkHostKey(lines, { ...rules, key }), key, rules),
   };
 }
 
-function checkPinned(key: Buffer, pinned: string, rules: HostKeyRules): TargetError | undefined {
-  if (fingerprintOf(key) === pinned.replaceAll('=', '')) return undefined;
-  return distrust(
-    `cannot trust ${rules.label}: its key is ${describe(key)}, and hostKey says ${pinned}; ` +
-      'stop here unless you know that the key was changed, and then correct hostKey',
-  );
+/** The fingerprint does not tell of what kind the key is: a server shows one kind, and may have others. */
+class PinnedKey implements HostKeyPolicy {
+  readonly algorithms: ServerHostKeyAlgorithm[];
+  refusedKind: string | undefined;
+  readonly #pinned: string;
+  readonly #rules: HostKeyRules;
+
+  constructor(pinned: string, rules: HostKeyRules) {
+    const { passedOver = [] } = rules;
+    this.algorithms = ALGORITHMS.filter((name) => !passedOver.includes(kindFor(name)));
+    this.#pinned = pinned;
+    this.#rules = rules;
+  }
+
+  check(key: Buffer): TargetError | undefined {
+    if (fingerprintOf(key) === this.#pinned.replaceAll('=', '')) return undefined;
+    const kind = kindOf(key);
+    if (this.algorithms.some((name) => kindFor(name) !== kind)) this.refusedKind = kind;
+    return distrust(
+      `cannot trust ${this.#rules.label}: its key is ${describe(key)}, and hostKey says ${this.#pinned}; ` +
+        'stop here unless you know that the key was changed, and then correct hostKey',
+    );
+  }
+}
+
+/** Of the keys that an algorithm signs with. */
+function kindFor(name: ServerHostKeyAlgorithm): string {
+  return name.startsWith('rsa-') ? 'ssh-rsa' : name;
 }
 
 function complaint(verdict: HostKeyVerdict, key: Buffer, rules: HostKeyRules): TargetError | undefined {
@@ -103,10 +130,14 @@ function howToReplace(known: readonly KnownHost[], key: Buffer, rules: HostKeyRu
   );
 }
 
-/** Such as `ssh-ed25519 SHA256:…`. A key begins with its own type, after four bytes of length. */
+/** Such as `ssh-ed25519 SHA256:…`. */
 function describe(key: Buffer): string {
-  const type = key.length < 4 ? '' : key.subarray(4, 4 + key.readUInt32BE(0)).toString('latin1');
-  return `${type} ${fingerprintOf(key)}`;
+  return `${kindOf(key)} ${fingerprintOf(key)}`;
+}
+
+/** A key begins with its own type, after four bytes of length. */
+function kindOf(key: Buffer): string {
+  return key.length < 4 ? '' : key.subarray(4, 4 + key.readUInt32BE(0)).toString('latin1');
 }
 
 function placeOf(line: KnownHost): string {

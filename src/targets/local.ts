@@ -1,9 +1,10 @@
 /**
  * A target in a folder of this machine (`file://`).
  */
-import { chmodSync, constants, createReadStream, mkdirSync, rmdirSync, type Stats } from 'node:fs';
+import { chmodSync, constants, createReadStream, lstatSync, mkdirSync, rmdirSync, type Stats } from 'node:fs';
 import { chmod, type FileHandle, link, lstat, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { folderMode } from '../core/folder-mode.js';
 import { CONTROL, isWithin, parentOf, parseRelPath, type RelPath } from '../core/relpath.js';
 import { TargetError } from '../errors.js';
 import { writeAll, writeAllSync } from '../fs/write-all.js';
@@ -158,7 +159,7 @@ class LocalTarget implements Target {
     const { at } = tried;
     try {
       mkdirSync(at);
-      chmodSync(at, mode);
+      chmodSync(at, folderMode(mode, lstatSync(at).mode));
     } catch (error) {
       if (!isSystemError(error) || error.code !== 'EEXIST') throw targetError(tried, error);
       const there = await lstat(at);

@@ -248,20 +248,26 @@ export class SftpChannel {
       else this.#dateByPath(path, meta).then(resolve, reject);
     };
     const one: Waiter = (trouble, reply) => end(trouble ?? troubleIn(reply, 'write', path));
-    if (bytes.length > 0) this.#requests.send(one, (id) => this.#writer.write(id, handle, 0, bytes));
-    if (isDated) {
-      const date: Waiter = (failed, reply) => {
-        const trouble = failed ?? troubleIn(reply, 'set the times of', path);
-        if (isRefused(trouble)) {
-          this.dating.refuse('open');
-          isDated = false;
-          end(undefined);
-        } else end(trouble);
-      };
-      this.#requests.send(date, (id) => this.#writer.setStat(REQUEST.setHandleStat, id, handle, meta));
-    }
-    if (how === 'durable') this.flush(handle, path).then(() => end(undefined), end);
-    this.#requests.send(one, (id) => this.#writer.handle(REQUEST.close, id, handle));
+    const rest = (): void => {
+      if (isDated) this.#requests.send(date, (id) => this.#writer.setStat(REQUEST.setHandleStat, id, handle, meta));
+      if (how === 'durable') this.flush(handle, path).then(() => end(undefined), end);
+      this.#requests.send(one, (id) => this.#writer.handle(REQUEST.close, id, handle));
+    };
+    const date: Waiter = (failed, reply) => {
+      const trouble = failed ?? troubleIn(reply, 'set the times of', path);
+      if (isRefused(trouble)) {
+        this.dating.refuse('open');
+        isDated = false;
+        end(undefined);
+      } else end(trouble);
+    };
+    const isFollowed = bytes.length > 0 && !this.keepsOrder;
+    const written: Waiter = (...answer) => {
+      if (isFollowed) rest();
+      one(...answer);
+    };
+    if (bytes.length > 0) this.#requests.send(written, (id) => this.#writer.write(id, handle, 0, bytes));
+    if (!isFollowed) rest();
   }
 
   /** A request for a handle that is counted already. */
@@ -313,6 +319,14 @@ export class SftpChannel {
   /** Whether what was written can be brought to the disk. */
   get flushes(): boolean {
     return this.#extensions.has(FSYNC);
+  }
+
+  /**
+   * Whether what is asked about one file is done in the order of asking. Servers made with pkg/sftp write and set times at once, and a
+   * file that is written last has the time of that; they flush nothing, which OpenSSH has done since 6.5.
+   */
+  get keepsOrder(): boolean {
+    return this.flushes;
   }
 
   /** Brings what was written to an open file to the disk, where the server does that. */

@@ -23,9 +23,8 @@ export async function pour(
   content: AsyncIterable<Uint8Array>,
   { meta, path, flow }: { readonly meta: FileMeta; readonly path: string; readonly flow: Flow },
 ): Promise<void> {
-  const chunks = (): number => Math.max(1, Math.min(FILE_WINDOW, Math.floor(flow.window / CHUNK_BYTES)));
   try {
-    await inWindow(writesOfAll(channel, handle, content, { meta, path, flow }), chunks);
+    await inWindow(writesOfAll(channel, handle, content, { meta, path, flow }), () => chunksIn(flow));
   } catch (error) {
     await channel.close(handle);
     throw error;
@@ -66,12 +65,63 @@ async function* writesOfAll(
   let position = 0;
   for await (const piece of content) {
     const { length } = piece; // it is good until the next one
-    const writes = writesOf(channel, handle, piece, position);
-    for (const write of writes) write.then(() => flow.arrived(length / writes.length)).catch(() => undefined);
-    yield writes;
-    position += piece.length;
+    yield writesTold(channel, handle, piece, { position, flow });
+    position += length;
   }
   requireSize(position, meta, path);
+}
+
+/** What is added to an open file, which it closes. What fits into the window goes in one round trip, its end included. */
+export async function pourBehind(
+  channel: SftpChannel,
+  handle: Buffer,
+  bytes: Uint8Array,
+  { offset, path, how, flow }: Behind,
+): Promise<void> {
+  const isLong = bytes.length > flow.window;
+  const flushing = (): Promise<void>[] => (how === 'durable' ? [channel.flush(handle, path)] : []);
+  if (!isLong) return together([...writesOf(channel, handle, bytes, offset), ...flushing(), channel.close(handle)]);
+  try {
+    await inWindow(writesInTurn(channel, handle, bytes, { offset, flow }), () => chunksIn(flow));
+  } catch (error) {
+    await channel.close(handle);
+    throw error;
+  }
+  await together([...flushing(), channel.close(handle)]);
+}
+
+interface Behind {
+  readonly offset: number;
+  readonly path: string;
+  readonly how: 'durable' | undefined;
+  readonly flow: Flow;
+}
+
+async function* writesInTurn(
+  channel: SftpChannel,
+  handle: Buffer,
+  bytes: Uint8Array,
+  { offset, flow }: Pick<Behind, 'offset' | 'flow'>,
+): AsyncIterable<Promise<void>[]> {
+  for (let at = 0; at < bytes.length; at += CHUNK_BYTES)
+    yield writesTold(channel, handle, bytes.subarray(at, at + CHUNK_BYTES), { position: offset + at, flow });
+}
+
+/** The flow is told of what arrives. */
+function writesTold(
+  channel: SftpChannel,
+  handle: Buffer,
+  piece: Uint8Array,
+  { position, flow }: { readonly position: number; readonly flow: Flow },
+): Promise<void>[] {
+  const { length } = piece; // it may be another one by then
+  const writes = writesOf(channel, handle, piece, position);
+  for (const write of writes) write.then(() => flow.arrived(length / writes.length)).catch(() => undefined);
+  return writes;
+}
+
+function chunksIn({ window }: Flow): number {
+  return Math.max(1, Math.min(FILE_WINDOW, Math.floor(window / CHUNK_BYTES)));
 }
 
 export function writesOf(channel: SftpChannel, handle: Buffer, bytes: Uint8Array, position: number): Promise<void>[] {

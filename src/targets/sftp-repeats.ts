@@ -115,7 +115,8 @@ export class Repeats {
     try {
       for (const source of sending.sources) await source.isAsked;
       const requests = this.#requestsFor(sending, handles);
-      const isOne = requests.length <= 1 && sending.sources.size === 0; // then its size tells whether it was carried out
+      // Then its size tells whether it was carried out.
+      const isOne = requests.length <= 1 && sending.sources.size === 0 && channel.keepsOrder;
       sending.asked();
       const arriving = together(requests).then(() => sending.arrive());
       if (isOne) ending.push(arriving);

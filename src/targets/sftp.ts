@@ -5,6 +5,7 @@
  * several channels of one connection, since a channel carries at most its window in one round trip.
  */
 import { posix } from 'node:path';
+import { folderMode } from '../core/folder-mode.js';
 import { CONTROL, isWithin, parentOf, parseRelPath, type RelPath } from '../core/relpath.js';
 import { reasonOf, SafetyError, TargetError } from '../errors.js';
 import { closedTo } from './closed-folder.js';
@@ -13,7 +14,7 @@ import { isRefused } from './sftp-dating.js';
 import { type Attempt, explain } from './sftp-explain.js';
 import { type Lane, SftpLanes } from './sftp-lanes.js';
 import { linkFile, patchFile } from './sftp-patch.js';
-import { CHUNK_BYTES, FILE_WINDOW, type Flow, pour, requireSize, together, writesOf } from './sftp-pour.js';
+import { CHUNK_BYTES, FILE_WINDOW, type Flow, pour, pourBehind, requireSize, together } from './sftp-pour.js';
 import { MOST_REPEATING_BYTES } from './sftp-repeats.js';
 import { SecondLine } from './sftp-second-line.js';
 import { ignoreMissing } from './sftp-trouble.js';
@@ -212,9 +213,7 @@ class SftpTarget implements Target {
     this.#lanes.repeats?.replace(at);
     try {
       const handle = await this.#first.open(at, OPEN.write | OPEN.create);
-      const requests = writesOf(this.#first, handle, bytes, offset);
-      if (how === 'durable') requests.push(this.#first.flush(handle, at));
-      await together([...requests, this.#first.close(handle)]);
+      await pourBehind(this.#first, handle, bytes, { offset, path: at, how, flow: this.#flow() });
     } catch (error) {
       throw await this.#explain(error, { verb: 'write', at, bytes: bytes.length });
     }
@@ -264,7 +263,8 @@ class SftpTarget implements Target {
       throw made.status === 'rejected' ? await this.#explain(made.reason, attempt) : vanished(path);
     if (kindOf(there.value.mode) !== 'folder') throw obstructed(path, there.value);
     const isNew = made.status === 'fulfilled';
-    if (isNew && (there.value.mode & 0o7777) !== mode) await this.#first.chmod(at, mode).catch(this.#onModeRefused);
+    const meant = folderMode(mode, there.value.mode);
+    if (isNew && (there.value.mode & 0o7777) !== meant) await this.#first.chmod(at, meant).catch(this.#onModeRefused);
   }
 
   async makeFolderAmong(path: RelPath, mode: number): Promise<RemoteFile[]> {

@@ -61,7 +61,9 @@ interface Found {
 /** One login: what was offered, in which order, and what the server said to it. */
 export class Login {
   readonly #user: string;
+  readonly #offers: readonly Offer[];
   readonly #waiting: Offer[];
+  #isSecondStep = false;
   readonly #tried: string[] = [];
   readonly #notes: string[];
   #accepted: readonly AuthenticationType[] | undefined;
@@ -69,13 +71,25 @@ export class Login {
 
   constructor(user: string, offers: readonly Offer[], notes: readonly string[]) {
     this.#user = user;
+    this.#offers = offers;
     this.#waiting = [...offers];
     this.#notes = [...notes];
   }
 
-  /** What to try next; false if nothing is left. `accepted` is null before the server has refused anything. */
-  next(accepted: readonly AuthenticationType[] | null): AnyAuthMethod | false {
+  /**
+   * What to try next; false if nothing is left. `accepted` is null before the server has refused anything. Where it wants `one step
+   * more`, it may want a key that it would not hear of before.
+   */
+  next(
+    accepted: readonly AuthenticationType[] | null,
+    step: 'first step' | 'one step more' = 'first step',
+  ): AnyAuthMethod | false {
     this.#accepted = accepted ?? undefined;
+    if (step === 'one step more' && !this.#isSecondStep) {
+      this.#isSecondStep = true;
+      const keys = this.#offers.filter((offer) => offer.kind !== 'password' && !this.#waiting.includes(offer));
+      this.#waiting.unshift(...keys);
+    }
     // Which way of taking a password the server has is only known once it has refused something.
     if (accepted === null && !this.#waiting.some((offer) => offer.kind !== 'password')) return this.#ask();
     for (let offer = this.#waiting.shift(); offer !== undefined; offer = this.#waiting.shift()) {

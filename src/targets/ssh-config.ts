@@ -11,7 +11,7 @@ import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parse } from 'ssh-config';
-import { ConfigError, reasonOf, whyUnreadable } from '../errors.js';
+import { ConfigError, reasonOf, TargetError, whyUnreadable } from '../errors.js';
 
 const run = promisify(execFile);
 const DEFAULT_PORT = 22;
@@ -82,6 +82,12 @@ async function askOpenSsh(file: string, request: HostRequest): Promise<Keywords 
     if (hasCode(error, 'ENOENT')) return undefined;
     request.signal?.throwIfAborted();
     const said = lastLine(error);
+    if (wasKilled(error))
+      throw new TargetError(
+        'unreachable',
+        `cannot look up ${request.host} in ${file}: ssh -G did not end within ${TIMEOUT_MS / 1000} s; see what a Match exec there waits for`,
+        { cause: error },
+      );
     if (said.startsWith('No user exists for uid')) return undefined; // a container's user without an account
     throw new ConfigError(`cannot look up ${request.host} in ${file}: ${said}`, { cause: error });
   }
@@ -186,6 +192,10 @@ function accountOf(env: NodeJS.ProcessEnv): { readonly name: string; readonly ho
 function lastLine(error: unknown): string {
   const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
   return stderr.split(/\r?\n/).at(-1) || reasonOf(error);
+}
+
+function wasKilled(error: unknown): boolean {
+  return error instanceof Error && 'killed' in error && error.killed === true;
 }
 
 function hasCode(error: unknown, code: string): boolean {

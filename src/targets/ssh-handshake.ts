@@ -21,6 +21,7 @@ export class Handshake {
   readonly #timeoutMs: number;
   #stage: 'greeting' | 'login' | 'session' = 'greeting';
   #refusal: TargetError | undefined;
+  #hasDisagreed = false;
   #error: Error | undefined;
   #isClosed = false;
   readonly #ended: Promise<never>;
@@ -40,7 +41,10 @@ export class Handshake {
       this.#end(new TargetError('unreachable', 'the connection was closed'));
     });
     client.on('handshake', () => (this.#stage = 'login'));
-    client.on('ready', () => (this.#stage = 'session'));
+    client.on('ready', () => {
+      this.#stage = 'session';
+      this.#error = undefined; // of a key that was not needed
+    });
     client.on('banner', (text) => login.note(`the server says "${printable(text)}"`));
     client.on('change password', (prompt) => {
       const reason = `the server wants a new password ("${printable(prompt)}")`;
@@ -58,6 +62,11 @@ export class Handshake {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Whether it failed because the two sides have no way to speak in common. */
+  get hasDisagreed(): boolean {
+    return this.#hasDisagreed;
   }
 
   /** For the host verifier: whether the key is good, that is, whether there is no complaint. */
@@ -97,6 +106,7 @@ export class Handshake {
 
   #explainGreeting(level: string | undefined, reason: string, cause: unknown): TargetError {
     if (level === 'handshake') {
+      this.#hasDisagreed = true;
       return new TargetError('failed', `cannot agree with ${this.#label} on how to speak: ${reason}`, { cause });
     }
     const hint = 'it may be limiting new connections (MaxStartups), blocking this address, or be no SSH server';

@@ -4,6 +4,9 @@ import { connect, type Socket } from 'node:net';
 import { reasonOf } from '../errors.js';
 import { unreachable } from './ssh-text.js';
 
+/** For each address of a host but the last: longer than any round trip, and far less than all of them may take. */
+const ONE_ADDRESS_MS = 2000;
+
 export interface Address {
   readonly hostname: string;
   readonly port: number;
@@ -18,7 +21,14 @@ export interface Wait {
 /** A socket on its way to an address. Until `connected` says so it is not to be used, only destroyed. */
 export function openSocket({ hostname, port }: Address): Socket {
   // Without noDelay, Nagle's algorithm holds back the small packets of SSH by up to 40 ms each.
-  const socket = connect({ host: hostname, port, noDelay: true, keepAlive: true, autoSelectFamily: true });
+  const socket = connect({
+    host: hostname,
+    port,
+    noDelay: true,
+    keepAlive: true,
+    autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: ONE_ADDRESS_MS,
+  });
   corkPerTick(socket);
   socket.on('error', () => undefined); // whoever comes to use it finds it destroyed
   return socket;

@@ -98,6 +98,13 @@ interface Peer {
   readonly settings: SshSettings;
 }
 
+/** Keys of a server that are none that is trusted by its fingerprint: it may have that one beside them. */
+interface RefusedKeys {
+  readonly kinds: readonly string[];
+  /** Of the first one. */
+  readonly complaint: TargetError;
+}
+
 /** The work of connecting: opens one thing after another, and remembers them to be closed in the reverse order. */
 class Attempt {
   readonly #settings: SshSettings;
@@ -174,6 +181,7 @@ class Attempt {
     jumps: string | undefined,
     depth: number,
     start: (client: Client, stream: Duplex) => Promise<T>,
+    refused?: RefusedKeys,
   ): Promise<T> {
     const { resolved, settings } = peer;
     const reaching = this.#reach(peer, jumps, depth);
@@ -194,6 +202,7 @@ class Attempt {
       label: peer.label,
       pinned: settings.hostKey,
       files: this.#knownHostsFiles(peer),
+      passedOver: refused?.kinds ?? [],
     });
     const sock = await reaching;
     const client = new ssh2.Client();
@@ -201,7 +210,7 @@ class Attempt {
     client.on('handshake', ({ cs }) => (this.#isCompressed = cs.compress !== 'none'));
     const compress = settings.compress === 'on' ? COMPRESSED : PLAIN;
     const handshake = new Handshake(peer.label, client, login, this.#timeoutMs);
-    return handshake.run(async () => {
+    const running = handshake.run(async () => {
       if (sock.destroyed || sock.readableEnded) throw new TargetError('unreachable', 'it hung up meanwhile');
       await ready(client, {
         sock,
@@ -211,9 +220,17 @@ class Attempt {
         keepaliveCountMax: KEEPALIVE_TRIES,
         algorithms: { serverHostKey: policy.algorithms, cipher: CIPHERS, compress },
         hostVerifier: (key: Buffer) => handshake.accepts(policy.check(key)),
-        authHandler: (accepted) => login.next(accepted),
+        authHandler: (accepted, isPart) => login.next(accepted, isPart ? 'one step more' : 'first step'),
       });
       return start(client, sock);
+    });
+    return running.catch((error: unknown) => {
+      if (!(error instanceof TargetError)) throw error;
+      if (refused !== undefined && handshake.hasDisagreed) throw refused.complaint; // it has no key of another kind
+      const { refusedKind } = policy;
+      if (refusedKind === undefined) throw error;
+      const kinds = [...(refused?.kinds ?? []), refusedKind];
+      return this.#logIn(peer, jumps, depth, start, { kinds, complaint: refused?.complaint ?? error });
     });
   }
 
@@ -228,7 +245,18 @@ class Attempt {
     const configured = hop.resolved.proxyJump === last ? undefined : hop.resolved.proxyJump;
     const earlier = before.length > 0 ? before.join(',') : configured;
     const client = await this.#logIn(hop, earlier, depth + 1, async (loggedIn) => loggedIn);
-    return forward(client, hop, peer);
+    return this.#forward(client, hop, peer);
+  }
+
+  /** It may wait for an answer that never comes, as where a firewall lets nothing through. */
+  async #forward(client: Client, hop: Peer, peer: Peer): Promise<Duplex> {
+    const within = AbortSignal.timeout(this.#timeoutMs);
+    const tooLate = once(within, 'abort').then(() => {
+      const seconds = this.#timeoutMs / 1000;
+      throw unreachable(peer.label, `${hop.label} did not connect to it within ${seconds} s`, within.reason);
+    });
+    tooLate.catch(() => undefined); // it may come when nobody waits any more
+    return Promise.race([forward(client, hop, peer), tooLate]);
   }
 
   /**
@@ -350,8 +378,12 @@ class Connection implements SshConnection {
 }
 
 async function ready(client: Client, config: ConnectConfig & { readonly sock: Duplex }): Promise<void> {
-  client.connect(config);
-  await once(client, 'ready');
+  await new Promise<void>((resolve, reject) => {
+    client.once('ready', resolve);
+    // After a key of the agent that cannot be used, the next one is tried.
+    client.on('error', (error) => (error.level === 'agent' ? undefined : reject(error)));
+    client.connect(config);
+  });
   heedAll(client, config.sock);
 }
 
