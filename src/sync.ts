@@ -21,7 +21,7 @@ import { Pacer } from './fs/pace.js';
 import type { StateFolder } from './fs/state.js';
 import type { LeaseTerms } from './push/holders.js';
 import { allOf } from './push/in-parallel.js';
-import { IndexStore, type Known } from './push/index-store.js';
+import { IndexStore, type Known, writtenMeanwhile } from './push/index-store.js';
 import { push } from './push/push.js';
 import { removeLeftFolders } from './push/remove-folders.js';
 import { Resting } from './push/resting.js';
@@ -293,7 +293,11 @@ export class Connection {
     if (needsSurvey(loaded)) tell.phase('survey');
     if (this.#isUsed && options.act === 'push') void this.#prepare(wanted);
     const current = this.#isUsed ? this.#isCurrent() : Promise.resolve(false);
-    const looking = current.then(async () => look(target, trusted(await this.#load(act), options), options.site));
+    let looked: Known | undefined;
+    const looking = current.then(async () => {
+      looked = await this.#load(act);
+      return look(target, trusted(looked, options), options.site);
+    });
     // What is staged in vain is removed: there is no need to wait for the answer.
     const guessing = needsSurvey(known) ? looking : look(target, known, options.site);
     const { manifest, atRest } = options;
@@ -312,6 +316,7 @@ export class Connection {
     if (options.act === 'only-plan') return { plan, index, outcomes: [], ...NOTHING_SENT, ...told };
     // First, for after the next announcement nobody knows of them any more.
     const before = await this.#load(act);
+    if (before !== looked) throw writtenMeanwhile(target.url);
     await removeLeftFolders(announcedInVain(before, index), target);
     if (plan.changes.length === 0) {
       await stage.abandon();

@@ -21,6 +21,7 @@ import { StaticRoot } from '../src/collect/static-root.js';
 import { ConfigError, SafetyError, SourceError } from '../src/errors.js';
 import { StateFolder } from '../src/fs/state.js';
 import { entry as entryOf, path } from './support/entries.js';
+import { helperThread } from './support/helper-thread.js';
 import { MeddlingPacer } from './support/meddling-pacer.js';
 import { fifo, plant, plantRaw, readTree, symlink, type Tree, temporaryFolder, withoutRoot } from './support/tree.js';
 
@@ -168,18 +169,26 @@ describe('collect', () => {
     expect(await site.collect()).toMatchObject({ copied: ['d0/f0'], removed: ['d1/f1'] }); // all of it is known as ours
   });
 
-  test('is known to have put what it put when it is stopped, and takes it back with its source', async () => {
-    const tree = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`d${i % 7}/f${i}`, `${i}`.repeat(9000)]));
-    const site = await newSite({ assets: tree });
-    const stopping = new AbortController();
-    const onEntry = (): void => stopping.abort(new SourceError('stopped'));
-    await expect(site.collect({ signal: stopping.signal, onEntry })).rejects.toEqual(new SourceError('stopped'));
-    expect(Object.keys(await site.tree()).length).toBeGreaterThan(0);
-    await rm(site.source('assets'), { recursive: true });
-    await site.plant('assets', { only: 'one' });
-    await site.collect({ force: 'past-guards' });
-    expect(await site.tree()).toEqual({ only: 'one' });
-  });
+  test.each([
+    ['alone', 300],
+    ['with a helper', 3000],
+  ])(
+    'is known to have put what it put %s when it is stopped, and takes it back with its source',
+    async (who, count) => {
+      const tree = Object.fromEntries(Array.from({ length: count }, (_, i) => [`d${i % 7}/f${i}`, `${i}`.repeat(900)]));
+      const site = await newSite({ assets: tree });
+      const stopping = new AbortController();
+      const onEntry = (): void => stopping.abort(new SourceError('stopped'));
+      const helper = who === 'alone' ? undefined : await helperThread();
+      const running = site.collect({ signal: stopping.signal, onEntry, helper });
+      await expect(running).rejects.toEqual(new SourceError('stopped'));
+      expect(Object.keys(await site.tree()).length).toBeGreaterThan(0);
+      await rm(site.source('assets'), { recursive: true });
+      await site.plant('assets', { only: 'one' });
+      await site.collect({ force: 'past-guards' });
+      expect(await site.tree()).toEqual({ only: 'one' });
+    },
+  );
 
   test('sweeps away what a crash left behind an hour ago, and leaves alone what may still be written', async () => {
     const site = await newSite({ assets: { a: 'a' } });

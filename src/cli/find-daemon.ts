@@ -4,17 +4,22 @@
 import { resolve } from 'node:path';
 import { CONFIG_NAME, loadUnasked, locateConfig } from '../config/load.js';
 import { type Client, connectDaemon } from '../control/client.js';
-import { type SocketSettings, socketPathsFor } from '../control/socket-path.js';
+import type { SocketSettings } from '../control/socket-path.js';
 import { ConfigError, ControlError } from '../errors.js';
-import { StateFolder, stateFolderFor } from '../fs/state.js';
 import type { CommandInput } from './command-input.js';
+import { daemonPlaces, notedSocket } from './daemon-places.js';
 import { makeLog } from './log.js';
 
-/** In the state folder: where the last daemon listened, for when the configuration does not say so any more. */
-export const SOCKET_NOTE = 'socket';
+export async function findDaemon(settings: SocketSettings, { process }: CommandInput): Promise<Client | undefined> {
+  const { configured, former } = daemonPlaces(settings, process.env);
+  return (await connectDaemon(...configured)) ?? connectFormer(former, settings);
+}
 
-export function findDaemon(settings: SocketSettings, { process }: CommandInput): Promise<Client | undefined> {
-  return connectDaemon(...socketPathsFor(settings, process.env));
+/** The daemon of this configuration at a place that it has no more. */
+export async function connectFormer(place: string | undefined, { file }: SocketSettings): Promise<Client | undefined> {
+  const client = place === undefined ? undefined : await connectDaemon(place).catch(() => undefined);
+  const status = await client?.status().catch(() => undefined);
+  return status?.config === file ? client : undefined;
 }
 
 /**
@@ -50,7 +55,6 @@ async function settingsOf({
     if (!(fault instanceof ConfigError)) throw fault;
     // Where there is no file any more, it was here.
     const file = await locateConfig(place).catch(() => resolve(place.cwd, named ?? CONFIG_NAME));
-    const noted = await new StateFolder(stateFolderFor(file, process.env)).read(SOCKET_NOTE);
-    return { settings: { file, daemon: { socket: noted?.toString() ?? 'auto' } }, fault };
+    return { settings: { file, daemon: { socket: notedSocket(file, process.env) ?? 'auto' } }, fault };
   }
 }

@@ -2,10 +2,10 @@
  * handOver: lets the running daemon do a sync, and shows its progress.
  */
 import { existsSync } from 'node:fs';
-import { socketPathsFor } from '../control/socket-path.js';
 import { statusOfReport } from '../cycle/report.js';
 import { ConfigError, type ExitStatus } from '../errors.js';
 import type { CommandInput } from './command-input.js';
+import { daemonPlaces } from './daemon-places.js';
 import type { Session } from './session.js';
 import { showReport } from './show-report.js';
 import type { SyncOptions } from './sync-run.js';
@@ -20,7 +20,8 @@ export async function handOver(
   options: SyncOptions,
 ): Promise<ExitStatus | undefined> {
   // What it takes to speak to a daemon is only loaded where there may be one.
-  if (!socketPathsFor(config, input.process.env).some((path) => existsSync(path))) return undefined;
+  const { configured, former } = daemonPlaces(config, input.process.env);
+  if (![...configured, former].some((path) => path !== undefined && existsSync(path))) return undefined;
   const { findDaemon } = await import('./find-daemon.js');
   const daemon = await findDaemon(config, input);
   if (daemon === undefined) return undefined;

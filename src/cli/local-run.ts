@@ -14,7 +14,7 @@ import {
 } from '../collect/in-thread.js';
 import { type Since, sinceBaseline } from '../collect/since/since-baseline.js';
 import { collectSinceCheckpoint } from '../collect/since/since-checkpoint.js';
-import type { Snapshot } from '../core/snapshot.js';
+import type { Entry, Snapshot } from '../core/snapshot.js';
 import { workOf } from '../cycle/local-work.js';
 import type { CollectReport } from '../cycle/report.js';
 import type { Problem } from '../errors.js';
@@ -145,8 +145,12 @@ export function baselineFor(
   return isQuick ? JSON.stringify([version(), work]) : undefined;
 }
 
-/** Of the run that looks at all, if there is to be one. */
-async function* arrivalsOf(quick: Promise<unknown>, run: () => LocalRun): NonNullable<CycleOptions['arrivals']> {
+/** Of the run that looks at all, if there is to be one: for each target from the first one on. */
+function arrivalsOf(quick: Promise<unknown>, run: () => LocalRun): NonNullable<CycleOptions['arrivals']> {
+  return { [Symbol.asyncIterator]: () => batchesOf(quick, run) };
+}
+
+async function* batchesOf(quick: Promise<unknown>, run: () => LocalRun): AsyncGenerator<readonly Entry[], void> {
   const isWhole = await quick.then(
     (part) => part === undefined,
     () => false,

@@ -53,5 +53,11 @@ function publicationIn(loaded: Asked, path: RelPath): Omit<Publication, 'name' |
   const entry = loaded.index.entries.find(path);
   if (entry === undefined) return { state: 'absent' };
   const { size, digest, mtime } = entry;
-  return { state: 'published', size, digest, mtime: new Date(mtime * 1000).toISOString() };
+  return { state: 'published', size, digest, mtime: timeOf(mtime) };
+}
+
+/** As text; what no calendar has, as the seconds that an index of somebody else's says. */
+function timeOf(mtime: number): string {
+  const time = new Date(mtime * 1000);
+  return Number.isNaN(time.getTime()) ? `${mtime} s since 1970` : time.toISOString();
 }

@@ -5,10 +5,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/schema.js';
 import { daemonToken } from '../config/secrets.js';
 import { openControl } from '../control/control.js';
-import { socketPathsFor } from '../control/socket-path.js';
 import { Daemon } from '../daemon/daemon.js';
 import type { CommandInput } from './command-input.js';
-import { SOCKET_NOTE } from './find-daemon.js';
+import { daemonPlaces, SOCKET_NOTE } from './daemon-places.js';
+import { connectFormer } from './find-daemon.js';
 import { storageLine } from './render.js';
 import { reloadConfig, type Session } from './session.js';
 import { version } from './version.js';
@@ -52,8 +52,10 @@ export async function serve(
     version: version(),
     pid: process.pid,
   });
+  const { configured, former } = daemonPlaces(config, process.env);
+  const other = await connectFormer(former, config);
   const control = await openControl(daemon, {
-    socketPaths: socketPathsFor(config, process.env),
+    socketPaths: other === undefined ? configured : [...configured, other.socketPath],
     http: statusPage === 'open' ? config.daemon.http : false,
     token: await daemonToken(config.daemon, process.env),
   });

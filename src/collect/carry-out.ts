@@ -127,6 +127,8 @@ async function putAll(
     }
   } finally {
     await together?.end();
+    // Where this was broken off, as much lies there as the helper came to.
+    for (const put of together?.left() ?? []) note(put, work);
   }
 }
 
@@ -138,21 +140,22 @@ function putHere(file: WantedFile, { root }: Work): Promise<Put> {
 
 /** Notes what comes of putting `file`. */
 async function settle(file: WantedFile, work: Work, putIt: () => Promise<Put>): Promise<void> {
-  const { cache, onPut, put, failed, problems } = work;
   const { path } = file.entry;
   try {
-    const { entry, mark } = await putIt();
-    // Its stamp is worth nothing yet: the file is younger than a tick of the clock.
-    const known = renewed(cache.get(path), { stamp: '', digest: entry.digest, mtime: entry.mtime });
-    cache.set(path, known);
-    const { size, digest, mode } = entry;
-    const lasting = { path, size, digest, mtime: known.mtime, mode };
-    put.set(path, lasting);
-    onPut({ entry: lasting, mark });
+    note(await putIt(), work);
   } catch (error) {
-    failed.push(path);
-    problems.push(problemOf(path, 'collect', error));
+    work.failed.push(path);
+    work.problems.push(problemOf(path, 'collect', error));
   }
+}
+
+function note({ entry: { path, size, digest, mtime, mode }, mark }: Put, { cache, onPut, put }: Work): void {
+  // Its stamp is worth nothing yet: the file is younger than a tick of the clock.
+  const known = renewed(cache.get(path), { stamp: '', digest, mtime });
+  cache.set(path, known);
+  const lasting = { path, size, digest, mtime: known.mtime, mode };
+  put.set(path, lasting);
+  onPut({ entry: lasting, mark });
 }
 
 type Copy = Identified | (MadeFile & { readonly content: { readonly file: string } });

@@ -199,7 +199,8 @@ export async function scanPlaces(
   const cache = digestsOf(known);
   const sizeBefore = sizesOf(known);
   const scanned = await identify(walked.files, { ...options, step: 'scan', cache, pacer, sizeBefore });
-  const grown = found.size - known.length;
+  // Where nothing is known of it, what was found is no more than there was.
+  const grown = known.length === 0 ? 0 : found.size - known.length;
   if (options.mode === 'write' && grown !== 0) {
     const addition = { ...NO_ADDITION, counted: [[rootKey(root), grown] as const] };
     await saveState(options, () => extendMemory(options.state, addition));

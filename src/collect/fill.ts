@@ -134,10 +134,11 @@ export async function fill(
       });
     } catch (error) {
       const copies = hashed?.made.map(({ entry }) => entry.path) ?? [];
+      const missing = plan.copy.map(({ entry }) => entry.path).filter((path) => !wasPut.has(path));
       const addition = {
         put: [...wasPut],
         made: copies.filter((path) => wasPut.has(path)),
-        foldersMade: root.makeFolders([]),
+        foldersMade: [...root.tidy(missing, new Set(), [], Date.now())],
       };
       await saveState({ ...options, signal: undefined }, () => rememberBrokenOff(options.state, addition));
       throw error;

@@ -101,6 +101,13 @@ export class Together<T, R> {
     for (const sharing of [this.#current, this.#upcoming]) await sharing?.end();
   }
 
+  /** After the end: what the helper has made of items that nobody has asked for. */
+  *left(): Generator<R, void> {
+    const at = this.#at % AT_ONCE;
+    if (at > 0) yield* this.#current?.madeFrom(at) ?? [];
+    yield* this.#upcoming?.madeFrom(0) ?? [];
+  }
+
   #begin(from: number): Sharing<R> {
     const items = this.#items.slice(from, from + AT_ONCE);
     const turn = newTurn();
@@ -134,6 +141,13 @@ class Sharing<R> {
     this.#haveMet = true;
     await this.#helped;
     return false;
+  }
+
+  *madeFrom(first: number): Generator<R, void> {
+    for (let at = first; at < this.#length; at++) {
+      const made = this.madeOf(at);
+      if (made !== undefined) yield made;
+    }
   }
 
   async end(): Promise<void> {

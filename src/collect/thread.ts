@@ -7,7 +7,7 @@
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import type { ToSign } from '../core/delta/signature.js';
 import type { Trouble } from '../core/manifest/trouble.js';
-import type { Places } from '../core/places.js';
+import { covers, type Places } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import { type FollowedLink, touchedPlaces } from '../core/touched.js';
@@ -292,7 +292,7 @@ async function collectSince(project: CollectProject, { touched }: Since, options
   const known = { entries, foreign, folders: [...site.folders] };
   const collected = await collectPlaces(project, places, known, { ...options, site });
   if (collected === undefined) return undefined;
-  const isAsBefore = ({ path }: Trouble): boolean => !collected.places.includes(path);
+  const isAsBefore = ({ path }: Trouble): boolean => !covers(collected.places, path);
   for (const warning of warningsOf(left.filter(isAsBefore))) options.onWarning?.(warning);
   return { ...collected, files: site.size };
 }

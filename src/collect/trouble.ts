@@ -13,6 +13,8 @@ const WRITE_CODES: Readonly<Record<string, ProblemCode>> = {
   EEXIST: 'OBSTRUCTED',
   EISDIR: 'OBSTRUCTED',
   ENOTEMPTY: 'OBSTRUCTED',
+  ENAMETOOLONG: 'BAD_NAME',
+  EILSEQ: 'BAD_NAME',
 };
 
 /** Why a file could not be read. Anything but an error of the system is thrown again. */

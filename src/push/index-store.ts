@@ -398,17 +398,19 @@ export class IndexStore {
     // Whoever takes over spares the journal that it finds then. One that was read later may be its own.
     if (this.#readUnder === this.#lease) await this.#lease.confirm();
     const isKnown = known !== undefined && (await this.#lease.isSince(known));
-    if (!isKnown && !(await this.isCurrent()))
-      throw new LockedError(
-        `another run wrote to ${this.#target.url} meanwhile; nothing of this one was recorded over it; run again`,
-        { retryable: true },
-      );
+    if (!isKnown && !(await this.isCurrent())) throw writtenMeanwhile(this.#target.url);
     const { isAlone } = await this.#lease.take();
     if (isAlone) return;
     this.#area.listAgain();
     this.#area.list().catch(() => undefined); // the last commit hears of it
     if (head !== undefined) this.startAnew(); // whoever was taken for dead may still append to the journal that it knows
   }
+}
+
+/** What was looked at is not what lies there any more. */
+export function writtenMeanwhile(url: string): LockedError {
+  const message = `another run wrote to ${url} meanwhile; nothing of this one was recorded over it; run again`;
+  return new LockedError(message, { retryable: true });
 }
 
 function areSame(truths: Truths, announced: Truths): boolean {

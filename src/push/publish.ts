@@ -67,7 +67,8 @@ export async function publish(
     if (looking !== undefined) await looking;
     const known = staged.problems.get(step.path) ?? folders.problemAt(step.path);
     if (known !== undefined) {
-      outcomes.push({ kind: 'untouched', step, problem: known });
+      const kind = cameWithFolder(step, means) ? 'uncertain' : 'untouched';
+      outcomes.push({ kind, step, problem: known });
       return;
     }
     if (!isFenced(step)) await options.mayGoOn?.('in time'); // who stood still for long may not write any more
@@ -125,14 +126,19 @@ async function act(step: Step, means: Means): Promise<void> {
   }
 }
 
-async function bring(step: Upload, { staged, folders, target }: Means): Promise<void> {
+async function bring(step: Upload, means: Means): Promise<void> {
+  const { staged, target } = means;
   const place = staged.placeOf(step);
   if (place === undefined) throw new TargetError('failed', `cannot publish ${step.path}: nothing was staged for it`);
-  const folder = parentOf(step.path);
-  const cameWithFolder = folder !== undefined && folders.moved.get(folder) === parentOf(place);
-  if (cameWithFolder) return;
+  if (cameWithFolder(step, means)) return;
   if (step.namesake !== undefined) await respell(step.namesake, step.path, target);
   await target.rename(place, step.path);
+}
+
+function cameWithFolder(step: Step, { staged, folders }: Means): boolean {
+  const place = step.kind === 'upload' ? staged.placeOf(step) : undefined;
+  const folder = parentOf(step.path);
+  return place !== undefined && folder !== undefined && folders.moved.get(folder) === parentOf(place);
 }
 
 /**

@@ -17,7 +17,7 @@ import {
   targetOf,
 } from '../support/daemon.js';
 import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
-import { differences, published } from '../support/project.js';
+import { differences, on, published } from '../support/project.js';
 import { plant, type Tree } from '../support/tree.js';
 
 const REPORT_STALLS = fileURLToPath(new URL('../support/report-stalls.mjs', import.meta.url));
@@ -113,6 +113,20 @@ describe('a signal in the middle of a push (F66)', () => {
     expect(await daemon.ended).toMatchObject({ status: 143 });
     expect(await published(scene.target)).toEqual(PUBLISHED);
   });
+});
+
+it('a daemon whose socket the configuration names no more is found, and not joined by a second one', async () => {
+  const scene = await makeScene(server);
+  const { folder, program, target } = scene;
+  const daemon = await startDaemon(scene);
+  await daemon.inSync();
+  const moved = { http: false, socket: join(folder, 'run', 'elsewhere.sock') };
+  await scene.configure({ targets: { web: on(server, target) }, watch: QUICK, daemon: moved });
+  expect((await program.run('status')).status).toBe(0);
+  expect(await program.run('daemon')).toMatchObject({ status: 4, stderr: expect.stringContaining('daemon') });
+  expect((await program.run('stop')).status).toBe(0);
+  await daemon.ended;
+  expect(await program.run('stop')).toMatchObject({ status: 1, stderr: expect.stringContaining('no daemon runs') });
 });
 
 describe('the state folder (F68)', () => {

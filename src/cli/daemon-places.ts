@@ -1,0 +1,32 @@
+/**
+ * daemonPlaces: where the daemon of a configuration may listen: where the file says, and where the last daemon did, which may go on by
+ * an older version of the file.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type SocketSettings, socketPathsFor } from '../control/socket-path.js';
+import { stateFolderFor } from '../fs/state.js';
+
+/** In the state folder. */
+export const SOCKET_NOTE = 'socket';
+
+export interface DaemonPlaces {
+  readonly configured: readonly [string, ...string[]];
+  /** Undefined where it is one of those, or none is known. Another configuration may have it by now. */
+  readonly former: string | undefined;
+}
+
+export function daemonPlaces(settings: SocketSettings, env: NodeJS.ProcessEnv): DaemonPlaces {
+  const configured = socketPathsFor(settings, env);
+  const former = notedSocket(settings.file, env);
+  return { configured, former: former === undefined || configured.includes(former) ? undefined : former };
+}
+
+/** Where the last daemon of this configuration file listened. */
+export function notedSocket(file: string, env: NodeJS.ProcessEnv): string | undefined {
+  try {
+    return readFileSync(join(stateFolderFor(file, env), SOCKET_NOTE), 'utf8') || undefined;
+  } catch {
+    return undefined; // none was noted, or it is found by the configuration alone
+  }
+}
