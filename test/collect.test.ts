@@ -143,6 +143,16 @@ describe('collect', () => {
     expect(figures(foreseen)).toEqual(figures(done));
   });
 
+  test.each(['.', '..'])('refuses a link in a source that leads to STATIC_ROOT, or above it: %s', async (above) => {
+    const site = await newSite({ assets: { a: 'a' } });
+    await plant(site.root, { before: 'before' });
+    await site.plant('assets', { deep: symlink(join(site.root, above)) });
+    await expect(site.collect()).rejects.toThrow(
+      /its link deep leads to STATIC_ROOT .* collected into itself; remove the link/,
+    );
+    expect(await site.tree()).toEqual({ before: 'before' });
+  });
+
   test('makes no STATIC_ROOT in a dry run', async () => {
     const site = await newSite({ assets: { a: 'a' } });
     expect(figures(await site.collect({ mode: 'dry-run' }))).toEqual({ a: [1, sha256('a')] });

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { nameOfHolder } from '../src/core/lease.js';
 import { CONTROL, type RelPath, STAGE } from '../src/core/relpath.js';
 import { emptyIndex } from '../src/core/target-index.js';
+import { TargetError } from '../src/errors.js';
 import { StateFolder } from '../src/fs/state.js';
 import { type LeaseTerms, Waiting } from '../src/push/holders.js';
 import { IndexStore } from '../src/push/index-store.js';
@@ -358,6 +359,16 @@ describe('a mark', () => {
     await (await readBy(second)).begin();
     expect((await stageOf(memory)).filter((name) => name.startsWith('at-'))).toEqual([]);
   });
+});
+
+it('is had on a disk that is so full that a mark has to go for it', async () => {
+  const memory = await makeMarked();
+  const full = hooked(memory, async (kind) => {
+    const isFull = kind === 'makeFolderAmong' && (await stageOf(memory)).length > 0;
+    if (isFull) throw new TargetError('no-space', 'no space left');
+  });
+  await (await storeOn(full, 'first')).hold();
+  expect(await stageOf(memory)).toEqual([nameOfHolder(holderFor('first'))]);
 });
 
 /** Whether the second commit of an index has come. */

@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir, userInfo } from 'node:os';
+import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ConfigError } from '../src/errors.js';
@@ -74,6 +74,15 @@ const CASES: readonly { says: string; text: string; asked?: Asked; expected: Par
       user: 'bob',
       port: 2222,
       identityFiles: [`${home}/.ssh/web1`, `${home}/k-web1.example.com-2222-bob-${account}-%`],
+    },
+  },
+  {
+    says: 'keys by a variable, the machine and the account',
+    text: 'IdentityFile ${PLACE}/deploy\nIdentityFile /k/%L-%i\nIdentityAgent ${PLACE}/agent\n',
+    asked: { host: 'web1', env: { PLACE: '/srv/keys' } },
+    expected: {
+      identityFiles: ['/srv/keys/deploy', `/k/${hostname().replace(/\..*/, '')}-${process.getuid?.()}`],
+      identityAgent: '/srv/keys/agent',
     },
   },
   {

@@ -58,6 +58,7 @@ export async function serve(
     socketPaths: other === undefined ? configured : [...configured, other.socketPath],
     http: statusPage === 'open' ? config.daemon.http : false,
     token: await daemonToken(config.daemon, process.env),
+    onWarning: (text) => output.warn(text),
   });
   await state.write(SOCKET_NOTE, control.socketPath).catch(() => undefined); // it is found by the configuration as well
   const stop = (): void => daemon.stop();

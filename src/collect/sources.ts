@@ -49,6 +49,7 @@ export async function listSources(
     const options = { step: 'collect', prefix: found?.prefix, source: index, ignore, pacer, marks } as const;
     if (found === undefined) marks?.enter(source.path); // what comes there is new
     const walked = found === undefined ? NOTHING : await walkIn(source, places, options);
+    requireNoWayBack(source, walked, project.root, ignore);
     listings.push({ source, walked });
   }
   return listings;
@@ -97,6 +98,16 @@ function check(
 function holdsRoot(source: string, root: string, ignore: IgnoreRules): boolean {
   const way = relative(realPath(source), realPath(root)).split('/');
   return way[0] !== '..' && !way.some((folder) => ignore.ignoresFolder(folder));
+}
+
+/** Each run would put all of it one folder deeper. */
+function requireNoWayBack({ path }: Source, { links }: Walked, root: string, ignore: IgnoreRules): void {
+  const back = links.find(({ leadsTo }) => look(leadsTo)?.isDirectory() === true && holdsRoot(leadsTo, root, ignore));
+  if (back === undefined) return;
+  throw new ConfigError(
+    `cannot collect from ${path}: its link ${back.path} leads to STATIC_ROOT (${root}), which would be collected into itself; ` +
+      'remove the link',
+  );
 }
 
 function realPath(place: string): string {

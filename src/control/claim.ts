@@ -25,6 +25,8 @@ const ANSWER_MS = 3000; // for a daemon that is busy; one that was stopped does 
 
 export interface Claim {
   readonly path: string;
+  /** Whether others find it there. */
+  readonly isThere: () => Promise<boolean>;
   /** Gives the place up, if it is still ours. The server is the caller's to close. */
   readonly release: () => Promise<void>;
 }
@@ -43,9 +45,12 @@ export async function claim(server: Server, path: string, others: readonly strin
     await chmod(own, 0o600);
     const { ino } = await lstat(own);
     await takePlace(own, path);
-    const release = (): Promise<void> => removeIf(path, ino);
+    const isThere = async (): Promise<boolean> => (await inodeAt(path)) === ino;
+    const release = async (): Promise<void> => {
+      if (await isThere()) await rm(path, { force: true });
+    };
     const other = await anotherFirst(path, others);
-    if (other === undefined) return { path, release };
+    if (other === undefined) return { path, isThere, release };
     await release(); // before anything else: the other one waits for that
     throw await lockedBy(other);
   } catch (error) {
@@ -183,7 +188,6 @@ async function lockedBy(path: string): Promise<LockedError> {
   );
 }
 
-async function removeIf(path: string, ino: number): Promise<void> {
-  const found = await lstat(path).catch(() => undefined);
-  if (found?.ino === ino) await rm(path, { force: true });
+async function inodeAt(path: string): Promise<number | undefined> {
+  return (await lstat(path).catch(() => undefined))?.ino;
 }

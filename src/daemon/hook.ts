@@ -81,7 +81,7 @@ async function attempt(command: string, lines: readonly string[], options: HookO
     feed(child, lines);
     const failure = await ended;
     await Promise.race([closed, pause(DRAIN_MS)]);
-    for (const stream of child.stdio) stream?.destroy();
+    for (const stream of child.stdio ?? []) stream?.destroy(); // there are none where it could not be started
     const output = tail();
     return { failure: failure !== undefined && output !== '' ? `${failure}: ${lastLineOf(output)}` : failure, output };
   } catch (error) {

@@ -57,7 +57,7 @@ export async function runPython<T>(script: Script<T>, options: PythonOptions): P
     throw error;
   } finally {
     endGroup(child);
-    for (const stream of child.stdio) stream?.destroy();
+    for (const stream of child.stdio ?? []) stream?.destroy(); // there are none where it could not be started
   }
 }
 
@@ -94,7 +94,7 @@ async function endOf(
       child.stderr?.on('data', (chunk: Buffer) => {
         stderr = Buffer.concat([stderr, chunk]).subarray(-KEPT_STDERR);
       });
-      child.stdio[ANSWER]?.on('data', (chunk: Buffer) => {
+      child.stdio?.[ANSWER]?.on('data', (chunk: Buffer) => {
         answer.push(chunk);
         size += chunk.length;
         if (chunk.includes('\n')) resolve(undefined);

@@ -208,9 +208,22 @@ export class Lease {
   async #lookAround(): Promise<{ readonly beside: readonly RemoteFile[]; readonly now: number }> {
     present.add(this.#name);
     const stage = this.#target.makeFolder(STAGE, PRIVATE);
-    const [found] = await Promise.all([this.#target.makeFolderAmong(this.folder, PRIVATE), stage]);
+    const [found] = await Promise.all([this.#makeFolder(), stage]);
     const now = found.find(({ path }) => path === this.folder)?.mtime ?? 0;
     return { beside: found.filter(({ path }) => path !== this.folder), now };
+  }
+
+  /** And answers with what lies beside it. Where a folder takes a part of the disk, and that is full, a mark has as much. */
+  async #makeFolder(): Promise<RemoteFile[]> {
+    try {
+      return await this.#target.makeFolderAmong(this.folder, PRIVATE);
+    } catch (error) {
+      if (!(error instanceof TargetError) || error.kind !== 'no-space') throw error;
+      const marks = (await listed(this.#target)).filter(isMarkOnStage);
+      if (marks.length === 0) throw error;
+      await Promise.all(marks.map(({ path }) => this.#target.removeFolder(path)));
+      return this.#target.makeFolderAmong(this.folder, PRIVATE);
+    }
   }
 
   /** All that others have on the stage. */

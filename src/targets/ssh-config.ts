@@ -7,7 +7,7 @@
  */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { homedir, userInfo } from 'node:os';
+import { homedir, hostname as thisMachine, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parse } from 'ssh-config';
@@ -134,9 +134,17 @@ function settingsFrom(keywords: Keywords, request: HostRequest): HostSettings {
   const port = request.port ?? Number(first('port') ?? DEFAULT_PORT);
   const configured = first('hostname');
   const hostname = configured === undefined ? request.host : expand(configured, { h: request.host, n: request.host });
-  const tokens = { d: account.home, h: hostname, n: request.host, p: String(port), r: user, u: account.name };
+  const machine = thisMachine();
+  const local = {
+    d: account.home,
+    u: account.name,
+    i: String(process.getuid?.() ?? 0),
+    l: machine,
+    L: machine.replace(/\..*/, ''),
+  };
+  const tokens = { ...local, h: hostname, n: request.host, p: String(port), r: user };
   const paths = (values: readonly string[] | undefined) =>
-    values?.filter((value) => value !== 'none').map((value) => expandPath(value, tokens));
+    values?.filter((value) => value !== 'none').map((value) => expandPath(value, tokens, request.env));
   return {
     hostname,
     port,
@@ -158,20 +166,22 @@ function unlessNone(value: string | undefined): string | undefined {
 function agentOf(value: string | undefined, env: NodeJS.ProcessEnv, tokens: Tokens): string | undefined {
   if (value?.toLowerCase() === 'none') return undefined;
   if (value === undefined || value === 'SSH_AUTH_SOCK') return env['SSH_AUTH_SOCK'] || undefined;
-  return value.startsWith('$') ? env[value.slice(1)] || undefined : expandPath(value, tokens);
+  return /^\$[^{]/.test(value) ? env[value.slice(1)] || undefined : expandPath(value, tokens, env);
 }
 
 /** OpenSSH prints several paths in one line without quotes. A space within a path is not followed by `/`, as a rule. */
 function splitPaths(line: string): string[] {
-  return line.split(/ (?=[/~%]|none$)/);
+  return line.split(/ (?=[/~%$]|none$)/);
 }
 
 type Tokens = Readonly<Record<string, string>>;
 
-function expandPath(path: string, tokens: Tokens): string {
+/** A variable that is not set stays as it is written. */
+function expandPath(path: string, tokens: Tokens, env: NodeJS.ProcessEnv): string {
   const home = tokens['d'] ?? '';
   if (path === '~') return home;
-  return expand(path.startsWith('~/') ? join(home, path.slice(2)) : path, tokens);
+  const filled = path.replace(/\$\{([^}]+)\}/g, (all, name: string) => env[name] ?? all);
+  return expand(filled.startsWith('~/') ? join(home, filled.slice(2)) : filled, tokens);
 }
 
 /** Replaces `%h` and its like; `%%` is a percent sign. Tokens that are not known stay as they are. */

@@ -1,4 +1,5 @@
 /** A daemon as a process: signals at any moment, a state folder that is of no use, and an event loop that turns. */
+import { existsSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -127,6 +128,18 @@ it('a daemon whose socket the configuration names no more is found, and not join
   expect((await program.run('stop')).status).toBe(0);
   await daemon.ended;
   expect(await program.run('stop')).toMatchObject({ status: 1, stderr: expect.stringContaining('no daemon runs') });
+});
+
+it('a daemon whose socket somebody takes away makes it again', async () => {
+  const scene = await makeScene(server);
+  const daemon = await startDaemon(scene);
+  await daemon.inSync();
+  await rm(daemon.client.socketPath);
+  expect((await scene.program.run('stop')).stderr).toContain('no daemon runs');
+  await eventually('it is found again', () => existsSync(daemon.client.socketPath), 20_000);
+  expect((await scene.program.run('stop')).status).toBe(0);
+  expect(await daemon.ended).toMatchObject({ status: 0 });
+  expect(existsSync(daemon.client.socketPath)).toBe(false);
 });
 
 describe('the state folder (F68)', () => {
