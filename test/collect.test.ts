@@ -143,6 +143,12 @@ describe('collect', () => {
     expect(figures(foreseen)).toEqual(figures(done));
   });
 
+  test('says that STATIC_ROOT is a link that leads nowhere', async () => {
+    const site = await newSite({ assets: { a: 'a' } });
+    await plant(site.folder, { static: symlink('gone') });
+    await expect(site.collect()).rejects.toThrow(/static is a symbolic link that leads nowhere; make the folder/);
+  });
+
   test.each(['.', '..'])('refuses a link in a source that leads to STATIC_ROOT, or above it: %s', async (above) => {
     const site = await newSite({ assets: { a: 'a' } });
     await plant(site.root, { before: 'before' });

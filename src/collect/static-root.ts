@@ -265,7 +265,11 @@ export class StaticRoot {
       mkdirSync(place);
     } catch (error) {
       if (isSystemError(error) && statSync(place, { throwIfNoEntry: false })?.isDirectory() === true) return false;
-      throw error;
+      if (lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink() !== true) throw error;
+      throw new FileError(
+        'OBSTRUCTED',
+        `${place} is a symbolic link that leads nowhere; make the folder that it names, or remove it`,
+      );
     }
     if (this.#permissions.dir !== null) chmodSync(place, this.#permissions.dir);
     return true;

@@ -13,6 +13,7 @@ const WRITE_CODES: Readonly<Record<string, ProblemCode>> = {
   EEXIST: 'OBSTRUCTED',
   EISDIR: 'OBSTRUCTED',
   ENOTEMPTY: 'OBSTRUCTED',
+  ELOOP: 'OBSTRUCTED',
   ENAMETOOLONG: 'BAD_NAME',
   EILSEQ: 'BAD_NAME',
 };

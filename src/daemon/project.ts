@@ -13,8 +13,6 @@ import { holdsBelow, type Snapshot } from '../core/snapshot.js';
 import { type Ending, errorOf } from '../cycle/report.js';
 import { reasonOf, SourceError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
-import { openWatcher } from '../watch/open.js';
-import type { WatchEvent, Watcher } from '../watch/watcher.js';
 import { BeingWritten } from './being-written.js';
 import {
   areSame,
@@ -27,7 +25,6 @@ import {
   pathsOf,
 } from './cycle-of.js';
 import { type CollectAllOptions, type Collection, LocalHalf } from './local-half.js';
-import { Origins } from './origins.js';
 import { Pulse } from './pulse.js';
 import { Removals } from './removals.js';
 import { returnMemory } from './return-memory.js';
@@ -35,6 +32,7 @@ import { Round } from './round.js';
 import type { Failure, LocalStatus, WatchStatus } from './status.js';
 import { Sweeps } from './sweeps.js';
 import type { TargetLine } from './target-line.js';
+import { Watching, type WatchingMeans } from './watching.js';
 
 const REST_MS = 10_000; // after the start: earlier, a quarter of what it took is still held
 
@@ -46,7 +44,7 @@ export interface Legacy {
   readonly foundBySweep: number;
 }
 
-export interface ProjectHooks {
+export interface ProjectHooks extends Pick<WatchingMeans, 'onWarning' | 'onConfig' | 'onSign' | 'onWatched'> {
   /** Of this program. */
   readonly version: string;
   readonly signal: AbortSignal;
@@ -55,13 +53,6 @@ export interface ProjectHooks {
   readonly onChange: () => void;
   /** `paths`: all that changed on a target. */
   readonly onCycle: (cycle: Cycle, paths: readonly string[]) => void;
-  readonly onWarning: (text: string) => void;
-  /** The configuration file was touched, or one that the project's answer came from. */
-  readonly onConfig: () => void;
-  /** Something was touched that the project's answer may depend on. */
-  readonly onSign: () => void;
-  /** From now on such a touch is told of. What happened before, nobody told. */
-  readonly onWatched: () => void;
 }
 
 export interface AskedRound extends CollectAllOptions {
@@ -77,15 +68,13 @@ export class Project {
   readonly #sweeps: Sweeps;
   readonly #removals: Removals;
   readonly #hooks: ProjectHooks;
-  readonly #origins: Origins;
-  #watcher: Watcher | undefined;
+  readonly #watching: Watching;
   /** The round that is due next, begun with what is quiet already. */
   #prepared: Prepared | undefined;
   /** Whether an event told of something in the next batch. */
   #wasTold = false;
   /** None was at work before it in this process. */
   readonly #isFirst: boolean;
-  #losses: number;
   #foundBySweep: number;
   /** What stopped the last collect: until it goes well again, all is in doubt. */
   #error: Failure | undefined;
@@ -106,14 +95,21 @@ export class Project {
     this.config = config;
     this.lines = lines;
     this.#hooks = hooks;
-    this.#losses = former?.losses ?? 0;
     this.#foundBySweep = former?.foundBySweep ?? 0;
-    this.#origins = new Origins(config);
     this.#local = new LocalHalf(config, state, {
       version: hooks.version,
       signal: hooks.signal,
       env: hooks.env,
       onWarning: hooks.onWarning,
+    });
+    this.#watching = new Watching({
+      ...hooks,
+      config,
+      folders: this.#local.folders,
+      signal: AbortSignal.any([hooks.signal, this.#ending.signal]),
+      losses: former?.losses ?? 0,
+      onTouched: (places) => this.#heedTouch(places),
+      onLost: () => this.#heedLoss(),
     });
     const { settleMs, maxWaitMs, sweepMs } = config.watch;
     this.#pulse = new Pulse(
@@ -177,7 +173,7 @@ export class Project {
     const since = performance.now();
     const taking = this.#takeAll(round);
     // What changes once it is watched is told; what changed before, the first look finds.
-    const watching = this.#watch();
+    const watching = this.#watching.open();
     void this.#follow(this.#begin(round, taking, since, watching)).catch(() => undefined); // it has been said
     await watching;
   }
@@ -227,7 +223,12 @@ export class Project {
     return this.#follow(this.#askAll(asked, cause));
   }
 
-  async #askAll({ lines, ...options }: AskedRound, cause: 'trigger' | 'sweep'): Promise<Cycle> {
+  async #askAll(asked: AskedRound, cause: 'trigger' | 'sweep'): Promise<Cycle> {
+    return this.#tellAll(await this.#collectAll(asked, cause));
+  }
+
+  /** What comes of it on the targets is still to come. */
+  async #collectAll({ lines, ...options }: AskedRound, cause: 'trigger' | 'sweep'): Promise<AllCollected> {
     const removals = cause === 'sweep' ? 'when-due' : await this.#removalsAsked(options);
     if (this.#isStopped) throw notInForce();
     const round = new Round();
@@ -239,10 +240,14 @@ export class Project {
     const collected = newsOf(await this.#collect(round, removals, () => this.#local.collectAll(options)));
     if (collected === undefined && this.#isStopped) throw notInForce(); // it was broken off
     if (collected !== undefined) this.#remind(lines, collected);
-    const facts = { cause, since, lines, endings: await Promise.all(taking), collected, error: this.#error };
-    this.#removals.plan();
     const wasSaid = cause === 'sweep' && before !== undefined && this.#error?.message === before.message;
-    return wasSaid ? cycleOf(facts) : this.#tell(facts);
+    return { facts: { cause, since, lines, collected, error: this.#error }, taking, wasSaid };
+  }
+
+  async #tellAll({ facts, taking, wasSaid }: AllCollected): Promise<Cycle> {
+    const all = { ...facts, endings: await Promise.all(taking) };
+    this.#removals.plan();
+    return wasSaid ? cycleOf(all) : this.#tell(all);
   }
 
   /** All targets but these have not heard of it. */
@@ -296,7 +301,7 @@ export class Project {
     this.#removals.stop();
     clearTimeout(this.#restTimer);
     this.#abandonPrepared();
-    await this.#watcher?.close();
+    await this.#watching.close();
     await Promise.allSettled(this.#localWork);
     if (this.#unsettled === 0 && this.#error === undefined) await this.#local.leave();
     await this.#local.end();
@@ -309,7 +314,7 @@ export class Project {
 
   /** What it leaves. */
   get legacy(): Legacy {
-    return { losses: this.#losses, sweeps: this.#sweeps.count, foundBySweep: this.#foundBySweep };
+    return { losses: this.#watching.losses, sweeps: this.#sweeps.count, foundBySweep: this.#foundBySweep };
   }
 
   /** Tells of a cycle that a line began by itself: after an outage, or for what had to wait. */
@@ -320,10 +325,7 @@ export class Project {
 
   watchStatus(): WatchStatus {
     return {
-      backend: this.#watcher?.backend ?? 'poll',
-      reason: this.#watcher?.reason ?? 'nothing is watched yet',
-      folders: this.#local.folders,
-      losses: this.#losses,
+      ...this.#watching.status(),
       sweeps: this.#sweeps.count,
       lastSweepAt: this.#sweeps.lastAt === undefined ? null : new Date(this.#sweeps.lastAt).toISOString(),
       foundBySweep: this.#foundBySweep,
@@ -351,54 +353,17 @@ export class Project {
     return this.#local.isBusy ? 'collecting' : 'ready';
   }
 
-  async #watch(): Promise<void> {
-    const { watch } = this.config;
-    const signal = AbortSignal.any([this.#hooks.signal, this.#ending.signal]);
-    const onEvent = (event: WatchEvent): void => this.#hear(event);
-    try {
-      const watcher = await openWatcher(this.#local.folders, {
-        backend: watch.backend,
-        files: this.#origins.places,
-        signal,
-        onEvent,
-      });
-      const before = this.#watcher;
-      this.#watcher = watcher;
-      await before?.close();
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    }
-    if (!signal.aborted) this.#hooks.onWatched();
+  #heedTouch(places: readonly string[]): void {
+    this.#wasTold = true;
+    this.#removals.heard();
+    this.#pulse.note(places);
+    if (this.#isPaused) this.#hooks.onChange(); // for as long as that lasts, nothing else tells that something waits
   }
 
-  #hear(event: WatchEvent): void {
-    if (this.#isStopped) return;
-    switch (event.kind) {
-      case 'warning':
-        return this.#hooks.onWarning(event.text);
-      case 'lost':
-        this.#losses++;
-        this.#removals.heard();
-        this.#sweeps.soon();
-        this.#hooks.onSign(); // what nobody told may be that
-        return this.#hooks.onChange();
-      case 'touched': {
-        const touch = this.#origins.touch(event.places);
-        if (touch === 'read again') this.#hooks.onConfig();
-        if (touch === 'look') this.#hooks.onSign();
-        const places = event.places.filter((place) => !this.#origins.has(place) || this.#isInSources(place));
-        if (places.length === 0) return;
-        this.#wasTold = true;
-        this.#removals.heard();
-        this.#pulse.note(places);
-        if (this.#isPaused) this.#hooks.onChange(); // for as long as that lasts, nothing else tells that something waits
-      }
-    }
-  }
-
-  /** Settings may lie in a folder of sources, and be collected from there. */
-  #isInSources(place: string): boolean {
-    return this.#local.folders.some((folder) => isWithin(place, folder));
+  #heedLoss(): void {
+    this.#removals.heard();
+    this.#sweeps.soon();
+    this.#hooks.onChange();
   }
 
   /** These were being written when they were touched. */
@@ -481,7 +446,7 @@ export class Project {
     if (cause === 'change' || found.length === 0 || this.#isStopped) return;
     // No event told of these: what watches has gone deaf somewhere, and is set up again.
     this.#foundBySweep += found.length;
-    await this.#watch().catch((error: unknown) => this.#hooks.onWarning(reasonOf(error)));
+    await this.#watching.open().catch((error: unknown) => this.#hooks.onWarning(reasonOf(error)));
   }
 
   /** What was held back is removed, and what was put off is done. */
@@ -536,8 +501,10 @@ export class Project {
 
   /** Everything was looked at, and nothing has changed. */
   async #heedQuiet(): Promise<void> {
-    if (this.#error !== undefined) await this.#askAll({ lines: this.lines, force: false, reread: false }, 'sweep');
-    else if (this.#pulse.size === 0) for (const line of this.lines) line.confirm();
+    if (this.#error !== undefined) {
+      const collected = await this.#collectAll({ lines: this.lines, force: false, reread: false }, 'sweep');
+      void this.#follow(this.#tellAll(collected)).catch(() => undefined); // sweeps go on, however long a target takes
+    } else if (this.#pulse.size === 0) for (const line of this.lines) line.confirm();
   }
 
   #tell(facts: Omit<CycleFacts, 'isTold'>): Cycle {
@@ -589,6 +556,13 @@ type RemovalTime = 'now' | 'at-rest' | 'when-due';
 
 function notInForce(): SourceError {
   return new SourceError('cannot collect: this configuration is not in force any more; run again');
+}
+
+/** All was collected, or that failed: what is known of the cycle, and whether that was said before. */
+interface AllCollected {
+  readonly facts: Omit<CycleFacts, 'endings' | 'isTold'>;
+  readonly taking: Taking;
+  readonly wasSaid: boolean;
 }
 
 type Taking = readonly Promise<Endings[number]>[];

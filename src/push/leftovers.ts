@@ -67,8 +67,9 @@ export class Leftovers {
       return true;
     } catch (error) {
       // It saves time or nothing: what is in the way of a file is said by sending it.
-      if (error instanceof TargetError && error.kind !== 'unreachable') return false;
-      throw error;
+      const isOver = !(error instanceof TargetError) || error.kind === 'unreachable' || error.kind === 'line-lost';
+      if (isOver) throw error;
+      return false;
     }
   }
 
