@@ -64,6 +64,12 @@ export class ConfigError extends PushstaticError {
   override readonly name = 'ConfigError';
   override readonly code = 'CONFIG';
   override readonly exitStatus = EXIT.usage;
+  override readonly retryable: boolean;
+
+  constructor(message: string, { retryable = false, ...options }: ErrorOptions & { retryable?: boolean } = {}) {
+    super(message, options);
+    this.retryable = retryable;
+  }
 }
 
 /** Broken off by a person or a signal, in good order. */

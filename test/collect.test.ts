@@ -151,12 +151,24 @@ describe('collect', () => {
 
   test.each(['.', '..'])('refuses a link in a source that leads to STATIC_ROOT, or above it: %s', async (above) => {
     const site = await newSite({ assets: { a: 'a' } });
-    await plant(site.root, { before: 'before' });
-    await site.plant('assets', { deep: symlink(join(site.root, above)) });
+    const elsewhere = await temporaryFolder();
+    await plant(elsewhere, { 'root/before': 'before' });
+    await plant(site.folder, { static: symlink(join(elsewhere, 'root')) });
+    await site.plant('assets', { deep: symlink(join(elsewhere, 'root', above)) });
     await expect(site.collect()).rejects.toThrow(
       /its link deep leads to STATIC_ROOT .* collected into itself; remove the link/,
     );
-    expect(await site.tree()).toEqual({ before: 'before' });
+    expect(await readTree(elsewhere)).toEqual({ 'root/before': 'before' });
+  });
+
+  test('takes no link for one to STATIC_ROOT that is not followed', async () => {
+    const site = await newSite({ assets: { a: 'a', loop: symlink('loop'), 'sub/up': symlink('..') } });
+    const { problems } = await site.collect();
+    expect(problems.map(({ path: at, code }) => [at, code])).toEqual([
+      ['loop', 'LINK_LOOP'],
+      ['sub/up', 'LINK_LOOP'],
+    ]);
+    expect(await site.tree()).toEqual({ a: 'a' });
   });
 
   test('makes no STATIC_ROOT in a dry run', async () => {

@@ -3,6 +3,8 @@ import { chmod, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { stringify } from 'yaml';
+import { recall } from '../src/collect/memory.js';
+import { rootKey } from '../src/collect/scan-only.js';
 import { loadConfig } from '../src/config/load.js';
 import type { Config } from '../src/config/schema.js';
 import type { Entry } from '../src/core/snapshot.js';
@@ -267,6 +269,21 @@ describe('collecting what was touched', () => {
     for (const name of names.slice(3)) await rm(join(site.assets, name));
     await expect(site.half().begin()).rejects.toBeInstanceOf(SafetyError);
     expect(Object.keys(await readTree(site.root))).toHaveLength(23);
+  });
+
+  test('is counted, with storage none as well', async () => {
+    const site = await newSite({}, { storage: 'none' });
+    await plant(site.root, { a: 'a' });
+    const half = site.half();
+    await half.begin();
+    const counts: (number | undefined)[] = [];
+    for (const name of ['b', 'c', 'b', 'c']) {
+      const place = join(site.root, name);
+      await (counts.length < 2 ? writeFile(place, name) : rm(place));
+      await half.collect([place]);
+      counts.push((await recall(site.state)).sources.get(rootKey(site.root)));
+    }
+    expect(counts).toEqual([2, 3, 2, 1]);
   });
 
   test.each(['plain', 'manifest'])(

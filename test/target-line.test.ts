@@ -381,7 +381,9 @@ describe('a target that a person has to help', () => {
 
 test('a target of which the file of a secret is just being written anew is tried again', async () => {
   const bench = await makeLine({ a: 'a' });
-  bench.server.goDown(new ConfigError('cannot log in to web: the file secret is empty; write it there'));
+  bench.server.goDown(
+    new ConfigError('cannot log in to web: the file secret is empty; write it there', { retryable: true }),
+  );
   await bench.serve();
   expect(bench.line.status()).toMatchObject({
     state: 'behind',

@@ -5,7 +5,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type SocketSettings, socketPathsFor } from '../control/socket-path.js';
+import { codeOf } from '../errors.js';
 import { stateFolderFor } from '../fs/state.js';
+
+const NOT_NOTED = new Set(['ENOENT', 'ENOTDIR', 'EACCES']);
 
 /** In the state folder. */
 export const SOCKET_NOTE = 'socket';
@@ -26,7 +29,8 @@ export function daemonPlaces(settings: SocketSettings, env: NodeJS.ProcessEnv): 
 export function notedSocket(file: string, env: NodeJS.ProcessEnv): string | undefined {
   try {
     return readFileSync(join(stateFolderFor(file, env), SOCKET_NOTE), 'utf8') || undefined;
-  } catch {
-    return undefined; // none was noted, or it is found by the configuration alone
+  } catch (error) {
+    if (NOT_NOTED.has(codeOf(error))) return undefined;
+    throw error;
   }
 }

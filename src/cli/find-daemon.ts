@@ -17,9 +17,13 @@ export async function findDaemon(settings: SocketSettings, { process }: CommandI
 
 /** The daemon of this configuration at a place that it has no more. */
 export async function connectFormer(place: string | undefined, { file }: SocketSettings): Promise<Client | undefined> {
-  const client = place === undefined ? undefined : await connectDaemon(place).catch(() => undefined);
-  const status = await client?.status().catch(() => undefined);
-  return status?.config === file ? client : undefined;
+  try {
+    const client = place === undefined ? undefined : await connectDaemon(place);
+    return (await client?.status())?.config === file ? client : undefined;
+  } catch (error) {
+    if (error instanceof ControlError) return undefined; // it is somebody else's, or does not say whose
+    throw error;
+  }
 }
 
 /**

@@ -67,11 +67,12 @@ export async function carryOut(plan: Plan, root: StaticRoot, options: CarryOutOp
 }
 
 /** What carrying out the plan would achieve if nothing went wrong. */
-export function foresee({ clear, copy, seal, remove }: Plan): Done {
-  const put = seal === undefined ? copy : [...copy, seal];
+export function foresee({ clear, copy, seal, remove, obstructed }: Plan): Done {
+  const isHeldBack = seal !== undefined && obstructed.length > 0;
+  const put = seal === undefined || isHeldBack ? copy : [...copy, seal];
   return {
     put: new Map(put.map(({ entry }) => [entry.path, entry])),
-    removed: [...clear, ...remove].map(({ entry }) => entry.path),
+    removed: [...clear, ...(isHeldBack ? [] : remove)].map(({ entry }) => entry.path),
     putOff: [],
     failed: [],
     problems: [],

@@ -182,14 +182,15 @@ function keepMade(made: readonly MadeFile[], { keep }: CollectOptions): void {
   }
 }
 
-/** Answers with what `scanOnly` would, of the places alone. Rejects as it does. */
+/** Answers with what `scanOnly` would, of the places alone; `lying` is what is known to lie there. Rejects as it does. */
 export async function scanPlaces(
   root: string,
   places: Places,
-  known: readonly Entry[],
+  lying: readonly Entry[] | undefined,
   options: ScanOnlyOptions,
 ): Promise<Snapshot | undefined> {
   requireFolder(root);
+  const known = lying ?? [];
   const pacer = new Pacer(options);
   const walked = await walkWays(root, places.map(wayOf), { step: 'scan', pacer });
   const found: ReadonlySet<string> = new Set(walked.files.map(({ path }) => path));
@@ -200,7 +201,7 @@ export async function scanPlaces(
   const sizeBefore = sizesOf(known);
   const scanned = await identify(walked.files, { ...options, step: 'scan', cache, pacer, sizeBefore });
   // Where nothing is known of it, what was found is no more than there was.
-  const grown = known.length === 0 ? 0 : found.size - known.length;
+  const grown = lying === undefined ? 0 : found.size - known.length;
   if (options.mode === 'write' && grown !== 0) {
     const addition = { ...NO_ADDITION, counted: [[rootKey(root), grown] as const] };
     await saveState(options, () => extendMemory(options.state, addition));

@@ -22,6 +22,7 @@ import type { ManifestProject } from './post-process.js';
 import { type RunOptions, saveState } from './run-options.js';
 import type { ScannedTree } from './scan.js';
 import { type Permissions, type Put, StaticRoot } from './static-root.js';
+import { isSystemError } from './trouble.js';
 import type { Winners } from './winners.js';
 
 export interface FillOptions extends RunOptions {
@@ -138,7 +139,7 @@ export async function fill(
       const addition = {
         put: [...wasPut],
         made: copies.filter((path) => wasPut.has(path)),
-        foldersMade: [...root.tidy(missing, new Set(), [], Date.now())],
+        foldersMade: tidied(root, missing),
       };
       await saveState({ ...options, signal: undefined }, () => rememberBrokenOff(options.state, addition));
       throw error;
@@ -173,6 +174,16 @@ export async function fill(
     made,
     folders,
   };
+}
+
+/** The folders that were made, but for those that nothing came into. */
+function tidied(root: StaticRoot, missing: readonly RelPath[]): string[] {
+  try {
+    return [...root.tidy(missing, new Set(), [], Date.now())];
+  } catch (error) {
+    if (isSystemError(error)) return root.makeFolders([]); // what it was broken off for is to be told
+    throw error;
+  }
 }
 
 /** The path in STATIC_ROOT of the file that names the others. */

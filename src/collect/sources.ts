@@ -100,9 +100,9 @@ function holdsRoot(source: string, root: string, ignore: IgnoreRules): boolean {
   return way[0] !== '..' && !way.some((folder) => ignore.ignoresFolder(folder));
 }
 
-/** Each run would put all of it one folder deeper. */
-function requireNoWayBack({ path }: Source, { links }: Walked, root: string, ignore: IgnoreRules): void {
-  const back = links.find(({ leadsTo }) => look(leadsTo)?.isDirectory() === true && holdsRoot(leadsTo, root, ignore));
+/** Each run would put all of it one folder deeper. A link that was not followed leads nowhere. */
+function requireNoWayBack({ path }: Source, { links, folders }: Walked, root: string, ignore: IgnoreRules): void {
+  const back = links.find((link) => folders.has(link.path) && holdsRoot(link.leadsTo, root, ignore));
   if (back === undefined) return;
   throw new ConfigError(
     `cannot collect from ${path}: its link ${back.path} leads to STATIC_ROOT (${root}), which would be collected into itself; ` +

@@ -37,7 +37,7 @@ import { type Marks, type Swept, sweep } from './sweep.js';
 /** What to do: fill STATIC_ROOT from the sources, or take it as it is; all of it, or some places. Or look what changed. */
 export type LocalWork = { readonly mode: 'write' | 'dry-run' } & (
   | { readonly kind: 'collect'; readonly project: CollectProject; readonly part?: Part | Since }
-  | { readonly kind: 'scan'; readonly root: string; readonly part?: Part }
+  | { readonly kind: 'scan'; readonly root: string; readonly part?: PartToScan }
   /** Fill it from what the project's own collectstatic makes: always all of it. */
   | { readonly kind: 'collectstatic'; readonly project: StagedProject; readonly django: DjangoProject }
 );
@@ -60,6 +60,11 @@ export interface Part {
   readonly known: KnownPlaces;
   /** Another one each time that all was collected elsewhere: what is kept in mind here does not hold any more. */
   readonly epoch: number;
+}
+
+/** It need not be known what lay there. */
+export interface PartToScan extends Omit<Part, 'known'> {
+  readonly known: KnownPlaces | undefined;
 }
 
 /** Signatures to be made in `folder`. */
@@ -220,7 +225,7 @@ async function summaryOf(task: LocalWork, options: RunOptions): Promise<LocalSum
 async function scan({ root, mode, part }: Extract<LocalWork, { kind: 'scan' }>, options: RunOptions) {
   const whole = part === undefined ? await scanOnly(root, { ...options, mode }) : undefined;
   const snapshot =
-    part === undefined ? whole : await scanPlaces(root, part.places, part.known.entries, { ...options, mode });
+    part === undefined ? whole : await scanPlaces(root, part.places, part.known?.entries, { ...options, mode });
   if (snapshot === undefined) return undefined;
   const { problems } = snapshot;
   const nothing = {

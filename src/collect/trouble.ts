@@ -18,12 +18,29 @@ const WRITE_CODES: Readonly<Record<string, ProblemCode>> = {
   EILSEQ: 'BAD_NAME',
 };
 
+/** As of a disk of another machine that is away, or where too much is open: what is there may be read again soon. */
+const PASSING = new Set([
+  'EIO',
+  'ESTALE',
+  'ETIMEDOUT',
+  'ENOTCONN',
+  'EHOSTDOWN',
+  'EHOSTUNREACH',
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+]);
+
+export function codeOfUnread(error: NodeJS.ErrnoException): ProblemCode {
+  return PASSING.has(codeOf(error)) ? 'FAILED' : 'UNREADABLE';
+}
+
 /** Why a file could not be read. Anything but an error of the system is thrown again. */
 export function readTrouble(error: unknown): FileError {
   if (error instanceof FileError) return error;
   if (!isSystemError(error)) throw error;
   if (error.code === 'ENOENT') return new FileError('CHANGED', 'it vanished while it was read', { cause: error });
-  return new FileError('UNREADABLE', `it cannot be read: ${reasonOfSystem(error)}`, { cause: error });
+  return new FileError(codeOfUnread(error), `it cannot be read: ${reasonOfSystem(error)}`, { cause: error });
 }
 
 /** Why a file in STATIC_ROOT could not be written or removed. Anything but an error of the system is thrown again. */

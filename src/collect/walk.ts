@@ -17,7 +17,7 @@ import { isTemporary } from '../fs/atomic-write.js';
 import { Pacer, sortPaced } from '../fs/pace.js';
 import type { MarkTaker } from './marks.js';
 import { modeOf, mtimeOf, sizeOf, stampOf } from './stamp.js';
-import { isSystemError } from './trouble.js';
+import { codeOfUnread, isSystemError } from './trouble.js';
 
 const ENTRIES_AT_ONCE = 512; // read from a folder in one go, in well under a millisecond
 
@@ -190,7 +190,7 @@ class Walker implements Walked {
     } catch (error) {
       if (!isSystemError(error)) throw error;
       if (!isGone(error))
-        this.#report(pathIn(folder, name), 'UNREADABLE', `it cannot be read: ${reasonOfSystem(error)}`);
+        this.#report(pathIn(folder, name), codeOfUnread(error), `it cannot be read: ${reasonOfSystem(error)}`);
     }
   }
 
@@ -222,7 +222,7 @@ class Walker implements Walked {
       if (folder.parent === undefined || path === undefined) {
         throw new SourceError(`cannot read ${place}: ${reasonOfSystem(error)}`, { cause: error });
       }
-      if (!isGone(error)) this.#report(path, 'UNREADABLE', `it cannot be read: ${reasonOfSystem(error)}`);
+      if (!isGone(error)) this.#report(path, codeOfUnread(error), `it cannot be read: ${reasonOfSystem(error)}`);
     }
     return this.#level();
   }
@@ -289,7 +289,7 @@ class Walker implements Walked {
       } else this.#report(path, 'CHANGED', 'it was replaced while the folder was read'); // something else has its name
     } catch (error) {
       if (!isSystemError(error)) throw error;
-      if (!isGone(error)) this.#report(path, 'UNREADABLE', `it cannot be read: ${reasonOfSystem(error)}`);
+      if (!isGone(error)) this.#report(path, codeOfUnread(error), `it cannot be read: ${reasonOfSystem(error)}`);
     }
   }
 
@@ -308,7 +308,7 @@ class Walker implements Walked {
       if (!isSystemError(error)) throw error;
       if (error.code === 'ELOOP') this.#refuse(path, name, 'LINK_LOOP', 'it is a link that leads back to itself');
       else if (!isGone(error)) {
-        this.#refuse(path, name, 'UNREADABLE', `it cannot be read: ${reasonOfSystem(error)}`);
+        this.#refuse(path, name, codeOfUnread(error), `it cannot be read: ${reasonOfSystem(error)}`);
       } else if (isThere(place)) {
         this.#refuse(path, name, 'BROKEN_LINK', 'it is a link to something that does not exist');
       }

@@ -88,11 +88,13 @@ async function fromFile(purpose: string, key: string, file: string): Promise<str
   }
   // Editors and echo put a newline at the end, which is no part of the secret.
   const value = content.replace(/\r?\n$/, '');
-  if (value === '') throw new ConfigError(`cannot ${purpose}: the file ${file} of ${key} is empty; write it there`);
-  return value;
+  if (value !== '') return value;
+  const message = `cannot ${purpose}: the file ${file} of ${key} is empty; write it there`;
+  throw new ConfigError(message, { retryable: true }); // it may be just being written anew
 }
 
 function unreadable(purpose: string, key: string, file: string, error: unknown): ConfigError {
   const reason = whyUnreadable(error);
-  return new ConfigError(`cannot ${purpose}: the file ${file} of ${key} cannot be read: ${reason}`, { cause: error });
+  const message = `cannot ${purpose}: the file ${file} of ${key} cannot be read: ${reason}`;
+  return new ConfigError(message, { cause: error, retryable: true });
 }

@@ -174,7 +174,10 @@ export class Daemon implements Service {
       this.#project = this.#makeProject(config, lines, before.legacy);
     } catch (error) {
       if (this.#stopping.signal.aborted) throw error;
-      if (isLeft) this.#giveUp(error); // there is none to stay in force
+      if (isLeft) {
+        this.#giveUp(error); // there is none to stay in force
+        throw error;
+      }
       const reason = reasonOf(error);
       if (reason !== this.#configError) this.#warn(`the old configuration stays in force: ${reason}`);
       this.#configError = reason;

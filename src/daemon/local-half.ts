@@ -127,9 +127,7 @@ export class LocalHalf {
   /** The absolute places of what could not be collected, and may be now although nothing was touched. */
   get unfinished(): Set<string> {
     const { root } = this.#config.static;
-    // A disk that fails to be read may be one of another machine, which is there again.
-    const open = this.#problems.filter((each) => isPassing(each) || each.code === 'UNREADABLE');
-    return new Set(open.map(({ path }) => `${root}/${path}`));
+    return new Set(this.#problems.filter(isPassing).map(({ path }) => `${root}/${path}`));
   }
 
   /** The absolute folders whose content it is made of, and STATIC_ROOT. */

@@ -42,7 +42,7 @@ export class Removals {
 
   /** What is missing is known by a look that was begun at `lookedAt`, by `performance.now`. */
   looked(lookedAt: number): void {
-    this.#lookedAt = lookedAt;
+    this.#lookedAt = Math.max(this.#lookedAt, lookedAt); // a sweep that began earlier may end later
   }
 
   /** By `performance.now`. */

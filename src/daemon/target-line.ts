@@ -427,8 +427,7 @@ function remedyFor(error: unknown): Remedy {
     if (error.kind === 'unreachable') return 'connection';
     return error.kind === 'auth' || error.kind === 'host-key' ? 'person' : 'time';
   }
-  // The file of a secret may be just being written anew.
-  return error instanceof LockedError || error instanceof ConfigError ? 'time' : 'person';
+  return error instanceof LockedError || (error instanceof ConfigError && error.retryable) ? 'time' : 'person';
 }
 
 /** Whether it changed nothing, and all that stood against it has been told: an outage and its like are told once. */

@@ -63,6 +63,8 @@ export class Login {
   readonly #user: string;
   readonly #offers: readonly Offer[];
   readonly #waiting: Offer[];
+  /** What was tried last. */
+  #last: Offer | undefined;
   #isSecondStep = false;
   readonly #tried: string[] = [];
   readonly #notes: string[];
@@ -87,8 +89,8 @@ export class Login {
     this.#accepted = accepted ?? undefined;
     if (step === 'one step more' && !this.#isSecondStep) {
       this.#isSecondStep = true;
-      const keys = this.#offers.filter((offer) => offer.kind !== 'password' && !this.#waiting.includes(offer));
-      this.#waiting.unshift(...keys);
+      const refused = this.#offers.filter((offer) => offer !== this.#last && !this.#waiting.includes(offer));
+      this.#waiting.push(...refused.filter(({ kind }) => kind !== 'password'));
     }
     // Which way of taking a password the server has is only known once it has refused something.
     if (accepted === null && !this.#waiting.some((offer) => offer.kind !== 'password')) return this.#ask();
@@ -99,6 +101,7 @@ export class Login {
         continue;
       }
       this.#tried.push(nameOf(offer));
+      this.#last = offer;
       return method;
     }
     return false;

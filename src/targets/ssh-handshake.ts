@@ -21,7 +21,6 @@ export class Handshake {
   readonly #timeoutMs: number;
   #stage: 'greeting' | 'login' | 'session' = 'greeting';
   #refusal: TargetError | undefined;
-  #hasDisagreed = false;
   #error: Error | undefined;
   #isClosed = false;
   readonly #ended: Promise<never>;
@@ -64,9 +63,9 @@ export class Handshake {
     }
   }
 
-  /** Whether it failed because the two sides have no way to speak in common. */
-  get hasDisagreed(): boolean {
-    return this.#hasDisagreed;
+  /** Whether the two sides have not come to an agreement on how to speak, the key of the server included. */
+  get isGreeting(): boolean {
+    return this.#stage === 'greeting';
   }
 
   /** For the host verifier: whether the key is good, that is, whether there is no complaint. */
@@ -106,7 +105,6 @@ export class Handshake {
 
   #explainGreeting(level: string | undefined, reason: string, cause: unknown): TargetError {
     if (level === 'handshake') {
-      this.#hasDisagreed = true;
       return new TargetError('failed', `cannot agree with ${this.#label} on how to speak: ${reason}`, { cause });
     }
     const hint = 'it may be limiting new connections (MaxStartups), blocking this address, or be no SSH server';

@@ -13,6 +13,7 @@ import type { Client, ClientChannel, CompressionAlgorithm, ConnectConfig } from 
 import { ConfigError, PushstaticError, reasonOf, TargetError } from '../errors.js';
 import { hostKeyPolicy } from './host-key.js';
 import { openSftpChannel, type SftpChannel } from './sftp-channel.js';
+import type { Login } from './ssh-auth.js';
 import { type HostSettings, resolveHost } from './ssh-config.js';
 import { Handshake } from './ssh-handshake.js';
 import { connected, openSocket } from './ssh-socket.js';
@@ -103,6 +104,8 @@ interface RefusedKeys {
   readonly kinds: readonly string[];
   /** Of the first one. */
   readonly complaint: TargetError;
+  /** Nothing of it was used: nobody was trusted. */
+  readonly login: Login;
 }
 
 /** The work of connecting: opens one thing after another, and remembers them to be closed in the reverse order. */
@@ -147,7 +150,12 @@ class Attempt {
   /** Closes everything that is open, and whatever would be opened after it. */
   cleanUp(): void {
     this.#isOver = true;
-    for (let cleanUp = this.#cleanUps.pop(); cleanUp !== undefined; cleanUp = this.#cleanUps.pop()) cleanUp();
+    this.#cleanUpFrom(0);
+  }
+
+  /** Closes what was opened after the first `count` things. */
+  #cleanUpFrom(count: number): void {
+    for (const cleanUp of this.#cleanUps.splice(count).toReversed()) cleanUp();
   }
 
   #keep(cleanUp: () => void): void {
@@ -184,18 +192,21 @@ class Attempt {
     refused?: RefusedKeys,
   ): Promise<T> {
     const { resolved, settings } = peer;
+    const opened = this.#cleanUps.length;
     const reaching = this.#reach(peer, jumps, depth);
     reaching.catch(() => undefined); // heard below, unless something else is wrong already
     const [{ default: ssh2 }, { findCredentials }] = await Promise.all([import('ssh2'), import('./ssh-auth.js')]);
-    const login = await findCredentials({
-      resolved,
-      home: this.#home,
-      identityFile: settings.identityFile,
-      passphrase: settings.passphrase,
-      password: settings.password,
-      timeoutMs: this.#timeoutMs,
-      onWarning: this.#options.onWarning ?? (() => undefined),
-    });
+    const login =
+      refused?.login ??
+      (await findCredentials({
+        resolved,
+        home: this.#home,
+        identityFile: settings.identityFile,
+        passphrase: settings.passphrase,
+        password: settings.password,
+        timeoutMs: this.#timeoutMs,
+        onWarning: this.#options.onWarning ?? (() => undefined),
+      }));
     const policy = await hostKeyPolicy({
       host: resolved.hostname,
       port: resolved.port,
@@ -226,11 +237,16 @@ class Attempt {
     });
     return running.catch((error: unknown) => {
       if (!(error instanceof TargetError)) throw error;
-      if (refused !== undefined && handshake.hasDisagreed) throw refused.complaint; // it has no key of another kind
       const { refusedKind } = policy;
-      if (refusedKind === undefined) throw error;
-      const kinds = [...(refused?.kinds ?? []), refusedKind];
-      return this.#logIn(peer, jumps, depth, start, { kinds, complaint: refused?.complaint ?? error });
+      const complaint = refused?.complaint ?? error;
+      // It has no key of another kind, or was not heard to have one.
+      if (refusedKind === undefined) throw handshake.isGreeting ? complaint : error;
+      this.#cleanUpFrom(opened);
+      return this.#logIn(peer, jumps, depth, start, {
+        kinds: [...(refused?.kinds ?? []), refusedKind],
+        complaint,
+        login,
+      });
     });
   }
 

@@ -135,7 +135,6 @@ it('a daemon whose socket somebody takes away makes it again', async () => {
   const daemon = await startDaemon(scene);
   await daemon.inSync();
   await rm(daemon.client.socketPath);
-  expect((await scene.program.run('stop')).stderr).toContain('no daemon runs');
   await eventually('it is found again', () => existsSync(daemon.client.socketPath), 20_000);
   expect((await scene.program.run('stop')).status).toBe(0);
   expect(await daemon.ended).toMatchObject({ status: 0 });

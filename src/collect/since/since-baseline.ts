@@ -18,7 +18,6 @@ import { holdsSameNames } from './same-names.js';
 import { noteTouched, recallTouched, type Touched } from './touched-since.js';
 
 const MOST_TOUCHED = 64; // of more, all is looked at, which leaves a new baseline
-const NOTHING_KNOWN = { entries: [], foreign: [], folders: [] };
 
 /** What has changed since something was left. */
 export interface Since extends LocalResult {
@@ -97,7 +96,7 @@ function treesOf(work: LocalWork): Root[] | undefined {
 
 /** `work`, for what was touched alone. */
 function workOn(work: LocalWork, places: Places, touched: readonly string[]): LocalWork {
-  if (work.kind === 'scan') return { ...work, part: { places, known: NOTHING_KNOWN, epoch: 0 } };
+  if (work.kind === 'scan') return { ...work, part: { places, known: undefined, epoch: 0 } };
   return work.kind === 'collect' ? { ...work, part: { touched } } : work;
 }
 
