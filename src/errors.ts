@@ -55,7 +55,7 @@ export interface Problem {
 export abstract class PushstaticError extends Error {
   abstract readonly code: string;
   readonly exitStatus: ExitStatus = EXIT.failed;
-  /** Whether the same operation may succeed when it is tried again a little later. Only `retry` acts on it. */
+  /** Whether the same operation may succeed when it is tried again a little later: `retry` and a daemon go by it. */
   readonly retryable: boolean = false;
 }
 

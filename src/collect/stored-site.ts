@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import { opendirSync } from 'node:fs';
-import { hashedName, isPlainName, pathOfName } from '../core/manifest/hashed-name.js';
+import { hashedName, isPlainName, pathOfName, withoutHash } from '../core/manifest/hashed-name.js';
 import { type Collected, deepestFirst, type Made, Passes, type Rewritten } from '../core/manifest/passes.js';
 import { isAdjustable } from '../core/manifest/references.js';
 import type { Rules } from '../core/manifest/rules.js';
@@ -298,7 +298,7 @@ export class StoredHashedSite implements SiteInMind {
 
   /** The file that has this hashed name. */
   #fileOf(name: RelPath): RelPath | undefined {
-    const plain = name.replace(/\.[0-9a-f]{12}(?=(?:\.[^./]*)?$)/, '') as RelPath;
+    const plain = withoutHash(name) as RelPath;
     return [plain, ...this.#odd].find((path) => this.#indexes.has(path) && this.#nameOf(path) === name);
   }
 

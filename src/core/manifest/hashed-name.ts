@@ -12,7 +12,7 @@ export type ContentHash = string;
 
 export const CONTENT_HASH_DIGITS = 12;
 
-const HASHED = /\.[0-9a-f]{12}(?:\.[^./]*)?$/;
+const HASH_IN_NAME = /\.[0-9a-f]{12}(?=(?:\.[^./]*)?$)/;
 
 const DOT = '.'.charCodeAt(0);
 
@@ -25,7 +25,12 @@ export function isPlainName(name: string): boolean {
 
 /** Whether a path looks like one that has a hash in its name. */
 export function looksHashed(path: string): boolean {
-  return HASHED.test(path);
+  return HASH_IN_NAME.test(path);
+}
+
+/** What `withHash` made it of, where it is that. */
+export function withoutHash(name: string): string {
+  return name.replace(HASH_IN_NAME, '');
 }
 
 /** Undefined where Django raises a ValueError: the name is no URL. */
