@@ -86,19 +86,22 @@ export class HashedSite implements SiteInMind {
   #processed: ProcessedSite | undefined;
   /** What lies in STATIC_ROOT beside plain copies, because of pushstatic. */
   readonly #made: Map<RelPath, Digest>;
+  /** What is collected and has no plain copy. */
+  #bare: ReadonlySet<RelPath>;
 
   private constructor(
     root: string,
     manifest: ManifestProject,
     content: Content,
     traces: Traces,
-    made: Map<RelPath, Digest>,
+    there: { readonly made: Map<RelPath, Digest>; readonly bare: ReadonlySet<RelPath> },
   ) {
     this.#root = root;
     this.#manifest = manifest;
     this.#content = content;
     this.#traces = traces;
-    this.#made = made;
+    this.#made = there.made;
+    this.#bare = there.bare;
   }
 
   /** Undefined where it cannot be known as a whole, or there are no hashed names. Rejects as `collect` does. */
@@ -116,7 +119,8 @@ export class HashedSite implements SiteInMind {
     const byPath = new Map(wanted.files.map((file) => [file.entry.path as string, siteFile(file)]));
     const content = { byPath, orders };
     const traces = await recallTraces(options.state, manifest.rules);
-    const site = new HashedSite(root, manifest, content, traces, made);
+    const bare = new Set([...byPath.values()].map(({ path }) => path).filter((path) => !memory.files.has(path)));
+    const site = new HashedSite(root, manifest, content, traces, { made, bare });
     site.#begin();
     return site;
   }
@@ -198,16 +202,18 @@ export class HashedSite implements SiteInMind {
     );
   }
 
-  /** Undefined where a plain copy is to come back that is in none of the places. */
+  /** Undefined where a plain copy is to come back or to go that is in none of the places. */
   #proposeAll({ places, listings, wanted: winners, foreign }: Found): Proposal | undefined {
     const content = this.#changed(places, listings, winners);
     const { processed, take } = this.#processAll(content, foreign);
-    const isBared = (path: string): boolean => content.byPath.has(path) && !covers(places, path);
+    const isBeside = (path: RelPath): boolean => content.byPath.has(path) && !covers(places, path);
+    const turned = unlike(this.#bare, processed.removed).filter((path) => !processed.made.has(path));
+    if (turned.some(isBeside)) return undefined;
     const different = new Map<RelPath, Made | undefined>();
     for (const [path, each] of processed.made) if (this.#made.get(path) !== digestOf(each)) different.set(path, each);
     for (const path of this.#made.keys()) {
       if (processed.made.has(path) || path === this.#manifest.name) continue;
-      if (isBared(path)) return undefined;
+      if (isBeside(path)) return undefined;
       different.set(path, undefined);
     }
     const inPlaces = keysIn(processed.made, places).map((path) => [path, processed.made.get(path)] as const);
@@ -228,6 +234,7 @@ export class HashedSite implements SiteInMind {
     const take = (): void => {
       this.#content = content;
       this.#traces = processed.traces;
+      this.#bare = processed.removed;
       this.#processed = new ProcessedSite(files.inOrder(), this.#manifest.rules, processed);
     };
     return { processed, take };
@@ -235,11 +242,11 @@ export class HashedSite implements SiteInMind {
 
   #proposal(
     processed: Pick<PostProcessed, 'manifest' | 'removed' | 'left'> & { readonly isReplacing: boolean },
-    { places, wanted, different: unlike, isAnew }: Outcome,
+    { places, wanted, different: unequal, isAnew }: Outcome,
     take: () => void,
   ): Proposal {
     const { rules, name, folder, stale } = this.#manifest;
-    const different = stale === 'keep' ? withoutGone(unlike) : unlike;
+    const different = stale === 'keep' ? withoutGone(unequal) : unequal;
     const isHere = folder === undefined;
     const manifest = manifestFile(name, processed.manifest.text);
     const made = [...wanted].flatMap(([path, each]) =>
@@ -280,6 +287,11 @@ function digestOf({ from, rewritten }: Made): Digest {
 
 function withoutGone(wanted: Wanted): Wanted {
   return new Map([...wanted].filter(([, each]) => each !== undefined));
+}
+
+/** What is in one of them alone. */
+function unlike<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): T[] {
+  return [...[...a].filter((each) => !b.has(each)), ...[...b].filter((each) => !a.has(each))];
 }
 
 /** Whether the same content lies elsewhere now: another source has won. */
