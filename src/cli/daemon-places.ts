@@ -5,8 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type SocketSettings, socketPathsFor } from '../control/socket-path.js';
-import { codeOf } from '../errors.js';
 import { stateFolderFor } from '../fs/state.js';
+import { codeOf } from '../system-error.js';
 
 const NOT_NOTED = new Set(['ENOENT', 'ENOTDIR', 'EACCES']);
 

@@ -6,7 +6,7 @@ import { statSync } from 'node:fs';
 import { ancestorsOf, type RelPath } from '../core/relpath.js';
 import type { Snapshot } from '../core/snapshot.js';
 import type { Pacer } from '../fs/pace.js';
-import { isSystemError } from './trouble.js';
+import { isSystemError } from '../system-error.js';
 
 const QUIET_MS = 1000;
 const MOST_MS = 5000; // a person waits for it

@@ -13,6 +13,7 @@ import { comparePaths, isWithin, type RelPath } from '../core/relpath.js';
 import type { Candidate } from '../core/resolve.js';
 import { type Digest, type Entry, findEntry, type Snapshot } from '../core/snapshot.js';
 import { Pacer } from '../fs/pace.js';
+import { isSystemError } from '../system-error.js';
 import type { MadeFile } from './carry-out.js';
 import {
   type Collected,
@@ -33,7 +34,6 @@ import { saveState } from './run-options.js';
 import type { ScannedTree } from './scan.js';
 import { requireFolder, rootKey, type ScanOnlyOptions } from './scan-only.js';
 import { type Listing, listSources, wayTo } from './sources.js';
-import { isSystemError } from './trouble.js';
 import { type Way, walkWays } from './walk.js';
 import { readWinners } from './winners.js';
 

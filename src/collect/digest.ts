@@ -11,8 +11,9 @@ import { CONTENT_HASH_DIGITS, type ContentHash } from '../core/manifest/hashed-n
 import type { Digest } from '../core/snapshot.js';
 import { FileError } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
+import { isSystemError } from '../system-error.js';
 import { isRacy, modeOf, mtimeOf, sizeOf, stampOf } from './stamp.js';
-import { isSystemError, readTrouble } from './trouble.js';
+import { readTrouble } from './trouble.js';
 
 const PIECE_BYTES = 1024 * 1024;
 const TRIES = 3;

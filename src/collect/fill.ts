@@ -10,8 +10,9 @@ import { looksHashed } from '../core/manifest/hashed-name.js';
 import { comparePaths, type RelPath } from '../core/relpath.js';
 import { type Candidate, isCovered } from '../core/resolve.js';
 import type { Digest, Entry, Snapshot } from '../core/snapshot.js';
-import { type Problem, reasonOf, SourceError } from '../errors.js';
+import { type Problem, SourceError } from '../errors.js';
 import { type Pacer, sortPaced } from '../fs/pace.js';
+import { isSystemError, reasonOf } from '../system-error.js';
 import { carryOut, type Done, foresee, type MadeFile, type WantedFile } from './carry-out.js';
 import { digestFile } from './digest.js';
 import type { Digests, Identified } from './identify.js';
@@ -22,7 +23,6 @@ import type { ManifestProject } from './post-process.js';
 import { type RunOptions, saveState } from './run-options.js';
 import type { ScannedTree } from './scan.js';
 import { type Permissions, type Put, StaticRoot } from './static-root.js';
-import { isSystemError } from './trouble.js';
 import type { Winners } from './winners.js';
 
 export interface FillOptions extends RunOptions {

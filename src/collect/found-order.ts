@@ -7,8 +7,8 @@
  */
 import { opendirSync } from 'node:fs';
 import type { Places } from '../core/places.js';
+import { isSystemError } from '../system-error.js';
 import type { Listing } from './sources.js';
-import { isSystemError } from './trouble.js';
 
 /** The paths in one folder, as the system lists them. */
 interface FolderOrder {

@@ -3,7 +3,7 @@
  */
 import { readdirSync } from 'node:fs';
 import type { IgnoreRules } from '../core/fnmatch.js';
-import { isSystemError } from './trouble.js';
+import { isSystemError } from '../system-error.js';
 
 /** One that is missing, or cannot be read, holds none. What is ignored does not count. */
 export function holdsFile(folder: string, rules: IgnoreRules): boolean {

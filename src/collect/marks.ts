@@ -3,8 +3,8 @@
  */
 import { lstatSync, type Stats, statSync } from 'node:fs';
 import type { Marks } from '../core/marks-codec.js';
+import { orUndefined } from '../system-error.js';
 import { isRacy } from './stamp.js';
-import { isSystemError } from './trouble.js';
 
 const STAMP_VALUES = 2 ** 27;
 const NAME_VALUES = 2 ** 26;
@@ -140,23 +140,14 @@ export class ChangingMarks {
 
 /** What a mark is made of: nothing but what is behind it of a folder, and beside itself of a link. */
 export function seenAt(place: string): { readonly stats: Stats | undefined; readonly behind: Stats | undefined } {
-  const stats = orNothing(() => lstatSync(place, { throwIfNoEntry: false }));
+  const stats = orUndefined(() => lstatSync(place, { throwIfNoEntry: false }));
   if (stats?.isDirectory() === true) return { stats: undefined, behind: stats };
   return { stats, behind: stats?.isSymbolicLink() === true ? lookThrough(place) : undefined };
 }
 
 /** What a link leads to; undefined where that is nothing, or cannot be told. */
 export function lookThrough(place: string): Stats | undefined {
-  return orNothing(() => statSync(place, { throwIfNoEntry: false }));
-}
-
-function orNothing<T>(call: () => T): T | undefined {
-  try {
-    return call();
-  } catch (error) {
-    if (isSystemError(error)) return undefined;
-    throw error;
-  }
+  return orUndefined(() => statSync(place, { throwIfNoEntry: false }));
 }
 
 /** In one go: this is done for every file, in runs that do little else. */

@@ -2,8 +2,8 @@
  * What collect and scanOnly are told about a run, beside what to work on.
  */
 import type { Digest, Entry } from '../core/snapshot.js';
-import { reasonOf } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
+import { reasonOf } from '../system-error.js';
 import type { Helper } from './helper.js';
 import type { Progress } from './identify.js';
 

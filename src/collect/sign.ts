@@ -5,9 +5,10 @@
  * They save bytes and nothing else: a file that has changed meanwhile gets none, and what goes wrong is a warning.
  */
 import { encodeSignature, SignatureMaker, type ToSign } from '../core/delta/signature.js';
-import { FileError, reasonOf } from '../errors.js';
+import { FileError } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import { StateFolder } from '../fs/state.js';
+import { reasonOf } from '../system-error.js';
 import { digestFile } from './digest.js';
 
 export interface SignOptions {

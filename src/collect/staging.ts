@@ -7,10 +7,11 @@
  */
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { codeOf, reasonOf, SourceError } from '../errors.js';
+import { SourceError } from '../errors.js';
 import { isRunning } from '../fs/is-running.js';
 import { makeFolders } from '../fs/make-folders.js';
 import type { StateFolder } from '../fs/state.js';
+import { codeOf, reasonOf } from '../system-error.js';
 
 const KEPT = 'collectstatic';
 const TAKEN = `${KEPT}-`;

@@ -30,12 +30,13 @@ import { FileError, SourceError } from '../errors.js';
 import { temporaryFor } from '../fs/atomic-write.js';
 import type { Pacer } from '../fs/pace.js';
 import { writeAllSync } from '../fs/write-all.js';
+import { isSystemError } from '../system-error.js';
 import { digestFile, type Reading, readKnown } from './digest.js';
 import { SMALL_BYTES } from './kept-contents.js';
 import { markOf } from './marks.js';
 import { Patience, readSettled } from './read-settled.js';
 import { modeOf, mtimeOf, stampOf } from './stamp.js';
-import { isSystemError, writeTrouble } from './trouble.js';
+import { writeTrouble } from './trouble.js';
 import type { Found } from './walk.js';
 
 const ABANDONED_MS = 3_600_000; // no single write takes an hour

@@ -16,6 +16,7 @@ import { normalizePath } from '../core/python-path.js';
 import { ancestorsOf, nameOf, type RelPath } from '../core/relpath.js';
 import type { Digest } from '../core/snapshot.js';
 import { FileError } from '../errors.js';
+import { isSystemError } from '../system-error.js';
 import { readWhole } from './digest.js';
 import { folderOf, type SourceOrder } from './found-order.js';
 import type { HashedAll } from './hash-all.js';
@@ -32,7 +33,6 @@ import {
   warningsOf,
 } from './post-process.js';
 import type { Listing, Source } from './sources.js';
-import { isSystemError } from './trouble.js';
 import type { Winners } from './winners.js';
 
 /** Undefined where only going over all of the site tells what becomes of a change, or some of it is unknown. */

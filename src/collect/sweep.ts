@@ -8,8 +8,8 @@ import { type Dirent, lstatSync, readdirSync, type Stats } from 'node:fs';
 import { type IgnoreRules, ignoreRules } from '../core/fnmatch.js';
 import type { Marks } from '../core/marks-codec.js';
 import type { Pacer } from '../fs/pace.js';
+import { isSystemError } from '../system-error.js';
 import { lookThrough, markOf, nameIn, seenAt } from './marks.js';
-import { isSystemError } from './trouble.js';
 import { type Turn, take } from './turn.js';
 
 export type { Marks } from '../core/marks-codec.js';

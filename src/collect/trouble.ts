@@ -1,7 +1,8 @@
 /**
  * Errors of the local disk as trouble with one file, told by cause.
  */
-import { codeOf, FileError, type Problem, type ProblemCode, type ProblemStep, reasonOfSystem } from '../errors.js';
+import { FileError, type Problem, type ProblemCode, type ProblemStep } from '../errors.js';
+import { codeOf, isSystemError, reasonOfSystem } from '../system-error.js';
 
 const WRITE_CODES: Readonly<Record<string, ProblemCode>> = {
   ENOSPC: 'NO_SPACE',
@@ -55,8 +56,4 @@ export function writeTrouble(error: unknown): FileError {
 export function problemOf(path: string, step: ProblemStep, error: unknown): Problem {
   if (!(error instanceof FileError)) throw error;
   return { path, step, code: error.code, message: error.message };
-}
-
-export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'errno' in error && 'syscall' in error;
 }

@@ -12,12 +12,13 @@ import type { IgnoreRules } from '../core/fnmatch.js';
 import { CONTROL, faultOf, isControl, parseRelPath, type RelPath } from '../core/relpath.js';
 import type { Candidate } from '../core/resolve.js';
 import type { FollowedLink } from '../core/touched.js';
-import { type Problem, type ProblemCode, type ProblemStep, reasonOfSystem, SourceError } from '../errors.js';
+import { type Problem, type ProblemCode, type ProblemStep, SourceError } from '../errors.js';
 import { isTemporary } from '../fs/atomic-write.js';
 import { Pacer, sortPaced } from '../fs/pace.js';
+import { isSystemError, reasonOfSystem } from '../system-error.js';
 import type { MarkTaker } from './marks.js';
 import { modeOf, mtimeOf, sizeOf, stampOf } from './stamp.js';
-import { codeOfUnread, isSystemError } from './trouble.js';
+import { codeOfUnread } from './trouble.js';
 
 const ENTRIES_AT_ONCE = 512; // read from a folder in one go, in well under a millisecond
 

@@ -16,7 +16,7 @@ import {
   visit,
   type YAMLError,
 } from 'yaml';
-import { reasonOf } from '../errors.js';
+import { reasonOf } from '../system-error.js';
 import type { Fault, KeyPath } from './fault.js';
 
 /** A position in the text, both counted from 1. */

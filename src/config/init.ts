@@ -7,7 +7,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
-import { ConfigError, reasonOf } from '../errors.js';
+import { ConfigError } from '../errors.js';
+import { reasonOf } from '../system-error.js';
 import { localPath, type Setting } from './assemble.js';
 import { checkConfig } from './check.js';
 

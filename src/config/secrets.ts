@@ -4,7 +4,8 @@
  * They are asked for when they are about to be used, kept by nobody here, and stand in no message.
  */
 import { access, constants, readFile } from 'node:fs/promises';
-import { ConfigError, whyUnreadable } from '../errors.js';
+import { ConfigError } from '../errors.js';
+import { whyUnreadable } from '../system-error.js';
 import type { Config, DaemonConfig, TargetConfig } from './schema.js';
 
 const LEAST_TOKEN = 16; // characters; what is shorter can be tried out over a network

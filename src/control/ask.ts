@@ -6,7 +6,8 @@ import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { DaemonStatus } from '../daemon/status.js';
-import { ControlError, codeOf, PushstaticError, reasonOf } from '../errors.js';
+import { ControlError, PushstaticError } from '../errors.js';
+import { codeOf, reasonOf } from '../system-error.js';
 import { type ErrorDocument, revive } from './wire.js';
 
 const SILENCE_MS = 30_000; // a stream says something at least every 10 s, and a project that is asked for a reload has that long

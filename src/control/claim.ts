@@ -14,8 +14,9 @@ import { chmod, link, lstat, mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import type { Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConfigError, codeOf, LockedError, PushstaticError, reasonOf } from '../errors.js';
+import { ConfigError, LockedError, PushstaticError } from '../errors.js';
 import { makeFolders } from '../fs/make-folders.js';
+import { codeOf, reasonOf } from '../system-error.js';
 import { askStatus, listenerAt } from './ask.js';
 
 const LOOK_AGAIN_MS = 5; // another starter is done within a few milliseconds

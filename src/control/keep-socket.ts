@@ -2,7 +2,8 @@
  * keepSocket: a daemon that nobody can reach cannot be stopped either, and a second one would start beside it. So its socket is made
  * again where somebody takes it away: logind, when the last session of a user ends, or who clears the state folder.
  */
-import { LockedError, reasonOf } from '../errors.js';
+import { LockedError } from '../errors.js';
+import { reasonOf } from '../system-error.js';
 
 const LOOK_MS = 5000;
 

@@ -11,12 +11,12 @@ import {
   type ControlErrorCode,
   LockedError,
   PushstaticError,
-  reasonOf,
   SafetyError,
   SourceError,
   TARGET_ERROR_KINDS,
   TargetError,
 } from '../errors.js';
+import { reasonOf } from '../system-error.js';
 
 /** What went wrong, as data. */
 export interface ErrorDocument {

@@ -4,8 +4,9 @@
 import { problemsOf } from '../core/apply.js';
 import type { Change } from '../core/diff.js';
 import { comparePaths } from '../core/relpath.js';
-import { EXIT, type ExitStatus, type Problem, PushstaticError, reasonOf } from '../errors.js';
+import { EXIT, type ExitStatus, type Problem, PushstaticError } from '../errors.js';
 import type { Committed, CycleResult } from '../sync.js';
+import { reasonOf } from '../system-error.js';
 
 export interface CollectReport {
   readonly files: number;

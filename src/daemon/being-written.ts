@@ -6,6 +6,7 @@ import { type Stats, statSync } from 'node:fs';
 import { isWithin } from '../core/relpath.js';
 import { type Identity, unsettledFor } from '../core/unsettled.js';
 import { isOpenToWrite } from '../fs/writers.js';
+import { orUndefined } from '../system-error.js';
 
 const MOST_LOOKED_AT = 1000; // of more, those that collect them find the ones that are being written
 const LEAST_MS = 20;
@@ -106,10 +107,6 @@ export class BeingWritten {
 
 /** Undefined for what is no file, or cannot be told: who collects it will tell. */
 function seenAt(place: string): Stats | undefined {
-  try {
-    const stats = statSync(place, { throwIfNoEntry: false });
-    return stats?.isFile() === true ? stats : undefined;
-  } catch {
-    return undefined;
-  }
+  const stats = orUndefined(() => statSync(place, { throwIfNoEntry: false }));
+  return stats?.isFile() === true ? stats : undefined;
 }

@@ -9,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../config/schema.js';
 import { envForOthers } from '../config/secrets.js';
 import { formatDuration } from '../config/units.js';
-import { codeOf, reasonOf } from '../errors.js';
+import { codeOf, reasonOf } from '../system-error.js';
 
 const KEPT_BYTES = 4096;
 const GRACE_MS = 2000; // from SIGTERM to SIGKILL

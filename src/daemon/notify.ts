@@ -8,7 +8,7 @@
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { codeOf } from '../errors.js';
+import { codeOf } from '../system-error.js';
 
 const run = promisify(execFile);
 const HELPER = 'systemd-notify';

@@ -4,6 +4,7 @@
  */
 import { existsSync, statSync } from 'node:fs';
 import type { Config } from '../config/schema.js';
+import { orUndefined } from '../system-error.js';
 
 /** What a touch means: the configuration is to be read again, or it may be another one, or nothing. */
 export type Touch = 'read again' | 'look' | 'nothing';
@@ -47,9 +48,5 @@ export class Origins {
 }
 
 function isFolder(place: string): boolean {
-  try {
-    return statSync(place).isDirectory();
-  } catch {
-    return false;
-  }
+  return orUndefined(() => statSync(place))?.isDirectory() === true;
 }

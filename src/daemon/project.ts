@@ -11,8 +11,9 @@ import { isWithin, type RelPath } from '../core/relpath.js';
 import type { Batch } from '../core/settle.js';
 import { holdsBelow, type Snapshot } from '../core/snapshot.js';
 import { type Ending, errorOf } from '../cycle/report.js';
-import { reasonOf, SourceError } from '../errors.js';
+import { SourceError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
+import { reasonOf } from '../system-error.js';
 import { BeingWritten } from './being-written.js';
 import {
   areSame,

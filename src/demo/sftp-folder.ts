@@ -7,7 +7,8 @@
 import { constants, type Stats } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { basename, dirname, join, posix, relative } from 'node:path';
-import { reasonOf, TargetError } from '../errors.js';
+import { TargetError } from '../errors.js';
+import { reasonOf } from '../system-error.js';
 import * as wire from './sftp-wire.js';
 import { OPEN_FLAG, type RequestOf, type SetAttributes, type SftpRequest, STATUS } from './sftp-wire.js';
 

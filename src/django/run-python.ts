@@ -7,7 +7,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { ConfigError, codeOf, reasonOf, SourceError } from '../errors.js';
+import { ConfigError, SourceError } from '../errors.js';
+import { codeOf, reasonOf } from '../system-error.js';
 import type { Failure, Read } from './answer.js';
 
 const ANSWER = 3; // the descriptor of what it says; the next one ends when this process does

@@ -1,5 +1,5 @@
 /** isRunning: whether a process of this machine is still there, by its id, as far as this one can see. */
-import { codeOf } from '../errors.js';
+import { codeOf } from '../system-error.js';
 
 export function isRunning(pid: number): boolean {
   try {

@@ -4,7 +4,7 @@
  */
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { codeOf } from '../errors.js';
+import { codeOf } from '../system-error.js';
 
 /** Makes `path` (absolute) with `mode`, less what the umask takes away. Rejects as `mkdir` does where that cannot be. */
 export async function makeFolders(path: string, mode?: number): Promise<void> {

@@ -2,7 +2,7 @@
  * isOpenToWrite: whether a program has a file open to write to it, as far as Linux tells (proc(5), /proc/PID/fd).
  */
 import { lstatSync, readdirSync, readlinkSync, type Stats, statSync } from 'node:fs';
-import { codeOf } from '../errors.js';
+import { codeOf, orUndefined } from '../system-error.js';
 
 const TICK_MS = 10; // of the kernel, by which files are dated, at worst
 const MOST_MS = 1000; // and clocks are set back
@@ -62,17 +62,9 @@ function addWritten(folder: string, open: Set<string>): void {
 }
 
 function mayBeAsked(link: string): boolean {
-  try {
-    return readlinkSync(link) !== '';
-  } catch {
-    return false;
-  }
+  return orUndefined(() => readlinkSync(link)) !== undefined;
 }
 
 function listed(folder: string): string[] | undefined {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return undefined;
-  }
+  return orUndefined(() => readdirSync(folder));
 }

@@ -12,8 +12,9 @@ import {
 } from '../core/index-codec.js';
 import { CONTROL, join, type RelPath } from '../core/relpath.js';
 import type { TargetIndex } from '../core/target-index.js';
-import { IndexError, reasonOf } from '../errors.js';
+import { IndexError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
+import { reasonOf } from '../system-error.js';
 import type { Target } from '../targets/target.js';
 import { readUpTo } from './read-up-to.js';
 

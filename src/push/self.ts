@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Holder } from '../core/lease.js';
+import { orUndefined } from '../system-error.js';
 
 const MACHINE_DIGITS = 8;
 
@@ -19,10 +20,7 @@ function machineOf(): string {
 }
 
 function sightOf(): string {
-  try {
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8');
-    return `${hostname()}\n${boot}\n${readlinkSync('/proc/self/ns/pid')}`;
-  } catch {
-    return randomUUID();
-  }
+  const boot = orUndefined(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'));
+  const programs = orUndefined(() => readlinkSync('/proc/self/ns/pid'));
+  return boot === undefined || programs === undefined ? randomUUID() : `${hostname()}\n${boot}\n${programs}`;
 }

@@ -8,8 +8,9 @@ import { createHash, hash } from 'node:crypto';
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Entry } from '../core/snapshot.js';
-import { codeOf, FileError, reasonOf } from '../errors.js';
+import { FileError } from '../errors.js';
 import { makeRoomForPackets } from '../heap.js';
+import { codeOf, reasonOf } from '../system-error.js';
 import type { Body } from '../targets/target.js';
 
 /** Files up to this size are read at once. Larger ones never lie in memory as a whole. */

@@ -5,7 +5,8 @@
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { ConfigError, whyUnreadable } from '../errors.js';
+import { ConfigError } from '../errors.js';
+import { whyUnreadable } from '../system-error.js';
 
 const DEFAULT_PORT = 22;
 

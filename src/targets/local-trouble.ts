@@ -14,7 +14,8 @@ import {
   whyDenied,
   whyNoSpace,
 } from '../core/refusal.js';
-import { codeOf, reasonOf, TargetError, type TargetErrorKind } from '../errors.js';
+import { TargetError, type TargetErrorKind } from '../errors.js';
+import { codeOf, isSystemError, orUndefined, reasonOf } from '../system-error.js';
 
 /** What was tried: `cannot <verb> <path>`, which is `at` on this machine. */
 export interface Attempt {
@@ -64,10 +65,6 @@ const REASONS: Readonly<Record<string, string>> = {
   EXDEV: OTHER_DEVICE,
 };
 
-export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error;
-}
-
 /** What is no error of the system comes back as it is. */
 export function targetError(attempt: Attempt, error: unknown): unknown {
   if (!isSystemError(error)) return error;
@@ -102,7 +99,7 @@ function reasonFor(kind: TargetErrorKind, { verb, at }: Attempt): string | undef
 const NOTHING_FREE: Room = { freeBytes: 0, freeFiles: undefined };
 
 function roomAt(folder: string): Room | undefined {
-  const found = ifThere(() => statfsSync(folder));
+  const found = orUndefined(() => statfsSync(folder));
   if (found === undefined) return undefined;
   const { bavail, bsize, files, ffree } = found;
   return { freeBytes: bavail * bsize, freeFiles: files === 0 ? undefined : ffree };
@@ -111,7 +108,7 @@ function roomAt(folder: string): Room | undefined {
 /** What refuses is the last on the way there that can be seen. */
 function closedOnTheWay(at: string): Closed | undefined {
   for (let path = at; ; path = dirname(path)) {
-    const there = ifThere(() => lstatSync(path));
+    const there = orUndefined(() => lstatSync(path));
     if (there !== undefined) return { kind: kindOf(there), path, owner: there.uid, mode: there.mode };
     if (path === dirname(path)) return undefined;
   }
@@ -119,14 +116,4 @@ function closedOnTheWay(at: string): Closed | undefined {
 
 export function kindOf(stats: Stats): 'file' | 'folder' | 'link' | 'other' {
   return stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : stats.isSymbolicLink() ? 'link' : 'other';
-}
-
-/** What is looked at for a message only may be gone. */
-function ifThere<T>(look: () => T): T | undefined {
-  try {
-    return look();
-  } catch (error) {
-    if (isSystemError(error)) return undefined;
-    throw error;
-  }
 }

@@ -8,8 +8,9 @@ import { folderMode } from '../core/folder-mode.js';
 import { CONTROL, isWithin, parentOf, parseRelPath, type RelPath } from '../core/relpath.js';
 import { TargetError } from '../errors.js';
 import { writeAll, writeAllSync } from '../fs/write-all.js';
+import { isSystemError } from '../system-error.js';
 import { closedTo } from './closed-folder.js';
-import { type Attempt, fail, ignore, isSystemError, kindOf, targetError, type Verb } from './local-trouble.js';
+import { type Attempt, fail, ignore, kindOf, targetError, type Verb } from './local-trouble.js';
 import type { Basis, Body, Capabilities, FileMeta, OnClosed, RemoteFile, Target } from './target.js';
 
 const CHUNK_BYTES = 256 * 1024;

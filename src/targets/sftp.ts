@@ -7,7 +7,8 @@
 import { posix } from 'node:path';
 import { folderMode } from '../core/folder-mode.js';
 import { CONTROL, isWithin, parentOf, parseRelPath, type RelPath } from '../core/relpath.js';
-import { reasonOf, SafetyError, TargetError } from '../errors.js';
+import { SafetyError, TargetError } from '../errors.js';
+import { reasonOf } from '../system-error.js';
 import { closedTo } from './closed-folder.js';
 import type { SftpChannel } from './sftp-channel.js';
 import { isRefused } from './sftp-dating.js';

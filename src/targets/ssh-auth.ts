@@ -15,7 +15,8 @@ import ssh2, {
   type SignCallback,
   type SigningRequestOptions,
 } from 'ssh2';
-import { codeOf, reasonOf, TargetError, whyUnreadable } from '../errors.js';
+import { TargetError } from '../errors.js';
+import { codeOf, reasonOf, whyUnreadable } from '../system-error.js';
 import type { HostSettings } from './ssh-config.js';
 import { printable } from './ssh-text.js';
 

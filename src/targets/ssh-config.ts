@@ -11,7 +11,8 @@ import { homedir, hostname as thisMachine, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parse } from 'ssh-config';
-import { ConfigError, reasonOf, TargetError, whyUnreadable } from '../errors.js';
+import { ConfigError, TargetError } from '../errors.js';
+import { reasonOf, whyUnreadable } from '../system-error.js';
 
 const run = promisify(execFile);
 const DEFAULT_PORT = 22;

@@ -3,7 +3,8 @@
  * it early into one sentence. The libraries report trouble in several ways at once; the first error names the cause.
  */
 import type { Client } from 'ssh2';
-import { reasonOf, TargetError } from '../errors.js';
+import { TargetError } from '../errors.js';
+import { reasonOf } from '../system-error.js';
 import type { Login } from './ssh-auth.js';
 import { printable, unreachable } from './ssh-text.js';
 

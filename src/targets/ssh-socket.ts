@@ -1,7 +1,7 @@
 /** The TCP connection under SSH, set up for many small packets, and why there is none, as one sentence. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { reasonOf } from '../errors.js';
+import { reasonOf } from '../system-error.js';
 import { unreachable } from './ssh-text.js';
 
 /** For each address of a host but the last: longer than any round trip, and far less than all of them may take. */

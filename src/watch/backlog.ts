@@ -5,6 +5,7 @@
  * loop. So where it dropped some, one turn brings that many; and a turn with far fewer proves that it dropped none.
  */
 import { readFileSync } from 'node:fs';
+import { orUndefined } from '../system-error.js';
 
 const MOST_QUEUED = 16_384; // the kernel's own default
 const SHARE = 0.5; // some of what is queued is never delivered to us: half is near enough
@@ -34,9 +35,6 @@ export function backlogLimit(): number {
 }
 
 function mostQueued(): number {
-  try {
-    return Number(readFileSync('/proc/sys/fs/inotify/max_queued_events', 'utf8')) || MOST_QUEUED;
-  } catch {
-    return MOST_QUEUED;
-  }
+  const text = orUndefined(() => readFileSync('/proc/sys/fs/inotify/max_queued_events', 'utf8'));
+  return Number(text) || MOST_QUEUED;
 }

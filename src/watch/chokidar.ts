@@ -12,7 +12,7 @@ import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
-import { codeOf, reasonOf } from '../errors.js';
+import { codeOf, reasonOf } from '../system-error.js';
 import { type Backend, isLimit, type Report } from './backend.js';
 import { look } from './look.js';
 

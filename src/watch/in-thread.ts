@@ -3,7 +3,8 @@
  * replaced, and an engine that the system does not allow gives way to the next one.
  */
 import { Worker } from 'node:worker_threads';
-import { reasonOf, SourceError } from '../errors.js';
+import { SourceError } from '../errors.js';
+import { reasonOf } from '../system-error.js';
 import type { Engine, LimitCode } from './backend.js';
 import { type Choice, NEXT } from './choose.js';
 import { countIn, limitText, readLimit } from './limits.js';

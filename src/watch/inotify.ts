@@ -10,7 +10,7 @@
  */
 import { type FSWatcher, lstatSync, readdirSync, type Stats, statSync, watch } from 'node:fs';
 import { basename } from 'node:path';
-import { codeOf } from '../errors.js';
+import { codeOf, isSystemError, orUndefined } from '../system-error.js';
 import { isLimit, type Report, type Subscription } from './backend.js';
 
 const RETRY_MS = 1000; // for links that lead nowhere and folders that may not be read
@@ -87,7 +87,7 @@ class FolderWatches implements Subscription {
       const watched = this.#enter(`${folder.place}/${name}`, folder);
       if (watched !== undefined) folder.inside.set(name, watched);
     } catch (error) {
-      if (codeOf(error) === '') throw error;
+      if (!isSystemError(error)) throw error;
       addName(this.#closedToUs, folder, name);
     }
   }
@@ -172,10 +172,5 @@ function forEachName(names: Names, act: (folder: Watched, name: string) => void)
 }
 
 function lookAt(place: string): Stats | undefined {
-  try {
-    return lstatSync(place);
-  } catch (error) {
-    if (codeOf(error) === '') throw error;
-    return undefined;
-  }
+  return orUndefined(() => lstatSync(place));
 }

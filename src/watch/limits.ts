@@ -2,7 +2,7 @@
  * Limits: what the system allows a watcher, how much is needed, and the line that allows it.
  */
 import { type Dirent, readdirSync, readFileSync } from 'node:fs';
-import { codeOf } from '../errors.js';
+import { orUndefined } from '../system-error.js';
 import type { Engine, LimitCode } from './backend.js';
 
 const ROOM = 2; // other programs of the same user take from the same limit, and trees grow
@@ -58,21 +58,11 @@ export function countIn(folders: readonly string[]): Need {
 }
 
 function entriesOf(folder: string): Dirent[] {
-  try {
-    return readdirSync(folder, { withFileTypes: true });
-  } catch (error) {
-    if (codeOf(error) === '') throw error;
-    return [];
-  }
+  return orUndefined(() => readdirSync(folder, { withFileTypes: true })) ?? [];
 }
 
 function readNumber(path: string): number | undefined {
-  try {
-    return Number(readFileSync(path, 'utf8'));
-  } catch (error) {
-    if (codeOf(error) === '') throw error;
-    return undefined;
-  }
+  return orUndefined(() => Number(readFileSync(path, 'utf8')));
 }
 
 function powerOfTwo(least: number): number {

@@ -4,7 +4,7 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isWithin } from '../core/relpath.js';
-import { codeOf } from '../errors.js';
+import { orUndefined } from '../system-error.js';
 
 /** File systems whose files others change without this machine being told: network, shared and pass-through ones. */
 const SILENT = new Set(
@@ -32,12 +32,7 @@ export function silentFileSystem(place: string, mounts: readonly Mount[]): strin
 
 /** All mounts that this process sees; later ones lie over earlier ones. None where the system has no such list. */
 export function readMounts(): Mount[] {
-  try {
-    return parseMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
-  } catch (error) {
-    if (codeOf(error) === '') throw error;
-    return [];
-  }
+  return orUndefined(() => parseMounts(readFileSync('/proc/self/mountinfo', 'utf8'))) ?? [];
 }
 
 /** The lines of `/proc/self/mountinfo`, see proc_pid_mountinfo(5). */
@@ -53,13 +48,10 @@ export function parseMounts(text: string): Mount[] {
 
 /** Where `place` really lies; for what is not there, where it would. */
 export function realPlace(place: string): string {
-  try {
-    return realpathSync(place);
-  } catch (error) {
-    if (codeOf(error) === '') throw error;
-    const folder = dirname(place);
-    return folder === place ? place : `${realPlace(folder)}${place.slice(folder.length)}`;
-  }
+  const real = orUndefined(() => realpathSync(place));
+  if (real !== undefined) return real;
+  const folder = dirname(place);
+  return folder === place ? place : `${realPlace(folder)}${place.slice(folder.length)}`;
 }
 
 /** Spaces and the like are written as three octal digits. */

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { type Dirent, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause, setImmediate } from 'node:timers/promises';
-import { codeOf } from '../../src/errors.js';
+import { codeOf } from '../../src/system-error.js';
 import type { Chance } from './chance.js';
 import { noise } from './noise.js';
 import type { OpenSshServer } from './openssh-server.js';

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { codeOf } from '../../src/errors.js';
+import { codeOf } from '../../src/system-error.js';
 
 /** Puts a file system of 2 MB in the place of `folder` until the test is over: true if this user may do that. */
 export function mountSmallDisk(folder: string): boolean {
