@@ -342,6 +342,15 @@ export function runContract(kind: string, open: () => Promise<Target>): void {
       expect(await target.stat(path('a'))).toBeUndefined();
     });
 
+    it('takes what is below a file for gone', async () => {
+      const target = await fresh();
+      await publish(target, 'a', 'x');
+      await target.remove(path('a/b'));
+      await target.remove(path('a/b/c'));
+      expect(await target.removeFolder(path('a/b'))).toBe(true);
+      expect(await text(target, 'a')).toBe('x');
+    });
+
     it('removes a folder only if it is empty, and says which', async () => {
       const target = await fresh();
       await target.makeFolder(path('a'), 0o755);

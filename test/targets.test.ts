@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { RelPath } from '../src/core/relpath.js';
 import { openLocal } from '../src/targets/local.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import { openSftp } from '../src/targets/sftp.js';
@@ -68,6 +69,17 @@ runContract('OpenSSH with one channel and few extensions', async () => {
 runContract('a server inside this process', async () => {
   const root = `/root-${roots++}`;
   return openOn(inProcess, root, `${root}/.pushstatic`);
+});
+
+test('a root that OpenSSH makes hands on the group of the folder above', async () => {
+  const shared = join(folder, `shared-${roots++}`);
+  await mkdir(shared);
+  await chmod(shared, 0o2775);
+  const root = join(shared, 'root');
+  const target = await openOn(openSsh, root, `${root}/.pushstatic`);
+  await target.makeFolder('.pushstatic' as RelPath, 0o700);
+  await target.close();
+  expect((await stat(root)).mode & 0o7777).toBe(0o2755);
 });
 
 async function openOn(

@@ -46,6 +46,8 @@ const KINDS: Readonly<Record<string, TargetErrorKind>> = {
   ELOOP: 'not-a-file',
   ENOTEMPTY: 'not-empty',
   ENAMETOOLONG: 'bad-name',
+  EILSEQ: 'bad-name',
+  EINVAL: 'bad-name',
   EACCES: 'denied',
   EPERM: 'denied',
   ENOSPC: 'no-space',
@@ -53,6 +55,9 @@ const KINDS: Readonly<Record<string, TargetErrorKind>> = {
   EROFS: 'read-only',
   EXDEV: 'other-device',
 };
+
+const NO_SUCH_NAME =
+  'the disk there can have no such name; rename the file or its folders, or exclude it from this target';
 
 /** What the system says is for programmers; where a code has a meaning for others, a sentence of ours says it. */
 const REASONS: Readonly<Record<string, string>> = {
@@ -62,6 +67,8 @@ const REASONS: Readonly<Record<string, string>> = {
   ELOOP: 'a symbolic link is there, which is not followed; remove it',
   EDQUOT: 'the quota of the account on that disk is used up; make room there',
   EROFS: 'the file system is read-only',
+  EILSEQ: NO_SUCH_NAME,
+  EINVAL: NO_SUCH_NAME,
   EXDEV: OTHER_DEVICE,
 };
 

@@ -8,7 +8,7 @@ import { folderMode } from '../core/folder-mode.js';
 import { CONTROL, isWithin, parentOf, parseRelPath, type RelPath } from '../core/relpath.js';
 import { TargetError } from '../errors.js';
 import { writeAll, writeAllSync } from '../fs/write-all.js';
-import { isSystemError } from '../system-error.js';
+import { codeOf, isSystemError } from '../system-error.js';
 import { closedTo } from './closed-folder.js';
 import { type Attempt, fail, ignore, kindOf, targetError, type Verb } from './local-trouble.js';
 import type { Basis, Body, Capabilities, FileMeta, OnClosed, RemoteFile, Target } from './target.js';
@@ -24,6 +24,7 @@ export interface LocalSettings {
   readonly root: string;
   /** The control area; absolute, on the same file system. Made when it is first written to. */
   readonly control: string;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export async function openLocal(settings: LocalSettings): Promise<Target> {
@@ -91,21 +92,23 @@ class LocalTarget implements Target {
 
   async write(path: RelPath, body: Body, meta: FileMeta, how?: 'packed' | 'durable'): Promise<number> {
     const tried = this.#tried('write', path);
+    const { signal } = this.#settings;
+    requireGoing(signal);
     const handle = await open(tried.at, 'w', 0o600).catch(fail(tried));
     try {
-      const written = await pour(body(), handle, tried);
+      const written = await pour(body(), { handle, tried, signal });
       if (written !== meta.size)
         throw new TargetError('failed', `cannot write ${path}: ${written} bytes instead of ${meta.size}`);
       await handle.chmod(meta.mode);
       await handle.utimes(meta.mtime, meta.mtime);
       if (how === 'durable') await handle.sync();
+      await handle.close(); // a disk of another machine may only now say that it is full
       return written;
     } catch (error) {
       const explained = targetError(tried, error); // while the disk is as full as it was
-      await rm(tried.at, { force: true });
+      await handle.close().catch(() => undefined);
+      await rm(tried.at, { force: true }).catch(() => undefined); // what stays on the stage, a later run removes
       throw explained;
-    } finally {
-      await handle.close();
     }
   }
 
@@ -134,10 +137,10 @@ class LocalTarget implements Target {
     try {
       await writeAll(handle, bytes, offset);
       if (how === 'durable') await handle.sync();
-    } catch (error) {
-      throw targetError(tried, error);
-    } finally {
       await handle.close();
+    } catch (error) {
+      await handle.close().catch(() => undefined);
+      throw targetError(tried, error);
     }
   }
 
@@ -174,7 +177,7 @@ class LocalTarget implements Target {
   }
 
   async remove(path: RelPath): Promise<void> {
-    await unlink(this.#at(path)).catch(ignore(['ENOENT'], this.#tried('remove', path)));
+    await unlink(this.#at(path)).catch(ignore(NOTHING_THERE, this.#tried('remove', path)));
   }
 
   async removeFolder(path: RelPath): Promise<boolean> {
@@ -183,7 +186,7 @@ class LocalTarget implements Target {
       rmdirSync(this.#at(path));
       return true;
     } catch (error) {
-      if (isSystemError(error) && error.code === 'ENOENT') return true;
+      if (isSystemError(error) && NOTHING_THERE.includes(codeOf(error))) return true;
       if (isSystemError(error) && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST')) return false;
       throw targetError(this.#tried('remove the folder', path), error);
     }
@@ -223,7 +226,7 @@ function use(place: string): Attempt {
 async function makeRoot(root: string): Promise<void> {
   try {
     await mkdir(root);
-    await chmod(root, ROOT_MODE); // the umask may have taken bits away
+    await chmod(root, folderMode(ROOT_MODE, (await stat(root)).mode)); // the umask may have taken bits away
   } catch (error) {
     if (!isSystemError(error) || error.code !== 'EEXIST')
       throw targetError({ verb: 'make', path: root, at: root }, error);
@@ -254,10 +257,22 @@ async function nearestFolder(folder: string): Promise<string> {
   return there === undefined && folder !== dirname(folder) ? nearestFolder(dirname(folder)) : folder;
 }
 
-async function pour(content: ReturnType<Body>, handle: FileHandle, tried: Attempt): Promise<number> {
+function requireGoing(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return;
+  throw new TargetError('failed', 'writing was interrupted', { cause: signal.reason });
+}
+
+interface Pouring {
+  readonly handle: FileHandle;
+  readonly tried: Attempt;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function pour(content: ReturnType<Body>, { handle, tried, signal }: Pouring): Promise<number> {
   if (content instanceof Uint8Array) return pourAtOnce(content, handle, tried);
   let written = 0;
   for await (const piece of content) {
+    requireGoing(signal);
     await handle.writeFile(piece).catch(fail(tried));
     written += piece.length;
   }

@@ -20,7 +20,7 @@ export async function openTarget(config: TargetConfig, options: OpenOptions): Pr
   const place = { url, root: address.path, control: controlPath(address, config.control) };
   if (address.kind === 'file') {
     const { openLocal } = await import('./local.js');
-    return openLocal(place);
+    return openLocal({ ...place, signal: options.signal });
   }
   const [{ connectSsh }, { openSftp }] = await Promise.all([import('./ssh.js'), import('./sftp.js')]);
   const { identityFile, knownHosts, hostKey, sshConfig, compress, allowNonAtomic } = config;

@@ -472,9 +472,13 @@ async function makeRoot(channel: SftpChannel, root: string, onModeRefused: (erro
     const isThere = there !== undefined && kindOf(there.mode) === 'folder'; // another run was quicker
     if (!isThere) throw await whyNoRoot(cause, channel, root);
   });
+  // Asked for behind it: the server answers in order.
+  const found = channel.stat(root).catch(() => undefined);
+  await made;
+  const there = await found;
+  const meant = folderMode(ROOT_MODE, there?.mode ?? ROOT_MODE);
   // The server's umask may have taken bits away.
-  const changed = channel.chmod(root, ROOT_MODE).catch((error: unknown) => made.then(() => onModeRefused(error)));
-  await together([made, changed]);
+  if (there === undefined || (there.mode & 0o7777) !== meant) await channel.chmod(root, meant).catch(onModeRefused);
 }
 
 function inLogin(path: string): SafetyError {

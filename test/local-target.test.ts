@@ -1,0 +1,56 @@
+/** A folder of this machine as a target: what it does beyond the contract. */
+import { chmodSync, existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { RelPath } from '../src/core/relpath.js';
+import { openLocal } from '../src/targets/local.js';
+import { memoryFolder } from './support/tree.js';
+
+const META = { size: 6, mtime: 1_700_000_000, mode: 0o644 };
+const FILE = '.pushstatic/stage/a' as RelPath;
+
+async function openIn(folder: string, signal?: AbortSignal) {
+  const root = join(folder, 'root');
+  const target = await openLocal({ url: `file://${root}`, root, control: join(root, '.pushstatic'), signal });
+  await target.makeFolder('.pushstatic' as RelPath, 0o700);
+  await target.makeFolder('.pushstatic/stage' as RelPath, 0o700);
+  return { root, target };
+}
+
+test('why a file could not be written is told, also where what is left of it cannot be removed', async () => {
+  const { root, target } = await openIn(await memoryFolder());
+  const trouble = new RangeError('the source went');
+  const body = async function* (): AsyncIterable<Uint8Array> {
+    yield Buffer.from('abc');
+    const stage = join(root, '.pushstatic/stage');
+    renameSync(stage, `${stage}.old`);
+    writeFileSync(stage, 'a file in place of the folder');
+    throw trouble;
+  };
+  await expect(target.write(FILE, body, META)).rejects.toBe(trouble);
+});
+
+test('a long copy ends when the run does, and leaves nothing behind', async () => {
+  const ending = new AbortController();
+  const { root, target } = await openIn(await memoryFolder(), ending.signal);
+  let pieces = 0;
+  const body = async function* (): AsyncIterable<Uint8Array> {
+    for (; pieces < 6; pieces++) {
+      if (pieces === 2) ending.abort();
+      yield Buffer.from('a');
+    }
+  };
+  await expect(target.write(FILE, body, META)).rejects.toMatchObject({ kind: 'failed', message: /interrupted/ });
+  expect(pieces).toBe(2);
+  expect(existsSync(join(root, FILE))).toBe(false);
+  await expect(target.write(FILE, body, META)).rejects.toMatchObject({ kind: 'failed' });
+});
+
+test('a root that is made hands on the group of the folder above', async () => {
+  const folder = await memoryFolder();
+  const shared = join(folder, 'shared');
+  mkdirSync(shared);
+  chmodSync(shared, 0o2775);
+  const { root } = await openIn(shared);
+  expect(statSync(root).mode & 0o7777).toBe(0o2755);
+});
