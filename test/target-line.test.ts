@@ -471,6 +471,30 @@ describe('a line that is closed', () => {
     expect(await bench.serve(['a'], undefined, ASKED)).toBeUndefined();
     expect(bench.server.open).toBe(0);
   });
+
+  test('says of what it has not served that it was broken off, and of nothing that all is well', async () => {
+    const bench = await makeLine({ a: 'a' });
+    await bench.serve();
+    expect(bench.line.report(undefined)).toMatchObject({ ok: true });
+    await bench.edit({ a: 'another' });
+    const release = bench.server.hold();
+    const serving = bench.serve(['a']);
+    await bench.edit({ a: 'and yet another' });
+    const asked = bench.serve(['a'], undefined, ASKED); // waits for the cycle under way
+    const closing = bench.line.close();
+    release();
+    await closing;
+    await serving;
+    expect(await asked).toBeUndefined();
+    expect(bench.line.report(undefined)).toMatchObject({ ok: false, error: { code: 'INTERRUPTED' } });
+  });
+
+  test('is well where nothing was left to do', async () => {
+    const bench = await makeLine({ a: 'a' });
+    await bench.serve();
+    await bench.line.close();
+    expect(bench.line.report(undefined)).toMatchObject({ ok: true });
+  });
 });
 
 interface Bench {

@@ -61,6 +61,12 @@ interface CycleTerms {
 
 const GENTLE: CycleTerms = { isAsked: false, force: false };
 
+const PAUSED = { code: 'PAUSED', message: 'it is paused; "pushstatic resume" goes on' };
+const BROKEN_OFF = {
+  code: 'INTERRUPTED',
+  message: 'it was broken off: the daemon ends, or goes by another configuration; run it again',
+};
+
 export class TargetLine {
   readonly job: TargetJob;
   readonly #means: LineMeans;
@@ -161,10 +167,10 @@ export class TargetLine {
   report(ending: Ending | undefined): TargetReport {
     if (ending !== undefined) return targetReport(this.job.name, ending, 'push');
     const { state, error } = this.#standing;
-    const paused = this.#isPaused
-      ? { code: 'PAUSED', message: 'it is paused; "pushstatic resume" goes on' }
-      : undefined; // another cycle served it
-    return idleReport(this.job.name, this.#held, state === 'in-sync' ? undefined : (error ?? paused));
+    const isLeft = this.#isClosed && !this.#isServed();
+    const isInSync = state === 'in-sync' && !isLeft;
+    const reason = error ?? (isLeft ? BROKEN_OFF : this.#isPaused ? PAUSED : undefined); // without: another cycle served it
+    return idleReport(this.job.name, this.#held, isInSync ? undefined : reason);
   }
 
   /** Everything was looked at, and nothing has changed: then the target should hold what is known. */
