@@ -18,6 +18,7 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/**/*.test.ts'],
+    setupFiles: ['test/support/seed.ts'],
     // For what hangs: the slowest takes 50 s on two busy cores.
     testTimeout: 180_000,
     hookTimeout: 180_000,

@@ -132,7 +132,7 @@ describe('a log-in', () => {
     const { status, stderr } = await project.program.with({ PASS: 'expired' }).run('sync');
     expect(status).toBe(1);
     expect(stderr).not.toContain('expired');
-    expect(logins.tries.filter((method) => method === 'password').length).toBeLessThanOrEqual(1);
+    expect(logins.tries.filter((method) => method === 'password')).toHaveLength(1);
   });
 });
 
@@ -276,7 +276,7 @@ describe('a server', () => {
     const project = await makeProject({ targets: { web: on(server, target) } }, SITE);
     const other = await eventually('the only place is taken', async () => {
       const socket = connect(server.port, server.host);
-      const [said] = (await once(socket, 'data')) as [Buffer];
+      const [said = ''] = (await once(socket, 'data').catch(() => [])) as [Buffer?];
       if (said.toString().startsWith('SSH-')) return socket;
       socket.destroy(); // whoever waited for the server to start has not quite left
       return undefined;

@@ -71,7 +71,7 @@ describe('a lease', () => {
     const come = async (i: number): Promise<void> => {
       const target = await connect();
       for (let turn = 0; turn < 5; turn++) {
-        const lease = new Lease(target, { run: `run-${i}-${turn}`, lease: { ttl: 60_000, patience: 60_000 } });
+        const lease = new Lease(target, { run: `run-${i}-${turn}`, lease: { ttl: 60_000, patience: 170_000 } });
         await lease.take();
         most = Math.max(most, ++having);
         turns++;
@@ -82,7 +82,7 @@ describe('a lease', () => {
     };
     await Promise.all(Array.from({ length: 10 }, (_, i) => come(i)));
     expect([most, turns]).toEqual([1, 50]);
-  }, 60_000);
+  });
 
   it('that somebody else keeps is refused, with who that is and what to do', async () => {
     const { stage, connect } = await makePlace();
@@ -310,7 +310,7 @@ describe('a mark', () => {
     );
     const [beginning, other] = [await readBy(first), await readBy(second)];
     const finished = beginning.begin();
-    await vi.waitUntil(async () => (await stageOf(memory)).length > 1);
+    await vi.waitUntil(async () => (await stageOf(memory)).length > 1, { timeout: 30_000 });
     const late = other.begin();
     late.catch(() => undefined);
     await finished;

@@ -2,7 +2,7 @@
  * Bad input and trouble of sites with hashed names, by their numbers in the list of faults: what comes of them, in which
  * words they are told, and that Django judges likewise.
  */
-import { readdirSync, readFileSync, utimesSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -792,5 +792,11 @@ async function namesDuring(folder: string, work: () => Promise<void>): Promise<s
 }
 
 function namesIn(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => !name.startsWith('.pushstatic'));
+  // What comes and goes beside the published files is not looked into.
+  const published = readdirSync(folder).filter((name) => name !== '.pushstatic');
+  return published.flatMap((name) => {
+    const place = join(folder, name);
+    if (!statSync(place).isDirectory()) return [name];
+    return [name, ...readdirSync(place, { recursive: true, encoding: 'utf8' }).map((below) => `${name}/${below}`)];
+  });
 }

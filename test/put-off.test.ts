@@ -3,7 +3,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { QUICK, serves, startDaemon } from './support/daemon.js';
 import { inFolder, makeProject, published } from './support/project.js';
 import { plant, readTree, temporaryFolder } from './support/tree.js';
@@ -86,9 +86,11 @@ it('what loses most of it while a run waits for rest is refused as if it had bee
   expect((await sync()).status).toBe(0);
   const before = await baselineIn(state);
   await rm(join(root, '0.css'));
+  const filling = await keepRestless(root);
   const running = sync();
   await expect.poll(() => baselineIn(state), { interval: 5 }).not.toBe(before);
   for (const name of names.slice(1, 18)) await rm(join(root, name));
+  await filling.end();
   expect(await running).toMatchObject({ status: 5, stderr: expect.stringContaining('it had 19 files') });
   expect(Object.keys(await published(target))).toHaveLength(20);
 });
@@ -106,19 +108,15 @@ describe('a daemon whose STATIC_ROOT something else is filling', () => {
     let daemon = when === 'when it starts' ? undefined : await startDaemon(project);
     await daemon?.inSync();
     await rename(join(project.root, 'css'), join(project.root, '../css.off'));
-    const filling = spawn('sh', ['-c', 'while mkdir coming && rmdir coming; do sleep 0.02; done'], {
-      cwd: project.root,
-    });
+    const filling = await keepRestless(project.root);
     try {
       daemon ??= await startDaemon(project);
       if (when === 'when it is asked') expect((await project.sync()).ok).toBe(true);
       await daemon.until(({ cycles }) => cycles.length >= (when === 'when it starts' ? 1 : 2));
       expect(Object.keys(await published(target))).toEqual(names);
     } finally {
-      filling.kill();
-      await once(filling, 'exit');
+      await filling.end();
     }
-    await rm(join(project.root, 'coming'), { recursive: true, force: true });
     // What does not come back is gone after a while.
     await serves(target, await readTree(project.root));
     expect((await daemon.stop()).status).toBe(0);
@@ -143,6 +141,23 @@ it('what was edited while no daemon ran is put with the manifest that names it',
   );
   expect(await published(target)).toEqual(served);
 });
+
+/** Something comes and goes in `folder` from now on, until its end. */
+async function keepRestless(folder: string): Promise<{ readonly end: () => Promise<void> }> {
+  const filling = spawn('sh', ['-c', 'while mkdir coming && rmdir coming; do echo; sleep 0.02; done'], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void filling.kill());
+  await once(filling.stdout, 'data');
+  filling.stdout.resume();
+  const end = async (): Promise<void> => {
+    filling.kill();
+    await once(filling, 'exit');
+    await rm(join(folder, 'coming'), { recursive: true, force: true });
+  };
+  return { end };
+}
 
 /** Which file it is: another one each time that it is left. */
 async function baselineIn(state: string): Promise<bigint | undefined> {

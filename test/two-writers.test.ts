@@ -57,14 +57,13 @@ describe('two machines that push at once', () => {
       for (let cycle = 0; cycle < CYCLES; cycle++) await Promise.all([push('a', cycle), push('b', cycle)]);
       await expectOneOf(await connect(), machines.a, [siteOf('a', CYCLES - 1), siteOf('b', CYCLES - 1)]);
     },
-    120_000,
   );
 });
 
 it(`two programs that are started at once leave one of two versions each of ${RACES} times, and the index is right`, async () => {
   const { faults } = await raceForTarget(await temporaryFolder(), server, RACES, chanceOf(1));
   expect(faults).toEqual([]);
-}, 120_000);
+});
 
 it('a run whose target is made by another one, when it was just about to, goes on', async () => {
   let served = '';

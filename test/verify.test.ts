@@ -285,7 +285,6 @@ describe('a repair', () => {
         expect(await controlFiles(target)).toEqual(['head', 'journal', 'snapshot']);
       }
     },
-    60_000,
   );
 
   /** Published, and then: one file gone, one with another content that only reading tells, one with another mode, no journal. */

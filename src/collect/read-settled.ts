@@ -28,7 +28,7 @@ export class Patience {
     if (now + ms > this.#endAt) {
       throw new FileError('CHANGED', 'it is still being written; the next run takes it up');
     }
-    await this.#pacer.rest(ms);
+    await this.#pacer.rest(ms + 1); // a timer may be early by less than one
   }
 }
 

@@ -91,7 +91,7 @@ describe('a run that meets a file', () => {
     writeFileSync(join(site.folder, 'new.css'), '');
     const { files, rests } = await site.scan();
     expect(files.map(({ entry }) => [entry.path, entry.size])).toContainEqual(['new.css', 0]);
-    expect(rests).toBe(1);
+    expect(rests).toBeLessThanOrEqual(1); // none, where the machine stood still for so long
   });
 
   it('that is written without end gives it up after some seconds, and knows nothing of it', async () => {
@@ -244,8 +244,8 @@ describe('a daemon', () => {
     // This one is not quiet before the others are served. A new one that is not would hold them back.
     const others = (): string => ['a.css', 'c.css', 'd.css'].map(read).join('');
     for (; others() !== 'shortlonger than beforerenamed'; await pause(50)) {
-      const now = new Date();
-      utimesSync(join(scene.assets, 'b.css'), now, now);
+      const ahead = new Date(Date.now() + 1500); // so that a machine that stands still does not matter
+      utimesSync(join(scene.assets, 'b.css'), ahead, ahead);
     }
     await eventually('all is served', () => existsSync(join(scene.target, 'e.css')) && read('b.css') === '');
     await daemon.inSync();

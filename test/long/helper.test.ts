@@ -29,18 +29,21 @@ describe('a run with a helper', () => {
   test.each([FILES, 9000])('leaves and tells what a run alone does, with %i files', async (files) => {
     const site = await newSite(files);
     const thread = await helperThread();
-    const done: string[] = [];
+    const done = new Set<string>();
     const helper: Helper = {
       help: async (list) => {
         await thread.help(list);
-        if (new Uint8Array(list.facts).some((byte) => byte !== 0)) done.push(list.kind);
+        if (new Uint8Array(list.facts).some((byte) => byte !== 0)) done.add(list.kind);
       },
     };
-    const helped = await site.collect('helped', { helper });
     const alone = await site.collect('alone');
-    expect(new Set(done)).toEqual(new Set(['read', 'put']));
-    expect(listFolder(helped.root)).toEqual(listFolder(alone.root));
-    expect(told(helped)).toEqual(told(alone));
+    // One that wakes up late may find all done.
+    for (let tries = 0; tries === 0 || (done.size < 2 && tries < 10); tries++) {
+      const helped = await site.collect(`helped-${tries}`, { helper });
+      expect(listFolder(helped.root)).toEqual(listFolder(alone.root));
+      expect(told(helped)).toEqual(told(alone));
+    }
+    expect(done).toEqual(new Set(['read', 'put']));
   });
 
   test('is begun again by the next one as a run alone is', async () => {
@@ -172,18 +175,21 @@ describe('a run in a thread that asks this one to help', () => {
   test('leaves what a run alone does', async () => {
     const site = await newSite();
     const hand = new Hand();
-    const done: string[] = [];
+    const done = new Set<string>();
     const helper: Helper = {
       help: async (list) => {
         await hand.help(list);
-        if (new Uint8Array(list.facts).some((byte) => byte !== 0)) done.push(list.kind);
+        if (new Uint8Array(list.facts).some((byte) => byte !== 0)) done.add(list.kind);
       },
     };
-    const helped = await wholeOf(site.collectIn(newThread(), 'helped', helper));
     const alone = await wholeOf(site.collectIn(newThread(), 'alone'));
-    expect(new Set(done)).toEqual(new Set(['read', 'put']));
-    expect(listFolder(site.root('helped'))).toEqual(listFolder(site.root('alone')));
-    expect(helped).toMatchObject({ problems: [], copied: FILES, hashed: alone.hashed });
+    // One that wakes up late may find all done.
+    for (let tries = 0; tries === 0 || (done.size < 2 && tries < 10); tries++) {
+      const helped = await wholeOf(site.collectIn(newThread(), `helped-${tries}`, helper));
+      expect(listFolder(site.root(`helped-${tries}`))).toEqual(listFolder(site.root('alone')));
+      expect(helped).toMatchObject({ problems: [], copied: FILES, hashed: alone.hashed });
+    }
+    expect(done).toEqual(new Set(['read', 'put']));
   });
 
   test('does what this one cannot', async () => {

@@ -84,7 +84,7 @@ describe('a site that changes', () => {
       { numRuns: 150, examples: [[FOLDERS_LEFT], [FOR_A_MOMENT]] },
     );
     expect(byPlace).toBeGreaterThan(300);
-  }, 120_000);
+  });
 });
 
 test('old hashed files that are to be kept stay, whatever is collected after them', async () => {
@@ -204,6 +204,7 @@ describe.each(DJANGO_VERSIONS)('a site that changes, beside Django %s', (version
   afterAll(() => django.close());
 
   test('is in the end what collectstatic makes of it', async () => {
+    let compared = 0;
     for (let seed = 0; seed < 40; seed++) {
       const site = randomSite(seed, { files: 20 });
       const jsModules = seed % 2 === 0;
@@ -218,8 +219,10 @@ describe.each(DJANGO_VERSIONS)('a site that changes, beside Django %s', (version
       const theirs = await byDjango(django, site, kept.folder, jsModules);
       expect([seed, outcome === 'failed']).toEqual([seed, theirs === undefined]);
       if (theirs !== undefined) expect(listFolder(kept.project.root), `seed ${seed}`).toEqual(theirs);
+      compared++;
     }
-  }, 120_000);
+    expect(compared).toBeGreaterThan(30);
+  });
 });
 
 interface Kept {

@@ -11,7 +11,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { chmod, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collect } from '../../src/collect/collect.js';
@@ -530,7 +530,7 @@ function edit({ put, root }: FilledRoot, chance: ReturnType<typeof chanceOf>, na
       return renameSync(file, join(root, `${name}.renamed.css`));
     case 'mode':
       put({ [name]: 'a mode' });
-      return void chmod(file, 0o600);
+      return chmodSync(file, 0o600);
     default:
       return utimesSync(root, OLD, OLD);
   }

@@ -43,6 +43,7 @@ describe('in a terminal', () => {
 
   test('a pause shows what waits, and the same key ends it', async () => {
     const { site, terminal } = await watching();
+    await until(site, ({ daemon }) => expect(daemon?.local.unsettled).toBe(0)); // its own writing waits, too
     terminal.type('p');
     await terminal.shows('p resume');
     await plant(site.assets, { 'app.css': 'body{color:red}' });
@@ -163,7 +164,7 @@ describe('without a terminal', () => {
 
 interface Asked {
   readonly daemon: {
-    readonly local: { readonly state: string };
+    readonly local: { readonly state: string; readonly unsettled: number };
     readonly targets: readonly { readonly state: string; readonly files: number }[];
   } | null;
 }

@@ -1,6 +1,15 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { pbkdf2 } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { link, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -293,6 +302,8 @@ describe('the inotify backend', () => {
     };
     const ignore = (): void => {};
     const report = { heard, touched: ignore, stale: ignore, lost: ignore, limited: ignore };
+    const queue = (): number => Number(readFileSync('/proc/sys/fs/inotify/max_queued_events', 'utf8'));
+    await expect.poll(queue).toBeGreaterThanOrEqual(8192); // another test makes it small for a moment
     const subscription = await watchByInotify(root, report);
     for (let at = 0; at < 20_000; at++) writeFileSync(join(root, `${at}`), ''); // while nobody fetches what is queued
     await expect.poll(() => most).toBeGreaterThanOrEqual(8192);
@@ -417,7 +428,7 @@ describe('a watcher', () => {
     const start = performance.now();
     writeFileSync(join(root, 'a.css'), 'changed');
     await expect.poll(() => ear.touched[0], { interval: 1 }).toBe(join(root, 'a.css'));
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(performance.now() - start).toBeLessThan(10_000); // no sweep comes so soon
   });
 });
 

@@ -48,7 +48,7 @@ export async function shows(page: Page, selector: string, text: string): Promise
   await page
     .waitForFunction(
       `[...document.querySelectorAll(${JSON.stringify(selector)})].some((e) => e.offsetParent !== null && e.innerText.includes(${JSON.stringify(text)}))`,
-      { timeout: 10_000 },
+      { timeout: 30_000 },
     )
     .catch(async () => {
       const found = await page.$$eval(selector, (elements) => elements.map((element) => element.textContent));

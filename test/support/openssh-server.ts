@@ -14,7 +14,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const SSHD = ['/usr/sbin/sshd', '/usr/bin/sshd', '/usr/local/sbin/sshd'].find((path) => existsSync(path)) ?? 'sshd';
-const READY_TRIES = 200;
+const READY_TRIES = 1200;
 const READY_PAUSE_MS = 25;
 const FIRST_PORT = 10_240;
 const PORTS = 4096; // for each worker of the tests; all below those that a system gives by itself
