@@ -793,8 +793,8 @@ async function namesDuring(folder: string, work: () => Promise<void>): Promise<s
 
 function namesIn(folder: string): string[] {
   // What comes and goes beside the published files is not looked into.
-  const published = readdirSync(folder).filter((name) => name !== '.pushstatic');
-  return published.flatMap((name) => {
+  const names = readdirSync(folder).filter((name) => name !== '.pushstatic');
+  return names.flatMap((name) => {
     const place = join(folder, name);
     if (!statSync(place).isDirectory()) return [name];
     return [name, ...readdirSync(place, { recursive: true, encoding: 'utf8' }).map((below) => `${name}/${below}`)];

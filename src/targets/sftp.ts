@@ -15,7 +15,7 @@ import { isRefused } from './sftp-dating.js';
 import { type Attempt, explain } from './sftp-explain.js';
 import { type Lane, SftpLanes } from './sftp-lanes.js';
 import { linkFile, patchFile } from './sftp-patch.js';
-import { CHUNK_BYTES, FILE_WINDOW, type Flow, pour, pourBehind, requireSize, together } from './sftp-pour.js';
+import { CHUNK_BYTES, FILE_WINDOW, type Flow, pour, pourBehind, requireSize } from './sftp-pour.js';
 import { MOST_REPEATING_BYTES } from './sftp-repeats.js';
 import { SecondLine } from './sftp-second-line.js';
 import { ignoreMissing } from './sftp-trouble.js';
