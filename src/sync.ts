@@ -114,6 +114,8 @@ export interface CycleResult {
   readonly sentBytes: number;
   /** What is to be removed in a later cycle. */
   readonly held: readonly RelPath[];
+  /** What a cycle that broke off may have published before: some of it is neither an outcome of that nor of this one. */
+  readonly settled?: readonly RelPath[];
 }
 
 /** What a cycle did that had to know what the target holds. */
@@ -320,7 +322,8 @@ export class Connection {
     await removeLeftFolders(announcedInVain(before, index), target);
     if (plan.changes.length === 0) {
       await stage.abandon();
-      return { plan, index: await record(store, before, index), outcomes: [], ...NOTHING_SENT, ...told };
+      const recorded = await record(store, before, index);
+      return { plan, index: recorded, outcomes: [], ...NOTHING_SENT, ...told, settled: settledIn(before, index) };
     }
     const means = { target, store, stage };
     const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
@@ -333,7 +336,7 @@ export class Connection {
     const pushing = push(plan, index, means, { folderMode, filesInShare, pending, ...hooks });
     const pushed = await allOf([pushing, Promise.resolve(signed)]);
     await signatures.prune(pushed.index);
-    return { plan, ...told, ...pushed };
+    return { plan, ...told, ...pushed, settled: settledIn(before, index) };
   }
 }
 
@@ -385,6 +388,11 @@ function announcedInVain(before: Known, { entries }: TargetIndex): Set<RelPath> 
   const announced = before.kind === 'index' ? [...before.index.pending.keys()] : [];
   const isFree = (path: RelPath): boolean => entries.find(path) === undefined && !entries.holdsBelow(path);
   return new Set(announced.filter(isFree).flatMap(ancestorsOf).filter(isFree));
+}
+
+/** What was announced and is in doubt no more. */
+function settledIn(before: Known, { pending }: TargetIndex): RelPath[] {
+  return before.kind === 'index' ? [...before.index.pending.keys()].filter((path) => !pending.has(path)) : [];
 }
 
 /** Nothing was to do, but an index was made anew or pending paths were settled: the next run need not do it again. */

@@ -1,10 +1,11 @@
 /** How a service ends, and what it is told before it has begun. */
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { eventually, startDaemon, targetOf } from './support/daemon.js';
-import { inFolder, makeProject } from './support/project.js';
+import { inFolder, makeProject, on } from './support/project.js';
+import { startSftpServer } from './support/sftp-server.js';
 import { temporaryFolder } from './support/tree.js';
 
 const QUIET = { watch: { settle: '50ms', maxWait: '1s', sweep: '1h' }, daemon: { http: false } };
@@ -68,4 +69,34 @@ it('tells the hook of what was published beside what could not be, and of that p
   const { cycles } = await daemon.until((status) => targetOf(status).failures >= 3);
   expect(cycles.length).toBe(1);
   expect(await contentOf(said)).toBe('a\n');
+});
+
+it.each([
+  ['50 files of 100', 50],
+  ['all files, and not yet the index', 100],
+])('tells the hook also of what was published by a push that broke off: of %s', async (_, published) => {
+  const said = join(await temporaryFolder(), 'said');
+  let [isEdited, isBroken] = [false, false];
+  const remote = await startSftpServer({
+    fault: ({ kind, path }) => {
+      if (!isEdited || isBroken || kind !== 'POSIX_RENAME') return undefined;
+      isBroken = renamed.add(path ?? '').size > published;
+      return isBroken ? 'drop' : undefined;
+    },
+  });
+  const renamed = new Set<string>();
+  onTestFinished(() => remote.stop());
+  const names = Array.from({ length: 100 }, (_unused, i) => `${i}.css`);
+  const tree = Object.fromEntries(names.map((name) => [`assets/${name}`, 'before']));
+  const hooks = { after: `cat >> ${said}` };
+  const project = await makeProject({ targets: { web: on(remote, 'static') }, ...QUIET, hooks }, tree);
+  const daemon = await startDaemon(project);
+  await daemon.inSync();
+  const lines = async (): Promise<string[]> => (await contentOf(said)).split('\n').filter((line) => line !== '');
+  await eventually('the hook ran', async () => (await lines()).length === 100);
+  await writeFile(said, '');
+  isEdited = true;
+  for (const name of names) writeFileSync(join(project.assets, name), 'after');
+  await eventually('the push broke off', () => isBroken);
+  await eventually('all are told', async () => new Set(await lines()).size === 100);
 });

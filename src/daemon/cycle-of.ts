@@ -10,6 +10,7 @@ import {
   toldBefore,
 } from '../cycle/report.js';
 import type { Problem } from '../errors.js';
+import type { Publication } from './hooks.js';
 import type { CycleReport, Failure } from './status.js';
 import type { TargetLine } from './target-line.js';
 
@@ -81,11 +82,24 @@ export function areSame(before: readonly Problem[], after: readonly Problem[]): 
   return before.length === after.length && after.every((problem) => keys.has(keyOf(problem)));
 }
 
-/** The paths that changed on a target; sorted. */
-export function pathsOf(endings: Endings): string[] {
-  const outcomes = endings.flatMap((ending) => (ending?.kind === 'result' ? ending.result.outcomes : []));
-  const done = outcomes.flatMap(({ kind, step }) => (kind === 'done' ? [step.path] : []));
-  return [...new Set(done)].toSorted();
+/** What these cycles published, for the hook; undefined if that is nothing. Rather a path too many than one too few. */
+export function publicationOf(lines: readonly TargetLine[], endings: Endings): Publication | undefined {
+  const targets = lines.flatMap(({ job: { name } }, i) => {
+    const ending = endings[i];
+    const isServed = ending?.kind === 'result' && pathsOf([ending]).length > 0;
+    return isServed ? [{ name, generation: ending.result.generation }] : [];
+  });
+  return targets.length === 0 ? undefined : { paths: pathsOf(endings), targets };
+}
+
+/** The paths that changed on a target, or may have when a cycle before broke off; sorted. */
+function pathsOf(endings: Endings): string[] {
+  const results = endings.flatMap((ending) => (ending?.kind === 'result' ? [ending.result] : []));
+  const paths = results.flatMap(({ outcomes, settled = [] }) => [
+    ...outcomes.flatMap(({ kind, step }) => (kind === 'done' ? [step.path] : [])),
+    ...settled,
+  ]);
+  return [...new Set(paths)].toSorted();
 }
 
 /** Each path once, sorted. */

@@ -5,7 +5,7 @@ import { setMaxListeners } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import type { Config, TargetConfig } from '../config/schema.js';
 import { chooseTargets, cycleOptions, jobsOf } from '../cycle/jobs.js';
-import { changedFiles, type SyncReport } from '../cycle/report.js';
+import type { SyncReport } from '../cycle/report.js';
 import { SourceError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
 import type { TargetJob } from '../sync.js';
@@ -59,10 +59,11 @@ export class Daemon implements Service {
   #isLookDue = false;
   /** What is left of configurations that are in force no more: rounds on targets that stay, and the last cycles of others. */
   readonly #leaving = new Set<Promise<unknown>>();
-  readonly #hooks = new Hooks((published) => this.#runHook(published));
+  readonly #hooks: Hooks;
 
   private constructor(options: DaemonOptions, jobs: readonly TargetJob[], abandoning: AbortController) {
     this.#options = options;
+    this.#hooks = new Hooks(options.state, (published) => this.#runHook(published));
     this.#abandoning = abandoning;
     setMaxListeners(0, this.#stopping.signal); // as to `abandoning`
     this.#ended = new Promise((resolve, reject) => {
@@ -88,6 +89,7 @@ export class Daemon implements Service {
 
   /** Resolves when it was stopped and has ended; rejects when it cannot begin, or go on after a change of its configuration. */
   async run(): Promise<void> {
+    this.#hooks.begin();
     try {
       await Promise.race([this.#project.start(), this.#ended]);
       await this.#ended;
@@ -261,7 +263,7 @@ export class Daemon implements Service {
       signal: this.#stopping.signal,
       env: this.#options.env,
       onChange: () => this.#changed(),
-      onCycle: (cycle, paths) => this.#take(cycle, paths),
+      onCycle: (cycle, published) => this.#take(cycle, published),
       onWarning: (text) => this.#warn(text),
       onConfig: () => void this.reload().catch(() => undefined), // it has been said
       onSign: () => void this.#lookOnceMore(),
@@ -289,19 +291,18 @@ export class Daemon implements Service {
     });
   }
 
-  #take(cycle: Cycle, paths: readonly string[]): void {
+  #take(cycle: Cycle, published: Publication | undefined): void {
     const report = { ...cycle, id: ++this.#lastId };
     this.#cycles = [forHistory(report), ...this.#cycles].slice(0, KEPT_CYCLES);
     this.#tell({ kind: 'cycle', cycle: report });
-    const served = report.targets.filter((target) => changedFiles(target) > 0);
-    if (this.#project.config.hooks.after !== undefined && served.length > 0)
-      this.#hooks.after({ paths, targets: served.map(({ name, generation }) => ({ name, generation })) });
+    if (published !== undefined && this.#project.config.hooks.after !== undefined) this.#hooks.after(published);
   }
 
-  async #runHook({ paths, targets }: Publication): Promise<void> {
+  /** Whether it has been told. */
+  async #runHook({ paths, targets }: Publication): Promise<boolean> {
     const { config } = this.#project;
     const { after, timeoutMs } = config.hooks;
-    if (after === undefined) return;
+    if (after === undefined) return true;
     const { failure, warning } = await runHook(after, {
       paths,
       cwd: config.folder,
@@ -310,6 +311,7 @@ export class Daemon implements Service {
       signal: this.#abandoning.signal,
     });
     for (const text of [warning, failure]) if (text !== undefined) this.#warn(text);
+    return failure === undefined;
   }
 
   /** What is under way on the targets has its time to end; what takes longer is broken off, and the next run goes on there. */

@@ -1,7 +1,13 @@
 /**
- * Hooks: runs `hooks.after` one at a time. What is published while it runs is told in one more run, however many cycles that were.
+ * Hooks: runs `hooks.after` one at a time. What is published while it runs is told in one more run, however many cycles that were;
+ * what could not be told is told again in the next run, also by the next daemon.
  */
+import type { StateFolder } from '../fs/state.js';
+import { isSystemError } from '../system-error.js';
 import type { HookTargets } from './hook.js';
+
+const UNTOLD = 'untold.json';
+const MOST_UNTOLD = 100_000; // paths; of a hook that always fails they would be all that ever were
 
 /** What was published, and to what. */
 export interface Publication {
@@ -10,18 +16,27 @@ export interface Publication {
 }
 
 export class Hooks {
-  readonly #run: (published: Publication) => Promise<void>;
+  readonly #state: StateFolder;
+  readonly #run: (published: Publication) => Promise<boolean>;
   #next: Publication | undefined;
   #running: Promise<void> | undefined;
+  /** Undefined until it was looked up. */
+  #untold: Promise<Publication | undefined> | undefined;
 
-  /** `run` must not reject. */
-  constructor(run: (published: Publication) => Promise<void>) {
+  /** `run` must not reject; it answers whether it could tell. */
+  constructor(state: StateFolder, run: (published: Publication) => Promise<boolean>) {
+    this.#state = state;
     this.#run = run;
+  }
+
+  /** Runs the hook for what a daemon before could not tell, if anything. */
+  begin(): void {
+    this.#running ??= this.#runAll();
   }
 
   /** Runs the hook for it, now or after the one that is running. */
   after(published: Publication): void {
-    this.#next = this.#next === undefined ? published : together(this.#next, published);
+    this.#next = together(this.#next, published);
     this.#running ??= this.#runAll();
   }
 
@@ -31,16 +46,48 @@ export class Hooks {
   }
 
   async #runAll(): Promise<void> {
-    for (let next = this.#next; next !== undefined; next = this.#next) {
-      this.#next = undefined;
-      await this.#run(next);
-    }
+    do await this.#runOnce();
+    while (this.#next !== undefined);
     this.#running = undefined;
+  }
+
+  async #runOnce(): Promise<void> {
+    const untold = await (this.#untold ??= this.#recall());
+    const published = this.#next === undefined ? untold : together(untold, this.#next);
+    this.#next = undefined;
+    if (published === undefined) return;
+    await this.#keep(published); // whoever is ended meanwhile has not told it
+    if (await this.#run(published)) await this.#keep(undefined);
+  }
+
+  async #recall(): Promise<Publication | undefined> {
+    const text = (await this.#state.read(UNTOLD))?.toString();
+    return text === undefined ? undefined : parsed(text);
+  }
+
+  async #keep(untold: Publication | undefined): Promise<void> {
+    const kept = untold && { ...untold, paths: untold.paths.slice(-MOST_UNTOLD) };
+    this.#untold = Promise.resolve(kept);
+    const keeping = kept === undefined ? this.#state.remove(UNTOLD) : this.#state.write(UNTOLD, JSON.stringify(kept));
+    await keeping.catch((error: unknown) => {
+      if (!isSystemError(error)) throw error; // all in the state folder is a cache
+    });
   }
 }
 
 /** Each path once, and each target as it is now. */
-function together(first: Publication, second: Publication): Publication {
+function together(first: Publication | undefined, second: Publication): Publication {
+  if (first === undefined) return second;
   const targets = new Map([...first.targets, ...second.targets].map((target) => [target.name, target]));
   return { paths: [...new Set([...first.paths, ...second.paths])], targets: [...targets.values()] };
+}
+
+/** Undefined for what is none, as half a file. */
+function parsed(text: string): Publication | undefined {
+  try {
+    const found = JSON.parse(text) as Partial<Publication> | null;
+    return Array.isArray(found?.paths) && Array.isArray(found.targets) ? (found as Publication) : undefined;
+  } catch {
+    return undefined;
+  }
 }

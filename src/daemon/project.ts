@@ -23,8 +23,9 @@ import {
   type Endings,
   hasMoved,
   isNoNews,
-  pathsOf,
+  publicationOf,
 } from './cycle-of.js';
+import type { Publication } from './hooks.js';
 import { type CollectAllOptions, type Collection, LocalHalf } from './local-half.js';
 import { Pulse } from './pulse.js';
 import { Removals } from './removals.js';
@@ -53,7 +54,7 @@ export interface ProjectHooks extends Pick<WatchingMeans, 'onWarning' | 'onConfi
   readonly env: NodeJS.ProcessEnv;
   readonly onChange: () => void;
   /** `paths`: all that changed on a target. */
-  readonly onCycle: (cycle: Cycle, paths: readonly string[]) => void;
+  readonly onCycle: (cycle: Cycle, published: Publication | undefined) => void;
 }
 
 export interface AskedRound extends CollectAllOptions {
@@ -511,10 +512,11 @@ export class Project {
   #tell(facts: Omit<CycleFacts, 'isTold'>): Cycle {
     const isTold = (ending: Ending): boolean => this.#told.has(ending);
     const cycle = cycleOf({ ...facts, isTold });
-    const fresh = facts.endings.filter((ending) => ending !== undefined && !isTold(ending));
+    const fresh = facts.endings.map((ending) => (ending === undefined || isTold(ending) ? undefined : ending));
     for (const ending of fresh) if (ending !== undefined) this.#told.add(ending);
+    const published = publicationOf(facts.lines, fresh);
     const wasBrokenOff = this.#isStopped && facts.endings.every((ending) => ending === undefined);
-    if (!wasBrokenOff && !isNoNews(cycle)) this.#hooks.onCycle(cycle, pathsOf(fresh));
+    if (published !== undefined || !(wasBrokenOff || isNoNews(cycle))) this.#hooks.onCycle(cycle, published);
     return cycle;
   }
 
