@@ -54,14 +54,28 @@ test('each publication has a run of its own where the hook is done before the ne
   expect(runs.map(({ paths }) => paths)).toEqual([['a'], ['b']]);
 });
 
-test('what could not be told is told again in the next run, until it could', async () => {
+test('what could not be told is told again, after the next run that goes well', async () => {
   const runs: Publication[] = [];
   const hooks = new Hooks(await stateFolder(), async (published) => runs.push(published) > 2);
   for (const [at, path] of ['a', 'b', 'c', 'd'].entries()) {
     hooks.after(toWeb([path], at));
     await hooks.end();
   }
-  expect(runs).toEqual([toWeb(['a'], 0), toWeb(['a', 'b'], 1), toWeb(['a', 'b', 'c'], 2), toWeb(['d'], 3)]);
+  expect(runs).toEqual([toWeb(['a'], 0), toWeb(['b'], 1), toWeb(['c'], 2), toWeb(['a', 'b'], 1), toWeb(['d'], 3)]);
+});
+
+test('a path that the hook always fails on keeps no other one from being told', async () => {
+  const runs: string[] = [];
+  const run = async ({ paths }: Publication): Promise<boolean> => {
+    runs.push(paths.join());
+    return !paths.includes('bad');
+  };
+  const hooks = new Hooks(await stateFolder(), run);
+  for (const path of ['bad', 'a', 'b']) {
+    hooks.after(toWeb([path], 1));
+    await hooks.end();
+  }
+  expect(runs).toEqual(['bad', 'a', 'bad', 'b', 'bad']);
 });
 
 test('what could not be told, or was being told when it was killed, is told by the next one when it begins', async () => {
@@ -96,5 +110,5 @@ test("half a note of it, or a state folder that cannot be written, is in nobody'
     closed.after(toWeb([path], 1));
     await closed.end();
   }
-  expect(runs).toEqual([toWeb(['a'], 1), toWeb(['a', 'b'], 1)]);
+  expect(runs).toEqual([toWeb(['a'], 1), toWeb(['b'], 1), toWeb(['a'], 1)]);
 });

@@ -5,7 +5,7 @@ import { scanOnly } from '../src/collect/scan-only.js';
 import { type Places, placesOf } from '../src/core/places.js';
 import type { Snapshot } from '../src/core/snapshot.js';
 import { type Ending, targetReport } from '../src/cycle/report.js';
-import { pathsOf } from '../src/daemon/cycle-of.js';
+import { publicationOf } from '../src/daemon/cycle-of.js';
 import { Round } from '../src/daemon/round.js';
 import { type LineMeans, TargetLine } from '../src/daemon/target-line.js';
 import { ConfigError, SourceError, TargetError } from '../src/errors.js';
@@ -451,10 +451,10 @@ test('a push that broke off between two shares is told of as a whole by the cycl
   await bench.state(({ state }) => state === 'in-sync');
   const [ending] = bench.retried.slice(-1);
   expect(ending && targetReport('target', ending, 'push')).toMatchObject({ ok: true, uploaded: 10, unchanged: 0 });
-  expect(pathsOf([ending])).toEqual(names);
+  expect(publicationOf([bench.line], [ending])?.paths).toEqual(names);
   // And once only.
   await bench.edit({ '0.png': 'other' });
-  expect(pathsOf([await bench.serve(['0.png'])])).toEqual(['0.png']);
+  expect(publicationOf([bench.line], [await bench.serve(['0.png'])])?.paths).toEqual(['0.png']);
 });
 
 describe('a line that is closed', () => {

@@ -1,6 +1,6 @@
 /**
  * Hooks: runs `hooks.after` one at a time. What is published while it runs is told in one more run, however many cycles that were;
- * what could not be told is told again in the next run, also by the next daemon.
+ * what could not be told is told again after the next run that goes well, also by the next daemon.
  */
 import type { StateFolder } from '../fs/state.js';
 import { isSystemError } from '../system-error.js';
@@ -53,11 +53,15 @@ export class Hooks {
 
   async #runOnce(): Promise<void> {
     const untold = await (this.#untold ??= this.#recall());
-    const published = this.#next === undefined ? untold : together(untold, this.#next);
+    const fresh = this.#next;
     this.#next = undefined;
-    if (published === undefined) return;
-    await this.#keep(published); // whoever is ended meanwhile has not told it
-    if (await this.#run(published)) await this.#keep(undefined);
+    if (fresh !== undefined) {
+      await this.#keep(together(untold, fresh)); // whoever is ended meanwhile has not told it
+      if (!(await this.#run(fresh))) return;
+      await this.#keep(untold);
+    }
+    // By itself: a path that the hook fails on is to keep no other one from being told.
+    if (untold !== undefined && (await this.#run(untold))) await this.#keep(undefined);
   }
 
   async #recall(): Promise<Publication | undefined> {
