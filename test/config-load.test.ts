@@ -368,6 +368,22 @@ describe('the shape of the file', () => {
       target(`{ url: sftp://h/s, exclude: [▸"${pattern}"] }`),
       `targets.web.exclude[0]: expected a pattern like img/** or **/*.map, of paths below STATIC_ROOT, with no / in front or at the end, found "${pattern}"`,
     ]),
+    ...['!priv/**', '!a'].map((pattern) => [
+      target(`{ url: sftp://h/s, include: ["**", ▸"${pattern}"] }`),
+      `targets.web.include[1]: expected a pattern without ! in front: what is not meant stands under exclude, found "${pattern}"`,
+    ]),
+    [
+      target('{ url: sftp://h/s, mode: { dir: ▸"0644" } }'),
+      `targets.web.mode.dir: expected an octal string like '0755' (in quotes) that lets the owner read, write and enter, found "0644"`,
+    ],
+    [
+      target('{ url: sftp://h/s, mode: { file: ▸"0044" } }'),
+      `targets.web.mode.file: expected an octal string like '0644' (in quotes) that lets the owner read, found "0044"`,
+    ],
+    ...['$HOME/.ssh/key', '${HOME}/.ssh/key'].map((path) => [
+      target(`{ url: sftp://h/s, identityFile: ▸"${path}" }`),
+      'targets.web.identityFile: variables are not replaced here; write the path itself, or put ./ before a name that begins with $',
+    ]),
     [
       target('{ url: sftp://h/s, include: ["**", ▸7] }'),
       'targets.web.include[1]: expected a pattern, found the number 7',
@@ -387,11 +403,11 @@ describe('the shape of the file', () => {
     // notations
     [
       target('{ url: sftp://h/s, mode: { file: ▸0644 } }'),
-      "targets.web.mode.file: expected an octal string like '0644' (in quotes), found the number 644",
+      "targets.web.mode.file: expected an octal string like '0644' (in quotes) that lets the owner read, found the number 644",
     ],
     [
       target("{ url: sftp://h/s, mode: { dir: ▸'0798' } }"),
-      `targets.web.mode.dir: expected an octal string like '0755' (in quotes), found "0798"`,
+      `targets.web.mode.dir: expected an octal string like '0755' (in quotes) that lets the owner read, write and enter, found "0798"`,
     ],
     [
       `${SOURCE}static: { root: out, permissions: { dir: ▸755 } }`,

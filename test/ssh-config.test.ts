@@ -169,7 +169,7 @@ describe('a host', () => {
 
   test('is used as it is, without any program, where the file does not exist', async () => {
     const env = { PATH: join(folder, 'not', 'there') };
-    expect(await resolveHost({ host: 'web1', port: 2222, file: join(folder, 'none'), env })).toEqual({
+    expect(await resolveHost({ host: 'web1', port: 2222, file: join(folder, 'none'), isUsual: true, env })).toEqual({
       ...PLAIN,
       port: 2222,
     });
@@ -186,7 +186,14 @@ describe('a file', () => {
 
   test('that cannot be read is an error', async () => {
     await expect(resolveHost({ host: 'web1', file: folder, env: {} })).rejects.toThrow(
-      `cannot read ${folder}: it is a folder; name a file in it`,
+      `cannot read the ssh_config ${folder}: it is a folder; name a file in it`,
+    );
+  });
+
+  test('that somebody named and that is not there is an error', async () => {
+    const missing = join(folder, 'confg');
+    await expect(resolveHost({ host: 'web1', file: missing, env: {} })).rejects.toThrow(
+      `cannot read the ssh_config ${missing}: there is no such file; correct the path, or make the file`,
     );
   });
 

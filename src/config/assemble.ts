@@ -70,6 +70,11 @@ function localPaths(setting: Setting, report: Report): LocalPath {
   return (written, path) => {
     if (/^~[^/]/.test(written))
       report(path, 'only ~ and ~/ stand for a home folder; put ./ before a name that begins with ~');
+    if (/^\$[A-Za-z_{]/.test(written))
+      report(
+        path,
+        'variables are not replaced here; write the path itself, or put ./ before a name that begins with $',
+      );
     return localPath(written, setting);
   };
 }

@@ -197,13 +197,19 @@ export interface Config {
 
 const MOST_CONCURRENCY = 1000; // OpenSSH has about so many handles for one channel
 const MAX_PORT = 65_535;
+const OCTAL = /^[0-7]{3,4}$/;
 
 const MOST_SITE = 200; // it stands in the head of each index
 const Path = text('a path');
 const Pattern = text('a pattern');
-// What begins or ends with a slash would fit no path, and keep nothing from being published.
+// What begins or ends with a slash would fit no path, and keep nothing from being published. And what stands for all but a few would,
+// beside other patterns, take in nearly everything.
 const Glob = v.pipe(
   Pattern,
+  v.check(
+    (pattern) => !/^!(?!\()/.test(pattern),
+    'a pattern without ! in front: what is not meant stands under exclude',
+  ),
   v.regex(
     /^(?!\.{0,2}\/)(?:.*[^/])?$/s,
     'a pattern like img/** or **/*.map, of paths below STATIC_ROOT, with no / in front or at the end',
@@ -296,8 +302,8 @@ const TargetShape = section({
   ),
   mode: v.nullish(
     section({
-      file: v.optional(mode("'0644'"), '0644'),
-      dir: v.optional(mode("'0755'"), '0755'),
+      file: v.optional(modeWith(0o400, "'0644'", 'that lets the owner read'), '0644'),
+      dir: v.optional(modeWith(0o700, "'0755'", 'that lets the owner read, write and enter'), '0755'),
     }),
     {},
   ),
@@ -453,7 +459,16 @@ function wholeNumber(least: number, most: number, otherwise = '') {
 }
 
 function mode(example: string) {
-  return written(`an octal string like ${example} (in quotes)`, /^[0-7]{3,4}$/, parseMode);
+  return written(`an octal string like ${example} (in quotes)`, OCTAL, parseMode);
+}
+
+/** Without those bits pushstatic itself could not go on. */
+function modeWith(bits: number, example: string, what: string) {
+  const parse = (digits: string): number | undefined => {
+    const value = parseMode(digits);
+    return value !== undefined && (value & bits) === bits ? value : undefined;
+  };
+  return written(`an octal string like ${example} (in quotes) ${what}`, OCTAL, parse);
 }
 
 function duration() {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Config, TargetConfig } from '../config/schema.js';
 import { secretsOf } from '../config/secrets.js';
 import { suggest } from '../config/suggest.js';
+import { looksHashed, withoutHash } from '../core/manifest/hashed-name.js';
 import { isControl, type RelPath } from '../core/relpath.js';
 import { ConfigError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
@@ -102,9 +103,10 @@ async function filterOf({ include, exclude }: TargetConfig): Promise<(path: RelP
   return (path) => !isControl(path) && isIncluded(path) && !isExcluded(path);
 }
 
-/** Whether one of `patterns` fits a path. */
+/** Whether one of `patterns` fits a path, or the one that it is a hashed copy of. */
 async function matcherOf(patterns: readonly string[]): Promise<(path: RelPath) => boolean> {
   if (patterns.length === 0) return () => false;
   const { default: picomatch } = await import('picomatch');
-  return picomatch([...patterns], { dot: true, flags: 's' }); // a name may have a line feed
+  const fits = picomatch([...patterns], { dot: true, flags: 's' }); // a name may have a line feed
+  return (path) => fits(path) || (looksHashed(path) && fits(withoutHash(path)));
 }

@@ -23,8 +23,10 @@ export interface HostRequest {
   readonly host: string;
   readonly port?: number | undefined;
   readonly user?: string | undefined;
-  /** The path of an ssh_config, which may be missing; undefined to use none. */
+  /** The path of an ssh_config; undefined to use none. */
   readonly file: string | undefined;
+  /** Whether the file may be missing: nobody has named it. */
+  readonly isUsual?: boolean | undefined;
   readonly env: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal | undefined;
 }
@@ -50,8 +52,8 @@ export interface HostSettings {
 export async function resolveHost(request: HostRequest): Promise<HostSettings> {
   // A leading dash would make the name an option of every program that is ever given it.
   if (request.host.startsWith('-')) throw new ConfigError(`cannot use the host ${request.host}: it begins with a dash`);
-  const { file } = request;
-  const text = file === undefined ? undefined : await contentOf(file);
+  const { file, isUsual = false } = request;
+  const text = file === undefined ? undefined : await contentOf(file, isUsual);
   if (file === undefined || text === undefined) return settingsFrom(new Map(), request);
   const keywords = await askOpenSsh(file, request);
   return keywords === undefined ? resolveHere(text, file, request) : settingsFrom(keywords, request);
@@ -65,12 +67,12 @@ export function resolveHere(text: string, file: string, request: HostRequest): H
 /** Keyword in lower case, to each of its values. Keywords that the file does not set may be missing. */
 type Keywords = ReadonlyMap<string, readonly string[]>;
 
-async function contentOf(file: string): Promise<string | undefined> {
+async function contentOf(file: string, isUsual: boolean): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
-    throw new ConfigError(`cannot read ${file}: ${whyUnreadable(error)}`, { cause: error });
+    if (isUsual && hasCode(error, 'ENOENT')) return undefined;
+    throw new ConfigError(`cannot read the ssh_config ${file}: ${whyUnreadable(error)}`, { cause: error });
   }
 }
 

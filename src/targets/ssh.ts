@@ -174,7 +174,7 @@ class Attempt {
     const { host, port, user, sshConfig } = settings;
     const { env, signal } = this.#options;
     const file = sshConfig === false ? undefined : (sshConfig ?? join(this.#home, '.ssh', 'config'));
-    const resolved = await resolveHost({ host, port, user, file, env, signal });
+    const resolved = await resolveHost({ host, port, user, file, isUsual: sshConfig === undefined, env, signal });
     if (resolved.proxyCommand !== undefined) {
       throw new ConfigError(`cannot connect to ${host}: ProxyCommand in ${file} is not supported; use ProxyJump`);
     }
