@@ -436,6 +436,26 @@ describe('a push in shares', () => {
     expect(await headOf(target)).toEqual(before);
   });
 
+  it('records what it did where what it removed has made room for that', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    await bench.publish(target, { 'a.css': 'a', 'b.css': 'b' });
+    let [isAnnounced, isFull, refused] = [false, false, 0];
+    const filling = hooked(target, (kind, args) => {
+      const place = String(kind === 'rename' ? args[1] : args[0]);
+      if (kind === 'rename' && place.includes('head')) isFull = isAnnounced = true;
+      if (kind === 'remove' && place === 'b.css') isFull = false;
+      if (!isFull || kind === 'rename' || kind === 'remove' || !/journal|snapshot|head/.test(place)) return;
+      refused++;
+      throw new TargetError('no-space', 'no space left');
+    });
+    const { outcomes } = await bench.publish(filling, { 'a.css': 'a', 'c.css': 'c' });
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['done', 'done']);
+    expect([isAnnounced, refused > 0]).toEqual([true, true]);
+    const { plan } = await bench.publish(target, { 'a.css': 'a', 'c.css': 'c' });
+    expect(plan.changes).toEqual([]);
+  });
+
   it('takes over what an interrupted one had staged for any share', async () => {
     const bench = await makeBench();
     const target = new MemoryTarget();

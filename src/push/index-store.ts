@@ -330,7 +330,9 @@ export class IndexStore {
     const isIt = commit.index === index && commit.announced === announced && commit.more === more;
     if (!isIt || !areSame(truths, announced)) return this.#forgetAhead();
     this.#ahead = undefined;
-    return ahead;
+    if (await hasRoom(ahead.written)) return ahead;
+    this.#writer.forget(ahead.draft); // what was removed meanwhile may have made some
+    return undefined;
   }
 
   /** Once it is written: what comes next must not be written over by it. */
@@ -429,4 +431,15 @@ function newer(url: string, cause: IndexError): IndexError {
     'foreign-version',
     { cause },
   );
+}
+
+/** Whether what was to be written came to a disk that is not full. Rejects with what else went wrong. */
+async function hasRoom(written: Promise<unknown>): Promise<boolean> {
+  try {
+    await written;
+    return true;
+  } catch (error) {
+    if (error instanceof TargetError && error.kind === 'no-space') return false;
+    throw error;
+  }
 }

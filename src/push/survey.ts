@@ -15,7 +15,9 @@ import type { Known } from './index-store.js';
 import { problemOf } from './trouble.js';
 
 const LOOKS_IN_FLIGHT = 512;
-const READS_IN_FLIGHT = 32;
+const LEAST_READS_IN_FLIGHT = 32;
+const MOST_READS_IN_FLIGHT = 512; // each has a piece of memory to read into
+const READS_PER_MS = 10;
 
 /** What a look at a target told, without reading a file. */
 export interface Sighting {
@@ -46,12 +48,17 @@ export async function attest(target: Target, { index, unknown }: Sighting, wante
   if (unknown.size === 0) return index;
   const known: Entry[] = [];
   const candidates = wanted.entries.filter((entry) => unknown.get(entry.path)?.size === entry.size);
-  await inParallel(candidates, READS_IN_FLIGHT, async (entry) => {
+  await inParallel(candidates, readsInFlight(target), async (entry) => {
     const there = unknown.get(entry.path);
     if (there === undefined || (await contentOf(target, entry.path)) !== entry.digest) return;
     known.push({ ...entry, mtime: there.mtime, mode: there.mode });
   });
   return { ...index, entries: EntryTable.of(sortEntries(known)) };
+}
+
+/** How many files may be read at once, so that small ones do not wait for the line. */
+export function readsInFlight({ capabilities: { roundTripMs } }: Target): number {
+  return Math.min(MOST_READS_IN_FLIGHT, Math.round(LEAST_READS_IN_FLIGHT + READS_PER_MS * roundTripMs));
 }
 
 /** SHA-256 of a file on the target, as the bytes come. */

@@ -28,9 +28,9 @@ export class Repeats {
     this.#channel = channel;
   }
 
-  /** Whether the server copies. */
+  /** Whether the server copies, and then no sooner than what it copies was written. */
   get areFound(): boolean {
-    return this.#channel.copiesData;
+    return this.#channel.copiesData && this.#channel.keepsOrder;
   }
 
   /**

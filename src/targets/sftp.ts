@@ -467,15 +467,15 @@ class SftpTarget implements Target {
 }
 
 async function makeRoot(channel: SftpChannel, root: string, onModeRefused: (error: unknown) => void): Promise<void> {
-  const made = channel.makeFolder(root, ROOT_MODE).catch(async (cause: unknown) => {
-    const there = await channel.stat(root).catch(() => undefined);
-    const isThere = there !== undefined && kindOf(there.mode) === 'folder'; // another run was quicker
-    if (!isThere) throw await whyNoRoot(cause, channel, root);
-  });
+  const making = channel.makeFolder(root, ROOT_MODE);
   // Asked for behind it: the server answers in order.
-  const found = channel.stat(root).catch(() => undefined);
-  await made;
-  const there = await found;
+  const [made, found] = await Promise.allSettled([making, channel.stat(root)]);
+  const there = found.status === 'fulfilled' ? found.value : undefined;
+  if (made.status === 'rejected') {
+    const isThere = there !== undefined && kindOf(there.mode) === 'folder'; // another run was quicker
+    if (!isThere) throw await whyNoRoot(made.reason, channel, root);
+    return;
+  }
   const meant = folderMode(ROOT_MODE, there?.mode ?? ROOT_MODE);
   // The server's umask may have taken bits away.
   if (there === undefined || (there.mode & 0o7777) !== meant) await channel.chmod(root, meant).catch(onModeRefused);
