@@ -11,11 +11,11 @@ import { dirname, resolve } from 'node:path';
 import type { IgnoreRules } from '../core/fnmatch.js';
 import { CONTROL, faultOf, isControl, parseRelPath, type RelPath } from '../core/relpath.js';
 import type { Candidate } from '../core/resolve.js';
-import type { FollowedLink } from '../core/touched.js';
+import { type FollowedLink, MOST_HOPS } from '../core/touched.js';
 import { type Problem, type ProblemCode, type ProblemStep, SourceError } from '../errors.js';
 import { isTemporary } from '../fs/atomic-write.js';
 import { Pacer, sortPaced } from '../fs/pace.js';
-import { isSystemError, reasonOfSystem } from '../system-error.js';
+import { isSystemError, orUndefined, reasonOfSystem } from '../system-error.js';
 import type { MarkTaker } from './marks.js';
 import { modeOf, mtimeOf, sizeOf, stampOf } from './stamp.js';
 import { codeOfUnread } from './trouble.js';
@@ -76,7 +76,7 @@ export interface Walked {
   readonly problems: readonly Problem[];
   /** What interrupted writes left behind, where it lies. */
   readonly temporaries: readonly string[];
-  /** All links that are not ignored, whether they lead to anything or not. */
+  /** All links that are not ignored, whether they lead to anything or not; one that leads to another link with where that leads. */
   readonly links: readonly FollowedLink[];
   /** The folders that were met, each with its rank in the one that holds it. */
   readonly folders: ReadonlyMap<RelPath, number>;
@@ -112,7 +112,7 @@ export async function walkWays(root: string, ways: readonly Way[], options: Walk
   if (ways.length === 1) return walker;
   // What stands in several ways is met in each of them.
   const problems = [...new Map(walker.problems.map((problem) => [problem.path, problem])).values()];
-  const links = [...new Map(walker.links.map((link) => [link.path, link])).values()];
+  const links = [...new Map(walker.links.map((link) => [`${link.path}\0${link.leadsTo}`, link])).values()];
   const { files, temporaries, folders } = walker;
   return { files: files.toSorted(byPath), problems, temporaries, links, folders };
 }
@@ -297,7 +297,7 @@ class Walker implements Walked {
   #takeLink(link: Subfolder, name: string): void {
     const { path, place } = link;
     try {
-      this.links.push({ path, leadsTo: resolve(dirname(place), readlinkSync(place)) });
+      for (const leadsTo of hopsFrom(place)) this.links.push({ path, leadsTo });
       const stats = statSync(place);
       if (stats.isDirectory()) {
         if (!leadsUp(link)) this.#enter(link);
@@ -375,4 +375,15 @@ function printable(name: Buffer): string {
   return name.toString('latin1').replace(/[^\x20-\x5b\x5d-\x7e]/g, (character) => {
     return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
   });
+}
+
+/** The places that the link at `place` leads to: the last one is no link, or too many came before it. */
+function hopsFrom(place: string): string[] {
+  const hops: string[] = [];
+  for (let at = place; hops.length < MOST_HOPS; ) {
+    at = resolve(dirname(at), readlinkSync(at));
+    hops.push(at);
+    if (orUndefined(() => lstatSync(at))?.isSymbolicLink() !== true) break;
+  }
+  return hops;
 }

@@ -16,7 +16,8 @@ export interface Root {
   readonly prefix: string;
 }
 
-const MOST_HOPS = 8; // of links that lead to links
+/** Of links that lead to links. */
+export const MOST_HOPS = 8;
 
 /**
  * The published paths for absolute places; 'all' where one stands for a root as a whole. A place outside of every root is

@@ -36,6 +36,17 @@ const OBSTRUCTED_THEN_GONE: Edit[][] = [
   ],
 ];
 
+/** A link leads to one in a folder that is ignored, and that to a file that comes later. */
+const BY_WAY_OF_THE_HIDDEN: Edit[][] = [
+  [{ kind: 'link', source: 'two', at: '.hidden/css/a', to: 'a' }],
+  [
+    { kind: 'link', source: 'two', at: 'a', to: '.hidden/css/a' },
+    { kind: 'move', source: 'two', at: 'a', to: 'a-b/a' },
+    { kind: 'remove', source: 'one', at: 'a' },
+  ],
+  [{ kind: 'write', source: 'two', at: 'a', text: '' }],
+];
+
 const aPath = fc.array(fc.constantFrom(...NAMES), { minLength: 1, maxLength: 3 }).map((names) => names.join('/'));
 const aSource = fc.constantFrom(...SOURCES);
 const anywhere = fc.constantFrom(...SOURCES, 'root' as const);
@@ -73,7 +84,7 @@ describe('collecting by place', () => {
         expect(everything).toMatchObject({ copied: [], removed: [] });
         expect(await readTree(site.project.root)).toEqual(tree);
       }),
-      { numRuns: 200, examples: [[OBSTRUCTED_THEN_GONE]] },
+      { numRuns: 200, examples: [[OBSTRUCTED_THEN_GONE], [BY_WAY_OF_THE_HIDDEN]] },
     );
     expect(byPlace).toBeGreaterThan(100);
   });
