@@ -152,3 +152,40 @@ it('looks at a folder as often as it is due, however many files are published in
   expect(looks).toBeGreaterThan(5); // of 200 ms, 20 of which a look is good for
   expect(looks).toBeLessThan(30);
 });
+
+it('takes a folder that it has just moved or made for one, and looks at none of them again', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const memory = new MemoryTarget();
+  const put = async (place: string): Promise<void> => {
+    await memory.write(path('.pushstatic/file'), () => Buffer.from('x'), { size: 1, mtime: 0, mode: 0o644 });
+    await memory.rename(path('.pushstatic/file'), path(place));
+  };
+  for (const folder of ['.pushstatic', '.pushstatic/moved']) await memory.makeFolder(path(folder), 0o755);
+  for (const place of ['.pushstatic/moved/a.png', '.pushstatic/b.png']) await put(place);
+  const looks: string[] = [];
+  const target = hooked(memory, (kind, [place]) => {
+    if (kind === 'stat') looks.push(String(place));
+    if (kind === 'stat' || kind === 'moveFolder' || kind === 'makeFolder') vi.advanceTimersByTime(25);
+  });
+  const plan = makePlan(
+    ['moved/a.png', 'made/b.png'].map((each) => ({ kind: 'added', path: path(each), entry: entry(each) })),
+    'delete',
+  );
+  const folders = new PublicFolders(plan.groups, target, 0o755);
+  await folders.look();
+  expect(looks.splice(0).toSorted()).toEqual(['made', 'moved']);
+  vi.advanceTimersByTime(60_000); // staging took its time
+  const places = new Map([
+    ['moved/a.png', path('.pushstatic/moved/a.png')],
+    ['made/b.png', path('.pushstatic/b.png')],
+  ]);
+  const staged: Staged = {
+    ...NOTHING_STAGED,
+    placeOf: (step) => places.get(step.path),
+    folders: new Map([[path('moved'), path('.pushstatic/moved')]]),
+  };
+  await publish(plan.groups, staged, folders, target, {});
+  expect(looks).toEqual([]);
+  expect(Object.keys(await publicTree(memory))).toEqual(['made/b.png', 'moved/a.png']);
+});

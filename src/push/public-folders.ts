@@ -196,8 +196,16 @@ export class PublicFolders {
   }
 
   async #bring(folder: RelPath, place: RelPath | undefined): Promise<void> {
-    if (place !== undefined && (await this.#move(place, folder))) this.#moved.set(folder, place);
-    else await this.#makeOne(folder);
+    const begun = performance.now();
+    if (place === undefined || !(await this.#move(place, folder))) return this.#makeOne(folder);
+    this.#moved.set(folder, place);
+    this.#sawFolder(folder, begun);
+  }
+
+  /** What has just been made or moved there is a folder, as if it had been looked at. */
+  #sawFolder(folder: RelPath, at: number): void {
+    const place = this.#places.get(folder);
+    if (place !== undefined) place.lookedAt = at;
   }
 
   /** False where the server does not do it: the files can still be published one by one. */
@@ -212,8 +220,10 @@ export class PublicFolders {
   }
 
   async #makeOne(folder: RelPath): Promise<void> {
+    const begun = performance.now();
     try {
       await this.#target.makeFolder(folder, this.#mode);
+      this.#sawFolder(folder, begun);
     } catch (error) {
       if (this.problemAt(folder) === undefined) this.#blocked.set(folder, problemOf(folder, 'publish', error));
     }

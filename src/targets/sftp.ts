@@ -221,7 +221,8 @@ class SftpTarget implements Target {
   }
 
   async rename(from: RelPath, to: RelPath): Promise<void> {
-    const channel = this.#lanes.idlest();
+    // In the order in which it was asked for, among other changes of the control area.
+    const channel = isWithin(to, CONTROL) ? this.#first : this.#lanes.idlest();
     const [source, destination] = [this.#at(from), this.#at(to)];
     for (const at of [source, destination]) this.#lanes.repeats?.replace(at);
     try {
