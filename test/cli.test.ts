@@ -403,15 +403,19 @@ describe('the last run, as status tells it', () => {
   ] as const)('is the one that %s interrupted', async (signal, status) => {
     const { program, configure, folder, sync } = await makeSite();
     await sync();
-    expect(await lastRun(program)).toMatchObject({ ok: true, error: null });
+    const before = await lastRun(program);
+    expect(before).toMatchObject({ ok: true, error: null, succeededAt: before?.at });
     await configure({ push: { bandwidth: '1K' } });
     await writeFile(join(folder, 'assets/large.bin'), Buffer.alloc(1_000_000, 'x'));
     const running = program.start('sync', '-v');
     await vi.waitFor(() => expect(running.output.stderr).toContain('web: sending'), { timeout: 20_000 });
     running.kill(signal);
     expect((await running.ended).status).toBe(status);
-    expect(await lastRun(program)).toEqual({ at: expect.any(String) as string, ok: false, error: interrupted });
-    expect((await program.run('status')).stdout).toContain(`: failed: ${interrupted}\n`);
+    const any = expect.any(String) as string;
+    expect(await lastRun(program)).toEqual({ at: any, ok: false, error: interrupted, succeededAt: before?.at });
+    expect((await program.run('status')).stdout).toContain(
+      `: failed: ${interrupted}\n  the last one that went well: ${before?.at}\n`,
+    );
   });
 
   it('is one that could not collect, too', async () => {
@@ -433,8 +437,19 @@ describe('the last run, as status tells it', () => {
     expect(await lastRun(program)).toMatchObject({ ok: true });
   });
 
-  async function lastRun(program: Program): Promise<unknown> {
-    const { targets } = (await program.run('status', '--json')).json() as { targets: { lastRun: unknown }[] };
+  it('may be one of a daemon', async () => {
+    const { program, sync } = await makeSite();
+    await sync();
+    const before = await lastRun(program);
+    const running = program.start('daemon');
+    await vi.waitFor(async () => expect((await lastRun(program))?.at).not.toBe(before?.at), { timeout: 20_000 });
+    expect(await lastRun(program)).toMatchObject({ ok: true });
+    expect((await program.run('stop')).status).toBe(0);
+    expect((await running.ended).status).toBe(0);
+  });
+
+  async function lastRun(program: Program): Promise<{ readonly at: string } | null | undefined> {
+    const { targets } = (await program.run('status', '--json')).json() as { targets: { lastRun: { at: string } }[] };
     return targets[0]?.lastRun;
   }
 });
@@ -526,7 +541,7 @@ describe('--json', () => {
           bytes: 18,
           pending: 0,
           committedAt: anyTime(),
-          lastRun: { at: anyTime(), ok: true, error: null },
+          lastRun: { at: anyTime(), ok: true, error: null, succeededAt: anyTime() },
         },
       ],
     });

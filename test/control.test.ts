@@ -413,6 +413,14 @@ describe('a trigger', () => {
     expect(service.triggers).toEqual([]);
   });
 
+  test('of a target that has just been written into the configuration is done', async () => {
+    await start();
+    service.onTakeUp = () =>
+      service.set({ targets: service.status().targets.map((target) => ({ ...target, name: 'new' })) });
+    await (await client()).triggerOnly({ ...all, targets: ['new'] });
+    expect(service.triggers).toMatchObject([{ targets: ['new'] }]);
+  });
+
   test.each([
     new ConfigError('a'),
     new SourceError('b'),

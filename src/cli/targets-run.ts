@@ -2,7 +2,7 @@
  * The targets of a run, each with a cycle of its own.
  */
 import type { Snapshot } from '../core/snapshot.js';
-import { rememberEndings } from '../cycle/last-run.js';
+import { rememberEnding } from '../cycle/last-run.js';
 import { type Ending, statusOf, type TargetReport, targetReport } from '../cycle/report.js';
 import { resumed } from '../cycle/resumed.js';
 import { type ExitStatus, InterruptedError } from '../errors.js';
@@ -37,7 +37,9 @@ export async function runTargets(
     jobs.map((job) => runTarget(job, snapshot, { ...options, onEvent: (event) => face.event(event) }, input)),
   );
   face.end();
-  if (options.act === 'push') await rememberEndings(jobs, endings, Date.now());
+  if (options.act === 'push') {
+    await Promise.all(jobs.map((job, i) => rememberEnding(job, endings[i] as Ending, Date.now())));
+  }
   if (endings.some(isInterrupted)) options.signal?.throwIfAborted();
   // What stopped the local half stopped every target; it is one error, not one for each.
   const { report: collected } = await local;

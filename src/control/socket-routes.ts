@@ -52,7 +52,7 @@ function streamEvents(service: Service, exchange: Exchange): void {
 
 async function answerTrigger(service: Service, exchange: Exchange): Promise<void> {
   const request = parseTrigger(await readJson(exchange.request));
-  refuseUnknown(request.targets, service);
+  await refuseUnknown(request.targets, service);
   const { wait, ...options } = request;
   if (wait) return streamTrigger(service, options, exchange);
   // How it ends stands in the status.
@@ -60,9 +60,12 @@ async function answerTrigger(service: Service, exchange: Exchange): Promise<void
   sendJson(exchange.response, 202, { triggered: true });
 }
 
-function refuseUnknown(targets: readonly string[], service: Service): void {
-  const known = service.status().targets.map(({ name }) => name);
-  const unknown = targets.find((name) => !known.includes(name));
+/** Of the configuration as it lies on the disk: whoever asks may just have written the target there. */
+async function refuseUnknown(targets: readonly string[], service: Service): Promise<void> {
+  const namesNow = (): string[] => service.status().targets.map(({ name }) => name);
+  const isUnknown = (name: string): boolean => !namesNow().includes(name);
+  if (targets.some(isUnknown)) await service.takeUpConfig();
+  const [known, unknown] = [namesNow(), targets.find(isUnknown)];
   if (unknown === undefined) return;
   const names = known.length === 0 ? 'there is none' : `there are ${known.join(', ')}`;
   throw new ConfigError(`cannot sync ${JSON.stringify(unknown)}: no such target; ${names}`);

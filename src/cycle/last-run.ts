@@ -12,29 +12,25 @@ export interface LastRun {
   readonly at: string;
   readonly ok: boolean;
   readonly error: string | null;
+  /** When one last went well; null where none did. */
+  readonly succeededAt: string | null;
 }
 
 /** A place that cannot be written is no trouble: it is a memory aid. */
-export async function rememberEndings(
-  jobs: readonly TargetJob[],
-  endings: readonly Ending[],
-  now: number,
-): Promise<void> {
+export async function rememberEnding(job: TargetJob, ending: Ending, now: number): Promise<void> {
   const at = new Date(now).toISOString();
-  await Promise.allSettled(
-    jobs.map(async ({ cache }, i) => {
-      const ending = endings[i];
-      if (ending === undefined) return;
-      const error = ending.kind === 'error' ? errorOf(ending.error).message : firstProblem(ending);
-      await cache.write(LAST_RUN, JSON.stringify({ at, ok: error === null, error }));
-    }),
-  );
+  const error = ending.kind === 'error' ? errorOf(ending.error).message : firstProblem(ending);
+  const ok = error === null;
+  const succeededAt = ok ? at : ((await recallLastRun(job))?.succeededAt ?? null);
+  await job.cache.write(LAST_RUN, JSON.stringify({ at, ok, error, succeededAt })).catch(() => undefined);
 }
 
 export async function recallLastRun({ cache }: TargetJob): Promise<LastRun | null> {
   const text = await cache.read(LAST_RUN);
   try {
-    return text === undefined ? null : (JSON.parse(text.toString()) as LastRun);
+    if (text === undefined) return null;
+    const { at = '', ok = false, error = null, succeededAt = null } = JSON.parse(text.toString()) as Partial<LastRun>;
+    return { at, ok, error, succeededAt }; // a version before did not write all of it
   } catch (error) {
     if (error instanceof SyntaxError) return null;
     throw error;

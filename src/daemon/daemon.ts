@@ -123,7 +123,7 @@ export class Daemon implements Service {
 
   /** Whoever asks means the files as they lie on the disk, and the configuration as well. */
   async trigger({ targets, force, checksum }: TriggerOptions): Promise<SyncReport> {
-    await this.#takeUpConfig();
+    await this.takeUpConfig();
     const names = new Set(chooseTargets(this.#project.config, targets).map(({ name }) => name));
     const lines = this.#project.lines.filter(({ job }) => names.has(job.name));
     return this.#project.askAll({ lines, force, reread: checksum }, 'trigger');
@@ -139,6 +139,14 @@ export class Daemon implements Service {
     this.#isPaused = false;
     this.#project.resume();
     this.#changed();
+  }
+
+  /** Rejects with what stands against the configuration as it lies on the disk. */
+  async takeUpConfig(): Promise<void> {
+    const { config } = this.#project;
+    const fresh = await this.#options.look(this.#stopping.signal).catch(() => undefined);
+    const isOutdated = this.#project.config !== config || this.#stopping.signal.aborted;
+    if (!isOutdated && !isDeepStrictEqual(fresh, config)) await this.reload();
   }
 
   /** One after another: who asks during a reload wants it as it is now. All who wait get the same one. */
@@ -218,17 +226,9 @@ export class Daemon implements Service {
     this.#isLooking = true;
     for (let looks = 0; this.#isLookDue && looks < MOST_LOOKS; looks++) {
       this.#isLookDue = false;
-      await this.#takeUpConfig().catch(() => undefined); // it has been said
+      await this.takeUpConfig().catch(() => undefined); // it has been said
     }
     this.#isLooking = false;
-  }
-
-  /** Rejects with what stands against the configuration as it lies on the disk. */
-  async #takeUpConfig(): Promise<void> {
-    const { config } = this.#project;
-    const fresh = await this.#options.look(this.#stopping.signal).catch(() => undefined);
-    const isOutdated = this.#project.config !== config || this.#stopping.signal.aborted;
-    if (!isOutdated && !isDeepStrictEqual(fresh, config)) await this.reload();
   }
 
   /** Lines of targets that stay as they are go on as they are; others end their cycle, and whoever takes their place waits for that. */

@@ -33,6 +33,8 @@ export interface Service {
   /** Changes are still noticed, and nothing is collected or pushed. */
   pause(): void;
   resume(): void;
+  /** As `reload`, but only where the configuration is another one than that in force. */
+  takeUpConfig(): Promise<void>;
   /** Takes the configuration as it lies on the disk. Rejects with a ConfigError, and the old one stays, if it is wrong. */
   reload(): Promise<void>;
   /** Begins to end the daemon in good order. */

@@ -21,6 +21,7 @@ import {
   type Standing,
   succeeded,
 } from '../core/standing.js';
+import { rememberEnding } from '../cycle/last-run.js';
 import { type Ending, errorOf, idleReport, type TargetReport, targetReport } from '../cycle/report.js';
 import { resumed } from '../cycle/resumed.js';
 import { ConfigError, LockedError, type Problem, SafetyError, SourceError, TargetError } from '../errors.js';
@@ -251,12 +252,18 @@ export class TargetLine {
 
   #start(round: Round, terms: CycleTerms): Promise<Ending | undefined> {
     this.#stopWaiting();
-    const running = this.#serve(round, terms).finally(() => {
+    const running = this.#serveAndNote(round, terms).finally(() => {
       this.#running = undefined;
       this.#means.onChange();
     });
     this.#running = running;
     return running;
+  }
+
+  async #serveAndNote(round: Round, terms: CycleTerms): Promise<Ending | undefined> {
+    const ending = await this.#serve(round, terms);
+    if (ending !== undefined) await rememberEnding(this.job, ending, this.#means.now());
+    return ending;
   }
 
   async #serve(round: Round, terms: CycleTerms): Promise<Ending | undefined> {

@@ -48,6 +48,13 @@ export class ScriptedService implements Service {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** Called before a target that is not known is refused. */
+  onTakeUp: () => void = () => undefined;
+
+  async takeUpConfig(): Promise<void> {
+    this.onTakeUp();
+  }
+
   trigger(options: TriggerOptions): Promise<SyncReport> {
     this.asked.push('trigger');
     this.triggers.push(options);

@@ -108,9 +108,13 @@ async function daemonStatus(config: Config, input: CommandInput): Promise<Daemon
 
 function lines(status: TargetStatus): string[] {
   const { name, url, lastRun } = status;
-  const run =
-    lastRun === null ? [] : [`last run from here ${lastRun.at}: ${lastRun.ok ? 'done' : `failed: ${lastRun.error}`}`];
-  return titled(name, [indexLine(status), url, ...run]);
+  return titled(name, [indexLine(status), url, ...(lastRun === null ? [] : runLines(lastRun))]);
+}
+
+function runLines({ at, ok, error, succeededAt }: LastRun): string[] {
+  if (ok) return [`last run from here ${at}: done`];
+  const before = succeededAt === null ? [] : [`the last one that went well: ${succeededAt}`];
+  return [`last run from here ${at}: failed: ${error}`, ...before];
 }
 
 /** What the daemon says counts first, and what it said of an error is not said again. */
