@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import { editDistance, suggest } from '../src/config/suggest.js';
 import {
   formatDuration,
-  formatLimit,
   formatMode,
   formatSize,
   parseDuration,
@@ -11,6 +10,7 @@ import {
   parseMode,
   parseSize,
 } from '../src/config/units.js';
+import { formatLimit } from '../src/core/guard.js';
 
 describe('a duration', () => {
   test.each([

@@ -15,25 +15,17 @@ import { type Digest, type Entry, findEntry, type Snapshot } from '../core/snaps
 import { Pacer } from '../fs/pace.js';
 import { isSystemError } from '../system-error.js';
 import type { MadeFile } from './carry-out.js';
-import {
-  type Collected,
-  type CollectOptions,
-  countOf,
-  foreignIn,
-  linksOf,
-  type Ownership,
-  readRoot,
-} from './collect.js';
+import type { Collected, CollectOptions, Ownership } from './collect.js';
 import { type Before, type Filled, fill } from './fill.js';
 import type { SiteInMind } from './hashed-site.js';
 import { holdsFile } from './holds-file.js';
 import { identify } from './identify.js';
-import { type Addition, extendMemory, NO_ADDITION } from './memory.js';
+import { type Addition, extendMemory, foreignIn, NO_ADDITION } from './memory.js';
 import type { CollectProject } from './project.js';
 import { saveState } from './run-options.js';
-import type { ScannedTree } from './scan.js';
+import { readRoot, type ScannedTree } from './scan.js';
 import { requireFolder, rootKey, type ScanOnlyOptions } from './scan-only.js';
-import { type Listing, listSources, wayTo } from './sources.js';
+import { countOf, type Listing, linksOf, listSources, wayTo } from './sources.js';
 import { type Way, walkWays } from './walk.js';
 import { readWinners } from './winners.js';
 

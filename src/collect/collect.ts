@@ -5,7 +5,6 @@
  * last: a run that breaks off before knows the next time by their content which files are right.
  */
 import type { Memory } from '../core/collected-codec.js';
-import type { Places } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Candidate } from '../core/resolve.js';
 import { type Counted, guardSources } from '../core/shrink.js';
@@ -18,16 +17,15 @@ import { type Filled, fill, type HashedPart } from './fill.js';
 import { type HashAllInput, type HashedAll, hashAll } from './hash-all.js';
 import { KeptContents } from './kept-contents.js';
 import { Later } from './later.js';
-import { look } from './look.js';
-import { recall, remember } from './memory.js';
+import { foreignIn, recall, remember } from './memory.js';
 import type { ManifestProject } from './post-process.js';
 import type { CollectProject, Staged } from './project.js';
 import { type RunOptions, saveState } from './run-options.js';
-import { type ScannedTree, scanTree } from './scan.js';
+import { readRoot } from './scan.js';
 import { forgetBaseline, leaveBaseline } from './since/baseline.js';
 import { CheckpointDraft } from './since/checkpoint.js';
 import { Marking } from './since/marking.js';
-import { type Listing, listSources } from './sources.js';
+import { countOf, type Listing, linksOf, listSources } from './sources.js';
 import type { Put } from './static-root.js';
 import { recallTraces, rememberTraces } from './traces.js';
 import { readWinners, type Winners } from './winners.js';
@@ -230,28 +228,6 @@ async function hash(
   return { made, replaced, elsewhere, manifest: hashed.manifest, isQuiet };
 }
 
-/** The files of `snapshot` that are not ours, by what is: `files`. */
-export function foreignIn({ entries }: Snapshot, files: ReadonlyMap<string, string>): RelPath[] {
-  return entries.filter(({ path, digest }) => files.get(path) !== digest).map(({ path }) => path);
-}
-
-export function linksOf(listings: readonly Listing[]): FollowedLink[] {
-  return listings.flatMap(({ walked }) => walked.links);
-}
-
-/** A STATIC_ROOT that is missing is an empty one: it will be made. */
-export async function readRoot(
-  root: string,
-  options: Parameters<typeof scanTree>[1],
-  places?: Places,
-): Promise<ScannedTree> {
-  if (look(root) === undefined) {
-    options.marks?.enter(root); // what comes there is new
-    return { files: [], problems: [], temporaries: [] };
-  }
-  return scanTree(root, options, places);
-}
-
 /** What is in the way of the files to their place says nothing of a source that is lost. */
 function countsOf(listings: readonly Listing[], staged: Staged | undefined): Counted[] {
   const counts = listings.map(countOf);
@@ -268,8 +244,4 @@ function partOf(staged: Staged | undefined): HashedPart | undefined {
 function lostFrom(listings: readonly Listing[], { files, made }: Memory): number {
   const there = new Set<string>(listings.flatMap(({ walked }) => walked.files.map(({ path }) => path)));
   return [...files.keys()].filter((path) => !there.has(path) && !made.has(path)).length;
-}
-
-export function countOf({ source, walked }: Listing): Counted {
-  return { key: `${source.prefix}\0${source.path}`, path: source.path, files: walked.files.length };
 }

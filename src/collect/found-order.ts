@@ -7,6 +7,7 @@
  */
 import { opendirSync } from 'node:fs';
 import type { Places } from '../core/places.js';
+import { isBelowOneOf } from '../core/relpath.js';
 import { isSystemError } from '../system-error.js';
 import type { Listing } from './sources.js';
 
@@ -125,10 +126,7 @@ function byFolder(entries: Iterable<{ readonly path: string; readonly rank: numb
 }
 
 function isAtOrBelow(folder: string, places: ReadonlySet<string>): boolean {
-  for (let at = folder.indexOf('/'); at >= 0; at = folder.indexOf('/', at + 1)) {
-    if (places.has(folder.slice(0, at))) return true;
-  }
-  return places.has(folder);
+  return places.has(folder) || isBelowOneOf(folder, places);
 }
 
 /** The folder that holds `path`; '' for the top. */

@@ -9,7 +9,7 @@ import type { PostProcessed } from '../core/manifest/post-process.js';
 import { ProcessedSite } from '../core/manifest/processed-site.js';
 import type { Traces } from '../core/manifest/trace.js';
 import { covers, type Places } from '../core/places.js';
-import type { RelPath } from '../core/relpath.js';
+import { isBelowOneOf, type RelPath } from '../core/relpath.js';
 import type { Digest } from '../core/snapshot.js';
 import { ManifestError, SourceError } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
@@ -322,15 +322,8 @@ export function keysIn<P extends string>(
   const found = places.filter((place) => files.has(place));
   // A path that is a file has nothing below it.
   if (places.every((place) => files.has(place) || isFile(place))) return found;
-  for (const path of files.keys()) if (hasAbove(path, wanted)) found.push(path);
+  for (const path of files.keys()) if (isBelowOneOf(path, wanted)) found.push(path);
   return found;
-}
-
-function hasAbove(path: string, wanted: ReadonlySet<string>): boolean {
-  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) {
-    if (wanted.has(path.slice(0, at))) return true;
-  }
-  return false;
 }
 
 function ordered(byPath: ReadonlyMap<string, SiteFile>, orders: readonly SourceOrder[]): SiteFile[] {

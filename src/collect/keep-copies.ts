@@ -11,12 +11,11 @@ import type { Counted } from '../core/shrink.js';
 import type { FollowedLink } from '../core/touched.js';
 import type { Pacer } from '../fs/pace.js';
 import { codeOf } from '../system-error.js';
-import { countOf, linksOf } from './collect.js';
 import { DigestCache } from './digest-cache.js';
 import type { Identified } from './identify.js';
 import { type RunOptions, saveState } from './run-options.js';
 import { scanTree } from './scan.js';
-import { listSources, type SourceProject } from './sources.js';
+import { countOf, linksOf, listSources, type SourceProject } from './sources.js';
 import { readWinners } from './winners.js';
 
 const YOUNG_S = 2; // the clock of a file system may count in steps of two seconds

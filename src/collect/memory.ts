@@ -10,8 +10,8 @@
  */
 import { hash } from 'node:crypto';
 import { decodeMemory, encodeMemory, type Memory, NO_MEMORY } from '../core/collected-codec.js';
-import { comparePaths } from '../core/relpath.js';
-import type { Digest } from '../core/snapshot.js';
+import { comparePaths, type RelPath } from '../core/relpath.js';
+import { type Digest, type Snapshot } from '../core/snapshot.js';
 import type { StateFolder } from '../fs/state.js';
 
 const NAME = 'collected';
@@ -173,4 +173,9 @@ function sumOf(line: string): string {
 
 function inOrder(files: Map<string, Digest>): Map<string, Digest> {
   return new Map([...files].sort(([a], [b]) => comparePaths(a, b)));
+}
+
+/** The files of `snapshot` that are not ours, by what is: `files`. */
+export function foreignIn({ entries }: Snapshot, files: ReadonlyMap<string, string>): RelPath[] {
+  return entries.filter(({ path, digest }) => files.get(path) !== digest).map(({ path }) => path);
 }

@@ -1,12 +1,14 @@
 /**
  * scan: the Snapshot of a tree as it lies on the disk.
  */
+
 import type { Places } from '../core/places.js';
 import type { Digest, Entry, Snapshot } from '../core/snapshot.js';
 import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import type { DigestCache } from './digest-cache.js';
 import { type Identified, type IdentifyOptions, identify, identifyAll, type Progress } from './identify.js';
+import { look } from './look.js';
 import { type WalkOptions, walk, walkWays } from './walk.js';
 
 export interface ScanOptions {
@@ -72,4 +74,17 @@ export async function scanTree(
   const walked = await walkWays(root, ways, { step, pacer, marks });
   const { files, problems } = await identify(walked.files, options);
   return { files, problems: [...walked.problems, ...problems], temporaries: walked.temporaries };
+}
+
+/** A STATIC_ROOT that is missing is an empty one: it will be made. */
+export async function readRoot(
+  root: string,
+  options: Parameters<typeof scanTree>[1],
+  places?: Places,
+): Promise<ScannedTree> {
+  if (look(root) === undefined) {
+    options.marks?.enter(root); // what comes there is new
+    return { files: [], problems: [], temporaries: [] };
+  }
+  return scanTree(root, options, places);
 }

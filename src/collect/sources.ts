@@ -1,11 +1,14 @@
 /**
  * The sources of a project as they lie on the disk: what each of them offers, and what cannot be known of it.
  */
+
 import { realpathSync } from 'node:fs';
 import { relative, resolve as resolvePath } from 'node:path';
 import { type IgnoreRules, ignoreRules } from '../core/fnmatch.js';
 import type { Places } from '../core/places.js';
 import { isControl, isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
+import { type Counted } from '../core/shrink.js';
+import { type FollowedLink } from '../core/touched.js';
 import { ConfigError, SourceError } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
 import { look } from './look.js';
@@ -112,4 +115,12 @@ function requireNoWayBack({ path }: Source, { links, folders }: Walked, root: st
 
 function realPath(place: string): string {
   return look(place) === undefined ? resolvePath(place) : realpathSync(place);
+}
+
+export function linksOf(listings: readonly Listing[]): FollowedLink[] {
+  return listings.flatMap(({ walked }) => walked.links);
+}
+
+export function countOf({ source, walked }: Listing): Counted {
+  return { key: `${source.prefix}\0${source.path}`, path: source.path, files: walked.files.length };
 }

@@ -1,9 +1,11 @@
 /**
  * describe: the effective configuration as `pushstatic config` shows it.
  */
+
+import { formatLimit } from '../core/guard.js';
 import type { MissingRule } from '../core/manifest/rules.js';
 import type { Config, SourceDir, TargetConfig } from './schema.js';
-import { formatDuration, formatLimit, formatMode, formatSize } from './units.js';
+import { formatDuration, formatMode, formatSize } from './units.js';
 
 // Known from the target's key in the file and from its URL.
 const DERIVED = new Set(['name', 'address', 'compress']);

@@ -64,11 +64,6 @@ export function parseLimit(text: string): Limit | undefined {
   return Number.isSafeInteger(value) ? { kind: 'count', count: value } : undefined;
 }
 
-export function formatLimit(limit: Limit): string {
-  // The product of a share and 100 has a tail of binary noise; 12 digits are more than anybody writes.
-  return limit.kind === 'count' ? `${limit.count}` : `${Number((limit.share * 100).toPrecision(12))}%`;
-}
-
 /** Permission bits as octal digits, `0644` or `2755`. */
 export function parseMode(text: string): number | undefined {
   return /^[0-7]{3,4}$/.test(text) ? Number.parseInt(text, 8) : undefined;

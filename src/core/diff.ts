@@ -3,7 +3,8 @@
  *
  * Content decides, never the time: a file that was only touched is no change, and keeps its published mtime.
  */
-import { ancestorsOf, type RelPath } from './relpath.js';
+import type { RelPath } from './relpath.js';
+import { isCovered } from './resolve.js';
 import { type Entry, type Snapshot, sameContent } from './snapshot.js';
 import type { TargetIndex } from './target-index.js';
 import { atOnce, isStop, type Work } from './work.js';
@@ -116,6 +117,5 @@ function* heldIn(index: TargetIndex): Generator<Held, void> {
 
 function unknownIn(snapshot: Snapshot): (path: RelPath) => boolean {
   const unknown = new Set<string>(snapshot.problems.map((problem) => problem.path));
-  if (unknown.size === 0) return () => false;
-  return (path) => unknown.has(path) || unknown.has('') || ancestorsOf(path).some((folder) => unknown.has(folder));
+  return (path) => isCovered(path, unknown);
 }

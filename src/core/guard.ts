@@ -26,7 +26,7 @@ export function guard(plan: Plan, { held, left }: Extent, limit: Limit): void {
   }
   if (removed > allowed(limit, held)) {
     throw new SafetyError(
-      `${removed} of ${held} files would be removed, more than delete.max allows (${describe(limit)}); ` +
+      `${removed} of ${held} files would be removed, more than delete.max allows (${formatLimit(limit)}); ` +
         'if that is right, run "pushstatic sync --force"',
     );
   }
@@ -47,6 +47,8 @@ function allowed(limit: Limit, held: number): number {
   return limit.kind === 'count' ? limit.count : limit.share * held;
 }
 
-function describe(limit: Limit): string {
-  return limit.kind === 'count' ? `${limit.count}` : `${Math.round(limit.share * 1000) / 10}%`;
+/** As it is written in a configuration. */
+export function formatLimit(limit: Limit): string {
+  // The product of a share and 100 has a tail of binary noise; 12 digits are more than anybody writes.
+  return limit.kind === 'count' ? `${limit.count}` : `${Number((limit.share * 100).toPrecision(12))}%`;
 }

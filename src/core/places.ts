@@ -6,7 +6,7 @@
  */
 import type { Problem } from '../errors.js';
 import { EntryTable } from './entry-table.js';
-import { comparePaths, isWithin, type RelPath } from './relpath.js';
+import { comparePaths, isBelowOneOf, isWithin, type RelPath } from './relpath.js';
 import { type Entry, positionOf, type Snapshot } from './snapshot.js';
 import type { TargetIndex } from './target-index.js';
 
@@ -16,7 +16,7 @@ export type Places = readonly RelPath[];
 export function placesOf(paths: Iterable<RelPath>): Places {
   const sorted = [...new Set(paths)].sort(comparePaths);
   const all: ReadonlySet<string> = new Set(sorted);
-  return sorted.filter((path) => !hasAbove(path, all));
+  return sorted.filter((path) => !isBelowOneOf(path, all));
 }
 
 /** Whether `path` lies at or below one of `places`. */
@@ -94,11 +94,6 @@ function rangesOf(entries: readonly Entry[], places: Places): Range[] {
     return [...itself, { from: positionOf(entries, `${place}/`), to: positionOf(entries, `${place}0`) }];
   });
   return ranges.filter(({ from, to }) => from < to).sort((a, b) => a.from - b.from);
-}
-
-function hasAbove(path: string, all: ReadonlySet<string>): boolean {
-  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) if (all.has(path.slice(0, at))) return true;
-  return false;
 }
 
 /** A problem may stand above the places, and then it is told again each time. */

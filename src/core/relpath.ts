@@ -86,6 +86,14 @@ export function nameOf(path: RelPath): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
+/** Whether a folder above `path` is among `places`. Nothing is made for it: it is asked for every file. */
+export function isBelowOneOf(path: string, places: ReadonlySet<string>): boolean {
+  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) {
+    if (places.has(path.slice(0, at))) return true;
+  }
+  return false;
+}
+
 /** All folders above `path`, outermost first. */
 export function ancestorsOf(path: RelPath): RelPath[] {
   const found: RelPath[] = [];

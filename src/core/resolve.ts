@@ -5,7 +5,7 @@
  * exclude each other; the one from the earlier source stays, and the other is a problem.
  */
 import type { Problem } from '../errors.js';
-import type { RelPath } from './relpath.js';
+import { isBelowOneOf, type RelPath } from './relpath.js';
 
 /** A file that a source offers for `path`. */
 export interface Candidate {
@@ -58,9 +58,7 @@ export function resolve<C extends Candidate>(
 /** Whether `path` or a folder above it is among `places`; '' stands for everything. */
 export function isCovered(path: string, places: ReadonlySet<string>): boolean {
   if (places.size === 0) return false;
-  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1))
-    if (places.has(path.slice(0, at))) return true;
-  return places.has(path) || places.has('');
+  return places.has(path) || places.has('') || isBelowOneOf(path, places);
 }
 
 /**
