@@ -16,13 +16,13 @@ import { ancestorsOf, type RelPath } from './core/relpath.js';
 import { select } from './core/select.js';
 import { type Digest, type Entry, type Snapshot } from './core/snapshot.js';
 import type { Pending, TargetIndex } from './core/target-index.js';
-import { decide, isHopeless, type Terms, type Wanted } from './decide.js';
+import { type Decision, decide, isHopeless, type Terms, type Wanted } from './decide.js';
 import { Pacer } from './fs/pace.js';
 import type { StateFolder } from './fs/state.js';
 import type { LeaseTerms } from './push/holders.js';
 import { allOf } from './push/in-parallel.js';
 import { IndexStore, type Known, writtenMeanwhile } from './push/index-store.js';
-import { push } from './push/push.js';
+import { type Pushed, push } from './push/push.js';
 import { removeLeftFolders } from './push/remove-folders.js';
 import { Resting } from './push/resting.js';
 import { Signatures } from './push/signatures.js';
@@ -280,65 +280,118 @@ export class Connection {
   }
 
   async #run(wanted: Promise<Wanted>, options: CycleOptions) {
-    const [job, target, store] = [this.#job, this.#target, this.#store];
-    const { act } = options;
-    const pacer = new Pacer({ signal: options.signal });
-    const loaded = await this.#load(act);
-    const tell = teller(job, options);
-    const { folderMode } = job;
-    const throttle = throttleTo(options.bandwidth);
-    const signing = job.cache.folder('signatures');
-    const signatures = new Signatures(signing);
-    const { allows } = job;
-    const stage = new Stage(target, store, { ...options, allows, folderMode, throttle, signatures, onFile: tell.file });
-    const known = trusted(loaded, options);
-    if (needsSurvey(loaded)) tell.phase('survey');
-    if (this.#isUsed && options.act === 'push') void this.#prepare(wanted);
-    const current = this.#isUsed ? this.#isCurrent() : Promise.resolve(false);
-    let looked: Known | undefined;
-    const looking = current.then(async () => {
-      looked = await this.#load(act);
-      return look(target, trusted(looked, options), options.site);
-    });
-    // What is staged in vain is removed: there is no need to wait for the answer.
-    const guessing = needsSurvey(known) ? looking : look(target, known, options.site);
-    const { manifest, atRest } = options;
-    const terms: Terms = { ...job, ...limitFor(job, options), manifest, atRest, act, warn: tell.warning };
-    const deciding = decide({ target, store, pacer }, { looking, current }, wanted, terms);
-    deciding.catch(() => store.lease.giveUp());
-    const { index, plan, isKnown, ...told } = await allOf([
-      deciding,
-      stageAhead(stage, known, guessing, this.#isUsed ? current : undefined, { job, target }, options),
-    ]).catch(async (error: unknown) => {
-      await stage.abandon();
-      throw error;
-    });
+    const tell = teller(this.#job, options);
+    const view = await this.#beginLook(wanted, options, tell);
+    const signatures = new Signatures(this.#job.cache.folder('signatures'));
+    const stage = this.#openStage(signatures, options, tell);
+    const { index, plan, isKnown, ...told } = await this.#decideBesideStaging(stage, view, wanted, options, tell);
     tell.plan(plan);
     await setImmediate(); // what waits has its turn, and an abort is for the push to end
     if (options.act === 'only-plan') return { plan, index, outcomes: [], ...NOTHING_SENT, ...told };
     // First, for after the next announcement nobody knows of them any more.
-    const before = await this.#load(act);
-    if (before !== looked) throw writtenMeanwhile(target.url);
-    await removeLeftFolders(announcedInVain(before, index), target);
+    const before = await this.#load(options.act);
+    if (before !== (await view.first).known) throw writtenMeanwhile(this.#target.url);
+    await removeLeftFolders(announcedInVain(before, index), this.#target);
+    const settled = settledIn(before, index);
     if (plan.changes.length === 0) {
       await stage.abandon();
-      const recorded = await record(store, before, index);
-      return { plan, index: recorded, outcomes: [], ...NOTHING_SENT, ...told, settled: settledIn(before, index) };
+      const recorded = await record(this.#store, before, index);
+      return { plan, index: recorded, outcomes: [], ...NOTHING_SENT, ...told, settled };
     }
-    const means = { target, store, stage };
-    const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
     const pending = before.kind === 'index' ? before.index.pending : new Map<RelPath, Pending>();
-    const toBeSigned = target.capabilities.serverCopy ? toSign(plan, options) : [];
-    await setImmediate();
-    const signed = toBeSigned.length > 0 ? options.sign?.(toBeSigned, signing.path) : undefined;
     // What nobody knows of may be what readers use already.
     const filesInShare = isKnown ? options.filesInShare : Number.POSITIVE_INFINITY;
-    const pushing = push(plan, index, means, { folderMode, filesInShare, pending, ...hooks });
+    const pushed = await this.#carryOut({ plan, index, pending, filesInShare }, { stage, signatures }, options, tell);
+    return { plan, ...told, ...pushed, settled };
+  }
+
+  /** What is known to lie on the target, and what is being found out of it. */
+  async #beginLook(wanted: Promise<Wanted>, options: CycleOptions, tell: Teller): Promise<View> {
+    const { act, site } = options;
+    const loaded = await this.#load(act);
+    if (needsSurvey(loaded)) tell.phase('survey');
+    if (this.#isUsed && act === 'push') void this.#prepare(wanted);
+    const current = this.#isUsed ? this.#isCurrent() : Promise.resolve(false);
+    const first = current.then(async () => {
+      const known = await this.#load(act);
+      return { known, sighting: await look(this.#target, trusted(known, options), site) };
+    });
+    const looking = first.then(({ sighting }) => sighting);
+    const known = trusted(loaded, options);
+    // What is staged in vain is removed: there is no need to wait for the answer.
+    const guessing = needsSurvey(known) ? looking : look(this.#target, known, site);
+    return { known, current, first, looking, guessing };
+  }
+
+  #openStage(signatures: Signatures, options: CycleOptions, tell: Teller): Stage {
+    const { allows, folderMode } = this.#job;
+    const throttle = throttleTo(options.bandwidth);
+    const rest = { allows, folderMode, throttle, signatures, onFile: tell.file };
+    return new Stage(this.#target, this.#store, { ...options, ...rest });
+  }
+
+  /** What is sure to be sent is brought over meanwhile. */
+  async #decideBesideStaging(
+    stage: Stage,
+    { known, current, looking, guessing }: View,
+    wanted: Promise<Wanted>,
+    options: CycleOptions,
+    tell: Teller,
+  ): Promise<Decision> {
+    const [job, target, store] = [this.#job, this.#target, this.#store];
+    const { act, manifest, atRest, signal } = options;
+    const terms: Terms = { ...job, ...limitFor(job, options), manifest, atRest, act, warn: tell.warning };
+    const deciding = decide({ target, store, pacer: new Pacer({ signal }) }, { looking, current }, wanted, terms);
+    deciding.catch(() => store.lease.giveUp());
+    const isCurrent = this.#isUsed ? current : undefined;
+    return allOf([deciding, stageAhead(stage, known, guessing, isCurrent, { job, target }, options)]).catch(
+      async (error: unknown) => {
+        await stage.abandon();
+        throw error;
+      },
+    );
+  }
+
+  async #carryOut(
+    { plan, index, pending, filesInShare }: ToPush,
+    { stage, signatures }: { readonly stage: Stage; readonly signatures: Signatures },
+    options: CycleOptions,
+    tell: Teller,
+  ): Promise<Pushed> {
+    const [{ folderMode, cache }, target, store] = [this.#job, this.#target, this.#store];
+    const toBeSigned = target.capabilities.serverCopy ? toSign(plan, options) : [];
+    await setImmediate();
+    const signed = toBeSigned.length > 0 ? options.sign?.(toBeSigned, cache.folder('signatures').path) : undefined;
+    const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
+    const pushing = push(plan, index, { target, store, stage }, { folderMode, filesInShare, pending, ...hooks });
     const pushed = await allOf([pushing, Promise.resolve(signed)]);
     await signatures.prune(pushed.index);
-    return { plan, ...told, ...pushed, settled: settledIn(before, index) };
+    return pushed;
   }
 }
+
+/** What a cycle knows of its target when it begins, and what it is finding out. */
+interface View {
+  /** As it was loaded, as far as it is believed. */
+  readonly known: Known;
+  /** Whether nobody else has written there since the last cycle of the connection. */
+  readonly current: Promise<boolean>;
+  /** The look that counts, and what was known when it was begun. */
+  readonly first: Promise<{ readonly known: Known; readonly sighting: Sighting }>;
+  readonly looking: Promise<Sighting>;
+  /** What is good enough to bring over what is sure to be sent. */
+  readonly guessing: Promise<Sighting>;
+}
+
+interface ToPush {
+  readonly plan: Plan;
+  readonly index: TargetIndex;
+  /** What was in doubt before. */
+  readonly pending: ReadonlyMap<RelPath, Pending>;
+  readonly filesInShare: number | undefined;
+}
+
+type Teller = ReturnType<typeof teller>;
 
 /** Of one content once. */
 function toSign(plan: Plan, { fileOf }: CycleOptions): ToSign[] {

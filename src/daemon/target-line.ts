@@ -79,6 +79,7 @@ export class TargetLine {
   #servedAt: number | undefined;
   /** Why cycles ended that had committed a part, since the last one that ended well. */
   readonly #brokenOff: unknown[] = [];
+  #noting: Promise<void> = Promise.resolve();
   /** What the target has not got, or may not have. */
   #pending: Set<RelPath> | 'all' = 'all';
   #running: Promise<Ending | undefined> | undefined;
@@ -162,6 +163,7 @@ export class TargetLine {
     this.#stopWaiting();
     await this.#running?.catch(() => undefined);
     await this.#disconnect();
+    await this.#noting;
   }
 
   /** What is said of a cycle that ended like this; without an ending, of why there was none. */
@@ -252,7 +254,12 @@ export class TargetLine {
 
   #start(round: Round, terms: CycleTerms): Promise<Ending | undefined> {
     this.#stopWaiting();
-    const running = this.#serveAndNote(round, terms).finally(() => {
+    const serving = this.#serve(round, terms);
+    void serving.then(
+      (ending) => this.#noteEnding(ending),
+      () => undefined, // whoever waits for it hears of it
+    );
+    const running = serving.finally(() => {
       this.#running = undefined;
       this.#means.onChange();
     });
@@ -260,10 +267,11 @@ export class TargetLine {
     return running;
   }
 
-  async #serveAndNote(round: Round, terms: CycleTerms): Promise<Ending | undefined> {
-    const ending = await this.#serve(round, terms);
-    if (ending !== undefined) await rememberEnding(this.job, ending, this.#means.now());
-    return ending;
+  /** For `status`, when no daemon runs any more. Nobody waits for it but the end. */
+  #noteEnding(ending: Ending | undefined): void {
+    if (ending === undefined) return;
+    const now = this.#means.now();
+    this.#noting = this.#noting.then(() => rememberEnding(this.job, ending, now));
   }
 
   async #serve(round: Round, terms: CycleTerms): Promise<Ending | undefined> {
