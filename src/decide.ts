@@ -60,7 +60,12 @@ export interface Decision {
   readonly held: readonly RelPath[];
 }
 
-/** `current` says whether nobody else has written to the target since the last cycle of its connection. */
+/**
+ * Compares what is wanted with what `looking` finds, and plans the difference. `current` says whether nobody else has written to
+ * the target since the last cycle of its connection: only then the places of `wanting` are enough to look at.
+ *
+ * Rejects with a SafetyError where a guard refuses the plan, and as the look and `wanting` do.
+ */
 export async function decide(
   { target, store, pacer }: { readonly target: Target; readonly store: IndexStore; readonly pacer: Pacer },
   { looking, current }: { readonly looking: Promise<Sighting>; readonly current: Promise<boolean> },

@@ -49,6 +49,10 @@ export interface CarryOutOptions {
   readonly onAllPut?: (() => Promise<void>) | undefined;
 }
 
+/**
+ * Does what `plan` says: what is in the way goes first, then files are put, then what vanished goes. What fails for one file is a
+ * problem in the answer; rejects with a SourceError where nothing can be written at all, and with the reason of an abort.
+ */
 export async function carryOut(plan: Plan, root: StaticRoot, options: CarryOutOptions): Promise<Done> {
   const failed = plan.obstructed.map(({ path }) => path as RelPath); // the problem is told in the plan
   const work: Work = { root, ...options, put: new Map(), removed: [], putOff: [], failed, problems: [] };

@@ -46,6 +46,7 @@ export const NO_ADDITION: Addition = {
   isAnew: false,
 };
 
+/** What was collected by the runs before; NO_MEMORY where it is missing or damaged. */
 export async function recall(state: StateFolder): Promise<Memory> {
   const bytes = await state.read(NAME);
   const memory = bytes && decodeMemory(bytes);

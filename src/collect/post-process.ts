@@ -85,6 +85,7 @@ export function warningsOf(left: readonly Trouble[]): string[] {
   return warnings;
 }
 
+/** A collected file as post-processing takes it: `hash` is '' where it was not asked for. */
 export function siteFile({ entry, found: { file }, hash: contentHash = '' }: Identified): SiteFile {
   const { path, size, digest, mtime, mode } = entry; // one by one: copying thousands of objects as they are takes ten times as long
   return { path, size, digest, mtime, mode, hash: contentHash, file };
@@ -124,6 +125,7 @@ function whyNoManifest(place: string): string | undefined {
   }
 }
 
+/** The site as the core looks at it. Its methods throw a SourceError where a file cannot be read, or is another one by now. */
 export function siteOf({ files: { inOrder, byPath }, contents, root, foreign }: SiteInput): Site {
   let others: readonly RelPath[] | undefined;
   const fileAt = (path: RelPath): SiteFile => byPath.get(path) as SiteFile; // whatever is asked for was collected

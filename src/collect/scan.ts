@@ -37,7 +37,7 @@ export interface ScannedTree {
   readonly temporaries: readonly string[];
 }
 
-/** And how many files there are, and of how many the cache knew that are gone. What `onEntry` was told of is not said again. */
+/** A scan, with how many files there are, and how many that the cache knew are gone. Entries that went to `onEntry` are not in it. */
 export interface Scanned extends Snapshot {
   readonly files: number;
   readonly gone: number;

@@ -21,6 +21,7 @@ export interface Winners {
   readonly isUnknown: (path: string) => boolean;
 }
 
+/** Reads the files that win by the order of the sources. Rejects as `identify` does; one file that cannot be read is a problem. */
 export async function readWinners(listings: readonly Listing[], options: IdentifyOptions): Promise<Winners> {
   const { winners, shadowed, conflicts } = resolve(
     listings.map(({ walked }) => walked.files),

@@ -66,7 +66,7 @@ export class Audit {
   readonly #seen = new Set<RelPath>();
   /** What lies at pending paths. */
   readonly #uncertain = new Map<RelPath, Listed>();
-  /** Those of pending paths. */
+  /** The folders above pending paths. */
   readonly #folders: ReadonlySet<RelPath>;
   /** Places of folders of ours in which there is none. */
   readonly #lost = new Set<RelPath>();

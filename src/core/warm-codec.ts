@@ -24,7 +24,7 @@ export interface Warm {
   readonly folders: readonly string[];
   readonly links: readonly FollowedLink[];
   readonly marks: { readonly sources: Marks; readonly root: Marks };
-  /** What is another one than when the marks were taken. */
+  /** Paths whose content changed after the marks were taken. */
   readonly changedSince: readonly RelPath[];
 }
 

@@ -71,6 +71,7 @@ export type Ending =
       readonly durationMs: number;
     };
 
+/** What is said of a cycle of the target `name`. `act`: an only-plan cycle counts what it would do. */
 export function targetReport(name: string, ending: Ending, act: 'push' | 'only-plan'): TargetReport {
   const durationMs = Math.round(ending.durationMs);
   if (ending.kind === 'error') {
@@ -143,6 +144,7 @@ export function idleReport(
   return { ...NOTHING, name, ok: error === undefined, generation, unchanged: files, durationMs: 0, ...said };
 }
 
+/** A change as documents have it; `size` in bytes, of a removed file what it was. */
 export function changeReport(change: Change): ChangeReport {
   const entry = change.kind === 'removed' ? change.old : change.entry;
   return { kind: change.kind, path: change.path, size: entry?.size ?? 0 };
@@ -182,6 +184,7 @@ export function commonStatus(statuses: readonly ExitStatus[]): ExitStatus {
   return statuses.every((status) => status === first) ? first : EXIT.failed;
 }
 
+/** Any error as documents have it: 'UNEXPECTED' is one that is none of ours. */
 export function errorOf(error: unknown): { code: string; message: string } {
   return { code: error instanceof PushstaticError ? error.code : 'UNEXPECTED', message: reasonOf(error) };
 }

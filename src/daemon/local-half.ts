@@ -77,8 +77,8 @@ export class LocalHalf {
   #problems: readonly Problem[] = [];
   #marks: { readonly sources: Marks; readonly root: Marks } | undefined;
   /**
-   * What was collected as another one since the marks were taken. They say nothing of it: a file that came and went again
-   * is as it was then, and nobody may have told that it went.
+   * Paths whose copy was written or removed since the marks were taken. The marks cannot tell of them: a file that came and went
+   * again looks as it did then.
    */
   #changedSince: Set<RelPath> | 'much' = new Set();
   /** The last run that writes. */
@@ -174,7 +174,7 @@ export class LocalHalf {
   async #beginAnew(): Promise<Collection> {
     const collection = await this.collectAll(GENTLY);
     const { copied, removed } = collection.report;
-    // Beside nothing all is another one. But the marks are a moment old, and hold where nothing was written since.
+    // Compared with nothing, every file counts as changed. But the marks were taken a moment ago: where nothing was written, they hold.
     if (copied + removed === 0) this.#changedSince = new Set();
     return collection;
   }

@@ -77,7 +77,7 @@ export class IndexStore {
   /** The index was read from the target itself. */
   #isRead = false;
   #lease: Lease;
-  /** What is known was read while this one was asked for already. */
+  /** The lease that was already requested when the index was read. */
   #readUnder: Lease | undefined;
   /** The lease is taken, and the head known to be the one of this run. */
   #checked: Promise<void> | undefined;

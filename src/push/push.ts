@@ -58,7 +58,11 @@ export interface Pushed extends Committed {
   readonly index: TargetIndex;
 }
 
-/** `stage` may hold some of the content already. */
+/**
+ * Carries out `plan`, share by share, each committed as soon as it is published. `stage` may hold some of the content already.
+ * What goes wrong with one file is in the outcomes. Rejects with a TargetError where the target as a whole cannot go on, with a
+ * LockedError where another run took over; what was committed by then is noted with the error.
+ */
 export async function push(plan: Plan, index: TargetIndex, means: Means, options: PushOptions): Promise<Pushed> {
   const running = new Push(plan, index, means, options);
   const usual = plan.changes.length > MANY_FILES ? FILES_IN_SHARE : MANY_FILES;

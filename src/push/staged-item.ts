@@ -37,10 +37,12 @@ export function placeOf({ entry, number, folder, isDerived }: Item, run: RelPath
   return join(run, folder === undefined ? (name as RelPath) : placeIn(folder, entry));
 }
 
+/** Whether some of its content may be there already, under another name or as an older version. */
 export function mayBeDerived({ held, former, twin }: Item): boolean {
   return held.length > 0 || former !== undefined || (twin !== undefined && mayBeDerived(twin));
 }
 
+/** Whether `item` was staged for a file like `entry`: the same content, time and mode. */
 export function isFor(item: Item | undefined, { digest, mtime, mode }: Entry): boolean {
   return item?.entry.digest === digest && item.entry.mtime === mtime && item.entry.mode === mode;
 }

@@ -19,6 +19,7 @@ export const SMALL_BYTES = 256 * 1024;
 // A FIFO that took the file's place must not hang the run.
 const READ = constants.O_RDONLY | constants.O_NONBLOCK;
 
+/** The content of `file`, which is to be that of `entry`. Throws a FileError 'CHANGED' where it is not any more. */
 export function bodyOf(file: string, entry: Entry): Body {
   return entry.size <= SMALL_BYTES ? () => readSmall(file, entry) : () => readLarge(file, entry);
 }

@@ -82,12 +82,14 @@ export function targetError(attempt: Attempt, error: unknown): unknown {
   return new TargetError(kind, `cannot ${verb} ${shortened(path)}: ${reason}`, { cause: error });
 }
 
+/** For `catch`: throws the TargetError. */
 export function fail(attempt: Attempt): (error: unknown) => never {
   return (error) => {
     throw targetError(attempt, error);
   };
 }
 
+/** For `catch`: undefined for an error of the system with one of `codes`, the TargetError for any other. */
 export function ignore(codes: readonly string[], attempt: Attempt): (error: unknown) => undefined {
   return (error) => {
     if (isSystemError(error) && codes.includes(codeOf(error))) return undefined;

@@ -27,6 +27,7 @@ export interface LocalSettings {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Rejects with a TargetError: 'not-a-directory', 'not-found' for the folder above the root, 'other-device', or what the system says. */
 export async function openLocal(settings: LocalSettings): Promise<Target> {
   const root = await stat(settings.root).catch(ignore(['ENOENT'], use(settings.root)));
   if (root?.isDirectory() === false)

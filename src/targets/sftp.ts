@@ -72,9 +72,9 @@ class SftpTarget implements Target {
   readonly #window: Window;
   readonly #lanes: SftpLanes;
   readonly #second: SecondLine | undefined;
-  /** Looked at beside the first request. */
+  /** What lies at the root, looked at beside the first request. */
   #found: Promise<Attributes | undefined>;
-  /** That one, until it tells of the past. */
+  /** The first look at the root; undefined once it is out of date. */
   #firstLook: Promise<Attributes | undefined> | undefined;
   readonly #ownPlace: Promise<void>;
   #root: Promise<void> | undefined;

@@ -19,7 +19,7 @@ export function newId(): string {
 export interface Touched {
   /** Absolute, in the order in which they were noted; each once. */
   readonly places: readonly string[];
-  /** Stands for what was left and for all of these places: with one more, or another one, it is another text. */
+  /** Identifies what was left together with all of these places: it differs as soon as one place is added. */
   readonly state: string;
   /** What it was before each of them was noted, and what it is now. */
   readonly states: ReadonlySet<string>;
