@@ -19,6 +19,7 @@ import type { Pending, TargetIndex } from './core/target-index.js';
 import { type Decision, decide, isHopeless, type Terms, type Wanted } from './decide.js';
 import { Pacer } from './fs/pace.js';
 import type { StateFolder } from './fs/state.js';
+import { noteDoubtful, noteSame } from './push/committed.js';
 import type { LeaseTerms } from './push/holders.js';
 import { allOf } from './push/in-parallel.js';
 import { IndexStore, type Known, writtenMeanwhile } from './push/index-store.js';
@@ -32,7 +33,7 @@ import { throttleTo } from './push/throttle.js';
 import type { Target } from './targets/target.js';
 
 export type { Wanted } from './decide.js';
-export type { Committed } from './push/committed.js';
+export type { BrokenOff, Committed } from './push/committed.js';
 
 /** A target and what it is to get. */
 export interface TargetJob
@@ -275,6 +276,7 @@ export class Connection {
     } catch (error) {
       const cause = await this.#store.lease.causeOf(error);
       await this.#store.release('failed');
+      noteSame(cause, error);
       throw cause;
     }
   }
@@ -301,8 +303,13 @@ export class Connection {
     const pending = before.kind === 'index' ? before.index.pending : new Map<RelPath, Pending>();
     // What nobody knows of may be what readers use already.
     const filesInShare = isKnown ? options.filesInShare : Number.POSITIVE_INFINITY;
-    const pushed = await this.#carryOut({ plan, index, pending, filesInShare }, { stage, signatures }, options, tell);
-    return { plan, ...told, ...pushed, settled };
+    const toPush = { plan, index, pending, filesInShare };
+    try {
+      return { plan, ...told, ...(await this.#carryOut(toPush, { stage, signatures }, options, tell)), settled };
+    } catch (error) {
+      noteDoubtful(error, [...settled, ...plan.changes.map(({ path }) => path)]);
+      throw error;
+    }
   }
 
   /** What is known to lie on the target, and what is being found out of it. */

@@ -72,19 +72,24 @@ it('tells the hook of what was published beside what could not be, and of that p
 });
 
 it.each([
-  ['50 files of 100', 50],
-  ['all files, and not yet the index', 100],
-])('tells the hook also of what was published by a push that broke off: of %s', async (_, published) => {
+  ['50 files of 100', { renames: 50, breaks: 1, at: 'POSIX_RENAME' }],
+  ['50 files of 100, and then of others', { renames: 50, breaks: 2, at: 'POSIX_RENAME' }],
+  ['all files, and not yet the index', { renames: 100, breaks: 1, at: 'POSIX_RENAME' }],
+  ['all files and the index, of which nobody heard', { renames: 100, breaks: 1, at: 'RMDIR' }],
+])('tells the hook also of what was published by a push that broke off: of %s', async (_, { renames, breaks, at }) => {
   const said = join(await temporaryFolder(), 'said');
-  let [isEdited, isBroken] = [false, false];
+  let [isEdited, left] = [false, breaks];
+  const renamed = new Set<string>();
   const remote = await startSftpServer({
     fault: ({ kind, path }) => {
-      if (!isEdited || isBroken || kind !== 'POSIX_RENAME') return undefined;
-      isBroken = renamed.add(path ?? '').size > published;
-      return isBroken ? 'drop' : undefined;
+      if (!isEdited || left === 0) return undefined;
+      if (kind === 'POSIX_RENAME') renamed.add(path ?? '');
+      if (renamed.size <= renames || kind !== at) return undefined;
+      renamed.clear();
+      left--;
+      return 'drop';
     },
   });
-  const renamed = new Set<string>();
   onTestFinished(() => remote.stop());
   const names = Array.from({ length: 100 }, (_unused, i) => `${i}.css`);
   const tree = Object.fromEntries(names.map((name) => [`assets/${name}`, 'before']));
@@ -97,6 +102,6 @@ it.each([
   await writeFile(said, '');
   isEdited = true;
   for (const name of names) writeFileSync(join(project.assets, name), 'after');
-  await eventually('the push broke off', () => isBroken);
+  await eventually('the push broke off', () => left === 0);
   await eventually('all are told', async () => new Set(await lines()).size === 100);
 });

@@ -96,10 +96,12 @@ test('what could not be told, or was being told when it was killed, is told by t
 test("half a note of it, or a state folder that cannot be written, is in nobody's way", async () => {
   const state = await stateFolder();
   const runs: Publication[] = [];
-  await state.write('untold.json', '{"paths":["a"');
-  const hooks = new Hooks(state, async (published) => runs.push(published) > 1);
-  hooks.begin();
-  await hooks.end();
+  for (const half of ['{"paths":["a"', 'null', '{"paths":[1],"targets":[]}', '{"paths":["a"],"targets":[null]}']) {
+    await state.write('untold.json', half);
+    const hooks = new Hooks(state, async (published) => runs.push(published) > 1);
+    hooks.begin();
+    await hooks.end();
+  }
   expect(runs).toEqual([]);
   await state.write('file', '');
   const closed = new Hooks(

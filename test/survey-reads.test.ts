@@ -26,19 +26,21 @@ class CountingTarget extends MemoryTarget {
 }
 
 it.each([
-  [0, 32],
-  [50, 512],
-])('at %i ms they are %i', async (roundTripMs, atOnce) => {
+  ['at 0 ms 32', { roundTripMs: 0, size: 1, atOnce: 32 }],
+  ['at 50 ms 512', { roundTripMs: 50, size: 1, atOnce: 512 }],
+  ['large ones no more than 32 MiB', { roundTripMs: 50, size: 1024 * 1024, atOnce: 32 }],
+])('%s', async (_, { roundTripMs, size, atOnce }) => {
   const target = new CountingTarget(roundTripMs);
-  const wanted = Array.from({ length: 1000 }, (_, i) => entry(`${i}.css`));
+  const content = Buffer.alloc(size);
+  const wanted = Array.from({ length: 600 }, (_unused, i) => ({ ...entry(`${i}.css`), size }));
   await target.makeFolder('.pushstatic' as RelPath, 0o755);
   for (const each of wanted) {
     const place = `.pushstatic/${each.path}` as RelPath;
-    await target.write(place, () => Buffer.alloc(each.size), each);
+    await target.write(place, () => content, each);
     await target.rename(place, each.path);
   }
   const sighting = await look(target, { kind: 'missing' }, 'site');
-  expect(sighting.unknown.size).toBe(1000);
+  expect(sighting.unknown.size).toBe(600);
   await attest(target, sighting, { entries: wanted, problems: [] });
   expect(target.most).toBe(atOnce);
   expect(sighting.index).toEqual(emptyIndex('site'));

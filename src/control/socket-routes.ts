@@ -3,6 +3,7 @@
  *
  * Who can open the socket is the user of the daemon, and may do everything.
  */
+import type { ServerResponse } from 'node:http';
 import type { DaemonEvent, Service } from '../daemon/service.js';
 import { ConfigError } from '../errors.js';
 import { EventStream } from './event-stream.js';
@@ -32,9 +33,7 @@ export function socketRoutes(service: Service): Routes {
     'GET /status': ({ response }) => sendJson(response, 200, service.status()),
     'GET /events': (exchange) => streamEvents(service, exchange),
     'POST /reload': async ({ response }) => {
-      // It waits for the local work under way, and who asked would take a long silence for the end of the daemon.
-      const signs = setInterval(() => response.writeProcessing(), SIGN_MS);
-      await service.reload().finally(() => clearInterval(signs));
+      await withSigns(response, service.reload());
       sendJson(response, 200, { reloaded: true });
     },
     'POST /stop': ({ response }) => {
@@ -45,6 +44,12 @@ export function socketRoutes(service: Service): Routes {
   };
 }
 
+/** To take a configuration waits for the local work under way, and who asked would take a long silence for the end of the daemon. */
+async function withSigns(response: ServerResponse, work: Promise<void>): Promise<void> {
+  const signs = setInterval(() => response.writeProcessing(), SIGN_MS);
+  await work.finally(() => clearInterval(signs));
+}
+
 function streamEvents(service: Service, exchange: Exchange): void {
   const stream = lines(exchange, () => unsubscribe());
   const unsubscribe = service.subscribe((event) => tell(stream, event));
@@ -52,7 +57,7 @@ function streamEvents(service: Service, exchange: Exchange): void {
 
 async function answerTrigger(service: Service, exchange: Exchange): Promise<void> {
   const request = parseTrigger(await readJson(exchange.request));
-  await refuseUnknown(request.targets, service);
+  await refuseUnknown(request.targets, service, exchange.response);
   const { wait, ...options } = request;
   if (wait) return streamTrigger(service, options, exchange);
   // How it ends stands in the status.
@@ -61,10 +66,10 @@ async function answerTrigger(service: Service, exchange: Exchange): Promise<void
 }
 
 /** Of the configuration as it lies on the disk: whoever asks may just have written the target there. */
-async function refuseUnknown(targets: readonly string[], service: Service): Promise<void> {
+async function refuseUnknown(targets: readonly string[], service: Service, response: ServerResponse): Promise<void> {
   const namesNow = (): string[] => service.status().targets.map(({ name }) => name);
   const isUnknown = (name: string): boolean => !namesNow().includes(name);
-  if (targets.some(isUnknown)) await service.takeUpConfig();
+  if (targets.some(isUnknown)) await withSigns(response, service.takeUpConfig());
   const [known, unknown] = [namesNow(), targets.find(isUnknown)];
   if (unknown === undefined) return;
   const names = known.length === 0 ? 'there is none' : `there are ${known.join(', ')}`;

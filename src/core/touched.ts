@@ -4,7 +4,7 @@
 import { type Places, placesOf } from './places.js';
 import { isWithin, parseRelPath, type RelPath } from './relpath.js';
 
-/** A link that was followed: its published path, and the absolute place that it names. */
+/** A link that was followed: its published path, and an absolute place on the way that it leads: one of these for each. */
 export interface FollowedLink {
   readonly path: RelPath;
   readonly leadsTo: string;

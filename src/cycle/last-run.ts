@@ -29,7 +29,12 @@ export async function recallLastRun({ cache }: TargetJob): Promise<LastRun | nul
   const text = await cache.read(LAST_RUN);
   try {
     if (text === undefined) return null;
-    const { at = '', ok = false, error = null, succeededAt = null } = JSON.parse(text.toString()) as Partial<LastRun>;
+    const {
+      at = '',
+      ok = false,
+      error = null,
+      succeededAt = null,
+    } = (JSON.parse(text.toString()) ?? {}) as Partial<LastRun>;
     return { at, ok, error, succeededAt }; // a version before did not write all of it
   } catch (error) {
     if (error instanceof SyntaxError) return null;

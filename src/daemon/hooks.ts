@@ -89,9 +89,14 @@ function together(first: Publication | undefined, second: Publication): Publicat
 /** Undefined for what is none, as half a file. */
 function parsed(text: string): Publication | undefined {
   try {
-    const found = JSON.parse(text) as Partial<Publication> | null;
-    return Array.isArray(found?.paths) && Array.isArray(found.targets) ? (found as Publication) : undefined;
+    const { paths, targets } = (JSON.parse(text) ?? {}) as Record<string, unknown>;
+    if (!isListOf(paths, 'string') || !isListOf(targets, 'object')) return undefined;
+    return { paths, targets } as unknown as Publication;
   } catch {
     return undefined;
   }
+}
+
+function isListOf(value: unknown, type: 'string' | 'object'): value is readonly unknown[] {
+  return Array.isArray(value) && value.every((each: unknown) => typeof each === type && each !== null);
 }

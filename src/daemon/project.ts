@@ -53,7 +53,7 @@ export interface ProjectHooks extends Pick<WatchingMeans, 'onWarning' | 'onConfi
   /** Of this process. */
   readonly env: NodeJS.ProcessEnv;
   readonly onChange: () => void;
-  /** `paths`: all that changed on a target. */
+  /** `published`: what changed on its targets, where something did. */
   readonly onCycle: (cycle: Cycle, published: Publication | undefined) => void;
 }
 

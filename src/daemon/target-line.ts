@@ -79,6 +79,8 @@ export class TargetLine {
   #servedAt: number | undefined;
   /** Why cycles ended that had committed a part, since the last one that ended well. */
   readonly #brokenOff: unknown[] = [];
+  /** What cycles that broke off may have published, until one that does not has told of it. */
+  readonly #doubtful = new Set<RelPath>();
   #noting: Promise<void> = Promise.resolve();
   /** What the target has not got, or may not have. */
   #pending: Set<RelPath> | 'all' = 'all';
@@ -304,7 +306,9 @@ export class TargetLine {
     if (abandoning.aborted) breakOff();
     try {
       const cycled = await this.#cycle(wanted, this.#optionsFor(round, terms, breaking.signal), terms);
-      const result = resumed(cycled, committedBefore(this.#brokenOff.splice(0)));
+      const before = { ...committedBefore(this.#brokenOff.splice(0)), doubtful: [...this.#doubtful] };
+      this.#doubtful.clear();
+      const result = resumed(cycled, before);
       for (const path of result.held) if (this.#pending !== 'all') this.#pending.add(path);
       this.#held = { generation: result.index.generation, files: result.index.entries.length };
       this.#judge(result.outcomes);
@@ -347,7 +351,9 @@ export class TargetLine {
   }
 
   #note(error: unknown): void {
-    if (committedBefore([error]).outcomes.length > 0) this.#brokenOff.push(error);
+    const { outcomes, doubtful } = committedBefore([error]);
+    for (const path of doubtful) this.#doubtful.add(path);
+    if (outcomes.length > 0) this.#brokenOff.push(error);
   }
 
   async #connect({ force }: CycleTerms): Promise<Connection> {

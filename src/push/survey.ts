@@ -10,14 +10,17 @@ import { ancestorsOf, type RelPath } from '../core/relpath.js';
 import { type Digest, type Entry, type Snapshot, sameContent, sortEntries } from '../core/snapshot.js';
 import { emptyIndex, type Observed, settlePending, type TargetIndex, withTruths } from '../core/target-index.js';
 import type { RemoteFile, Target } from '../targets/target.js';
+import { ByteBudget } from './byte-budget.js';
 import { inParallel } from './in-parallel.js';
 import type { Known } from './index-store.js';
 import { problemOf } from './trouble.js';
 
 const LOOKS_IN_FLIGHT = 512;
 const LEAST_READS_IN_FLIGHT = 32;
-const MOST_READS_IN_FLIGHT = 512; // each has a piece of memory to read into
+const MOST_READS_IN_FLIGHT = 512;
 const READS_PER_MS = 10;
+const BYTES_IN_FLIGHT = 32 * 1024 * 1024; // a lease gives its signs of life behind them
+const LARGE_IN_FLIGHT = 4 * 1024 * 1024; // what one long file has on its way, whatever its size
 
 /** What a look at a target told, without reading a file. */
 export interface Sighting {
@@ -48,7 +51,7 @@ export async function attest(target: Target, { index, unknown }: Sighting, wante
   if (unknown.size === 0) return index;
   const known: Entry[] = [];
   const candidates = wanted.entries.filter((entry) => unknown.get(entry.path)?.size === entry.size);
-  await inParallel(candidates, readsInFlight(target), async (entry) => {
+  await readInParallel(target, candidates, async (entry) => {
     const there = unknown.get(entry.path);
     if (there === undefined || (await contentOf(target, entry.path)) !== entry.digest) return;
     known.push({ ...entry, mtime: there.mtime, mode: there.mode });
@@ -56,9 +59,19 @@ export async function attest(target: Target, { index, unknown }: Sighting, wante
   return { ...index, entries: EntryTable.of(sortEntries(known)) };
 }
 
-/** How many files may be read at once, so that small ones do not wait for the line. */
-export function readsInFlight({ capabilities: { roundTripMs } }: Target): number {
-  return Math.min(MOST_READS_IN_FLIGHT, Math.round(LEAST_READS_IN_FLIGHT + READS_PER_MS * roundTripMs));
+/** Calls `read` for each file, for so many at once that small ones do not wait for the line, and large ones do not fill it. */
+export async function readInParallel(
+  { capabilities: { roundTripMs } }: Target,
+  entries: Iterable<Entry>,
+  read: (entry: Entry) => Promise<void>,
+): Promise<void> {
+  const atOnce = Math.min(MOST_READS_IN_FLIGHT, Math.round(LEAST_READS_IN_FLIGHT + READS_PER_MS * roundTripMs));
+  const room = new ByteBudget(BYTES_IN_FLIGHT);
+  await inParallel(entries, atOnce, async (entry) => {
+    const bytes = Math.min(entry.size, LARGE_IN_FLIGHT);
+    await room.take(bytes);
+    await read(entry).finally(() => room.give(bytes));
+  });
 }
 
 /** SHA-256 of a file on the target, as the bytes come. */

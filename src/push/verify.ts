@@ -20,7 +20,7 @@ import { type Problem, TargetError } from '../errors.js';
 import type { Target } from '../targets/target.js';
 import { inParallel } from './in-parallel.js';
 import type { IndexStore } from './index-store.js';
-import { digestOf, readsInFlight } from './survey.js';
+import { digestOf, readInParallel } from './survey.js';
 import { problemOf } from './trouble.js';
 
 const CHANGES_IN_FLIGHT = 256;
@@ -46,7 +46,7 @@ export async function verify(target: Target, index: TargetIndex, options: Verify
   const findings = audit.findings();
   if (options.depth === 'listing') return findings;
   const doubts = doubtsOf(index, findings);
-  await inParallel(index.entries, readsInFlight(target), async (entry) => {
+  await readInParallel(target, index.entries, async (entry) => {
     options.signal?.throwIfAborted();
     if (doubts.has(entry.path) && doubts.get(entry.path) === undefined) return; // another size is another content
     const finding = await compareContent(entry, target);

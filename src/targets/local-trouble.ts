@@ -47,7 +47,6 @@ const KINDS: Readonly<Record<string, TargetErrorKind>> = {
   ENOTEMPTY: 'not-empty',
   ENAMETOOLONG: 'bad-name',
   EILSEQ: 'bad-name',
-  EINVAL: 'bad-name',
   EACCES: 'denied',
   EPERM: 'denied',
   ENOSPC: 'no-space',
@@ -68,7 +67,6 @@ const REASONS: Readonly<Record<string, string>> = {
   EDQUOT: 'the quota of the account on that disk is used up; make room there',
   EROFS: 'the file system is read-only',
   EILSEQ: NO_SUCH_NAME,
-  EINVAL: NO_SUCH_NAME,
   EXDEV: OTHER_DEVICE,
 };
 
@@ -76,7 +74,7 @@ const REASONS: Readonly<Record<string, string>> = {
 export function targetError(attempt: Attempt, error: unknown): unknown {
   if (!isSystemError(error)) return error;
   const { verb, path } = attempt;
-  const code = codeOf(error);
+  const code = isNameRefused(error) ? 'EILSEQ' : codeOf(error);
   const kind = KINDS[code] ?? 'failed';
   const reason = REASONS[code] ?? reasonFor(kind, attempt) ?? reasonOf(error);
   return new TargetError(kind, `cannot ${verb} ${shortened(path)}: ${reason}`, { cause: error });
@@ -125,4 +123,9 @@ function closedOnTheWay(at: string): Closed | undefined {
 
 export function kindOf(stats: Stats): 'file' | 'folder' | 'link' | 'other' {
   return stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : stats.isSymbolicLink() ? 'link' : 'other';
+}
+
+/** Some disks say so of a name that they cannot have, such as one with a colon. Of anything but a name it means something else. */
+function isNameRefused({ code, syscall = '' }: NodeJS.ErrnoException): boolean {
+  return code === 'EINVAL' && ['open', 'mkdir', 'link', 'lstat'].includes(syscall);
 }

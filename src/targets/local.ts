@@ -94,7 +94,7 @@ class LocalTarget implements Target {
   async write(path: RelPath, body: Body, meta: FileMeta, how?: 'packed' | 'durable'): Promise<number> {
     const tried = this.#tried('write', path);
     const { signal } = this.#settings;
-    requireGoing(signal);
+    requireGoing(signal, tried);
     const handle = await open(tried.at, 'w', 0o600).catch(fail(tried));
     try {
       const written = await pour(body(), { handle, tried, signal });
@@ -258,9 +258,9 @@ async function nearestFolder(folder: string): Promise<string> {
   return there === undefined && folder !== dirname(folder) ? nearestFolder(dirname(folder)) : folder;
 }
 
-function requireGoing(signal: AbortSignal | undefined): void {
+function requireGoing(signal: AbortSignal | undefined, { verb, path }: Attempt): void {
   if (signal?.aborted !== true) return;
-  throw new TargetError('failed', 'writing was interrupted', { cause: signal.reason });
+  throw new TargetError('failed', `cannot ${verb} ${path}: it was interrupted`, { cause: signal.reason });
 }
 
 interface Pouring {
@@ -273,7 +273,7 @@ async function pour(content: ReturnType<Body>, { handle, tried, signal }: Pourin
   if (content instanceof Uint8Array) return pourAtOnce(content, handle, tried);
   let written = 0;
   for await (const piece of content) {
-    requireGoing(signal);
+    requireGoing(signal, tried);
     await handle.writeFile(piece).catch(fail(tried));
     written += piece.length;
   }
