@@ -282,11 +282,19 @@ export class Connection {
   }
 
   async #run(wanted: Promise<Wanted>, options: CycleOptions) {
+    const pacer = new Pacer({ signal: options.signal }); // which throws where all is over
     const tell = teller(this.#job, options);
-    const view = await this.#beginLook(wanted, options, tell);
+    const loaded = await this.#load(options.act);
     const signatures = new Signatures(this.#job.cache.folder('signatures'));
     const stage = this.#openStage(signatures, options, tell);
-    const { index, plan, isKnown, ...told } = await this.#decideBesideStaging(stage, view, wanted, options, tell);
+    if (needsSurvey(loaded)) tell.phase('survey');
+    const view = this.#beginLook(loaded, wanted, options);
+    const { index, plan, isKnown, ...told } = await this.#decideBesideStaging(
+      { stage, view, pacer },
+      wanted,
+      options,
+      tell,
+    );
     tell.plan(plan);
     await setImmediate(); // what waits has its turn, and an abort is for the push to end
     if (options.act === 'only-plan') return { plan, index, outcomes: [], ...NOTHING_SENT, ...told };
@@ -312,11 +320,9 @@ export class Connection {
     }
   }
 
-  /** What is known to lie on the target, and what is being found out of it. */
-  async #beginLook(wanted: Promise<Wanted>, options: CycleOptions, tell: Teller): Promise<View> {
+  /** What is known to lie on the target, and what is being found out of it. Whoever asks waits for it at once. */
+  #beginLook(loaded: Known, wanted: Promise<Wanted>, options: CycleOptions): View {
     const { act, site } = options;
-    const loaded = await this.#load(act);
-    if (needsSurvey(loaded)) tell.phase('survey');
     if (this.#isUsed && act === 'push') void this.#prepare(wanted);
     const current = this.#isUsed ? this.#isCurrent() : Promise.resolve(false);
     const first = current.then(async () => {
@@ -339,16 +345,16 @@ export class Connection {
 
   /** What is sure to be sent is brought over meanwhile. */
   async #decideBesideStaging(
-    stage: Stage,
-    { known, current, looking, guessing }: View,
+    { stage, view, pacer }: { readonly stage: Stage; readonly view: View; readonly pacer: Pacer },
     wanted: Promise<Wanted>,
     options: CycleOptions,
     tell: Teller,
   ): Promise<Decision> {
     const [job, target, store] = [this.#job, this.#target, this.#store];
-    const { act, manifest, atRest, signal } = options;
+    const { known, current, looking, guessing } = view;
+    const { act, manifest, atRest } = options;
     const terms: Terms = { ...job, ...limitFor(job, options), manifest, atRest, act, warn: tell.warning };
-    const deciding = decide({ target, store, pacer: new Pacer({ signal }) }, { looking, current }, wanted, terms);
+    const deciding = decide({ target, store, pacer }, { looking, current }, wanted, terms);
     deciding.catch(() => store.lease.giveUp());
     const isCurrent = this.#isUsed ? current : undefined;
     return allOf([deciding, stageAhead(stage, known, guessing, isCurrent, { job, target }, options)]).catch(

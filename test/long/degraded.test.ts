@@ -47,7 +47,7 @@ describe('without', () => {
     ['realpath', []],
     ['lsetstat', []],
     ['fsetstat', []],
-    ['setstat', [OWN_MODES]],
+    ['setstat', []], // files have theirs from fsetstat, and folders by being made
     ['fsetstat,setstat', [OWN_MODES]],
     ['hardlink,copy-data,fsync,limits,statvfs,fstat,lsetstat', [UNFLUSHED, SENT_AGAIN]],
   ] as const)(
