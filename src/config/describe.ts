@@ -1,7 +1,6 @@
 /**
  * describe: the effective configuration as `pushstatic config` shows it.
  */
-
 import { formatLimit } from '../core/guard.js';
 import type { MissingRule } from '../core/manifest/rules.js';
 import type { Config, SourceDir, TargetConfig } from './schema.js';

@@ -48,6 +48,7 @@ describe('without', () => {
     ['lsetstat', []],
     ['fsetstat', []],
     ['setstat', []], // files have theirs from fsetstat, and folders by being made
+    ['setstat -u 027', [OWN_MODES]], // where that is another mode
     ['fsetstat,setstat', [OWN_MODES]],
     ['hardlink,copy-data,fsync,limits,statvfs,fstat,lsetstat', [UNFLUSHED, SENT_AGAIN]],
   ] as const)(
