@@ -21,6 +21,7 @@ import { type Collected, type CollectOptions, collect, type Ownership } from './
 import { collectPlaces, type KnownPlaces, scanPlaces } from './collect-places.js';
 import { collectStaged, type MakeStatic, type StagedProject } from './collect-staged.js';
 import { ContentPacker, type Slab } from './contents.js';
+import { EntrySender } from './entry-sender.js';
 import { HashedSite } from './hashed-site.js';
 import type { Helper, SharedList } from './helper.js';
 import type { Progress } from './identify.js';
@@ -147,11 +148,6 @@ export type ThreadMessage =
   | { readonly kind: 'signed' }
   | { readonly kind: 'failed'; readonly name: string; readonly message: string; readonly stack: string };
 
-const ENTRIES_IN_MESSAGE = 2000; // each message is unpacked in one go, in some milliseconds
-const WAITING_BYTES = 256 * 1024; // contents that others could send already
-const MANY_FILES = 60_000; // from here on memory is too dear to keep much of what was read, or to send much of it ahead
-const MOST_AHEAD = 8192; // of so many
-
 parentPort?.on('message', (task: LocalTask) => void work(task));
 
 async function work({ work: task, settings, port }: LocalTask): Promise<void> {
@@ -166,7 +162,7 @@ async function work({ work: task, settings, port }: LocalTask): Promise<void> {
   });
   try {
     const { statePath, contents, snapshot, heap, force, reread, checkpoint, baseline } = settings;
-    const entries = new EntrySender(packer, say);
+    const entries = new EntrySender(packer, (batch, use) => say({ kind: 'entries', entries: batch, use }));
     const options: RunOptions = {
       force,
       reread,
@@ -344,38 +340,5 @@ class Asker implements Helper {
 
   hasHelped(): void {
     this.#waiting.shift()?.();
-  }
-}
-
-/** Sends entries in batches, each after the contents that belong to it. */
-class EntrySender {
-  readonly #packer: ContentPacker;
-  readonly #say: (message: ThreadMessage) => void;
-  #entries: Entry[] = [];
-  /** How many are still of use before all are there. */
-  #left = Number.POSITIVE_INFINITY;
-
-  constructor(packer: ContentPacker, say: (message: ThreadMessage) => void) {
-    this.#packer = packer;
-    this.#say = say;
-  }
-
-  expect(files: number): void {
-    if (files <= MANY_FILES) return;
-    this.#packer.keepLess();
-    this.#left = MOST_AHEAD;
-  }
-
-  add(entry: Entry): void {
-    this.#entries.push(entry);
-    if (this.#entries.length >= ENTRIES_IN_MESSAGE || this.#packer.waitingBytes >= WAITING_BYTES) this.flush();
-  }
-
-  flush(): void {
-    this.#packer.finish();
-    const entries = this.#entries;
-    if (entries.length > 0) this.#say({ kind: 'entries', entries, use: this.#left > 0 ? 'now' : 'later' });
-    this.#left -= entries.length;
-    this.#entries = [];
   }
 }
