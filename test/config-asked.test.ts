@@ -242,6 +242,17 @@ describe('what stands against an answer', () => {
     await expect(load(text, async () => answer(change))).resolves.toHaveProperty('asked');
   });
 
+  test("is what the project's own collectstatic does not heed, where it differs", async () => {
+    const text = `${ASKING}static: { url: /x/, django: '4.2', manifest: { name: m.json, missing: warn, maxPasses: 9 } }`;
+    expect((await complaint(text, { storage: 'django' })).split('\n')).toEqual(
+      ['url', 'django', 'manifest.name', 'manifest.missing'].map((key) =>
+        expect.stringMatching(
+          `static.${key}: it does not apply to storage: django, where the project's settings say how files are made; remove it$`,
+        ),
+      ),
+    );
+  });
+
   test('is seen through links', async () => {
     await mkdir(join(folder, 'blog/static'), { recursive: true });
     await symlink('blog', join(folder, 'link'));

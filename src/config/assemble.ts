@@ -90,15 +90,31 @@ function staticOf(raw: RawConfig, asked: Asked | undefined, local: LocalPath): C
 }
 
 /** What Django itself says against it, as far as the file does not say otherwise by hand. */
-function faultsOfAsked(raw: RawConfig, { static: { storage, root } }: Config, asked: Asked): Fault[] {
+function faultsOfAsked(raw: RawConfig, { static: statics }: Config, asked: Asked): Fault[] {
+  const { storage, root } = statics;
   const faults: Fault[] = [];
   const report = (text: string): void => void faults.push({ path: ['source', 'django'], on: 'key', text });
   if (root === '') report('STATIC_ROOT of the project is not set; set it in its settings, or static.root in this file');
   if (storage === 'none') return faults;
+  if (storage === 'django') faults.push(...unheeded(raw.static, statics, asked));
   if (raw.static.storage === undefined) for (const text of asked.faults.storage) report(text);
   if (raw.source.dirs === undefined) for (const text of asked.faults.sources) report(text);
   return faults;
 }
+
+/** What the file says of how files are made, where the project's own collectstatic makes them by its settings. */
+function unheeded({ url, django }: RawConfig['static'], { manifest }: Config['static'], asked: Asked): Fault[] {
+  const differing: KeyPath[] = [
+    ...(url === undefined || url === asked.url ? [] : [['url']]),
+    ...(django === undefined || django === asked.rules ? [] : [['django']]),
+    ...MADE_BY_SETTINGS.filter((key) => manifest[key] !== asked.manifest[key]).map((key) => ['manifest', key]),
+    ...(manifest.missing.length === 0 ? [] : [['manifest', 'missing']]),
+  ];
+  const text = "it does not apply to storage: django, where the project's settings say how files are made; remove it";
+  return differing.map((path) => ({ path: ['static', ...path], on: 'key', text }));
+}
+
+const MADE_BY_SETTINGS = ['name', 'jsModules', 'keepIntermediateFiles', 'maxPasses'] as const;
 
 function sourceOf(
   raw: RawConfig,

@@ -31,7 +31,12 @@ export function mergeSources(
   dirs: readonly SourceDir[] | undefined,
   asked: Asked | undefined,
 ): Pick<Config['source'], 'dirs' | 'ignore'> {
-  return { dirs: dirs ?? asked?.dirs ?? [], ignore: written.ignore ?? asked?.ignore ?? DEFAULT_IGNORE };
+  return { dirs: dirs ?? asked?.dirs ?? [], ignore: written.ignore ?? ignoredBy(asked) };
+}
+
+/** What is ignored where the file says nothing. */
+export function ignoredBy(asked: Asked | undefined): readonly string[] {
+  return asked?.ignore ?? DEFAULT_IGNORE;
 }
 
 function mergeManifest(

@@ -1,8 +1,10 @@
 /**
  * workOf: what the local half of a run has to do, by the configuration.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { LocalWork } from '../collect/in-thread.js';
 import type { ManifestProject } from '../collect/post-process.js';
+import { ignoredBy } from '../config/merge.js';
 import type { Config } from '../config/schema.js';
 import { envForOthers } from '../config/secrets.js';
 import type { RelPath } from '../core/relpath.js';
@@ -33,20 +35,23 @@ export function workOf(config: Config, { collect, mode, env }: WorkOptions): Loc
 /** How the project's own collectstatic is run. Throws a ConfigError where no project was asked. */
 export function djangoOf(config: Config, env: NodeJS.ProcessEnv): DjangoProject {
   const { asked } = config;
-  const { django } = config.source;
+  const { django, ignore } = config.source;
   if (django === undefined || asked === undefined) {
     throw new ConfigError(
       "cannot run the project's own collectstatic: source.django is missing; write where manage.py is",
     );
   }
   const { manage, settings } = django;
-  return { manage, settings, python: asked.interpreter, env: envForOthers(config, env) };
+  const isAsUsual = isDeepStrictEqual(ignore, ignoredBy(asked));
+  const own = { manage, settings, python: asked.interpreter, env: envForOthers(config, env) };
+  return isAsUsual ? own : { ...own, ignore };
 }
 
 function collectstaticOf(config: Config, env: NodeJS.ProcessEnv) {
   const django = djangoOf(config, env);
   const { root, permissions, manifest } = config.static;
-  const { knowsSources = false, savesCopies = false, dirs: sources = [], ignore = [] } = config.asked ?? {};
+  const { knowsSources = false, savesCopies = false, dirs: sources = [] } = config.asked ?? {};
+  const { ignore } = config.source;
   // It collects from what the settings say, whatever the file lists.
   const origins = knowsSources ? { sources, ignore } : undefined;
   return {

@@ -3,11 +3,14 @@ Run by pushstatic with a Django project's own Python: runs the project's own col
 says on file descriptor 3, as one line of JSON, what the manifest is called, or why it failed. What lies in STATIC_ROOT is
 not touched.
 
-    python collectstatic.py MANAGE SETTINGS STATIC MANIFEST      as of probe.py; STATIC stands for STATIC_ROOT, and MANIFEST
-                                                                 for a folder of its own that the manifest lies in
+    python collectstatic.py MANAGE SETTINGS STATIC MANIFEST [IGNORE]
+
+MANAGE and SETTINGS are as of probe.py; STATIC stands for STATIC_ROOT, and MANIFEST for a folder of its own that the manifest
+lies in; IGNORE is a list of patterns as JSON, in the place of those that Django ignores.
 """
 import importlib.util
 import io
+import json
 import os
 import sys
 import threading
@@ -32,11 +35,12 @@ probe = load_probe()
 
 def main():
     manage, settings, static, manifest = sys.argv[1:5]
+    ignore = json.loads(sys.argv[5]) if len(sys.argv) > 5 else None
     for descriptor in (ANSWER, LIFELINE):
         os.set_inheritable(descriptor, False)
     threading.Thread(target=end_with_parent, daemon=True).start()
     probe.state["is_recording"] = False
-    probe.take_over(manage, settings, [], lambda: collect(settings, static, manifest))
+    probe.take_over(manage, settings, [], lambda: collect(settings, static, manifest, ignore))
 
 
 def end_with_parent():
@@ -44,7 +48,7 @@ def end_with_parent():
     os._exit(1)
 
 
-def collect(settings_name, static, manifest):
+def collect(settings_name, static, manifest, ignore):
     probe.state["phase"] = "django"
     import django
 
@@ -72,7 +76,7 @@ def collect(settings_name, static, manifest):
     except CannotRedirect as error:
         return {"failure": {"phase": "storage", "storage": str(error), "lines": []}}
     probe.state["phase"] = "collectstatic"
-    run_command()
+    run_command(ignore)
     name = probe.quietly(storage, "manifest_name")
     return {"done": {"manifest": name if isinstance(name, str) else None, "isElsewhere": is_elsewhere}}
 
@@ -107,12 +111,14 @@ class CannotRedirect(Exception):
     pass
 
 
-def run_command():
+def run_command(ignore):
     from django.core.management import call_command
 
     heard = io.StringIO()
+    options = {} if ignore is None else {"ignore_patterns": ignore, "use_default_ignore_patterns": False}
     try:
-        call_command("collectstatic", "--noinput", skip_checks=False, stdout=Nowhere(), stderr=heard, no_color=True)
+        call_command("collectstatic", "--noinput", skip_checks=False, stdout=Nowhere(), stderr=heard, no_color=True,
+                     **options)
     except BaseException as error:
         said = [line for line in heard.getvalue()[-LONGEST_HEARD:].splitlines() if line.strip()]
         error.pushstatic_heard = said[-MOST_HEARD:]

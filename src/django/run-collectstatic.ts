@@ -17,6 +17,8 @@ export interface DjangoProject {
   readonly settings: string | undefined;
   readonly python: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Patterns of files to be left out, in the place of Django's own. */
+  readonly ignore?: readonly string[];
 }
 
 /** Absolute folders that are there. */
@@ -42,13 +44,13 @@ export interface Collectstatic {
 
 /** Rejects as `runPython` does; with a SourceError when the command fails. */
 export async function runCollectstatic(
-  { manage, settings = '', python, env }: DjangoProject,
+  { manage, settings = '', python, env, ignore }: DjangoProject,
   { files, manifest }: Folders,
   options: CollectstaticOptions,
 ): Promise<Collectstatic> {
   const script = {
     file: SCRIPT,
-    words: [manage, settings, files, manifest],
+    words: [manage, settings, files, manifest, ...(ignore === undefined ? [] : [JSON.stringify(ignore)])],
     manage,
     python,
     read: readDone,

@@ -594,6 +594,15 @@ describe('static.storage: django', () => {
     expect(stderr).toContain("it runs the project's own collectstatic, and needs source.django to know how");
   });
 
+  it('leaves out what the file says is to be ignored, and finds no difference then', async () => {
+    const { program, root, configure } = await makeScene(OWN_HASH);
+    await configure({ source: { django: {}, ignore: ['*.png', 'js', '*.css'] } });
+    expect(await program.run('collect')).toMatchObject({ status: 0 });
+    const made = Object.keys(await readTree(root)).filter((path) => path !== 'staticfiles.json');
+    expect(made.toSorted()).toEqual(['vendor/lib.js', expect.stringMatching(/^vendor\/lib\.own\w{5}\.js$/)]);
+    expect(await program.run('collect', '--check')).toMatchObject({ status: 0 });
+  });
+
   it('may be asked for where it need not be', async () => {
     const scene = await makeScene('', { backend: 'django.contrib.staticfiles.storage.ManifestStaticFilesStorage' });
     await scene.configure({ static: { storage: 'django' } });
