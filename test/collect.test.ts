@@ -149,17 +149,34 @@ describe('collect', () => {
     await expect(site.collect()).rejects.toThrow(/static is a symbolic link that leads nowhere; make the folder/);
   });
 
-  test.each(['.', '..'])('refuses a link in a source that leads to STATIC_ROOT, or above it: %s', async (above) => {
-    const site = await newSite({ assets: { a: 'a' } });
-    const elsewhere = await temporaryFolder();
-    await plant(elsewhere, { 'root/before': 'before' });
-    await plant(site.folder, { static: symlink(join(elsewhere, 'root')) });
-    await site.plant('assets', { deep: symlink(join(elsewhere, 'root', above)) });
-    await expect(site.collect()).rejects.toThrow(
-      /its link deep leads to STATIC_ROOT .* collected into itself; remove the link/,
-    );
-    expect(await readTree(elsewhere)).toEqual({ 'root/before': 'before' });
-  });
+  test.each(['.', '..', 'before'])(
+    'refuses a link in a source that leads to STATIC_ROOT, above it or into it: %s',
+    async (place) => {
+      const site = await newSite({ assets: { a: 'a' } });
+      const elsewhere = await temporaryFolder();
+      await plant(elsewhere, { 'root/before/it': 'before' });
+      await plant(site.folder, { static: symlink(join(elsewhere, 'root')) });
+      await site.plant('assets', { deep: symlink(join(elsewhere, 'root', place)) });
+      await expect(site.collect()).rejects.toThrow(
+        /its link deep leads to STATIC_ROOT .* collected into itself; remove the link/,
+      );
+      expect(await readTree(elsewhere)).toEqual({ 'root/before/it': 'before' });
+    },
+  );
+
+  test.each(['sub', '.', '..'])(
+    'refuses a link in STATIC_ROOT that leads into a source, to it or above it: %s',
+    async (place) => {
+      const site = await newSite({ assets: { 'sub/a': 'a', b: 'b' } });
+      await plant(site.root, { linked: symlink(join(site.source('assets'), place)) });
+      await expect(site.collect()).rejects.toThrow(
+        /its link linked leads to what is collected from .*assets; remove the link, and copies will be made there/,
+      );
+      expect(await readTree(site.source('assets'))).toEqual({ 'sub/a': 'a', b: 'b' });
+      await rm(join(site.root, 'linked'));
+      await expect(site.collect()).resolves.toMatchObject({ copied: ['b', 'sub/a'] });
+    },
+  );
 
   test('takes no link for one to STATIC_ROOT that is not followed', async () => {
     const site = await newSite({ assets: { a: 'a', loop: symlink('loop'), 'sub/up': symlink('..') } });

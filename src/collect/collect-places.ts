@@ -68,7 +68,7 @@ export async function collectPlaces(
   if (site !== undefined && wanted.problems.length > 0) return undefined;
   const root = new Map(digests);
   const presence = { ...rest, pacer, step: 'scan', cache: root, sizeBefore: sizesOf(known.entries) } as const;
-  const there = await readRoot(project.root, presence, places);
+  const there = await readRoot(project, presence, places);
   const foreign = foreignAfter(known, places, there, (path) => site?.madeAt(path) ?? ours.get(path));
   const proposal = site?.propose({ places, listings, wanted, foreign });
   if (site !== undefined && proposal === undefined) return undefined;
@@ -80,8 +80,7 @@ export async function collectPlaces(
   for (const warning of proposal?.warnings ?? []) options.onWarning?.(warning);
 
   const made = addMade(ours, paths, site);
-  const present =
-    beside.length === 0 ? there : joinTrees(there, await readRoot(project.root, presence, placesOf(beside)));
+  const present = beside.length === 0 ? there : joinTrees(there, await readRoot(project, presence, placesOf(beside)));
   const before = { files: ours, made, folders: new Set(known.folders), root };
   const filled = await fill(project, { wanted, present, hashed: proposal }, before, { ...options, pacer });
   if (mode === 'write') {

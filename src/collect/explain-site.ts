@@ -53,7 +53,7 @@ async function findSite(project: CollectProject, options: Pick<RunOptions, 'stat
   const sources = await DigestCache.load(state, 'sources', pacer);
   const wanted = await readWinners(listings, { step: 'collect', also: 'content-hash', cache: sources, pacer });
   const copies = await DigestCache.load(state, 'root', pacer);
-  const present = await readRoot(root, { step: 'scan', cache: copies, pacer });
+  const present = await readRoot(project, { step: 'scan', cache: copies, pacer });
   return siteIn({ root, orders: listings.map(sourceOrder), wanted, present, memory }, pacer);
 }
 

@@ -9,7 +9,8 @@ import { Pacer } from '../fs/pace.js';
 import type { DigestCache } from './digest-cache.js';
 import { type Identified, type IdentifyOptions, identify, identifyAll, type Progress } from './identify.js';
 import { look } from './look.js';
-import { type WalkOptions, walk, walkWays } from './walk.js';
+import { requireNoSourceIn, type SourceProject } from './sources.js';
+import { type Walked, type WalkOptions, walk, walkWays } from './walk.js';
 
 export interface ScanOptions {
   readonly cache: DigestCache;
@@ -63,28 +64,35 @@ export async function scan(root: string, { signal, marks, ...options }: ScanOpti
   return { entries: onEntry === undefined ? entries : [], problems, files, gone };
 }
 
-/** As `scan`, for those who also want to know what stat said; of all, or of some places. */
-export async function scanTree(
-  root: string,
-  options: IdentifyOptions & Pick<WalkOptions, 'marks'>,
-  places?: Places,
-): Promise<ScannedTree> {
+type TreeOptions = IdentifyOptions & Pick<WalkOptions, 'marks'>;
+
+/** As `scan`, for those who also want to know what stat said. */
+export async function scanTree(root: string, options: TreeOptions): Promise<ScannedTree> {
   const { step, pacer, marks } = options;
-  const ways = places?.map((place) => place.split('/')) ?? [[]];
-  const walked = await walkWays(root, ways, { step, pacer, marks });
-  const { files, problems } = await identify(walked.files, options);
-  return { files, problems: [...walked.problems, ...problems], temporaries: walked.temporaries };
+  return treeOf(await walk(root, { step, pacer, marks }), options);
 }
 
-/** A STATIC_ROOT that is missing is an empty one: it will be made. */
+/**
+ * STATIC_ROOT as it lies there, or some places of it; one that is missing is an empty one, and will be made. Rejects as `scan` does,
+ * and with a ConfigError where a link in it leads to what is collected.
+ */
 export async function readRoot(
-  root: string,
-  options: Parameters<typeof scanTree>[1],
+  { root, sources }: Pick<SourceProject, 'root' | 'sources'>,
+  options: TreeOptions,
   places?: Places,
 ): Promise<ScannedTree> {
   if (look(root) === undefined) {
     options.marks?.enter(root); // what comes there is new
     return { files: [], problems: [], temporaries: [] };
   }
-  return scanTree(root, options, places);
+  const ways = places?.map((place) => place.split('/')) ?? [[]];
+  const { step, pacer, marks } = options;
+  const walked = await walkWays(root, ways, { step, pacer, marks });
+  requireNoSourceIn(root, walked, sources);
+  return treeOf(walked, options);
+}
+
+async function treeOf(walked: Walked, options: TreeOptions): Promise<ScannedTree> {
+  const { files, problems } = await identify(walked.files, options);
+  return { files, problems: [...walked.problems, ...problems], temporaries: walked.temporaries };
 }

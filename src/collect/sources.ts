@@ -103,14 +103,36 @@ function holdsRoot(source: string, root: string, ignore: IgnoreRules): boolean {
   return way[0] !== '..' && !way.some((folder) => ignore.ignoresFolder(folder));
 }
 
-/** Each run would put all of it one folder deeper. A link that was not followed leads nowhere. */
-function requireNoWayBack({ path }: Source, { links, folders }: Walked, root: string, ignore: IgnoreRules): void {
-  const back = links.find((link) => folders.has(link.path) && holdsRoot(link.leadsTo, root, ignore));
+/** Each run would put all of it one folder deeper, or take for its own what is the only copy of a file. */
+function requireNoWayBack({ path }: Source, walked: Walked, root: string, ignore: IgnoreRules): void {
+  const back = followed(walked).find(({ leadsTo }) => holdsRoot(leadsTo, root, ignore) || liesIn(leadsTo, root));
   if (back === undefined) return;
   throw new ConfigError(
     `cannot collect from ${path}: its link ${back.path} leads to STATIC_ROOT (${root}), which would be collected into itself; ` +
       'remove the link',
   );
+}
+
+/** What is put there would be put into a source, and what is removed would be gone from it. Throws a ConfigError. */
+export function requireNoSourceIn(root: string, walked: Walked, sources: readonly Source[]): void {
+  for (const { path, leadsTo } of followed(walked)) {
+    const source = sources.find((each) => liesIn(leadsTo, each.path) || liesIn(each.path, leadsTo));
+    if (source === undefined) continue;
+    throw new ConfigError(
+      `cannot collect into ${root}: its link ${path} leads to what is collected from ${source.path}; remove the link, and copies ` +
+        'will be made there',
+    );
+  }
+}
+
+/** The links to folders. One that was not followed leads nowhere. */
+function followed({ links, folders }: Walked): FollowedLink[] {
+  return links.filter(({ path }) => folders.has(path));
+}
+
+function liesIn(place: string, folder: string): boolean {
+  const inside = relative(realPath(folder), realPath(place));
+  return inside !== '..' && !inside.startsWith('../');
 }
 
 function realPath(place: string): string {
