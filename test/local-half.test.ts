@@ -1,5 +1,5 @@
 /** The local half of a daemon, over real files and real threads: `npm test` builds their program first. */
-import { chmod, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { stringify } from 'yaml';
@@ -305,6 +305,51 @@ describe('collecting what was touched', () => {
     },
   );
 
+  test.each(['remove', 'keep'])(
+    'names no copy that could not be put, whatever changes next (stale: %s)',
+    async (stale) => {
+      const site = await newSite(TREE, { storage: 'manifest', url: '/static/', django: '5.2', manifest: { stale } });
+      const half = site.half();
+      await half.begin();
+      await plant(site.assets, { 'js/new.js': 'new' });
+      await chmod(join(site.root, 'js'), 0o555);
+      await withoutRoot(site.folder, () => half.collect([join(site.assets, 'js/new.js')]));
+      await writeFile(join(site.assets, 'css/a.css'), 'another');
+      const { report } = await withoutRoot(site.folder, () => half.collect([join(site.assets, 'css/a.css')]));
+      expect(report.problems.map(({ code, path }) => `${code} ${path}`)).toContain('HELD_BACK staticfiles.json');
+      const named = Object.values(
+        (JSON.parse(await readFile(join(site.root, 'staticfiles.json'), 'utf8')) as { paths: Record<string, string> })
+          .paths,
+      );
+      const there = Object.keys(await readTree(site.root));
+      expect(named.filter((path) => !there.includes(path))).toEqual([]);
+      await chmod(join(site.root, 'js'), 0o755);
+      await half.collect(['css/a.css', 'js/new.js'].map((path) => join(site.assets, path)));
+      expect(await readFile(join(site.root, 'staticfiles.json'), 'utf8')).toContain('js/new.js');
+      expect((await half.collectAll(EVERYTHING)).report).toMatchObject({
+        copied: 0,
+        hashed: 0,
+        removed: 0,
+        problems: [],
+      });
+    },
+  );
+
+  test('finds that a hashed copy went which the last daemon had made at its start', async () => {
+    const site = await newSite(TREE, { url: '/static/', django: '5.2' });
+    await site.lifeOf((half) => half.begin(), 'leave nothing');
+    const config: Config = { ...site.config, static: { ...site.config.static, storage: 'manifest' } };
+    const second = site.half(config);
+    await second.begin();
+    await second.leave();
+    await second.end();
+    const copies = Object.keys(await readTree(site.root)).filter((path) => /^css\/a\.[0-9a-f]{12}\.css$/.test(path));
+    expect(copies).toHaveLength(1);
+    await rm(join(site.root, ...copies));
+    await site.half(config).begin();
+    expect(Object.keys(await readTree(site.root))).toEqual(expect.arrayContaining(copies));
+  });
+
   test('removes what was put off as soon as all can be put', async () => {
     const site = await newSite(TREE, { storage: 'manifest', url: '/static/', django: '5.2' });
     const half = site.half();
@@ -455,7 +500,7 @@ describe('with storage none', () => {
   });
 });
 
-type Statics = Readonly<Record<string, string>>;
+type Statics = Readonly<Record<string, string | object>>;
 
 interface Site {
   readonly folder: string;

@@ -267,7 +267,11 @@ export class HashedSite implements SiteInMind {
           else this.#made.set(path, digestOf(each));
         }
         if (isHere) this.#made.set(name, manifest.entry.digest);
+        if (failed.length === 0) return;
         for (const path of failed) this.#made.delete(path);
+        // What is missing is to be put by the next run, whatever that is about: until then no manifest may name it.
+        this.#traces = this.#processed?.traces ?? this.#traces;
+        this.#processed = undefined;
       },
     };
   }

@@ -173,9 +173,9 @@ export class LocalHalf {
 
   async #beginAnew(): Promise<Collection> {
     const collection = await this.collectAll(GENTLY);
-    const { copied, removed } = collection.report;
+    const { copied, hashed, removed } = collection.report;
     // Compared with nothing, every file counts as changed. But the marks were taken a moment ago: where nothing was written, they hold.
-    if (copied + removed === 0) this.#changedSince = new Set();
+    if (copied + hashed + removed === 0) this.#changedSince = new Set();
     return collection;
   }
 
