@@ -271,6 +271,19 @@ describe('collecting what was touched', () => {
     expect(Object.keys(await readTree(site.root))).toHaveLength(23);
   });
 
+  test('is counted: a STATIC_ROOT of somebody else that has grown, and then lost most of it, is asked for', async () => {
+    const site = await newSite({}, { storage: 'none' });
+    await plant(site.root, { a: 'a', b: 'b' });
+    const names = Array.from({ length: 20 }, (_, i) => `n${i}.css`);
+    await site.lifeOf(async (half) => {
+      await half.begin();
+      await plant(site.root, Object.fromEntries(names.map((name) => [name, name])));
+      await half.collect(names.map((name) => join(site.root, name)));
+    }, 'leave nothing');
+    for (const name of names) await rm(join(site.root, name));
+    await expect(site.half().begin()).rejects.toBeInstanceOf(SafetyError);
+  });
+
   test('is counted, with storage none as well', async () => {
     const site = await newSite({}, { storage: 'none' });
     await plant(site.root, { a: 'a' });

@@ -34,9 +34,12 @@ export async function scanOnly(root: string, options: ScanOnlyOptions): Promise<
   const cache = await DigestCache.load(options.state, 'root', pacer);
   const marks = options.baseline === undefined ? undefined : new MarkTaker();
   const roots = markRoots([root]);
+  const known = cache.size;
   const snapshot = await scan(root, { ...options, cache, marks });
   const count = { key: rootKey(root), path: root, files: snapshot.files };
-  if (options.force === undefined) guardSources([count], memory.sources, () => snapshot.gone);
+  // A daemon that looks at places counts what comes, and the cache does not know of it.
+  const knowsAll = known >= (memory.sources.get(count.key) ?? 0);
+  if (options.force === undefined) guardSources([count], memory.sources, knowsAll ? () => snapshot.gone : undefined);
   await saveState(options, () => cache.save(pacer));
   let baseline: string | undefined;
   if (options.mode === 'write') {

@@ -220,10 +220,14 @@ class Walker implements Walked {
     } catch (error) {
       if (!isSystemError(error)) throw error;
       const { path, place } = folder;
+      // Where a file system lists no kinds, each name is looked at, and one that went meanwhile ends the list.
+      const hasChanged = error.code === 'ENOENT' && isFolder(place);
       if (folder.parent === undefined || path === undefined) {
-        throw new SourceError(`cannot read ${place}: ${reasonOfSystem(error)}`, { cause: error });
+        const reason = hasChanged ? 'it changed while it was read; the next run takes it up' : reasonOfSystem(error);
+        throw new SourceError(`cannot read ${place}: ${reason}`, { cause: error });
       }
-      if (!isGone(error)) this.#report(path, codeOfUnread(error), `it cannot be read: ${reasonOfSystem(error)}`);
+      if (hasChanged) this.#report(path, 'CHANGED', 'it changed while it was read; the next run takes it up');
+      else if (!isGone(error)) this.#report(path, codeOfUnread(error), `it cannot be read: ${reasonOfSystem(error)}`);
     }
     return this.#level();
   }
@@ -364,6 +368,10 @@ function leadsUp(link: Folder): boolean {
 
 function isGone(error: NodeJS.ErrnoException): boolean {
   return error.code === 'ENOENT' || error.code === 'ENOTDIR';
+}
+
+function isFolder(place: string): boolean {
+  return orUndefined(() => statSync(place))?.isDirectory() === true;
 }
 
 function isThere(place: string): boolean {
