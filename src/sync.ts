@@ -159,6 +159,8 @@ export class Connection {
   /** Undefined while the head is known and that is enough. */
   #known: Known | undefined;
   #rest: { readonly head: Head; readonly since: string } | undefined;
+  /** Whether a cycle has begun, and whether one has come to its end. */
+  #hasBegun = false;
   #isUsed = false;
 
   private constructor(job: TargetJob, target: Target, store: IndexStore) {
@@ -324,7 +326,10 @@ export class Connection {
   #beginLook(loaded: Known, wanted: Promise<Wanted>, options: CycleOptions): View {
     const { act, site } = options;
     if (this.#isUsed && act === 'push') void this.#prepare(wanted);
-    const current = this.#isUsed ? this.#isCurrent() : Promise.resolve(false);
+    const isUsed = this.#isUsed;
+    // What was loaded for a cycle that ended early may be long out of date.
+    const current = this.#hasBegun ? this.#isCurrent().then((isCurrent) => isCurrent && isUsed) : Promise.resolve(false);
+    this.#hasBegun = true;
     const first = current.then(async () => {
       const known = await this.#load(act);
       return { known, sighting: await look(this.#target, trusted(known, options), site) };

@@ -618,6 +618,21 @@ describe('a connection that is kept', () => {
     expect(watched.changes()).toBe(0);
   });
 
+  it('asks anew what the target holds after a cycle that was refused', async () => {
+    const bench = await makeBench();
+    const target = new MemoryTarget();
+    await bench.publish(target, A);
+    const { cycle } = await connect(bench, target, { limit: { kind: 'count', count: 1 } });
+    const B = { a: 'a' };
+    await expect(cycle(B)).rejects.toMatchObject({ name: 'SafetyError' });
+    await bench.forgetState();
+    await bench.publish(target, B); // by another run, without a limit
+    await expect(cycle(B)).resolves.toMatchObject({ outcomes: [], unchanged: 1 });
+    await bench.publish(target, { a: 'of another run' });
+    await expect(cycle(B)).resolves.toMatchObject({ outcomes: [{ kind: 'done', step: { path: 'a' } }] });
+    expect(await publicTree(target)).toEqual(B);
+  });
+
   it('leaves alone what lies in no place, though it is different', async () => {
     const bench = await makeBench();
     const target = new MemoryTarget();
