@@ -328,7 +328,9 @@ export class Connection {
     if (this.#isUsed && act === 'push') void this.#prepare(wanted);
     const isUsed = this.#isUsed;
     // What was loaded for a cycle that ended early may be long out of date.
-    const current = this.#hasBegun ? this.#isCurrent().then((isCurrent) => isCurrent && isUsed) : Promise.resolve(false);
+    const current = this.#hasBegun
+      ? this.#isCurrent().then((isCurrent) => isCurrent && isUsed)
+      : Promise.resolve(false);
     this.#hasBegun = true;
     const first = current.then(async () => {
       const known = await this.#load(act);

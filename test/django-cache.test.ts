@@ -252,13 +252,13 @@ class Own(ManifestStaticFilesStorage):
   expect((await scene.ask()).manifest.name).toBe('static-22.json');
 });
 
-const STARTING = (program: string): string => `import subprocess
-STATIC_URL = '/' + subprocess.check_output([str(BASE_DIR / '${program}')], cwd=BASE_DIR / 'shop', text=True).strip() + '/'
+const STARTING = (program: string, words = ''): string => `import subprocess
+STATIC_URL = '/' + subprocess.check_output([str(BASE_DIR / '${program}'), *'${words}'.split()], cwd=BASE_DIR / 'shop', text=True).strip() + '/'
 `;
 
 test('settings that ask git are asked again after a commit', async () => {
   const scene = await askedOnce({
-    'shop/settings.py': settingsWith(STARTING('git')),
+    'shop/settings.py': settingsWith(STARTING('git', 'rev-parse HEAD')),
     '.git/HEAD': 'ref: refs/heads/main\n',
     '.git/logs/HEAD': 'one\n',
     git: '#!/bin/sh\ntail -n 1 ../.git/logs/HEAD\n',
@@ -271,6 +271,65 @@ test('settings that ask git are asked again after a commit', async () => {
   await scene.starts();
   await scene.ask();
   expect(await scene.starts()).toBe(0);
+});
+
+test.each(['describe --tags', '-C /elsewhere log -1', 'log -1 --decorate', 'status'])(
+  'settings that ask git for more than a commit are asked each time: %s',
+  async (words) => {
+    const scene = await askedOnce({
+      'shop/settings.py': settingsWith(STARTING('git', words)),
+      '.git/HEAD': 'ref: refs/heads/main\n',
+      git: '#!/bin/sh\ncat ../number\n',
+      number: '1',
+    });
+    await plant(scene.folder, { number: '2' });
+    expect((await scene.ask()).url).toBe('/2/');
+  },
+);
+
+test('settings that ask git in another folder are asked again after a commit there', async () => {
+  const elsewhere = await temporaryFolder();
+  await plant(elsewhere, { '.git/HEAD': 'ref: refs/heads/main\n', '.git/logs/HEAD': 'one\n' });
+  const scene = await askedOnce({
+    'shop/settings.py': settingsWith(`from pathlib import Path
+${STARTING('git', 'rev-parse HEAD').replace("BASE_DIR / 'shop'", `Path('${elsewhere}')`)}`),
+    '.git/HEAD': 'ref: refs/heads/main\n',
+    git: '#!/bin/sh\ntail -n 1 .git/logs/HEAD\n',
+  });
+  expect((await scene.ask()).url).toBe('/one/');
+  await appendFile(join(elsewhere, '.git/logs/HEAD'), 'two\n');
+  await nextMillisecond();
+  expect((await scene.ask()).url).toBe('/two/');
+});
+
+test.each<[how: string, settings: string, tree: Tree]>([
+  [
+    'by name, where it is missing',
+    `import importlib
+try:
+    STATIC_URL = importlib.import_module('shop.local').STATIC_URL
+except ImportError:
+    STATIC_URL = '/one/'
+`,
+    {},
+  ],
+  [
+    'from a file that was compiled before',
+    `import importlib.util
+spec = importlib.util.spec_from_file_location('own', BASE_DIR / 'shop/local.py')
+own = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(own)
+STATIC_URL = own.STATIC_URL
+`,
+    { 'shop/local.py': "STATIC_URL = '/one/'\n" },
+  ],
+])('a module that settings import %s is taken up', async (_, settings, tree) => {
+  const scene = await askedOnce({ 'shop/settings.py': settingsWith(settings), ...tree });
+  execFileSync('python3', ['-m', 'compileall', '-q', join(scene.folder, 'shop')]);
+  expect((await scene.ask({ from: 'project' })).url).toBe('/one/');
+  await plant(scene.folder, { 'shop/local.py': "STATIC_URL = '/two-two/'\n" });
+  await nextMillisecond();
+  expect((await scene.ask()).url).toBe('/two-two/');
 });
 
 test('settings that ask another program are asked each time', async () => {

@@ -258,6 +258,12 @@ describe('what a project says of itself', () => {
     ]);
   });
 
+  test('has the modes of the settings where the storage keeps nothing here', () => {
+    const storage = { ...PLAIN, class: 'shop.S3', mro: ['shop.S3'], permissions: { file: null, dir: null } };
+    const permissions = { file: 0o640, dir: 0o2755 };
+    expect(askedOf({ ...ANSWER, storage, permissions }, 'python3').permissions).toEqual(permissions);
+  });
+
   test('does not take for a source what a foreign finder makes in STATIC_ROOT', () => {
     const finders = [{ class: 'compressor.CompressorFinder', dirs: [dir('/site/out/CACHE'), dir('/site/scss')] }];
     expect(askedOf({ ...ANSWER, finders }, 'python3').dirs.map(({ path }) => path)).toEqual(['/site/scss']);

@@ -114,7 +114,7 @@ const LAYERS: readonly (readonly [from: string, to: readonly string[]])[] = [
       'type:collect/',
     ],
   ],
-  ['watch/', ['watch/', 'core/', 'errors.ts', 'system-error.ts']],
+  ['watch/', ['watch/', 'core/', 'fs/kind-of.ts', 'errors.ts', 'system-error.ts']],
   [
     'daemon/',
     [

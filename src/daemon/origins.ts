@@ -2,29 +2,35 @@
  * Origins: what the configuration comes from, as far as somebody can touch it: its file, what the project's answer was read from, and
  * what the project looked for or listed.
  */
-import { existsSync, statSync } from 'node:fs';
 import type { Config } from '../config/schema.js';
-import { orUndefined } from '../system-error.js';
+import { kindOf } from '../fs/kind-of.js';
+import type { SinglePlace } from '../watch/watched-file.js';
 
 /** What a touch means: the configuration is to be read again, or it may be another one, or nothing. */
 export type Touch = 'read again' | 'look' | 'nothing';
 
+const LISTED = 'listed'; // whatever it holds now is a sign
+
 export class Origins {
   readonly #files: ReadonlySet<string>;
-  /** Whether what the project looked for is there, and the folders that it listed. */
-  readonly #signs: Map<string, boolean | 'listed'>;
+  /** What lies where the project looked, as `kindOf` has it, and the folders that it listed. */
+  readonly #signs: Map<string, string>;
 
   constructor({ file, asked }: Pick<Config, 'file' | 'asked'>) {
     const { files = [], looked = [], listed = [] } = asked ?? {};
     this.#files = new Set([file, ...files]);
-    // A folder that is there would stand for all that is touched in it.
-    this.#signs = new Map(looked.filter((place) => !isFolder(place)).map((place) => [place, existsSync(place)]));
-    for (const place of listed) this.#signs.set(place, 'listed');
+    this.#signs = new Map(looked.map((place) => [place, kindOf(place)]));
+    for (const place of listed) this.#signs.set(place, LISTED);
   }
 
   /** What is to be watched. */
-  get places(): string[] {
-    return [...new Set([...this.#files, ...this.#signs.keys()])];
+  get places(): SinglePlace[] {
+    const ofKind = [...this.#signs].filter(([place, sign]) => sign !== LISTED && !this.#files.has(place));
+    const listed = [...this.#signs].filter(([, sign]) => sign === LISTED);
+    return [
+      ...[...this.#files, ...listed.map(([path]) => path)].map((path) => ({ path, for: 'any change' }) as const),
+      ...ofKind.map(([path]) => ({ path, for: 'kind' }) as const),
+    ];
   }
 
   has(place: string): boolean {
@@ -40,13 +46,9 @@ export class Origins {
 
   #hasTurned(place: string): boolean {
     const before = this.#signs.get(place);
-    if (before === undefined || before === 'listed') return before === 'listed';
-    const now = existsSync(place);
+    if (before === undefined || before === LISTED) return before === LISTED;
+    const now = kindOf(place);
     this.#signs.set(place, now);
     return now !== before;
   }
-}
-
-function isFolder(place: string): boolean {
-  return orUndefined(() => statSync(place))?.isDirectory() === true;
 }

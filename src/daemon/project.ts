@@ -89,6 +89,8 @@ export class Project {
   #isReady = false;
   #isPaused = false;
   /** A sweep was due while it was paused. */
+  /** Code of the project changed during a pause. */
+  #owesCode = false;
   #owesSweep = false;
   #goOn: () => void = () => undefined;
 
@@ -268,6 +270,8 @@ export class Project {
   /** What the configuration comes from was touched, and it is the same: but code of the project may make other files now. */
   async takeUpCode(): Promise<void> {
     if (this.config.static.storage !== 'django') return;
+    this.#owesCode = this.#isPaused;
+    if (this.#isPaused) return;
     await this.askAll({ lines: this.lines, force: false, reread: false }, 'sweep');
   }
 
@@ -291,6 +295,7 @@ export class Project {
     for (const line of this.lines) line.resume();
     if (this.#owesSweep) this.#sweeps.soon();
     this.#owesSweep = false;
+    if (this.#owesCode) void this.takeUpCode().catch(() => undefined); // it is told as any other cycle
   }
 
   /** Begins nothing any more; resolves when nothing of it works on the local files. What is under way on the targets goes on. */

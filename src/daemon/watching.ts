@@ -56,21 +56,41 @@ export class Watching {
 
   /** Sets it up, or up anew. Rejects with a SourceError where nothing can be watched. */
   async open(): Promise<void> {
-    const { config, folders, signal, onWatched } = this.#means;
+    const { signal, onWatched } = this.#means;
     try {
-      const watcher = await openWatcher(folders, {
-        backend: config.watch.backend,
-        files: this.#origins.places,
-        signal,
-        onEvent: (event) => this.#hear(event),
-      });
-      const before = this.#watcher;
-      this.#watcher = watcher;
-      await before?.close();
+      if (this.#watcher === undefined) this.#watcher = (await this.#openOne()).watcher;
+      else await this.#openBeside(this.#watcher);
     } catch (error) {
       if (!signal.aborted) throw error;
     }
     if (!signal.aborted) onWatched();
+  }
+
+  /** So that nothing goes untold; but there may be no room for two, where there is for one. */
+  async #openBeside(before: Watcher): Promise<void> {
+    const wanted = before.backend;
+    const { watcher, accept } = await this.#openOne('on trial');
+    if (watcher.backend === wanted) {
+      this.#watcher = watcher;
+      accept();
+      return before.close();
+    }
+    await Promise.all([before.close(), watcher.close()]);
+    this.#watcher = (await this.#openOne()).watcher;
+    this.#means.onLost();
+  }
+
+  /** What one on trial has to say of itself is not told until it is accepted. */
+  async #openOne(how?: 'on trial'): Promise<{ readonly watcher: Watcher; readonly accept: () => void }> {
+    const { config, folders, signal } = this.#means;
+    let isOnTrial = how !== undefined;
+    const watcher = await openWatcher(folders, {
+      backend: config.watch.backend,
+      files: this.#origins.places,
+      signal,
+      onEvent: (event) => (isOnTrial && event.kind === 'warning' ? undefined : this.#hear(event)),
+    });
+    return { watcher, accept: () => void (isOnTrial = false) };
   }
 
   async close(): Promise<void> {

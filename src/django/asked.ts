@@ -27,7 +27,7 @@ export function askedOf(answer: Answer, interpreter: string): Asked {
     url: answer.url,
     ...judge(answer),
     rules,
-    permissions: storage?.permissions ?? answer.permissions,
+    permissions: storage !== null && keepsFolder(storage) ? storage.permissions : answer.permissions,
     manifest: {
       name: nameOf(answer),
       ...elsewhere(answer, root),

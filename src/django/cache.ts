@@ -5,9 +5,10 @@
  * enough, and only a digest of them is kept.
  */
 import { createHash } from 'node:crypto';
-import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import type { DjangoSource } from '../config/schema.js';
+import { kindOf } from '../fs/kind-of.js';
 import type { StateFolder } from '../fs/state.js';
 import { type Answer, isAnswer } from './answer.js';
 import { PROBE } from './run-probe.js';
@@ -135,17 +136,6 @@ function areAsFound({ looked, listed }: Answer): boolean {
   return (
     looked.every(([path, kind]) => kindOf(path) === kind) && listed.every(([path, names]) => namesIn(path) === names)
   );
-}
-
-function kindOf(path: string): string {
-  try {
-    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) return `link to ${readlinkSync(path)}`;
-    const stats = statSync(path, { throwIfNoEntry: false });
-    if (stats === undefined) return '';
-    return stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : 'other';
-  } catch {
-    return '';
-  }
 }
 
 /** As `names_in` of `probe.py`. */

@@ -32,10 +32,13 @@ MOST_PLACES = 5000
 LONGEST_PATH = 1024
 NO_FILES = ("/proc/", "/sys/")
 IMPORTERS = ("<frozen importlib", "<frozen zipimport")  # what they look at is known by what they find, and by NothingFound
+IMPORTLIB = os.path.dirname(importlib.util.__file__)  # the part of it that is written in Python
 LOOK, LOOK_AT_LINK, READ_LINK = os.stat, os.lstat, os.readlink
-STARTS = {"subprocess.Popen": 0, "os.system": 0, "os.exec": 0, "os.posix_spawn": 0}  # where the event says which program
+STARTS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn")  # each says which program, and then its words
 STARTERS = ("subprocess.py", "os.py")  # who start what others ask for
 GIT_TELLS = ("HEAD", "logs/HEAD", "packed-refs")  # one of them changes with whatever is committed or checked out
+GIT_COMMANDS = ("rev-parse", "rev-list", "log", "show", "symbolic-ref")  # tags, and what is not committed, show elsewhere
+GIT_ELSEWHERE = ("--all", "--branches", "--decorate", "--tags")
 PLAIN = (bool, int, str, type(None))
 PACKAGES = ("site-packages", "dist-packages")
 # What every class has, and what says nothing about how it works.
@@ -208,7 +211,8 @@ def kind_of(path):
 
 def hear(event, arguments):
     if event in STARTS and state["is_recording"]:
-        hear_start(arguments[STARTS[event]], arguments[2] if event == "subprocess.Popen" else None)
+        words = arguments[1] if len(arguments) > 1 else ()
+        hear_start(arguments[0], words, arguments[2] if event == "subprocess.Popen" else None)
     if event in ("os.listdir", "os.scandir") and state["is_recording"]:
         path = arguments[0]
         asker = sys._getframe(1).f_code.co_filename
@@ -223,6 +227,8 @@ def hear(event, arguments):
     if not isinstance(path, (str, bytes)) or (flags or 0) & (os.O_WRONLY | os.O_RDWR):
         return
     path = os.path.abspath(os.fsdecode(path))
+    if path.endswith(".pyc"):
+        path = source_of(path)
     if path.endswith(".pyc") or path.startswith(NO_FILES) or not is_plain(path):
         return
     if os.path.isfile(path) or not os.path.exists(path):  # devices change without end
@@ -230,11 +236,18 @@ def hear(event, arguments):
         note_early(path)
 
 
-def hear_start(program, folder):
-    """What git says of a project is told by its files. What another program says may be another thing each time."""
-    program = os.path.basename(os.fsdecode(program)) if isinstance(program, (str, bytes)) else ""
-    above = os.path.abspath(os.fsdecode(folder) if isinstance(folder, (str, bytes)) else ".")
-    while program == "git":
+def source_of(compiled):
+    """What it was made of is looked at as well, but not opened."""
+    try:
+        return importlib.util.source_from_cache(compiled)
+    except (ValueError, NotImplementedError):
+        return compiled
+
+
+def hear_start(program, words, folder):
+    """What git says of a commit is told by its files. What else a program says may be another thing each time."""
+    above = os.path.abspath(os.fsdecode(folder) if isinstance(folder, (str, bytes, os.PathLike)) else ".")
+    while asks_for_commit(program, words):
         git = os.path.join(above, ".git")
         if os.path.isdir(git):
             opened.update(os.path.join(git, name) for name in GIT_TELLS)
@@ -247,6 +260,15 @@ def hear_start(program, folder):
     while frame.f_back is not None and os.path.basename(frame.f_code.co_filename) in STARTERS:
         frame = frame.f_back
     starters.add(os.path.abspath(frame.f_code.co_filename))
+
+
+def asks_for_commit(program, words):
+    """Whether git is asked, of the repository that it is started in, for what one of GIT_TELLS tells."""
+    if not isinstance(program, (str, bytes, os.PathLike)) or os.path.basename(os.fsdecode(program)) != "git":
+        return False
+    words = [os.fsdecode(word) for word in words if isinstance(word, (str, bytes, os.PathLike))]
+    is_elsewhere = "GIT_DIR" in os.environ or any(word.startswith(GIT_ELSEWHERE) for word in words)
+    return len(words) > 1 and words[1] in GIT_COMMANDS and not is_elsewhere
 
 
 class NothingFound(object):
@@ -265,9 +287,13 @@ class NothingFound(object):
 
 
 def file_that_imports(frame):
-    while frame.f_back is not None and frame.f_code.co_filename.startswith("<"):
+    while frame.f_back is not None and is_importer(frame.f_code.co_filename):
         frame = frame.f_back
     return os.path.abspath(frame.f_code.co_filename)
+
+
+def is_importer(file):
+    return file.startswith("<") or os.path.dirname(file) == IMPORTLIB
 
 
 class Libraries(object):
@@ -645,7 +671,8 @@ def digest_of(patterns):
 def failure_of(error):
     cause, is_missing = error, False
     while cause is not None and not is_missing:
-        is_missing = isinstance(cause, ImportError) and getattr(cause, "name", None) in ("django", "django.core")
+        # A name that an installed Django does not have is something else, and the error of whoever asks for it.
+        is_missing = type(cause).__name__ == "ModuleNotFoundError" and cause.name in ("django", "django.core")
         cause = getattr(cause, "__cause__", None) or getattr(cause, "__context__", None)
     return {
         "phase": "missing" if is_missing else state["phase"],

@@ -9,6 +9,7 @@ import type { Engine, LimitCode } from './backend.js';
 import { type Choice, NEXT } from './choose.js';
 import { countIn, limitText, readLimit } from './limits.js';
 import type { WatchMessage, WatchRequest, WatchTask } from './watch-thread.js';
+import type { SinglePlace } from './watched-file.js';
 import type { WatchEvent } from './watcher.js';
 
 const RESTART_MS = 1000;
@@ -23,7 +24,7 @@ export interface WatchHooks {
 
 export class WatchThread {
   readonly #folders: readonly string[];
-  readonly #files: readonly string[];
+  readonly #files: readonly SinglePlace[];
   readonly #hooks: WatchHooks;
   #engine: Engine;
   #reason: string;
@@ -44,7 +45,7 @@ export class WatchThread {
     this.#reject = reject;
   });
 
-  constructor({ engine, folders, reason }: Choice, files: readonly string[], hooks: WatchHooks) {
+  constructor({ engine, folders, reason }: Choice, files: readonly SinglePlace[], hooks: WatchHooks) {
     this.#engine = engine;
     this.#reason = reason;
     this.#folders = folders;

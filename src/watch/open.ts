@@ -5,12 +5,13 @@ import type { Engine } from './backend.js';
 import { chooseEngines, type WantedBackend } from './choose.js';
 import { type WatchHooks, WatchThread } from './in-thread.js';
 import { readMounts, realPlace, silentFileSystem } from './mount.js';
+import type { SinglePlace } from './watched-file.js';
 import type { Watcher } from './watcher.js';
 
 export interface WatchOptions extends WatchHooks {
   readonly backend: WantedBackend;
-  /** Absolute; single files that are watched as well, whether they are there or not. */
-  readonly files?: readonly string[];
+  /** What is watched as well, whether it is there or not. */
+  readonly files?: readonly SinglePlace[];
   /** Closes the watcher, whether it is open yet or not. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -7,7 +7,7 @@ import type { Backend, Engine, LimitCode, Report } from './backend.js';
 import { Backlog, backlogLimit } from './backlog.js';
 import { Outbox } from './outbox.js';
 import { Root } from './root.js';
-import { WatchedFile } from './watched-file.js';
+import { type SinglePlace, WatchedFile } from './watched-file.js';
 import type { WatchEvent } from './watcher.js';
 
 /** What the thread is started with. */
@@ -15,7 +15,7 @@ export interface WatchTask {
   readonly engine: Engine;
   readonly folders: readonly string[];
   /** Single files that are watched as well. */
-  readonly files: readonly string[];
+  readonly files: readonly SinglePlace[];
 }
 
 export type WatchMessage =
@@ -76,7 +76,7 @@ class Watch {
   constructor(
     backend: Backend,
     folders: readonly string[],
-    files: readonly string[],
+    files: readonly SinglePlace[],
     say: (message: WatchMessage) => void,
   ) {
     this.#say = say;

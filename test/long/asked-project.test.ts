@@ -1,6 +1,6 @@
 /** The built program in a real Django project that is asked: what a user sees, and what the service does with it. */
 import { existsSync } from 'node:fs';
-import { appendFile, chmod, readFile, rm } from 'node:fs/promises';
+import { appendFile, chmod, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { eventually, lastCycle, QUICK, serves, startDaemon } from '../support/daemon.js';
@@ -144,6 +144,26 @@ describe('a daemon of a project that is asked', () => {
     await plant(scene.folder, { 'cart/__init__.py': '' });
     await daemon.until((status) => status.configError === null);
     await serves(scene.target, { 'app.css': 'body {}' });
+  });
+
+  it('takes up a link that leads elsewhere now, and a folder that went', async () => {
+    const scene = await makeScene();
+    await plant(scene.folder, { 'builds/one/a.txt': 'one', 'builds/two/a.txt': 'two', 'extra/b.txt': 'b' });
+    await symlink('one', join(scene.folder, 'builds/current'));
+    await plant(scene.folder, {
+      'shop/settings.py': settingsWith(`${FINDERS}STATICFILES_DIRS = [(BASE_DIR / 'builds/current').resolve()]
+if (BASE_DIR / 'extra').is_dir():
+    STATICFILES_DIRS.append(BASE_DIR / 'extra')
+`),
+    });
+    const daemon = await startDaemon(scene);
+    await daemon.inSync();
+    await serves(scene.target, { 'a.txt': 'one', 'b.txt': 'b' });
+    await symlink('two', join(scene.folder, 'builds/next'));
+    await rename(join(scene.folder, 'builds/next'), join(scene.folder, 'builds/current'));
+    await serves(scene.target, { 'a.txt': 'two', 'b.txt': 'b' });
+    await rm(join(scene.folder, 'extra'), { recursive: true });
+    await serves(scene.target, { 'a.txt': 'two' });
   });
 
   it('ends at once, also while the settings wait for something', async () => {

@@ -542,6 +542,12 @@ describe('what cannot be asked is refused by a sentence that says what to do:', 
     );
   });
 
+  test('an app that asks Django for what it does not have', async () => {
+    const folder = await djangoProject({ 'blog/models.py': 'from django.core import urlresolvers\n' });
+    const { lines } = await refusal(folder);
+    expect(lines.join('\n')).toMatch(/blog\/models\.py", line 1[^]*ImportError: cannot import name 'urlresolvers'/);
+  });
+
   test('a Django that is too old', async () => {
     const folder = await djangoProject({
       'django/__init__.py': "VERSION = (3, 2, 25, 'final', 0)\ndef get_version():\n    return '3.2.25'\n",

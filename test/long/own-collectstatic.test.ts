@@ -478,6 +478,23 @@ describe('a daemon of a project with a storage of its own', () => {
     await serves(scene.target, await scene.fresh());
   });
 
+  it('runs nothing while it is paused, and then what the code has become', async () => {
+    const scene = await makeScene(OWN_HASH);
+    const daemon = await startDaemon(scene);
+    await daemon.inSync();
+    const before = await collected(scene);
+    await daemon.client.pause();
+    await appendFile(
+      join(scene.folder, 'shop/storage.py'),
+      "\nclass Own(Own):\n    def file_hash(self, name, content=None):\n        return 'later'\n",
+    );
+    expect(await scene.program.run('reload')).toMatchObject({ status: 0 });
+    expect((await daemon.client.status()).local.state).toBe('ready');
+    expect(await collected(scene)).toEqual(before);
+    await daemon.client.resume();
+    await serves(scene.target, await scene.fresh());
+  });
+
   it('ends at once, also while collectstatic runs', async () => {
     const scene = await makeScene(OWN_HASH);
     const daemon = await startDaemon(scene);

@@ -67,7 +67,12 @@ export async function listen(
   files: readonly string[] = [],
 ): Promise<Ear & { readonly watcher: Watcher }> {
   const ear = new Ear();
-  const watcher = await openWatcher(folders, { backend, files, onEvent: ear.onEvent, thread: WATCH_THREAD });
+  const watcher = await openWatcher(folders, {
+    backend,
+    files: files.map((path) => ({ path, for: 'any change' })),
+    onEvent: ear.onEvent,
+    thread: WATCH_THREAD,
+  });
   onTestFinished(() => watcher.close());
   return Object.assign(ear, { watcher });
 }
