@@ -77,6 +77,15 @@ describe('a daemon that begins', () => {
     });
   });
 
+  test('collects all where what the last one left cannot be taken away', async () => {
+    const site = await newSite();
+    await site.lifeOf((half) => half.begin());
+    await chmod(site.state.path, 0o555);
+    const { report } = await withoutRoot(site.folder, () => site.half().begin());
+    await chmod(site.state.path, 0o755);
+    expect(report).toMatchObject({ files: 3, copied: 0, removed: 0, problems: [] });
+  });
+
   test('notices that a file went which had come since the last sweep', async () => {
     const site = await newSite();
     await site.lifeOf((half) => half.begin());

@@ -157,8 +157,9 @@ it('is what a person goes by who asks for a sync, however short a time ago it wa
     expect(existsSync(join(place, name, 'a'))).toBe(true);
   }
   await writeFile(join(project.folder, 'pushstatic.yaml'), 'nonsense: 1');
-  expect(await project.program.run('trigger', '--wait')).toMatchObject({
-    status: 2,
-    stderr: expect.stringContaining('nonsense'),
-  });
+  for (const words of [['trigger', '--wait'], ['trigger']])
+    expect(await project.program.run(...words)).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('nonsense'),
+    });
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ConfigError } from '../src/errors.js';
 import { type HostRequest, type HostSettings, resolveHost } from '../src/targets/ssh-config.js';
+import { temporaryFolder } from './support/tree.js';
 
 const { username: account, homedir: home } = userInfo();
 
@@ -182,6 +183,16 @@ describe('a file', () => {
     const env = { PATH: process.env['PATH'] };
     const asking = resolveHost({ host: 'web1', file, env });
     await expect(asking).rejects.toThrow(/^cannot look up web1 in .*config: .*(line 2|bad configuration option)/i);
+  });
+
+  test('that ssh was ended over is tried again', async () => {
+    const programs = await temporaryFolder();
+    await writeFile(join(programs, 'ssh'), '#!/bin/sh\nkill -KILL $$\n', { mode: 0o755 });
+    await writeFile(file, 'Host web1\n');
+    await expect(resolveHost({ host: 'web1', file, env: { PATH: programs } })).rejects.toMatchObject({
+      name: 'TargetError',
+      kind: 'unreachable',
+    });
   });
 
   test('that cannot be read is an error', async () => {

@@ -7,6 +7,7 @@ import type { Snapshot } from '../src/core/snapshot.js';
 import { type Ending, targetReport } from '../src/cycle/report.js';
 import { publicationOf } from '../src/daemon/cycle-of.js';
 import { Round } from '../src/daemon/round.js';
+import type { TargetStatus } from '../src/daemon/status.js';
 import { type LineMeans, TargetLine } from '../src/daemon/target-line.js';
 import { ConfigError, SourceError, TargetError } from '../src/errors.js';
 import { StateFolder } from '../src/fs/state.js';
@@ -178,6 +179,14 @@ test('what a target should hold and does not is noticed when everything was look
   expect(await bench.served()).toEqual({ a: 'A', b: 'b' });
   bench.line.confirm();
   expect(bench.line.status()).toMatchObject({ state: 'in-sync', generation: 2 });
+});
+
+test('what it is getting just now it has not got yet', async () => {
+  const bench = await makeLine({ a: 'a', 'css/b': 'b' });
+  await bench.serve();
+  const pending = bench.standings.filter(({ state }) => state === 'pushing').map((status) => status.pending);
+  expect(pending).toContain(2);
+  expect(bench.line.status()).toMatchObject({ state: 'in-sync', pending: 0 });
 });
 
 describe('removals that are held', () => {
@@ -502,6 +511,8 @@ interface Bench {
   readonly server: Server;
   /** Cycles that no round asked for. */
   readonly retried: Ending[];
+  /** What its status was at each change. */
+  readonly standings: readonly TargetStatus[];
   snapshot(): Snapshot;
   /** Nothing is known any more, as in a daemon that has just begun. */
   forget(): void;
@@ -522,6 +533,7 @@ async function makeLine(
   const state = new StateFolder(join(folder, 'state'));
   const server = new Server();
   const retried: Ending[] = [];
+  const standings: TargetStatus[] = [];
   let runs = 0;
   let snapshot: Snapshot = { entries: [], problems: [] };
   let isKnown = true;
@@ -545,7 +557,7 @@ async function makeLine(
     now: Date.now,
     chance: () => 0,
     onEvent: () => undefined,
-    onChange: () => undefined,
+    onChange: () => standings.push(line.status()),
     mayRemove: () => true,
     signal: new AbortController().signal,
     onCaughtUp: (ending) => retried.push(ending),
@@ -571,6 +583,7 @@ async function makeLine(
     line,
     server,
     retried,
+    standings,
     snapshot: () => snapshot,
     forget: () => void (isKnown = false),
     async edit(change, gone = []) {

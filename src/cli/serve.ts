@@ -13,7 +13,8 @@ import { storageLine } from './render.js';
 import { reloadConfig, type Session } from './session.js';
 import { version } from './version.js';
 
-const FIXED = 'daemon.socket, daemon.http and log are taken from the configuration at the next start only';
+const FIXED =
+  'daemon.socket, daemon.http, the token of the status page and log are taken from the configuration at the next start only';
 
 export interface ServeOptions {
   readonly statusPage: 'open' | 'none';
@@ -36,13 +37,15 @@ export async function serve(
     lastReason = reason;
   };
   sayStorage(config);
+  const token = await daemonToken(config.daemon, process.env);
   const daemon = await Daemon.make({
     config,
     state,
     look: (stopping) => reloadConfig(config, process, { signal: stopping, from: 'cache' }),
     load: async (stopping) => {
       const fresh = await reloadConfig(config, process, { signal: stopping, from: 'project' });
-      if (!isDeepStrictEqual(fixedIn(fresh), fixedIn(config))) output.warn(FIXED);
+      const tokenNow = await daemonToken(fresh.daemon, process.env).catch(() => undefined); // the next start says why
+      if (tokenNow !== token || !isDeepStrictEqual(fixedIn(fresh), fixedIn(config))) output.warn(FIXED);
       const said = config.asked?.warnings ?? [];
       for (const text of fresh.asked?.warnings ?? []) if (!said.includes(text)) output.warn(text);
       sayStorage(fresh);
@@ -57,7 +60,7 @@ export async function serve(
   const control = await openControl(daemon, {
     socketPaths: other === undefined ? configured : [...configured, other.socketPath],
     http: statusPage === 'open' ? config.daemon.http : false,
-    token: await daemonToken(config.daemon, process.env),
+    token,
     onWarning: (text) => output.warn(text),
   });
   await state.write(SOCKET_NOTE, control.socketPath).catch(() => undefined); // it is found by the configuration as well

@@ -77,8 +77,9 @@ function cycleCounters(make: Maker): (cycle: CycleReport) => void {
     'Cycles that failed and files that could not be brought over.',
     ['code'],
   );
-  return ({ cause, ok, collect, targets }) => {
+  return ({ cause, ok, collect, targets, error: failure }) => {
     cycles.inc({ cause, result: ok ? 'ok' : 'failed' });
+    if (failure !== undefined) errors.inc({ code: failure.code });
     for (const { code } of collect.problems) errors.inc({ code });
     for (const { name, uploaded, patched, linked, removed: gone, sentBytes, problems, error } of targets) {
       pushed.inc({ target: name }, uploaded + patched + linked);

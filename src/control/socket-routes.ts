@@ -60,6 +60,7 @@ async function answerTrigger(service: Service, exchange: Exchange): Promise<void
   await refuseUnknown(request.targets, service, exchange.response);
   const { wait, ...options } = request;
   if (wait) return streamTrigger(service, options, exchange);
+  await withSigns(exchange.response, service.takeUpConfig()); // by another one nothing is done
   // How it ends stands in the status.
   service.trigger(options).catch(() => {});
   sendJson(exchange.response, 202, { triggered: true });

@@ -54,7 +54,9 @@ export function changed(standing: Standing, now: number): Standing {
 
 /** A cycle begins to change the target. */
 export function pushing(standing: Standing, now: number): Standing {
-  return standing.state === 'pushing' ? standing : { ...leaving(standing, now), state: 'pushing', since: now };
+  return standing.state === 'pushing'
+    ? standing
+    : { ...leaving(standing, now), state: 'pushing', since: now, retryAt: undefined };
 }
 
 /** Until now it held what it should: nobody looks while nothing changes. */

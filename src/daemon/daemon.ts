@@ -165,6 +165,11 @@ export class Daemon implements Service {
     this.#end();
   }
 
+  /** How long what is under way on the targets has to end after `stop`. */
+  get shutdownTimeoutMs(): number {
+    return this.#project.config.daemon.shutdownTimeoutMs;
+  }
+
   async #reload(): Promise<void> {
     if (this.#stopping.signal.aborted) throw new SourceError('cannot reload: the daemon is about to end');
     const before = this.#project;
@@ -317,7 +322,7 @@ export class Daemon implements Service {
   /** What is under way on the targets has its time to end; what takes longer is broken off, and the next run goes on there. */
   async #close(): Promise<void> {
     this.#stopping.abort();
-    const late = setTimeout(() => this.#abandoning.abort(), this.#project.config.daemon.shutdownTimeoutMs);
+    const late = setTimeout(() => this.#abandoning.abort(), this.shutdownTimeoutMs);
     await this.#reloading.catch(() => undefined);
     clearTimeout(this.#nextLook);
     await this.#project.stop();

@@ -44,6 +44,8 @@ export interface Legacy {
   readonly losses: number;
   readonly sweeps: number;
   readonly foundBySweep: number;
+  /** Endings that were told of. A target that stays may have one cycle for both. */
+  readonly told: WeakSet<Ending>;
 }
 
 export interface ProjectHooks extends Pick<WatchingMeans, 'onWarning' | 'onConfig' | 'onSign' | 'onWatched'> {
@@ -80,7 +82,7 @@ export class Project {
   #foundBySweep: number;
   /** What stopped the last collect: until it goes well again, all is in doubt. */
   #error: Failure | undefined;
-  readonly #told = new WeakSet<Ending>();
+  readonly #told: WeakSet<Ending>;
   readonly #underWay = new Set<Promise<unknown>>();
   /** What of it is about the local files. */
   readonly #localWork = new Set<Promise<unknown>>();
@@ -100,6 +102,7 @@ export class Project {
     this.lines = lines;
     this.#hooks = hooks;
     this.#foundBySweep = former?.foundBySweep ?? 0;
+    this.#told = former?.told ?? new WeakSet();
     this.#local = new LocalHalf(config, state, {
       version: hooks.version,
       signal: hooks.signal,
@@ -321,7 +324,12 @@ export class Project {
 
   /** What it leaves. */
   get legacy(): Legacy {
-    return { losses: this.#watching.losses, sweeps: this.#sweeps.count, foundBySweep: this.#foundBySweep };
+    return {
+      losses: this.#watching.losses,
+      sweeps: this.#sweeps.count,
+      foundBySweep: this.#foundBySweep,
+      told: this.#told,
+    };
   }
 
   /** Tells of a cycle that a line began by itself: after an outage, or for what had to wait. */

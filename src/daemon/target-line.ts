@@ -75,6 +75,8 @@ export class TargetLine {
   #standing: Standing;
   #connection: Connection | undefined;
   #connections = 0;
+  /** Of the cycle under way: how many files it is to change. */
+  #planned = 0;
   #leaseWaits = 0;
   #servedAt: number | undefined;
   /** Why cycles ended that had committed a part, since the last one that ended well. */
@@ -206,7 +208,7 @@ export class TargetLine {
       state,
       since: iso(since),
       ...this.#held,
-      pending: this.#pending === 'all' ? null : this.#pending.size,
+      pending: this.#pending === 'all' ? null : this.#pending.size + (state === 'pushing' ? this.#planned : 0),
       inSyncAt: inSyncAt === undefined ? null : iso(inSyncAt),
       error: error ?? null,
       retryAt: retryAt === undefined ? null : iso(retryAt),
@@ -280,6 +282,7 @@ export class TargetLine {
     const started = performance.now();
     this.#progress.reset();
     this.#servedAt = undefined;
+    this.#planned = 0;
     let serving: Wanted | undefined;
     let isOver = false;
     let roundFailure: { readonly error: unknown } | undefined;
@@ -384,6 +387,7 @@ export class TargetLine {
         this.#progress.take(event);
         if (event.kind === 'warning' && event.about === 'lease') this.#leaseWaits++;
         if (event.kind === 'phase' && event.phase === 'commit') this.#servedAt = performance.now();
+        if (event.kind === 'plan') this.#planned = event.files;
         if (event.kind === 'plan' && event.files > 0) this.#stand(pushing(this.#standing, this.#means.now()));
         this.#means.onEvent(event);
       },

@@ -16,7 +16,11 @@ const NAME = 'warm';
 export async function takeWarm(version: string, config: Config, state: StateFolder): Promise<Warm | undefined> {
   const bytes = await state.read(NAME);
   if (bytes === undefined) return undefined;
-  await state.remove(NAME);
+  const isTaken = await state.remove(NAME).then(
+    () => true,
+    () => false, // it would be there for the next daemon, too, which it does not hold for
+  );
+  if (!isTaken) return undefined;
   return decodeWarm(bytes, await madeFor(version, config, state));
 }
 

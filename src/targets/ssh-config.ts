@@ -92,7 +92,10 @@ async function askOpenSsh(file: string, request: HostRequest): Promise<Keywords 
         { cause: error },
       );
     if (said.startsWith('No user exists for uid')) return undefined; // a container's user without an account
-    throw new ConfigError(`cannot look up ${request.host} in ${file}: ${said}`, { cause: error });
+    const text = `cannot look up ${request.host} in ${file}: ${said}`;
+    // What ssh itself says is for a person; that this machine has no room for it, or ended it, passes.
+    if (hasEndedItself(error)) throw new ConfigError(text, { cause: error });
+    throw new TargetError('unreachable', text, { cause: error });
   }
 }
 
@@ -209,6 +212,10 @@ function lastLine(error: unknown): string {
 
 function wasKilled(error: unknown): boolean {
   return error instanceof Error && 'killed' in error && error.killed === true;
+}
+
+function hasEndedItself(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number';
 }
 
 function hasCode(error: unknown, code: string): boolean {

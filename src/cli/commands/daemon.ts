@@ -27,10 +27,13 @@ async function runDaemon(input: CommandInput, early: HangUp): Promise<ExitStatus
     env: process.env,
     onWarning: (text) => output.warn(text),
   });
-  signal.addEventListener('abort', () => notify.stopping(session.config.daemon.shutdownTimeoutMs), { once: true });
+  let running: Daemon | undefined;
+  const stopping = (): void => notify.stopping(running?.shutdownTimeoutMs ?? session.config.daemon.shutdownTimeoutMs);
+  signal.addEventListener('abort', stopping, { once: true });
   await serve(session, input, {
     statusPage: 'open',
     onOpen: (daemon, page) => {
+      running = daemon;
       if (early.end() === 'heard') void daemon.reload().catch(() => undefined); // it says itself what is wrong
       output.note(`watching ${session.config.file}${page === undefined ? '' : `; status page: ${page}`}`);
       tell(daemon, notify, input);
