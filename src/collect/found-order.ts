@@ -67,7 +67,9 @@ export function changedOrder(order: SourceOrder, part: Listing, places: Places):
     const [before, now] = [order.folders.get(folder) ?? EMPTY, fresh.get(folder) ?? EMPTY];
     const merge = (kept: readonly string[], added: readonly string[]): string[] =>
       [...new Set([...kept.filter((path) => !wanted.has(path)), ...added])].sort((a, b) => rank(a) - rank(b));
-    folders.set(folder, { files: merge(before.files, now.files), folders: merge(before.folders, now.folders) });
+    const merged = { files: merge(before.files, now.files), folders: merge(before.folders, now.folders) };
+    // A source that has no such folder is as it was.
+    if (folders.has(folder) || merged.files.length + merged.folders.length > 0) folders.set(folder, merged);
   }
   return isSame(order.folders, folders) ? order : { ...order, folders };
 }
