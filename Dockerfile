@@ -7,8 +7,9 @@
 #   docker run -d --name pushstatic --init --read-only --tmpfs /tmp --restart on-failure --user "$(id -u):$(id -g)" \
 #     -v "$PWD":/site:ro -v pushstatic-static:/static -v pushstatic-state:/state pushstatic
 #
-# The project says "static: { root: /static }"; else STATIC_ROOT lies in it, and it is not mounted with :ro. One sync, as
-# a step of a build, is the same with "--rm" and "pushstatic sync". Keys and known hosts are files to mount as well.
+# The project says "site: ..." (the folder is /site for every project here) and "static: { root: /static }"; else STATIC_ROOT lies in it, and it is not mounted with :ro. One sync, as
+# a step of a build, is the same with "--rm" and "pushstatic sync". Keys and known hosts are files to mount as well,
+# and the image has no Python: the sources are listed by hand.
 # "docker exec pushstatic pushstatic status" asks the service; "docker kill -s HUP pushstatic" makes it read its
 # configuration again. The status page is for this container alone unless the configuration says "daemon: { http:
 # 0.0.0.0:8873 }" and how to prove who asks; then "-p 127.0.0.1:8873:8873" shows it to the host. --init ends what a hook

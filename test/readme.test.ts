@@ -10,7 +10,7 @@ import { loadUnasked } from '../src/config/load.js';
 import { EntryTable } from '../src/core/entry-table.js';
 import { encodeSegment, encodeSnapshot, FIRST_CHECKSUM } from '../src/core/index-codec.js';
 import { parseRelPath } from '../src/core/relpath.js';
-import { EXIT } from '../src/errors.js';
+import { EXIT, TARGET_ERROR_KINDS } from '../src/errors.js';
 
 const REPOSITORY = new URL('..', import.meta.url).pathname;
 const README = read('README.md');
@@ -61,6 +61,16 @@ test('the codes of problems are those of the program', () => {
   const listed = tableUnder('| code of a problem | meaning |').flatMap(([codes = '']) => codes.match(/[A-Z_]+/g) ?? []);
   const union = /ProblemCode =([^;]*?);\n/.exec(read('src/errors.ts'))?.[1] ?? '';
   expect(listed.toSorted()).toEqual((union.match(/(?<=')[A-Z_]+(?=')/g) ?? []).toSorted());
+});
+
+test('the codes of errors are those of the program', () => {
+  const listed = tableUnder('| code of an error | meaning |').flatMap(([codes = '']) => codes.match(/[A-Z_]+/g) ?? []);
+  const errors = read('src/errors.ts');
+  const ofClasses = [...errors.matchAll(/override readonly code = '([A-Z_]+)'/g)].map(([, code]) => code);
+  const control = /ControlErrorCode =([^;]*?);/.exec(errors)?.[1]?.match(/(?<=')[A-Z_]+(?=')/g) ?? [];
+  const targets = TARGET_ERROR_KINDS.map((kind) => kind.toUpperCase().replaceAll('-', '_'));
+  const others = ['USAGE', 'PAUSED', 'INTERRUPTED', 'UNEXPECTED'];
+  expect(new Set(listed)).toEqual(new Set([...ofClasses, ...control, ...targets, ...others]));
 });
 
 test('the keys of the configuration are those of its schema', () => {
