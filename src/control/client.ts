@@ -37,7 +37,7 @@ export async function connectDaemon(...socketPaths: readonly string[]): Promise<
     if (listener === 'stranger') {
       throw new ControlError(
         'FORBIDDEN',
-        `cannot ask the daemon at ${socketPath}: it belongs to another user; try sudo`,
+        `cannot ask the daemon at ${socketPath}: it belongs to another user; run this as that user, such as by sudo -u`,
       );
     }
   }
