@@ -46,7 +46,7 @@ const program = await build({
 // A run waits for its thread, which shares no loaded module with the program: as one CommonJS file it is there a third sooner.
 const thread = await build({
   ...common,
-  entryPoints: { thread: 'src/collect/thread.ts' },
+  entryPoints: { thread: 'src/collect/thread/thread.ts' },
   outdir: join(dist, 'cli'),
   outExtension: { '.js': '.cjs' },
   format: 'cjs',

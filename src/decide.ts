@@ -14,7 +14,7 @@ import { type Selection, selecting } from './core/select.js';
 import type { Entry, Snapshot } from './core/snapshot.js';
 import type { TargetIndex } from './core/target-index.js';
 import { inSlices, type Pacer } from './fs/pace.js';
-import type { IndexStore } from './push/index-store.js';
+import type { IndexStore } from './push/index/store.js';
 import { attest, type Sighting } from './push/survey.js';
 import type { Target } from './targets/target.js';
 

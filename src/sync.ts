@@ -20,16 +20,16 @@ import { type Decision, decide, isHopeless, type Terms, type Wanted } from './de
 import { Pacer } from './fs/pace.js';
 import type { StateFolder } from './fs/state.js';
 import { noteDoubtful, noteSame } from './push/committed.js';
-import type { LeaseTerms } from './push/holders.js';
 import { allOf } from './push/in-parallel.js';
-import { IndexStore, type Known, writtenMeanwhile } from './push/index-store.js';
+import { IndexStore, type Known, writtenMeanwhile } from './push/index/store.js';
+import type { LeaseTerms } from './push/lease/holders.js';
+import { removeLeftFolders } from './push/publish/remove-folders.js';
 import { type Pushed, push } from './push/push.js';
-import { removeLeftFolders } from './push/remove-folders.js';
 import { Resting } from './push/resting.js';
-import { Signatures } from './push/signatures.js';
-import { Stage } from './push/stage.js';
+import { Signatures } from './push/stage/signatures.js';
+import { Stage } from './push/stage/stage.js';
+import { throttleTo } from './push/stage/throttle.js';
 import { isMissing, look, type Sighting } from './push/survey.js';
-import { throttleTo } from './push/throttle.js';
 import type { Target } from './targets/target.js';
 
 export type { Wanted } from './decide.js';

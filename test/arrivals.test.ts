@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Arrivals } from '../src/collect/arrivals.js';
+import { Arrivals } from '../src/collect/thread/arrivals.js';
 import type { Entry } from '../src/core/snapshot.js';
 import { Pacer } from '../src/fs/pace.js';
 import { entry } from './support/entries.js';

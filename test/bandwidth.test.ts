@@ -1,7 +1,7 @@
 /** `push.bandwidth`: what is sent is held to so many bytes a second, however it is divided into files. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { throttleTo } from '../src/push/throttle.js';
+import { throttleTo } from '../src/push/stage/throttle.js';
 import { noise } from './support/noise.js';
 import { type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
 import { differences, inFolder, makeProject, on } from './support/project.js';

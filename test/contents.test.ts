@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { ContentPacker, Contents, type Slab } from '../src/collect/contents.js';
+import { ContentPacker, Contents, type Slab } from '../src/collect/thread/contents.js';
 import { digest } from './support/entries.js';
 
 it('gives back each small content by its digest, the empty one included', () => {

@@ -5,7 +5,7 @@ import type { SFTPWrapper } from 'ssh2';
 import SftpClient from 'ssh2-sftp-client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { PacketReader, readRequest, status } from '../src/demo/sftp-wire.js';
-import { connectSsh } from '../src/targets/ssh.js';
+import { connectSsh } from '../src/targets/ssh/ssh.js';
 import { type SftpServer, startSftpServer, type TestServerOptions } from './support/sftp-server.js';
 
 const cleanUps: (() => Promise<unknown>)[] = [];

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { ContentPacker } from '../src/collect/contents.js';
-import { EntrySender } from '../src/collect/entry-sender.js';
+import { ContentPacker } from '../src/collect/thread/contents.js';
+import { EntrySender } from '../src/collect/thread/entry-sender.js';
 import { parentOf, type RelPath } from '../src/core/relpath.js';
 import type { Entry } from '../src/core/snapshot.js';
 

@@ -5,7 +5,7 @@
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { problemsOf } from '../src/core/apply.js';
-import { IndexStore } from '../src/push/index-store.js';
+import { IndexStore } from '../src/push/index/store.js';
 import type { CycleOptions } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import { Crash, crashAt } from './support/crashing-target.js';

@@ -1,7 +1,7 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { changedOrder, foundOrder, sourceOrder } from '../src/collect/found-order.js';
+import { changedOrder, foundOrder, sourceOrder } from '../src/collect/hashed/found-order.js';
 import { listSources } from '../src/collect/sources.js';
 import type { Places } from '../src/core/places.js';
 import { Pacer } from '../src/fs/pace.js';

@@ -32,8 +32,8 @@ import { faultOf, parseRelPath, type RelPath, STAGE } from '../src/core/relpath.
 import { sortEntries } from '../src/core/snapshot.js';
 import { decodeWarm, encodeWarm } from '../src/core/warm-codec.js';
 import { readAnswer } from '../src/django/answer.js';
-import { checkHostKey, keyTypesFor, parseKnownHosts } from '../src/targets/known-hosts.js';
-import { resolveHere } from '../src/targets/ssh-config.js';
+import { resolveHere } from '../src/targets/ssh/config.js';
+import { checkHostKey, keyTypesFor, parseKnownHosts } from '../src/targets/ssh/known-hosts.js';
 import { entry, path } from './support/entries.js';
 import { mutations } from './support/mutations.js';
 

@@ -38,10 +38,13 @@ const LAYERS: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['core/', ['core/', 'errors.ts']],
   ['fs/', ['fs/', 'errors.ts', 'system-error.ts']],
   [
-    'collect/thread.ts',
+    'collect/thread/thread.ts',
     ['collect/', 'django/run-collectstatic.ts', 'core/', 'fs/', 'errors.ts', 'system-error.ts', 'heap.ts'],
   ],
-  ['collect/in-thread.ts', ['collect/', 'type:django/', 'core/', 'fs/', 'errors.ts', 'system-error.ts', 'heap.ts']],
+  [
+    'collect/thread/in-thread.ts',
+    ['collect/', 'type:django/', 'core/', 'fs/', 'errors.ts', 'system-error.ts', 'heap.ts'],
+  ],
   ['collect/', ['collect/', 'core/', 'fs/', 'errors.ts', 'system-error.ts']],
   ['targets/target.ts', ['type:core/relpath.ts', 'type:errors.ts']],
   ['targets/open.ts', ['targets/', 'config/address.ts', 'type:config/schema.ts', 'type:config/secrets.ts']],
@@ -61,31 +64,15 @@ const LAYERS: readonly (readonly [from: string, to: readonly string[]])[] = [
     ],
   ],
   [
-    'targets/sftp.ts',
-    [
-      'core/',
-      'errors.ts',
-      'system-error.ts',
-      'targets/closed-folder.ts',
-      'type:targets/target.ts',
-      'targets/sftp-',
-      'type:targets/ssh.ts',
-    ],
+    'targets/sftp/sftp.ts',
+    ['core/', 'errors.ts', 'system-error.ts', 'targets/closed-folder.ts', 'type:targets/target.ts', 'targets/sftp/'],
   ],
-  ['targets/sftp-explain.ts', ['targets/sftp-', 'core/refusal.ts', 'errors.ts']],
-  ['targets/sftp-repeats.ts', ['targets/sftp-', 'core/', 'errors.ts', 'type:targets/target.ts']],
-  ['targets/sftp-second-line.ts', ['targets/sftp-', 'type:targets/ssh.ts']],
-  ['targets/sftp-', ['targets/sftp-', 'errors.ts', 'type:targets/target.ts']],
+  ['targets/sftp/explain.ts', ['targets/sftp/', 'core/refusal.ts', 'errors.ts']],
+  ['targets/sftp/repeats.ts', ['targets/sftp/', 'core/', 'errors.ts', 'type:targets/target.ts']],
+  ['targets/sftp/', ['targets/sftp/', 'errors.ts', 'type:targets/target.ts']],
   [
-    'targets/',
-    [
-      'targets/ssh-',
-      'targets/sftp-channel.ts',
-      'targets/host-key.ts',
-      'targets/known-hosts.ts',
-      'errors.ts',
-      'system-error.ts',
-    ],
+    'targets/ssh/',
+    ['targets/ssh/', 'targets/sftp/channel.ts', 'type:targets/sftp/connection.ts', 'errors.ts', 'system-error.ts'],
   ],
   ['push/', ['push/', 'core/', 'fs/', 'errors.ts', 'system-error.ts', 'heap.ts', 'type:targets/target.ts']],
   ['decide.ts', ['core/', 'push/', 'fs/pace.ts', 'type:targets/target.ts']],
@@ -98,7 +85,7 @@ const LAYERS: readonly (readonly [from: string, to: readonly string[]])[] = [
     'django/',
     ['django/', 'type:config/schema.ts', 'config/django-version.ts', 'core/', 'fs/', 'errors.ts', 'system-error.ts'],
   ],
-  ['demo/', ['demo/', 'errors.ts', 'system-error.ts', 'targets/known-hosts.ts']],
+  ['demo/', ['demo/', 'errors.ts', 'system-error.ts', 'targets/ssh/known-hosts.ts']],
   ['index.ts', ['sync.ts', 'core/', 'errors.ts', 'fs/state.ts', 'type:targets/target.ts']],
   [
     'cycle/',
@@ -164,8 +151,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   chokidar: ['watch/chokidar.ts'],
   'prom-client': ['control/'],
   pino: ['cli/'],
-  'ssh-config': ['targets/ssh-config.ts', 'config/init.ts'],
-  ssh2: ['targets/', 'demo/'],
+  'ssh-config': ['targets/ssh/config.ts', 'config/init.ts'],
+  ssh2: ['targets/ssh/', 'demo/'],
   valibot: ['config/', 'django/answer.ts'],
   yaml: ['config/document.ts', 'cli/commands/config.ts'],
 };
@@ -183,7 +170,7 @@ describe('the layers', () => {
   });
 
   test('no target knows another one', () => {
-    const siblings = ['targets/memory.ts', 'targets/local.ts', 'targets/sftp.ts'];
+    const siblings = ['targets/memory.ts', 'targets/local.ts', 'targets/sftp/sftp.ts'];
     const known = edges.filter(({ from, to }) => siblings.includes(from) && siblings.includes(to.module));
     expect(known.map(arrow)).toEqual([]);
   });

@@ -4,7 +4,7 @@ import type { RelPath } from '../src/core/relpath.js';
 import { emptyIndex } from '../src/core/target-index.js';
 import { TargetError } from '../src/errors.js';
 import { StateFolder } from '../src/fs/state.js';
-import { HEAD, IndexStore } from '../src/push/index-store.js';
+import { HEAD, IndexStore } from '../src/push/index/store.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import { entry } from './support/entries.js';
 import { temporaryFolder } from './support/tree.js';

@@ -12,7 +12,7 @@ import {
   keyTypesFor,
   parseKnownHosts,
   readKnownHosts,
-} from '../src/targets/known-hosts.js';
+} from '../src/targets/ssh/known-hosts.js';
 import { fingerprintOfFile, makeKey } from './support/openssh-server.js';
 
 const run = promisify(execFile);

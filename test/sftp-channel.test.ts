@@ -2,10 +2,10 @@
 import { Duplex } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { openSftpChannel, type SftpChannel, type ToOpen } from '../src/targets/sftp-channel.js';
-import { patchFile } from '../src/targets/sftp-patch.js';
-import { CHUNK_BYTES, pourBehind } from '../src/targets/sftp-pour.js';
-import { OPEN, REPLY, REQUEST, ReplyReader } from '../src/targets/sftp-wire.js';
+import { openSftpChannel, type SftpChannel, type ToOpen } from '../src/targets/sftp/channel.js';
+import { patchFile } from '../src/targets/sftp/patch.js';
+import { CHUNK_BYTES, pourBehind } from '../src/targets/sftp/pour.js';
+import { OPEN, REPLY, REQUEST, ReplyReader } from '../src/targets/sftp/wire.js';
 
 const LOOK_MS = 5; // instead of half a minute
 const NO_POUR = async (): Promise<void> => {};

@@ -1,6 +1,6 @@
 /** What refusals teach about the files that a server keeps open, and what they do not. */
 import { describe, expect, it } from 'vitest';
-import { SftpHandles } from '../src/targets/sftp-handles.js';
+import { SftpHandles } from '../src/targets/sftp/handles.js';
 
 const TOLD = 10;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { SftpChannel } from '../src/targets/sftp-channel.js';
-import { LANE_BYTES, SftpLanes } from '../src/targets/sftp-lanes.js';
+import type { SftpChannel } from '../src/targets/sftp/channel.js';
+import { LANE_BYTES, SftpLanes } from '../src/targets/sftp/lanes.js';
 
 it('spreads content over the channels, to the one with the least on its way', async () => {
   const { lanes, channels } = make(3);

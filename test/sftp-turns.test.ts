@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Turns } from '../src/targets/sftp-turns.js';
+import { Turns } from '../src/targets/sftp/turns.js';
 
 const BUSY_MS = 3;
 

@@ -1,7 +1,7 @@
 /** How much may be on its way to a server, and when another line is better: arithmetic, on times that are given. */
 import { describe, expect, it } from 'vitest';
-import { betterLine } from '../src/targets/sftp-second-line.js';
-import { Window } from '../src/targets/sftp-window.js';
+import { betterLine } from '../src/targets/sftp/second-line.js';
+import { Window } from '../src/targets/sftp/window.js';
 
 const MIB = 1024 * 1024;
 

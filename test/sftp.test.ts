@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import type { RelPath } from '../src/core/relpath.js';
-import { openSftp } from '../src/targets/sftp.js';
-import { connectSsh } from '../src/targets/ssh.js';
+import { openSftp } from '../src/targets/sftp/sftp.js';
+import { connectSsh } from '../src/targets/ssh/ssh.js';
 import type { Target } from '../src/targets/target.js';
 import { path } from './support/entries.js';
 import { type SftpServer, startSftpServer, type TestServerOptions } from './support/sftp-server.js';

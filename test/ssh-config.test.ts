@@ -3,7 +3,7 @@ import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ConfigError } from '../src/errors.js';
-import { type HostRequest, type HostSettings, resolveHost } from '../src/targets/ssh-config.js';
+import { type HostRequest, type HostSettings, resolveHost } from '../src/targets/ssh/config.js';
 import { temporaryFolder } from './support/tree.js';
 
 const { username: account, homedir: home } = userInfo();

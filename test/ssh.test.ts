@@ -8,10 +8,11 @@ import { promisify } from 'node:util';
 import type { AuthContext } from 'ssh2';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ConfigError, TargetError } from '../src/errors.js';
-import type { SftpChannel } from '../src/targets/sftp-channel.js';
-import { together, writesOf } from '../src/targets/sftp-pour.js';
-import { OPEN } from '../src/targets/sftp-wire.js';
-import { connectSsh, type SshConnection, type SshOptions, type SshSettings } from '../src/targets/ssh.js';
+import type { SftpChannel } from '../src/targets/sftp/channel.js';
+import type { SftpConnection } from '../src/targets/sftp/connection.js';
+import { together, writesOf } from '../src/targets/sftp/pour.js';
+import { OPEN } from '../src/targets/sftp/wire.js';
+import { connectSsh, type SshOptions, type SshSettings } from '../src/targets/ssh/ssh.js';
 import { startRelay } from './bench/relay.js';
 import { fingerprintOfFile, freePort, makeKey, type OpenSshServer, startOpenSsh } from './support/openssh-server.js';
 import { countLogins, type SftpServer, startSftpServer } from './support/sftp-server.js';
@@ -71,7 +72,7 @@ function hostLines(name: string, { port, identityFile, knownHosts }: OpenSshServ
 `;
 }
 
-async function connect(settings: SshSettings, options: Partial<SshOptions> = {}): Promise<SshConnection> {
+async function connect(settings: SshSettings, options: Partial<SshOptions> = {}): Promise<SftpConnection> {
   const env = { HOME: home, PATH: process.env['PATH'], ...options.env };
   const connection = await connectSsh(settings, { onWarning: (text) => warnings.push(text), ...options, env });
   cleanUps.push(() => connection.close());

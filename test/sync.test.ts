@@ -8,7 +8,7 @@ import { CONTROL, type RelPath } from '../src/core/relpath.js';
 import { resumed } from '../src/cycle/resumed.js';
 import { TargetError } from '../src/errors.js';
 import { committedBefore } from '../src/push/committed.js';
-import { HEAD } from '../src/push/index-store.js';
+import { HEAD } from '../src/push/index/store.js';
 import { Connection, type CycleOptions, type TargetJob, type Wanted } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import { Crash, crashAt } from './support/crashing-target.js';

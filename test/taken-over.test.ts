@@ -7,7 +7,7 @@ import { isMark } from '../src/core/lease.js';
 import { nameOf, type RelPath, STAGE } from '../src/core/relpath.js';
 import type { Snapshot } from '../src/core/snapshot.js';
 import { TargetError } from '../src/errors.js';
-import { HEAD, IndexStore } from '../src/push/index-store.js';
+import { HEAD, IndexStore } from '../src/push/index/store.js';
 import { verify } from '../src/push/verify.js';
 import { Connection, type CycleOptions, syncTarget } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';

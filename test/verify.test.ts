@@ -5,7 +5,7 @@
 import { chmod, mkdir, readdir, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { IndexStore } from '../src/push/index-store.js';
+import { IndexStore } from '../src/push/index/store.js';
 import { doubt, verify, verifyIndex } from '../src/push/verify.js';
 import { MemoryTarget } from '../src/targets/memory.js';
 import type { Target } from '../src/targets/target.js';

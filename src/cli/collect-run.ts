@@ -1,8 +1,8 @@
 /**
  * runCollect: the local half alone, for whoever wants to know no more than what it did.
  */
-import { Hand } from '../collect/hand.js';
-import { type LocalThread, wholeOf } from '../collect/in-thread.js';
+import { Hand } from '../collect/thread/hand.js';
+import { type LocalThread, wholeOf } from '../collect/thread/in-thread.js';
 import { workOf } from '../cycle/local-work.js';
 import type { CollectReport } from '../cycle/report.js';
 import type { CommandInput } from './command-input.js';

@@ -1,7 +1,7 @@
 /**
  * An explanation of one path, as lines for a person. Pure.
  */
-import type { ExplainedSite } from '../collect/explain-site.js';
+import type { ExplainedSite } from '../collect/hashed/explain-site.js';
 import type { NamedReference, Referrer } from '../core/manifest/explain-names.js';
 import type { RelPath } from '../core/relpath.js';
 import { printable } from './printable.js';

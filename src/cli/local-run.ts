@@ -4,6 +4,8 @@
 import module from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { atRest } from '../collect/at-rest.js';
+import { type Since, sinceBaseline } from '../collect/since/since-baseline.js';
+import { collectSinceCheckpoint } from '../collect/since/since-checkpoint.js';
 import {
   type LocalHooks,
   type LocalResult,
@@ -11,9 +13,7 @@ import {
   type LocalThread,
   type LocalWork,
   wholeOf,
-} from '../collect/in-thread.js';
-import { type Since, sinceBaseline } from '../collect/since/since-baseline.js';
-import { collectSinceCheckpoint } from '../collect/since/since-checkpoint.js';
+} from '../collect/thread/in-thread.js';
 import type { Entry, Snapshot } from '../core/snapshot.js';
 import { workOf } from '../cycle/local-work.js';
 import type { CollectReport } from '../cycle/report.js';

@@ -3,7 +3,7 @@
  */
 import type { RelPath } from '../core/relpath.js';
 import { errorOf } from '../cycle/report.js';
-import { IndexStore, type Loaded } from '../push/index-store.js';
+import { IndexStore, type Loaded } from '../push/index/store.js';
 import type { CycleOptions, TargetJob } from '../sync.js';
 
 export interface Publication {

@@ -2,7 +2,7 @@
  * Session: what every command that works on a project needs: its configuration, its local state, its voice.
  */
 import type { Logger } from 'pino';
-import type { LocalThread } from '../collect/in-thread.js';
+import type { LocalThread } from '../collect/thread/in-thread.js';
 import type { AskProject } from '../config/check.js';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';

@@ -1,7 +1,7 @@
 /**
  * runSync: one cycle for each target, carried out or only planned; and how its result is shown.
  */
-import type { LocalThread } from '../collect/in-thread.js';
+import type { LocalThread } from '../collect/thread/in-thread.js';
 import type { Digest } from '../core/snapshot.js';
 import { chooseTargets, cycleOptions, jobsOf } from '../cycle/jobs.js';
 import { changeReport, type Ending, type SyncReport, type TargetReport } from '../cycle/report.js';

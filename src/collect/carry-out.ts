@@ -9,9 +9,9 @@ import type { RelPath } from '../core/relpath.js';
 import type { Entry } from '../core/snapshot.js';
 import { FileError, type Problem } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
-import { type Helper, PutFacts, type PutList, Together } from './helper.js';
 import { type Digests, type Identified, renewed } from './identify.js';
 import type { Content, Put, StaticRoot } from './static-root.js';
+import { type Helper, PutFacts, type PutList, Together } from './thread/helper.js';
 import { problemOf } from './trouble.js';
 
 /** A file that is no plain copy: what it holds must be what its name says. */

@@ -17,7 +17,7 @@ import { isSystemError } from '../system-error.js';
 import type { MadeFile } from './carry-out.js';
 import type { Collected, CollectOptions, Ownership } from './collect.js';
 import { type Before, type Filled, fill } from './fill.js';
-import type { SiteInMind } from './hashed-site.js';
+import type { SiteInMind } from './hashed/hashed-site.js';
 import { holdsFile } from './holds-file.js';
 import { identify } from './identify.js';
 import { type Addition, extendMemory, foreignIn, NO_ADDITION } from './memory.js';

@@ -14,11 +14,12 @@ import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import { DigestCache } from './digest-cache.js';
 import { type Filled, fill, type HashedPart } from './fill.js';
-import { type HashAllInput, type HashedAll, hashAll } from './hash-all.js';
+import { type HashAllInput, type HashedAll, hashAll } from './hashed/hash-all.js';
+import type { ManifestProject } from './hashed/post-process.js';
+import { recallTraces, rememberTraces } from './hashed/traces.js';
 import { KeptContents } from './kept-contents.js';
 import { Later } from './later.js';
 import { foreignIn, recall, remember } from './memory.js';
-import type { ManifestProject } from './post-process.js';
 import type { CollectProject, Staged } from './project.js';
 import { type RunOptions, saveState } from './run-options.js';
 import { readRoot } from './scan.js';
@@ -27,7 +28,6 @@ import { CheckpointDraft } from './since/checkpoint.js';
 import { Marking } from './since/marking.js';
 import { countOf, type Listing, linksOf, listSources } from './sources.js';
 import type { Put } from './static-root.js';
-import { recallTraces, rememberTraces } from './traces.js';
 import { readWinners, type Winners } from './winners.js';
 
 export interface CollectOptions extends RunOptions {

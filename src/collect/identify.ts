@@ -9,9 +9,9 @@ import { isLongQuiet } from '../core/unsettled.js';
 import type { Problem, ProblemStep } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
 import { type Also, digestAtOnce, digestFile, type Reading } from './digest.js';
-import { type Helper, ReadFacts, type ReadList, Together } from './helper.js';
 import { Patience, readSettled } from './read-settled.js';
 import { inStamp } from './stamp.js';
+import { type Helper, ReadFacts, type ReadList, Together } from './thread/helper.js';
 import { problemOf } from './trouble.js';
 import type { Found } from './walk.js';
 

@@ -5,7 +5,7 @@ import type { Counted } from '../core/shrink.js';
 import type { Root } from '../core/touched.js';
 import type { MadeFile } from './carry-out.js';
 import type { Seal } from './fill.js';
-import type { ManifestProject } from './post-process.js';
+import type { ManifestProject } from './hashed/post-process.js';
 import type { SourceProject } from './sources.js';
 import type { Permissions } from './static-root.js';
 

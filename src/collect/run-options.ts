@@ -4,8 +4,8 @@
 import type { Digest, Entry } from '../core/snapshot.js';
 import type { StateFolder } from '../fs/state.js';
 import { reasonOf } from '../system-error.js';
-import type { Helper } from './helper.js';
 import type { Progress } from './identify.js';
+import type { Helper } from './thread/helper.js';
 
 export interface RunOptions {
   readonly state: StateFolder;

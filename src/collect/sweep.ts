@@ -10,7 +10,7 @@ import type { Marks } from '../core/marks-codec.js';
 import type { Pacer } from '../fs/pace.js';
 import { isSystemError } from '../system-error.js';
 import { lookThrough, markOf, nameIn, seenAt } from './marks.js';
-import { type Turn, take } from './turn.js';
+import { type Turn, take } from './thread/turn.js';
 
 export type { Marks } from '../core/marks-codec.js';
 

@@ -2,8 +2,8 @@
  * workOf: what the local half of a run has to do, by the configuration.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { LocalWork } from '../collect/in-thread.js';
-import type { ManifestProject } from '../collect/post-process.js';
+import type { ManifestProject } from '../collect/hashed/post-process.js';
+import type { LocalWork } from '../collect/thread/in-thread.js';
 import { ignoredBy } from '../config/merge.js';
 import type { Config } from '../config/schema.js';
 import { envForOthers } from '../config/secrets.js';

@@ -5,6 +5,7 @@
  * with it. Runs that write follow one another.
  */
 import { basename } from 'node:path';
+import type { Marks, Swept } from '../collect/sweep.js';
 import {
   type LocalHooks,
   type LocalRun,
@@ -12,8 +13,7 @@ import {
   type LocalWork,
   type Part,
   wholeOf,
-} from '../collect/in-thread.js';
-import type { Marks, Swept } from '../collect/sweep.js';
+} from '../collect/thread/in-thread.js';
 import type { Config } from '../config/schema.js';
 import type { ToSign } from '../core/delta/signature.js';
 import { type Change, diff } from '../core/diff.js';

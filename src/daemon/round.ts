@@ -4,7 +4,7 @@
  * Targets may take it up before it is whole: what is already quiet arrives while the settle time still runs, and is staged;
  * where something is different is known once it was collected.
  */
-import { Arrivals } from '../collect/arrivals.js';
+import { Arrivals } from '../collect/thread/arrivals.js';
 import type { Digest, Entry } from '../core/snapshot.js';
 import type { Wanted } from '../sync.js';
 

@@ -10,7 +10,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import ssh2, { type AuthContext, type ParsedKey, type ServerChannel } from 'ssh2';
 import { TargetError } from '../errors.js';
-import { fingerprintOf } from '../targets/known-hosts.js';
+import { fingerprintOf } from '../targets/ssh/known-hosts.js';
 import { SftpFolder } from './sftp-folder.js';
 import { type LinkOrder, names, PacketReader, readRequest, type SftpRequest, status, version } from './sftp-wire.js';
 

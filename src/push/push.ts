@@ -25,11 +25,11 @@ import { inSlices, Pacer } from '../fs/pace.js';
 import type { Target } from '../targets/target.js';
 import { type Committed, noteCommitted } from './committed.js';
 import { allOf } from './in-parallel.js';
-import type { IndexStore } from './index-store.js';
-import { PublicFolders } from './public-folders.js';
-import { heldBack, publish } from './publish.js';
-import type { Stage, Staged } from './stage.js';
-import type { Way } from './staged-item.js';
+import type { IndexStore } from './index/store.js';
+import { PublicFolders } from './publish/public-folders.js';
+import { heldBack, publish } from './publish/publish.js';
+import type { Way } from './stage/item.js';
+import type { Stage, Staged } from './stage/stage.js';
 
 const NO_WAYS: Readonly<Record<Way, number>> = { uploaded: 0, linked: 0, patched: 0 };
 const MANY_FILES = 65_536;

@@ -12,7 +12,7 @@ import { emptyIndex, type Observed, settlePending, type TargetIndex, withTruths 
 import type { RemoteFile, Target } from '../targets/target.js';
 import { ByteBudget } from './byte-budget.js';
 import { inParallel } from './in-parallel.js';
-import type { Known } from './index-store.js';
+import type { Known } from './index/store.js';
 import { problemOf } from './trouble.js';
 
 const LOOKS_IN_FLIGHT = 512;

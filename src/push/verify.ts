@@ -19,7 +19,7 @@ import type { TargetIndex } from '../core/target-index.js';
 import { type Problem, TargetError } from '../errors.js';
 import type { Target } from '../targets/target.js';
 import { inParallel } from './in-parallel.js';
-import type { IndexStore } from './index-store.js';
+import type { IndexStore } from './index/store.js';
 import { digestOf, readInParallel } from './survey.js';
 import { problemOf } from './trouble.js';
 

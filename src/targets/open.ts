@@ -22,7 +22,7 @@ export async function openTarget(config: TargetConfig, options: OpenOptions): Pr
     const { openLocal } = await import('./local.js');
     return openLocal({ ...place, signal: options.signal });
   }
-  const [{ connectSsh }, { openSftp }] = await Promise.all([import('./ssh.js'), import('./sftp.js')]);
+  const [{ connectSsh }, { openSftp }] = await Promise.all([import('./ssh/ssh.js'), import('./sftp/sftp.js')]);
   const { identityFile, knownHosts, hostKey, sshConfig, compress, allowNonAtomic } = config;
   const settings = { ...address, ...options.secrets, identityFile, knownHosts, hostKey, sshConfig };
   return openSftp(await connectSsh({ ...settings, compress: compress === 'on' ? 'on' : 'off' }, options), {

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { connectSsh } from '../../src/targets/ssh.js';
+import { connectSsh } from '../../src/targets/ssh/ssh.js';
 import { until } from '../bench/until.js';
 import { noise } from '../support/noise.js';
 import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';

@@ -4,12 +4,12 @@ import { appendFileSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } fr
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Collected, type CollectOptions, collect } from '../../src/collect/collect.js';
-import { Hand } from '../../src/collect/hand.js';
-import { type Helper, PutFacts, type SharedList } from '../../src/collect/helper.js';
 import { identify } from '../../src/collect/identify.js';
-import { type LocalRun, LocalThread, wholeOf } from '../../src/collect/in-thread.js';
 import type { CollectProject } from '../../src/collect/project.js';
-import { isClosed, newTurn } from '../../src/collect/turn.js';
+import { Hand } from '../../src/collect/thread/hand.js';
+import { type Helper, PutFacts, type SharedList } from '../../src/collect/thread/helper.js';
+import { type LocalRun, LocalThread, wholeOf } from '../../src/collect/thread/in-thread.js';
+import { isClosed, newTurn } from '../../src/collect/thread/turn.js';
 import { type Found, walk } from '../../src/collect/walk.js';
 import { decodeCache } from '../../src/core/digest-cache-codec.js';
 import type { RelPath } from '../../src/core/relpath.js';

@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Collected, collect } from '../../src/collect/collect.js';
 import { collectPlaces } from '../../src/collect/collect-places.js';
-import { HashedSite } from '../../src/collect/hashed-site.js';
+import { HashedSite } from '../../src/collect/hashed/hashed-site.js';
 import type { CollectProject } from '../../src/collect/project.js';
 import { DJANGO_RELEASES, type DjangoRelease } from '../../src/core/manifest/rules.js';
 import { covers, entriesIn, replaceIn } from '../../src/core/places.js';

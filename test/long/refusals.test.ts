@@ -16,7 +16,7 @@ import { emptyIndex } from '../../src/core/target-index.js';
 import type { RequestKind } from '../../src/demo/sftp-wire.js';
 import { TargetError } from '../../src/errors.js';
 import { StateFolder } from '../../src/fs/state.js';
-import { IndexStore } from '../../src/push/index-store.js';
+import { IndexStore } from '../../src/push/index/store.js';
 import { codeOf } from '../../src/system-error.js';
 import { openLocal } from '../../src/targets/local.js';
 import { MemoryTarget } from '../../src/targets/memory.js';

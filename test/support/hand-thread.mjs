@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import { register } from 'tsx/esm/api';
 
 register();
-const { Hand } = await import('../../src/collect/hand.ts');
+const { Hand } = await import('../../src/collect/thread/hand.ts');
 const hand = new Hand();
 
 let before = Promise.resolve();

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { collect } from '../../src/collect/collect.js';
-import type { ManifestProject } from '../../src/collect/post-process.js';
+import type { ManifestProject } from '../../src/collect/hashed/post-process.js';
 import type { CollectProject } from '../../src/collect/project.js';
 import { NEWEST_DJANGO, type Rules } from '../../src/core/manifest/rules.js';
 import type { RelPath } from '../../src/core/relpath.js';

@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { onTestFinished } from 'vitest';
-import type { Helper } from '../../src/collect/helper.js';
-import { newTurn } from '../../src/collect/turn.js';
+import type { Helper } from '../../src/collect/thread/helper.js';
+import { newTurn } from '../../src/collect/thread/turn.js';
 
 /** One that has come up, so that it is in time for its part. It is given one list after another. */
 export async function helperThread(): Promise<Helper> {

@@ -5,12 +5,12 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { Arrivals } from '../../src/collect/arrivals.js';
+import { Arrivals } from '../../src/collect/thread/arrivals.js';
 import { isMark } from '../../src/core/lease.js';
 import { nameOf, type RelPath } from '../../src/core/relpath.js';
 import type { Snapshot } from '../../src/core/snapshot.js';
 import { LockedError, SafetyError } from '../../src/errors.js';
-import { IndexStore } from '../../src/push/index-store.js';
+import { IndexStore } from '../../src/push/index/store.js';
 import { verify } from '../../src/push/verify.js';
 import { Connection } from '../../src/sync.js';
 import { MemoryTarget } from '../../src/targets/memory.js';

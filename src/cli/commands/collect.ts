@@ -3,7 +3,7 @@
  *
  * The thread that does the work is started before anything else is loaded: it has the longest way to go.
  */
-import { LocalThread } from '../../collect/in-thread.js';
+import { LocalThread } from '../../collect/thread/in-thread.js';
 import { EXIT, type ExitStatus } from '../../errors.js';
 import type { CommandInput } from '../command-input.js';
 

@@ -6,7 +6,7 @@
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { LocalThread } from '../../collect/in-thread.js';
+import { LocalThread } from '../../collect/thread/in-thread.js';
 import { serveSftp } from '../../demo/sftp-server.js';
 import { type Edit, editsOf, plantSite } from '../../demo/site.js';
 import { ConfigError, EXIT, type ExitStatus } from '../../errors.js';

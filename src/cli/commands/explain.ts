@@ -3,7 +3,7 @@
  * where it is published.
  */
 
-import type { ExplainedSite } from '../../collect/explain-site.js';
+import type { ExplainedSite } from '../../collect/hashed/explain-site.js';
 import { pathOf } from '../../core/pasted-path.js';
 import type { RelPath } from '../../core/relpath.js';
 import { cycleOptions, jobsOf } from '../../cycle/jobs.js';
@@ -89,7 +89,7 @@ async function namesOf(
   const work = workOf(config, { collect: 'collect', mode: 'dry-run', env: {} });
   const manifest = work.kind === 'collect' ? work.project.manifest : undefined;
   if (work.kind !== 'collect' || manifest === undefined) return undefined;
-  const { explainSite } = await import('../../collect/explain-site.js');
+  const { explainSite } = await import('../../collect/hashed/explain-site.js');
   return explainSite({ ...work.project, manifest }, path, { state, signal });
 }
 

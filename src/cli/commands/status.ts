@@ -9,7 +9,7 @@ import { type LastRun, recallLastRun } from '../../cycle/last-run.js';
 import { errorOf } from '../../cycle/report.js';
 import type { DaemonStatus, TargetStatus as Standing } from '../../daemon/status.js';
 import { EXIT, type ExitStatus } from '../../errors.js';
-import { IndexStore } from '../../push/index-store.js';
+import { IndexStore } from '../../push/index/store.js';
 import type { CycleOptions, TargetJob } from '../../sync.js';
 import type { CommandInput } from '../command-input.js';
 import { daemonLines, standingLines } from '../cycle-lines.js';

@@ -5,7 +5,7 @@
 import { describeHolder, holderOf } from '../../core/lease.js';
 import { chooseTargets, cycleOptions, jobsOf } from '../../cycle/jobs.js';
 import { EXIT, type ExitStatus } from '../../errors.js';
-import { dropLease, holdersOf } from '../../push/lease.js';
+import { dropLease, holdersOf } from '../../push/lease/lease.js';
 import type { CommandInput } from '../command-input.js';
 import { jobMeans, openSession } from '../session.js';
 

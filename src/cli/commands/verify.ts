@@ -2,12 +2,12 @@
  * `pushstatic verify`: the index against what really lies on the targets; with --repair, their agreement with STATIC_ROOT.
  */
 
-import { LocalThread } from '../../collect/in-thread.js';
+import { LocalThread } from '../../collect/thread/in-thread.js';
 import type { Finding } from '../../core/audit.js';
 import { chooseTargets, cycleOptions, jobsOf } from '../../cycle/jobs.js';
 import { commonStatus, errorOf, statusOfError, type TargetReport } from '../../cycle/report.js';
 import { EXIT, type ExitStatus, type Problem } from '../../errors.js';
-import { HEAD, IndexStore, type Loaded } from '../../push/index-store.js';
+import { HEAD, IndexStore, type Loaded } from '../../push/index/store.js';
 import { retry } from '../../push/retry.js';
 import { type Depth, doubt, repairFolders, verify, verifyIndex } from '../../push/verify.js';
 import type { CycleOptions, TargetJob } from '../../sync.js';

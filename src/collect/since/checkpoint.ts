@@ -10,9 +10,9 @@ import {
   type StoredBeside,
 } from '../../core/manifest/site-codec.js';
 import type { StateFolder } from '../../fs/state.js';
-import type { HashedAll } from '../hash-all.js';
+import type { HashedAll } from '../hashed/hash-all.js';
+import { namesBehind, StoredHashedSite, siteToStore } from '../hashed/stored-site.js';
 import type { CollectProject } from '../project.js';
-import { namesBehind, StoredHashedSite, siteToStore } from '../stored-site.js';
 import type { Winners } from '../winners.js';
 import type { Marking } from './marking.js';
 import { foundationOf, type ProjectMarks, storeMarks } from './stored-marks.js';

@@ -3,7 +3,7 @@
  */
 import type { Pacer } from '../../fs/pace.js';
 import { lookAgain, type MarkedFolders } from '../sweep.js';
-import type { Turn } from '../turn.js';
+import type { Turn } from '../thread/turn.js';
 
 export interface LookSince {
   readonly trees: readonly MarkedFolders[];

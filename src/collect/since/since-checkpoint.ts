@@ -6,8 +6,8 @@
  */
 import { Pacer } from '../../fs/pace.js';
 import { StateFolder } from '../../fs/state.js';
-import type { LocalHooks, LocalSettings, LocalThread, LocalWork } from '../in-thread.js';
-import { newTurn } from '../turn.js';
+import type { LocalHooks, LocalSettings, LocalThread, LocalWork } from '../thread/in-thread.js';
+import { newTurn } from '../thread/turn.js';
 import { lookSince } from './look-since.js';
 import { holdsSameNames } from './same-names.js';
 import { nothingSince, type Since } from './since-baseline.js';

@@ -1,0 +1,58 @@
+/**
+ * EntrySender: sends entries to another thread in batches, each after the contents that belong to it.
+ */
+import { parentOf, type RelPath } from '../../core/relpath.js';
+import type { Entry } from '../../core/snapshot.js';
+import type { ContentPacker } from './contents.js';
+
+const ENTRIES_IN_BATCH = 2000; // each is unpacked in one go, in some milliseconds
+const WAITING_BYTES = 256 * 1024; // contents that others could send already
+const MORE_OF_FOLDER = 256;
+const MANY_FILES = 60_000; // from here on memory is too dear to keep much of what was read, or to send much of it ahead
+const MOST_AHEAD = 8192; // of so many
+
+export class EntrySender {
+  readonly #packer: ContentPacker;
+  readonly #send: (batch: readonly Entry[], use: 'now' | 'later') => void;
+  #batch: Entry[] = [];
+  /** Of the last one in it. */
+  #folder: RelPath | undefined;
+  /** It may go, and does after the last file of that folder, or with so many files: those of a new folder are published as one. */
+  #isDue = false;
+  #most = 0;
+  /** How many are still of use before all are there. */
+  #left = Number.POSITIVE_INFINITY;
+
+  /** `use`: whether a batch is of use before all of them are there. */
+  constructor(packer: ContentPacker, send: (batch: readonly Entry[], use: 'now' | 'later') => void) {
+    this.#packer = packer;
+    this.#send = send;
+  }
+
+  /** There will be about so many. */
+  expect(files: number): void {
+    if (files <= MANY_FILES) return;
+    this.#packer.keepLess();
+    this.#left = MOST_AHEAD;
+  }
+
+  add(entry: Entry): void {
+    const folder = parentOf(entry.path);
+    const { length } = this.#batch;
+    if (this.#isDue && (folder !== this.#folder || length >= this.#most)) this.flush();
+    this.#folder = folder;
+    this.#batch.push(entry);
+    if (this.#isDue) return;
+    this.#isDue = this.#batch.length >= ENTRIES_IN_BATCH || this.#packer.waitingBytes >= WAITING_BYTES;
+    this.#most = this.#batch.length + MORE_OF_FOLDER;
+  }
+
+  flush(): void {
+    this.#packer.finish();
+    const batch = this.#batch;
+    if (batch.length > 0) this.#send(batch, this.#left > 0 ? 'now' : 'later');
+    this.#left -= batch.length;
+    this.#batch = [];
+    this.#isDue = false;
+  }
+}

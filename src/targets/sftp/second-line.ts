@@ -1,0 +1,136 @@
+/**
+ * SecondLine: another connection to the same server, made when it turns out that one is not enough: beside a plain one
+ * a compressed one, where the line is what all waits for; beside a compressed one a plain one, for what compression does not
+ * make shorter, or where compressing is what all waits for.
+ */
+
+import type { SftpConnection } from './connection.js';
+import type { Content, Line, SftpLanes } from './lanes.js';
+
+const SAMPLE_MS = 200;
+const LEAST_BYTES = 1024 * 1024; // for less, another connection does not pay
+/** The share of the time in which the event loop is at work. */
+const BUSY = 0.8;
+const IDLE = 0.5;
+/** Bytes a second. Compression takes 30 to 50 MB/s here, and leaves a third of a text. */
+const SLOW_LINE = 10 * 1024 * 1024;
+
+/** What a sample says. */
+export interface Sample {
+  readonly line: Line;
+  /** The share of the time in which this side was at work. */
+  readonly busy: number;
+  readonly bytesPerSecond: number;
+  /** What the plain line brought while it had all for itself. */
+  readonly plainBytesPerSecond: number;
+}
+
+/** Which line text should take; undefined where the one that it takes will do. */
+export function betterLine({ line, busy, bytesPerSecond, plainBytesPerSecond }: Sample): Line | undefined {
+  if (line === 'plain') return busy < IDLE && bytesPerSecond < SLOW_LINE ? 'compressed' : undefined;
+  return busy > BUSY && bytesPerSecond < plainBytesPerSecond ? 'plain' : undefined;
+}
+
+type LinesOf = Readonly<Record<Content, Line>>;
+
+export class SecondLine {
+  readonly #connection: SftpConnection;
+  readonly #lanes: SftpLanes;
+  readonly #channels: () => number;
+  /** `auto` may find out what pays; `on` compresses what gets shorter by it. */
+  readonly #compress: 'auto' | 'on';
+  readonly #ended = new AbortController();
+  #opening: Promise<SftpConnection | undefined> | undefined;
+  readonly #isFar: () => boolean;
+  /** What each content takes once there are two. */
+  #linesOf: LinesOf;
+  readonly #begun: Record<Content, number> = { text: 0, packed: 0 };
+  #underWay = 0;
+  #isAlone = true;
+  /** The most bytes in a second while it was. */
+  #plain = 0;
+  #sample = { startedAt: 0, bytes: 0, utilization: performance.eventLoopUtilization() };
+
+  /** `channels` is how many of them it shall have, `isFar` whether to connect takes its time. */
+  constructor(
+    connection: SftpConnection,
+    lanes: SftpLanes,
+    compress: 'auto' | 'on',
+    { channels, isFar }: { readonly channels: () => number; readonly isFar: () => boolean },
+  ) {
+    this.#connection = connection;
+    this.#isFar = isFar;
+    this.#lanes = lanes;
+    this.#compress = compress;
+    this.#channels = channels;
+    this.#linesOf = { text: connection.isCompressed ? 'compressed' : 'plain', packed: 'plain' };
+  }
+
+  /** Is told of each file that is to be sent. */
+  begin(bytes: number, content: Content): void {
+    if (this.#underWay++ === 0) this.#startSample();
+    this.#begun[content] += bytes;
+    // For text it may turn out to be of no use; but until that is known it would be wanted.
+    const other = this.#connection.isCompressed ? 'packed' : 'text';
+    if (this.#begun[other] >= LEAST_BYTES && (other === 'packed' || (this.#compress === 'auto' && this.#isFar())))
+      this.#open();
+  }
+
+  /** Is told when all of it is there, or will not be. */
+  end(): void {
+    this.#underWay--;
+  }
+
+  /** Is told of what is known to be there. */
+  arrived(bytes: number): void {
+    if (this.#compress === 'on') return;
+    this.#sample.bytes += bytes;
+    const ms = performance.now() - this.#sample.startedAt;
+    if (ms < SAMPLE_MS) return;
+    const { bytes: sent, utilization } = this.#sample;
+    const busy = performance.eventLoopUtilization(utilization).utilization;
+    const bytesPerSecond = (sent / ms) * 1000;
+    if (this.#isAlone) this.#plain = Math.max(this.#plain, bytesPerSecond);
+    const line = betterLine({ line: this.#linesOf.text, busy, bytesPerSecond, plainBytesPerSecond: this.#plain });
+    if (line !== undefined) this.#divide({ text: line, packed: 'plain' });
+    this.#startSample();
+  }
+
+  async close(): Promise<void> {
+    this.#ended.abort();
+    await (await this.#opening)?.close();
+  }
+
+  #startSample(): void {
+    this.#sample = { startedAt: performance.now(), bytes: 0, utilization: performance.eventLoopUtilization() };
+  }
+
+  #divide(linesOf: LinesOf): void {
+    this.#linesOf = linesOf;
+    this.#lanes.divide(linesOf);
+    this.#open();
+  }
+
+  /** Once. Where that fails, all goes on by the line that is there. */
+  #open(): void {
+    this.#opening ??= this.#openChannels().catch(() => undefined);
+  }
+
+  async #openChannels(): Promise<SftpConnection | undefined> {
+    const line = this.#connection.isCompressed ? 'plain' : 'compressed';
+    const connection = await this.#connection.again(line === 'plain' ? 'off' : 'on', this.#ended.signal);
+    const isAsAsked = connection.isCompressed === (line === 'compressed');
+    if (!isAsAsked || this.#ended.signal.aborted) {
+      await connection.close();
+      return undefined;
+    }
+    this.#isAlone = false;
+    this.#lanes.add(connection.channel, line, this.#linesOf);
+    const opening = Array.from({ length: this.#channels() - 1 }, async () => {
+      const channel = await connection.openChannel().catch(() => undefined);
+      if (channel !== undefined) this.#lanes.add(channel, line);
+    });
+    await Promise.all(opening);
+    return connection;
+  }
+}
