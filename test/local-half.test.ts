@@ -1,5 +1,5 @@
 /** The local half of a daemon, over real files and real threads: `npm test` builds their program first. */
-import { chmod, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { stringify } from 'yaml';
@@ -356,6 +356,20 @@ describe('collecting what was touched', () => {
       });
     },
   );
+
+  test('keeps the hashed name of what cannot be read, also where all that was known is lost', async () => {
+    const site = await newSite(TREE, { storage: 'manifest', url: '/static/', django: '5.2' });
+    await site.lifeOf((half) => half.begin(), 'leave nothing');
+    const named = async (): Promise<unknown> =>
+      (JSON.parse(await readFile(join(site.root, 'staticfiles.json'), 'utf8')) as { readonly paths: object }).paths;
+    const before = await named();
+    await rm(site.state.path, { recursive: true });
+    await mkdir(site.state.path);
+    await chmod(join(site.assets, 'css/b.css'), 0);
+    const { report } = await withoutRoot(site.folder, () => site.half().begin());
+    expect(report.problems.map(({ code, path }) => `${code} ${path}`)).toEqual(['UNREADABLE css/b.css']);
+    expect(await named()).toEqual(before);
+  });
 
   test('finds that a hashed copy went which the last daemon had made at its start', async () => {
     const site = await newSite(TREE, { url: '/static/', django: '5.2' });

@@ -2,6 +2,7 @@
  * hashAll: what hashed names add to all that is collected.
  */
 import type { Memory } from '../../core/collected-codec.js';
+import { looksHashed } from '../../core/manifest/hashed-name.js';
 import type { PostProcessed } from '../../core/manifest/post-process.js';
 import type { Traces } from '../../core/manifest/trace.js';
 import type { RelPath } from '../../core/relpath.js';
@@ -86,9 +87,12 @@ async function siteFiles({ orders, wanted, present, memory }: SiteFound, pacer: 
     if (file !== undefined) inOrder.push(file);
   }
   if (wanted.problems.length === 0) return { inOrder: () => inOrder, byPath };
+  // Of whom a copy is, nobody knows any more where the memory is lost: one that has the name is taken for it.
+  const isTaken = (copy: Identified): boolean =>
+    memory.files.size === 0 ? !looksHashed(copy.entry.path) : isOurs(copy, memory);
   for (const copy of present.files) {
     const { path } = copy.entry;
-    if (!wanted.isUnknown(path) || byPath.has(path) || memory.made.has(path) || !isOurs(copy, memory)) continue;
+    if (!wanted.isUnknown(path) || byPath.has(path) || memory.made.has(path) || !isTaken(copy)) continue;
     const { hash } = await digestFile(copy.found.file, pacer, undefined, 'content-hash');
     const file = siteFile({ ...copy, hash });
     byPath.set(path, file);

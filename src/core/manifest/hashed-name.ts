@@ -12,7 +12,7 @@ export type ContentHash = string;
 
 export const CONTENT_HASH_DIGITS = 12;
 
-const HASH_IN_NAME = /\.[0-9a-f]{12}(?=(?:\.[^./]*)?$)/;
+const HASH_IN_NAME = /\.[0-9a-f]{12}(?=(?:\.[^./?#]*)?(?:[?#].*)?$)/;
 
 const DOT = '.'.charCodeAt(0);
 
