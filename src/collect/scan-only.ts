@@ -37,8 +37,9 @@ export async function scanOnly(root: string, options: ScanOnlyOptions): Promise<
   const known = cache.size;
   const snapshot = await scan(root, { ...options, cache, marks });
   const count = { key: rootKey(root), path: root, files: snapshot.files };
-  // A daemon that looks at places counts what comes, and the cache does not know of it.
-  const knowsAll = known >= (memory.sources.get(count.key) ?? 0);
+  // A daemon that looks at places counts what comes, and the cache does not know of it. Where STATIC_ROOT is collected, the cache knows
+  // better than the count, which is of the last time that it was taken as it is.
+  const knowsAll = memory.files.size > 0 || known >= (memory.sources.get(count.key) ?? 0);
   if (options.force === undefined) guardSources([count], memory.sources, knowsAll ? () => snapshot.gone : undefined);
   await saveState(options, () => cache.save(pacer));
   let baseline: string | undefined;
