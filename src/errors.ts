@@ -48,6 +48,12 @@ export interface Problem {
   readonly message: string;
 }
 
+/** What went wrong with something as a whole, as data: the code of an error, and one sentence that says what to do. */
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+}
+
 /** The base of all errors this project throws. */
 export abstract class PushstaticError extends Error {
   abstract readonly code: string;

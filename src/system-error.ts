@@ -1,8 +1,9 @@
 /**
- * Errors of the system (of a disk, a socket, a process): which they are, and their words.
+ * Errors of the system (of a disk, a socket, a process): which they are, and their words; and the words of anything that was thrown.
  */
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
+import { type Failure, PushstaticError } from './errors.js';
 
 /** Errors of the system for which Node has neither a code nor words (libuv calls them unknown). */
 const UNNAMED: Readonly<Record<number, { readonly code: string; readonly words: string }>> = {
@@ -13,6 +14,11 @@ const UNNAMED: Readonly<Record<number, { readonly code: string; readonly words: 
 /** The text of anything that was thrown, for the end of a sentence. */
 export function reasonOf(error: unknown): string {
   return unnamedIn(error)?.words ?? (error instanceof Error ? error.message : String(error));
+}
+
+/** Anything that was thrown, as documents have it: 'UNEXPECTED' is one that is none of ours. */
+export function failureOf(error: unknown): Failure {
+  return { code: error instanceof PushstaticError ? error.code : 'UNEXPECTED', message: reasonOf(error) };
 }
 
 /** The system's words for what went wrong, without path and call. */

@@ -33,7 +33,7 @@ const edges = files.flatMap(({ path, code }) => importsOf(code, path).map((to): 
  */
 const LAYERS: readonly (readonly [from: string, to: readonly string[]])[] = [
   ['errors.ts', []],
-  ['system-error.ts', []],
+  ['system-error.ts', ['errors.ts']],
   ['heap.ts', []],
   ['core/', ['core/', 'errors.ts']],
   ['fs/', ['fs/', 'errors.ts', 'system-error.ts']],

@@ -2,9 +2,9 @@
  * publicationsOf: what a target holds at a few paths, by its index.
  */
 import type { RelPath } from '../core/relpath.js';
-import { errorOf } from '../cycle/report.js';
 import { IndexStore, type Loaded } from '../push/index/store.js';
 import type { CycleOptions, TargetJob } from '../sync.js';
+import { failureOf } from '../system-error.js';
 
 export interface Publication {
   readonly name: string;
@@ -42,7 +42,7 @@ async function loadIndex(job: TargetJob, options: CycleOptions): Promise<Asked> 
     }
   } catch (error) {
     options.signal?.throwIfAborted();
-    return { kind: 'unreachable', reason: errorOf(error).message };
+    return { kind: 'unreachable', reason: failureOf(error).message };
   }
 }
 

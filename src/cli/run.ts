@@ -4,9 +4,9 @@
 import { setMaxListeners } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { type Command, CommanderError } from 'commander';
-import { errorOf, statusOfError } from '../cycle/report.js';
+import { statusOfError } from '../cycle/report.js';
 import { EXIT, type ExitStatus, InterruptedError, PushstaticError } from '../errors.js';
-import { codeOf, reasonOf } from '../system-error.js';
+import { codeOf, failureOf, reasonOf } from '../system-error.js';
 import type { Process } from './command-input.js';
 import { Output } from './output.js';
 import { type Context, makeProgram } from './program.js';
@@ -97,7 +97,7 @@ function misused({ code, message }: CommanderError, program: Command, { process,
 }
 
 function report(error: unknown, output: Output): ExitStatus {
-  const { code, message } = errorOf(error);
+  const { code, message } = failureOf(error);
   const isOurs = error instanceof PushstaticError;
   output.failure(code, isOurs ? message : `this should not happen: ${message}`);
   output.details(error);

@@ -6,9 +6,9 @@ import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { DaemonStatus } from '../daemon/status.js';
-import { ControlError, PushstaticError } from '../errors.js';
+import { ControlError, type Failure, PushstaticError } from '../errors.js';
 import { codeOf, reasonOf } from '../system-error.js';
-import { type ErrorDocument, revive } from './wire.js';
+import { revive } from './wire.js';
 
 const SILENCE_MS = 30_000; // a stream says something at least every 10 s, and a project that is asked for a reload has that long
 const LONGEST_REPLY = 64 * 1024 * 1024; // the status of a thousand targets is a tenth of it
@@ -97,7 +97,7 @@ async function send(socketPath: string, { method, path, body, signal }: Question
     asked.end(text);
   });
   if (reply.statusCode !== undefined && reply.statusCode < 400) return reply;
-  const { error } = (await document(reply, socketPath)) as { readonly error?: ErrorDocument };
+  const { error } = (await document(reply, socketPath)) as { readonly error?: Failure };
   throw error === undefined ? lost(socketPath) : revive(error);
 }
 

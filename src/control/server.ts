@@ -7,7 +7,8 @@ import { setMaxListeners } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ControlError } from '../errors.js';
-import { errorDocument, httpStatusOf } from './wire.js';
+import { failureOf } from '../system-error.js';
+import { httpStatusOf } from './wire.js';
 
 const MOST_CONNECTIONS = 128;
 const LONGEST_BODY = 64 * 1024; // bytes
@@ -112,7 +113,7 @@ function sendError(response: ServerResponse, error: unknown): void {
   // What is left of a body that was refused is not read: it would be taken for the next request.
   response.setHeader('connection', 'close');
   if (error instanceof ControlError && error.code === 'UNAUTHORIZED') response.setHeader('www-authenticate', 'Bearer');
-  sendJson(response, httpStatusOf(error), { error: errorDocument(error) });
+  sendJson(response, httpStatusOf(error), { error: failureOf(error) });
 }
 
 /** The body of a request. Throws a ControlError for one that is longer than any that makes sense. */

@@ -6,9 +6,10 @@
 import type { ServerResponse } from 'node:http';
 import type { DaemonEvent, Service } from '../daemon/service.js';
 import { ConfigError } from '../errors.js';
+import { failureOf } from '../system-error.js';
 import { EventStream } from './event-stream.js';
 import { type Exchange, type Routes, readJson, sendJson } from './server.js';
-import { errorDocument, parseTrigger, type TriggerLine, type TriggerRequest } from './wire.js';
+import { parseTrigger, type TriggerLine, type TriggerRequest } from './wire.js';
 
 const SIGN_MS = 10_000; // a third of the silence that is minded
 
@@ -89,7 +90,7 @@ async function streamTrigger(
   try {
     stream.send(line({ kind: 'result', document: await service.trigger(options) }));
   } catch (error) {
-    stream.send(line({ kind: 'error', error: errorDocument(error) }));
+    stream.send(line({ kind: 'error', error: failureOf(error) }));
   }
   stream.end();
 }

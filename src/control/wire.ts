@@ -9,6 +9,7 @@ import {
   ConfigError,
   ControlError,
   type ControlErrorCode,
+  type Failure,
   LockedError,
   PushstaticError,
   SafetyError,
@@ -16,20 +17,13 @@ import {
   TARGET_ERROR_KINDS,
   TargetError,
 } from '../errors.js';
-import { reasonOf } from '../system-error.js';
-
-/** What went wrong, as data. */
-export interface ErrorDocument {
-  readonly code: string;
-  readonly message: string;
-}
 
 /** One line of the reply to a trigger that is waited for; the last one is a result or an error. */
 export type TriggerLine =
   | DaemonEvent
   | { readonly kind: 'heartbeat' }
   | { readonly kind: 'result'; readonly document: SyncReport }
-  | { readonly kind: 'error'; readonly error: ErrorDocument };
+  | { readonly kind: 'error'; readonly error: Failure };
 
 export interface TriggerRequest extends TriggerOptions {
   /** Whether the reply is to go on until the cycle is over. */
@@ -50,10 +44,6 @@ const STATUSES: Readonly<Record<ControlErrorCode, number>> = {
   LOST: 500,
 };
 
-export function errorDocument(error: unknown): ErrorDocument {
-  return { code: error instanceof PushstaticError ? error.code : 'UNEXPECTED', message: reasonOf(error) };
-}
-
 /** The status of HTTP for an error: whose fault it was. */
 export function httpStatusOf(error: unknown): number {
   if (error instanceof ControlError) return STATUSES[error.code];
@@ -62,7 +52,7 @@ export function httpStatusOf(error: unknown): number {
 }
 
 /** The error that was written down, in its own class again. */
-export function revive({ code, message }: ErrorDocument): PushstaticError {
+export function revive({ code, message }: Failure): PushstaticError {
   if (code === 'CONFIG') return new ConfigError(message);
   if (code === 'SOURCE') return new SourceError(message);
   if (code === 'REFUSED') return new SafetyError(message);

@@ -4,18 +4,13 @@
  *   starting -> pushing -> in-sync -> behind -> pushing -> …
  *   pushing  -> unreachable or behind, tried again after a pause that doubles · halted, until a person has acted
  */
+import type { Failure } from '../errors.js';
 
 /**
  * `starting` nothing is known yet · `in-sync` · `pushing` a cycle is under way · `behind` it waits for its cycle, or because
  * of a pause · `unreachable` it is tried again at `retryAt` · `halted` only a person can help: `error` says how.
  */
 export type TargetState = 'starting' | 'in-sync' | 'pushing' | 'behind' | 'unreachable' | 'halted';
-
-export interface Failure {
-  readonly code: string;
-  /** One sentence: what went wrong, and what to do. */
-  readonly message: string;
-}
 
 /** Times are milliseconds since 1970. */
 export interface Standing {

@@ -3,7 +3,8 @@
  */
 import { problemsOf } from '../core/apply.js';
 import type { TargetJob } from '../sync.js';
-import { type Ending, errorOf } from './report.js';
+import { failureOf } from '../system-error.js';
+import { type Ending } from './report.js';
 
 const LAST_RUN = 'last-run.json';
 
@@ -19,7 +20,7 @@ export interface LastRun {
 /** A place that cannot be written is no trouble: it is a memory aid. */
 export async function rememberEnding(job: TargetJob, ending: Ending, now: number): Promise<void> {
   const at = new Date(now).toISOString();
-  const error = ending.kind === 'error' ? errorOf(ending.error).message : firstProblem(ending);
+  const error = ending.kind === 'error' ? failureOf(ending.error).message : firstProblem(ending);
   const ok = error === null;
   const succeededAt = ok ? at : ((await recallLastRun(job))?.succeededAt ?? null);
   await job.cache.write(LAST_RUN, JSON.stringify({ at, ok, error, succeededAt })).catch(() => undefined);

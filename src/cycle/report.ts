@@ -4,9 +4,9 @@
 import { problemsOf } from '../core/apply.js';
 import type { Change } from '../core/diff.js';
 import { comparePaths } from '../core/relpath.js';
-import { EXIT, type ExitStatus, type Problem, PushstaticError } from '../errors.js';
+import { EXIT, type ExitStatus, type Failure, type Problem, PushstaticError } from '../errors.js';
 import type { Committed, CycleResult } from '../sync.js';
-import { reasonOf } from '../system-error.js';
+import { failureOf } from '../system-error.js';
 
 export interface CollectReport {
   readonly files: number;
@@ -34,7 +34,7 @@ export interface TargetReport {
   readonly durationMs: number;
   readonly problems: readonly Problem[];
   /** What stopped the whole cycle. */
-  readonly error?: { readonly code: string; readonly message: string };
+  readonly error?: Failure;
   /** What would be done; only in a dry run. */
   readonly changes?: readonly ChangeReport[];
 }
@@ -51,7 +51,7 @@ export interface SyncReport {
   readonly collect: CollectReport;
   readonly targets: readonly TargetReport[];
   /** Why nothing could be collected; only a daemon says it here, for it goes on. */
-  readonly error?: { readonly code: string; readonly message: string };
+  readonly error?: Failure;
 }
 
 /** How the cycle of one target ended. */
@@ -76,7 +76,7 @@ export function targetReport(name: string, ending: Ending, act: 'push' | 'only-p
   const durationMs = Math.round(ending.durationMs);
   if (ending.kind === 'error') {
     const amounts = ending.committed === undefined ? {} : amountsOf(ending.committed);
-    return { ...NOTHING, ...amounts, name, ok: false, durationMs, error: errorOf(ending.error) };
+    return { ...NOTHING, ...amounts, name, ok: false, durationMs, error: failureOf(ending.error) };
   }
   const { plan, outcomes, generation, unchanged } = ending.result;
   const problems = inOrder(problemsOf(outcomes));
@@ -182,11 +182,6 @@ export function statusOfError(error: unknown): ExitStatus {
 export function commonStatus(statuses: readonly ExitStatus[]): ExitStatus {
   const [first = EXIT.done] = statuses;
   return statuses.every((status) => status === first) ? first : EXIT.failed;
-}
-
-/** Any error as documents have it: 'UNEXPECTED' is one that is none of ours. */
-export function errorOf(error: unknown): { code: string; message: string } {
-  return { code: error instanceof PushstaticError ? error.code : 'UNEXPECTED', message: reasonOf(error) };
 }
 
 const NOTHING = {

@@ -9,9 +9,9 @@ import {
   type Ending,
   toldBefore,
 } from '../cycle/report.js';
-import type { Problem } from '../errors.js';
+import type { Failure, Problem } from '../errors.js';
 import type { Publication } from './hooks.js';
-import type { CycleReport, Failure } from './status.js';
+import type { CycleReport } from './status.js';
 import type { TargetLine } from './target-line.js';
 
 const MOST_CHANGES = 100;

@@ -10,10 +10,10 @@ import { placesOf } from '../core/places.js';
 import { isWithin, type RelPath } from '../core/relpath.js';
 import type { Batch } from '../core/settle.js';
 import { holdsBelow, type Snapshot } from '../core/snapshot.js';
-import { type Ending, errorOf } from '../cycle/report.js';
-import { SourceError } from '../errors.js';
+import { type Ending } from '../cycle/report.js';
+import { type Failure, SourceError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
-import { reasonOf } from '../system-error.js';
+import { failureOf, reasonOf } from '../system-error.js';
 import { BeingWritten } from './being-written.js';
 import {
   areSame,
@@ -31,7 +31,7 @@ import { Pulse } from './pulse.js';
 import { Removals } from './removals.js';
 import { returnMemory } from './return-memory.js';
 import { Round } from './round.js';
-import type { Failure, LocalStatus, WatchStatus } from './status.js';
+import type { LocalStatus, WatchStatus } from './status.js';
 import { Sweeps } from './sweeps.js';
 import type { TargetLine } from './target-line.js';
 import { Watching, type WatchingMeans } from './watching.js';
@@ -490,7 +490,7 @@ export class Project {
       return { ...collection, contents: undefined }; // which goes with the round
     } catch (error) {
       round.failed(error);
-      if (!this.#isStopped) this.#error = errorOf(error);
+      if (!this.#isStopped) this.#error = failureOf(error);
       return undefined;
     } finally {
       this.#hooks.onChange();

@@ -4,11 +4,11 @@
  * All times are ISO 8601, all durations milliseconds. Plain data, so that it can be sent as it is.
  */
 
-import type { Failure, TargetState } from '../core/standing.js';
+import type { TargetState } from '../core/standing.js';
 import type { ChangeReport, SyncReport } from '../cycle/report.js';
-import type { Problem } from '../errors.js';
+import type { Failure, Problem } from '../errors.js';
 
-export type { Failure, TargetState } from '../core/standing.js';
+export type { TargetState } from '../core/standing.js';
 
 export interface DaemonStatus {
   readonly version: string;

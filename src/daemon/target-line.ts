@@ -11,7 +11,6 @@ import type { RelPath } from '../core/relpath.js';
 import type { Snapshot } from '../core/snapshot.js';
 import {
   changed,
-  type Failure,
   failed,
   newStanding,
   pauseAfter,
@@ -22,11 +21,20 @@ import {
   succeeded,
 } from '../core/standing.js';
 import { rememberEnding } from '../cycle/last-run.js';
-import { type Ending, errorOf, idleReport, type TargetReport, targetReport } from '../cycle/report.js';
+import { type Ending, idleReport, type TargetReport, targetReport } from '../cycle/report.js';
 import { resumed } from '../cycle/resumed.js';
-import { ConfigError, LockedError, type Problem, SafetyError, SourceError, TargetError } from '../errors.js';
+import {
+  ConfigError,
+  type Failure,
+  LockedError,
+  type Problem,
+  SafetyError,
+  SourceError,
+  TargetError,
+} from '../errors.js';
 import { committedBefore } from '../push/committed.js';
 import { Connection, type Cycled, type CycleEvent, type CycleOptions, type TargetJob, type Wanted } from '../sync.js';
+import { failureOf } from '../system-error.js';
 import { LineProgress } from './line-progress.js';
 import { type Changed, Round } from './round.js';
 import type { TargetStatus } from './status.js';
@@ -329,7 +337,7 @@ export class TargetLine {
       // A guard refuses before anything is asked of the target.
       if (!(error instanceof SafetyError)) await this.#disconnect();
       if (this.#isClosed) return undefined;
-      this.#fail(errorOf(error), remedyFor(error));
+      this.#fail(failureOf(error), remedyFor(error));
       return { kind: 'error', error, durationMs: performance.now() - started };
     } finally {
       abandoning.removeEventListener('abort', breakOff);
@@ -466,7 +474,7 @@ function isKnown(
   ending: Ending,
   before: { readonly error: string | undefined; readonly problems: readonly Problem[] },
 ): boolean {
-  if (ending.kind === 'error') return errorOf(ending.error).message === before.error;
+  if (ending.kind === 'error') return failureOf(ending.error).message === before.error;
   const { outcomes } = ending.result;
   const problems = problemsOf(outcomes);
   const isSame = problems.length > 0 && isDeepStrictEqual(problems, before.problems);

@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   changed,
-  type Failure,
   failed,
   newStanding,
   pauseAfter,
@@ -12,6 +11,7 @@ import {
   succeeded,
   type TargetState,
 } from '../../src/core/standing.js';
+import type { Failure } from '../../src/errors.js';
 
 const GONE: Failure = { code: 'UNREACHABLE', message: 'nobody answers' };
 const [EARLIER, NOW] = [1_000_000, 2_000_000];

@@ -6,11 +6,11 @@
 import type { Config } from '../../config/schema.js';
 import { chooseTargets, cycleOptions, jobsOf } from '../../cycle/jobs.js';
 import { type LastRun, recallLastRun } from '../../cycle/last-run.js';
-import { errorOf } from '../../cycle/report.js';
 import type { DaemonStatus, TargetStatus as Standing } from '../../daemon/status.js';
-import { EXIT, type ExitStatus } from '../../errors.js';
+import { EXIT, type ExitStatus, type Failure } from '../../errors.js';
 import { IndexStore } from '../../push/index/store.js';
 import type { CycleOptions, TargetJob } from '../../sync.js';
+import { failureOf } from '../../system-error.js';
 import type { CommandInput } from '../command-input.js';
 import { daemonLines, standingLines } from '../cycle-lines.js';
 import { findDaemon, requireDaemon } from '../find-daemon.js';
@@ -28,7 +28,7 @@ interface TargetStatus {
   /** When the index was last committed, from whatever machine. */
   readonly committedAt: string | null;
   readonly lastRun: LastRun | null;
-  readonly error?: { readonly code: string; readonly message: string };
+  readonly error?: Failure;
 }
 
 export async function statusCommand(input: CommandInput, names: readonly string[]): Promise<ExitStatus> {
@@ -86,7 +86,7 @@ async function look(job: TargetJob, options: CycleOptions): Promise<TargetStatus
     }
   } catch (error) {
     options.signal?.throwIfAborted();
-    return { ...base, state: 'unreachable', error: errorOf(error) };
+    return { ...base, state: 'unreachable', error: failureOf(error) };
   }
 }
 

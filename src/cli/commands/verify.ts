@@ -5,12 +5,13 @@
 import { LocalThread } from '../../collect/thread/in-thread.js';
 import type { Finding } from '../../core/audit.js';
 import { chooseTargets, cycleOptions, jobsOf } from '../../cycle/jobs.js';
-import { commonStatus, errorOf, statusOfError, type TargetReport } from '../../cycle/report.js';
+import { commonStatus, statusOfError, type TargetReport } from '../../cycle/report.js';
 import { EXIT, type ExitStatus, type Problem } from '../../errors.js';
 import { HEAD, IndexStore, type Loaded } from '../../push/index/store.js';
 import { retry } from '../../push/retry.js';
 import { type Depth, doubt, repairFolders, verify, verifyIndex } from '../../push/verify.js';
 import type { CycleOptions, TargetJob } from '../../sync.js';
+import { failureOf } from '../../system-error.js';
 import type { CommandInput } from '../command-input.js';
 import { beginLocal } from '../local-run.js';
 import { comparedLine, findingLines, problemLines, repairLine, verifiedLine } from '../render.js';
@@ -210,7 +211,7 @@ function show(verified: Verified, { output }: CommandInput): void {
     for (const line of findingLines(closed)) output.trouble(`${name}:${line}`);
     return;
   }
-  output.trouble(`${name}: ${errorOf(error).message}`);
+  output.trouble(`${name}: ${failureOf(error).message}`);
   output.details(error);
 }
 
@@ -233,7 +234,7 @@ function verifiedReport({ name, checked, findings, error }: Verified, repair: Ta
     unsettled: paths('unsettled'),
     foreign: paths('foreign'),
     unreadable: paths('unreadable'),
-    ...(error === undefined ? {} : { error: errorOf(error) }),
+    ...(error === undefined ? {} : { error: failureOf(error) }),
     ...(repair === undefined ? {} : { repaired: repairedReport(repair) }),
   };
 }
