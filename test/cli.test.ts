@@ -607,6 +607,22 @@ describe('--json', () => {
   }
 });
 
+it('status tells of each target what it can, where the secret of one is missing', async () => {
+  const { program, configure } = await makeSite();
+  const web = inFolder(join(await temporaryFolder(), 'static'));
+  await configure({ targets: { web } });
+  expect(await program.run('sync')).toMatchObject({ status: 0 });
+  await configure({ targets: { web, far: { url: 'sftp://deploy@example.com/srv/static', passwordEnv: 'NOT_SET' } } });
+  const { status, json } = await program.run('status', '--json');
+  expect(status).toBe(1);
+  expect(json()).toMatchObject({
+    targets: [
+      { name: 'web', state: 'settled' },
+      { name: 'far', state: 'unreachable', error: { code: 'CONFIG', message: expect.stringContaining('NOT_SET') } },
+    ],
+  });
+});
+
 describe('config', () => {
   it('has a schema, which is JSON', async () => {
     const { status, json } = await (await programAnywhere()).run('config', '--schema');
@@ -671,6 +687,13 @@ describe('init', () => {
     expect(await readFile(file, 'utf8')).toBe(written);
     expect(await program.run('init', '--yes', '--force')).toMatchObject({ status: 0 });
     expect(await readFile(file, 'utf8')).not.toBe(written); // the site gets another name
+  });
+
+  it('says why the file cannot be written', async () => {
+    const folder = await temporaryFolder();
+    const program = programIn(folder, { HOME: folder, XDG_STATE_HOME: join(folder, '.state') });
+    await plant(folder, { 'taken/by': 'a folder' });
+    expectFailure(await program.run('init', '--yes', '--force', '-c', 'taken'), 2, `cannot write ${folder}/taken: `);
   });
 
   it('says that it cannot ask where there is no terminal', async () => {

@@ -119,6 +119,24 @@ describe('explain', () => {
     );
   });
 
+  it('tells whether a STATIC_ROOT of others has it', async () => {
+    const settings = { targets: { web: inFolder(join(await temporaryFolder(), 'static')) } };
+    const statics = { root: 'var/static', storage: 'none' };
+    const { program, root } = await makeProject(
+      { ...settings, source: {}, static: statics },
+      { 'var/static/a.css': 'a' },
+    );
+    expect(await program.run('explain', 'a.css')).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('comes from STATIC_ROOT as it is (storage: none)'),
+    });
+    expect((await program.run('explain', 'a.css', '--json')).json()).toMatchObject({ winner: join(root, 'a.css') });
+    expect(await program.run('explain', 'b.css')).toMatchObject({
+      status: 1,
+      stdout: expect.stringContaining('is not in STATIC_ROOT as it is (storage: none)'),
+    });
+  });
+
   it('writes nothing', async () => {
     const { explain, sync, root, state, folder } = await makeScene();
     await sync();

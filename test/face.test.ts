@@ -50,6 +50,36 @@ it('knows no rate of what came in an instant', () => {
   expect(said()).toBe('cdn: sending 1/2 files, 15.0 MB of 30.0 MB, 30.0 MB/s, 500 ms left\n');
 });
 
+const ESCAPE = '\u001b';
+const up = (lines: number): string => `${ESCAPE}[${lines}A${ESCAPE}[0J`;
+
+it('paints the live view anew below whatever is said meanwhile', () => {
+  const { face, output, painted } = live(24);
+  face.event({ kind: 'phase', target: 'cdn', phase: 'connect' });
+  expect(painted()).toBe('cdn: connecting\n');
+  output.warn('of somebody else');
+  expect(painted()).toBe(`${up(1)}warning: of somebody else\ncdn: connecting\n`);
+  output.print('a result');
+  face.end();
+  output.note('behind it');
+  expect(painted()).toBe(`${up(1)}cdn: connecting\n${up(1)}behind it\n`);
+});
+
+it('paints no more lines than a terminal has', () => {
+  const { face, painted } = live(5);
+  for (let i = 1; i <= 9; i++) face.event({ kind: 'phase', target: `t${i}`, phase: 'connect' });
+  expect(painted().split(up(3)).at(-1)).toBe('t1: connecting\nt2: connecting\nand 7 more\n');
+});
+
+/** The face in a terminal, of so many rows. */
+function live(rows: number) {
+  const stderr = Object.assign(new PassThrough(), { isTTY: true, rows, columns: 80 });
+  const terminal = { stdout: new PassThrough(), stderr, env: {} } as unknown as Terminal;
+  const output = new Output(terminal, { verbosity: 0, json: false, color: false });
+  const face = makeFace(output, () => 0, undefined);
+  return { face, output, painted: () => String(stderr.read() ?? '') };
+}
+
 /** The face of `-v` where nobody watches: a line for each phase, and one every few seconds. */
 function watch(): { event: (event: CycleEvent) => void; said: () => string; wait: (ms: number) => void } {
   let now = 0;

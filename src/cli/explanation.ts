@@ -50,7 +50,8 @@ export function explanationLines(explanation: Explanation): string[] {
 }
 
 function originLines({ source, winner, shadowed, ignoredBy, lookedIn }: Explanation): string[] {
-  if (source === 'none') return ['comes from STATIC_ROOT as it is (storage: none)'];
+  if (source === 'none')
+    return [`${winner === undefined ? 'is not in' : 'comes from'} STATIC_ROOT as it is (storage: none)`];
   return [
     ...(winner === undefined
       ? ['comes from no source', ...placeLines('it was looked for at', lookedIn)]

@@ -178,6 +178,7 @@ class PlainFace extends Tally implements Face {
 
 class LiveFace extends Tally implements Face {
   readonly #output: Output;
+  readonly #view = { erase: () => this.#erase(), paint: () => this.#paint() };
   #paintedLines = 0;
   #paintedAt = 0;
 
@@ -193,25 +194,32 @@ class LiveFace extends Tally implements Face {
 
   event(event: CycleEvent): void {
     const isNews = this.take(event);
-    if (event.kind === 'warning') {
-      this.#erase();
-      this.#output.warn(`${event.target}: ${event.text}`);
-    }
+    if (event.kind === 'warning') this.#output.warn(`${event.target}: ${event.text}`);
     if (event.kind === 'plan') this.hashed = undefined;
     this.#repaint(isNews);
   }
 
   end(): void {
     this.#erase();
+    this.#output.show(undefined);
   }
 
   #repaint(atOnce: boolean): void {
     const now = this.clock();
     if (!atOnce && now - this.#paintedAt < REPAINT_MS) return;
     this.#paintedAt = now;
+    this.#output.show(this.#view);
+    this.#erase();
+    this.#paint();
+  }
+
+  #paint(): void {
+    const now = this.clock();
     const lines = [...this.targets].map(([name, progress]) => progressLine(name, progress, now));
     if (this.hashed !== undefined) lines.unshift(`hashing ${files(this.hashed.files)}, ${bytes(this.hashed.bytes)}`);
-    this.#erase();
+    const most = Math.max(1, this.#output.rows - 2); // what left the screen cannot be taken away any more
+    if (lines.length > most)
+      lines.splice(most - 1, Number.POSITIVE_INFINITY, `and ${count(lines.length - most + 1)} more`);
     const width = this.#output.columns - 1;
     this.#output.paint(lines.map((line) => `${this.#output.style('dim', line.slice(0, width))}\n`).join(''));
     this.#paintedLines = lines.length;

@@ -29,8 +29,15 @@ type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 const SAY_AGAIN_MS = 600_000; // to one who reads the log of a day
 const MOST_REMEMBERED = 1000;
 
+/** What stands below all lines of a terminal: it is taken away before each, and painted anew behind it. */
+export interface LiveView {
+  readonly erase: () => void;
+  readonly paint: () => void;
+}
+
 export class Output {
   readonly flags: Flags;
+  #view: LiveView | undefined;
   readonly #terminal: Terminal;
   #log: Logger | undefined;
   /** Each warning with the time when it was said, by `performance.now`. */
@@ -73,10 +80,14 @@ export class Output {
     return this.#terminal.stderr.columns || 80; // some terminals do not know
   }
 
+  get rows(): number {
+    return this.#terminal.stderr.rows || 24;
+  }
+
   /** Lines of a result. Nothing with --json or -q. */
   print(...lines: readonly string[]): void {
     if (!this.flags.json && this.flags.verbosity >= 0)
-      for (const line of lines) this.#terminal.stdout.write(`${printableLines(line)}\n`);
+      for (const line of lines) this.#write(this.#terminal.stdout, `${printableLines(line)}\n`);
   }
 
   /** The one document of --json. Nothing without it. */
@@ -93,13 +104,13 @@ export class Output {
     if (this.#warned.size >= MOST_REMEMBERED) this.#warned.clear();
     this.#warned.set(line, now);
     if (this.#log !== undefined) this.#log.warn(line);
-    else this.#terminal.stderr.write(`${this.style('yellow', 'warning:')} ${printableLines(line)}\n`);
+    else this.#write(this.#terminal.stderr, `${this.style('yellow', 'warning:')} ${printableLines(line)}\n`);
   }
 
   /** Trouble, on stderr whatever the flags. */
   trouble(line: string): void {
     if (this.#log !== undefined) this.#log.error(line);
-    else this.#terminal.stderr.write(`${this.style('red', 'problem:')} ${printableLines(line)}\n`);
+    else this.#write(this.#terminal.stderr, `${this.style('red', 'problem:')} ${printableLines(line)}\n`);
   }
 
   /** Trouble that the result tells of: said apart, in one line, to whoever asked with -q for that alone. */
@@ -110,7 +121,7 @@ export class Output {
   /** Why the run ends here, on stderr whatever the flags. With --json also as the document, unless there was one. */
   failure(code: string, message: string): void {
     if (this.#log !== undefined) this.#log.fatal({ code }, message);
-    else this.#terminal.stderr.write(`pushstatic: ${printableLines(message)}\n`);
+    else this.#write(this.#terminal.stderr, `pushstatic: ${printableLines(message)}\n`);
     if (!this.#hasDocument) this.document({ ok: false, error: { code, message } });
   }
 
@@ -118,18 +129,29 @@ export class Output {
   details(error: unknown): void {
     if (this.flags.verbosity < 2 || !(error instanceof Error)) return;
     if (this.#log !== undefined) this.#log.debug({ err: error }, 'details');
-    else this.#terminal.stderr.write(printableLines(stacksOf(error)));
+    else this.#write(this.#terminal.stderr, printableLines(stacksOf(error)));
   }
 
   /** Progress as a line of its own, unless -q. */
   note(line: string): void {
     if (this.#log !== undefined) this.#log.info(line);
-    else if (this.flags.verbosity >= 0) this.#terminal.stderr.write(`${printableLines(line)}\n`);
+    else if (this.flags.verbosity >= 0) this.#write(this.#terminal.stderr, `${printableLines(line)}\n`);
+  }
+
+  /** From now on it is the live view; undefined for none. */
+  show(view: LiveView | undefined): void {
+    this.#view = view;
   }
 
   /** Raw text for a live view. */
   paint(text: string): void {
     this.#terminal.stderr.write(text);
+  }
+
+  #write(stream: NodeJS.WriteStream, text: string): void {
+    this.#view?.erase();
+    stream.write(text);
+    this.#view?.paint();
   }
 
   /** `text` in a style where the stream and the user allow it: NO_COLOR, FORCE_COLOR and --no-color are respected. */

@@ -37,14 +37,16 @@ export async function serve(
     lastReason = reason;
   };
   sayStorage(config);
-  const token = await daemonToken(config.daemon, process.env);
+  const tokenOf = async (of: Config): Promise<string | undefined> =>
+    statusPage === 'open' ? daemonToken(of.daemon, process.env) : undefined;
+  const token = await tokenOf(config);
   const daemon = await Daemon.make({
     config,
     state,
     look: (stopping) => reloadConfig(config, process, { signal: stopping, from: 'cache' }),
     load: async (stopping) => {
       const fresh = await reloadConfig(config, process, { signal: stopping, from: 'project' });
-      const tokenNow = await daemonToken(fresh.daemon, process.env).catch(() => undefined); // the next start says why
+      const tokenNow = await tokenOf(fresh).catch(() => undefined); // the next start says why
       if (tokenNow !== token || !isDeepStrictEqual(fixedIn(fresh), fixedIn(config))) output.warn(FIXED);
       const said = config.asked?.warnings ?? [];
       for (const text of fresh.asked?.warnings ?? []) if (!said.includes(text)) output.warn(text);

@@ -69,6 +69,7 @@ export function signingIn(
 }
 
 /** What the jobs of this session are made with. */
-export function jobMeans({ state }: Session, { process, signal, output }: CommandInput): JobMeans {
-  return { state, env: process.env, signal, onWarning: (text) => output.warn(text) };
+export function jobMeans({ config, state }: Session, { process, signal, output }: CommandInput): JobMeans {
+  const { env } = process;
+  return { state, env, envForOthers: envForOthers(config, env), signal, onWarning: (text) => output.warn(text) };
 }

@@ -3,6 +3,7 @@
  */
 import type { Service } from '../daemon/service.js';
 import type { CycleReport } from '../daemon/status.js';
+import { EXIT } from '../errors.js';
 import type { CommandInput } from './command-input.js';
 import { cut, liveLine } from './cycle-lines.js';
 import { CycleTeller, type Said } from './cycle-teller.js';
@@ -54,6 +55,8 @@ class LiveWatchFace implements WatchFace {
   #daemon: Service | undefined;
   #unsubscribe: () => void = () => undefined;
   #isEnding = false;
+  /** Several lines come one behind the other. */
+  #isSaying = false;
   /** The terminal is the shell's. */
   #isAway = false;
   /** The line on the screen; '' for none. */
@@ -87,11 +90,13 @@ class LiveWatchFace implements WatchFace {
     this.#signal.addEventListener('abort', this.#onAbort);
     if (stdin.isTTY) stdin.setEncoding('utf8').on('data', this.#onKey);
     this.#listen(true);
+    this.#output.show({ erase: () => this.#output.paint(this.#erasure()), paint: () => this.#paint() });
     this.#paint();
   }
 
   end(): void {
     clearTimeout(this.#timer);
+    this.#output.show(undefined);
     this.#unsubscribe();
     if (this.#daemon === undefined) return;
     this.#daemon = undefined;
@@ -113,6 +118,8 @@ class LiveWatchFace implements WatchFace {
   #press(key: string): void {
     const daemon = this.#daemon;
     if (daemon === undefined) return;
+    // Asked to end by a key, no signal has come yet that a second one could follow.
+    if (key.includes(CTRL_C) && this.#isEnding && !this.#signal.aborted) this.#process.exit(EXIT.interrupted);
     if (key.includes(CTRL_C)) return void this.#process.kill(this.#process.pid, 'SIGINT');
     if (key === CTRL_Z) return this.#suspend();
     if (this.#isEnding) return;
@@ -154,12 +161,14 @@ class LiveWatchFace implements WatchFace {
 
   #say(lines: () => void): void {
     this.#output.paint(this.#erasure());
+    this.#isSaying = true;
     lines();
+    this.#isSaying = false;
     this.#paint();
   }
 
   #paint(): void {
-    if (this.#daemon === undefined || this.#isAway) return;
+    if (this.#daemon === undefined || this.#isAway || this.#isSaying) return;
     const line = this.#line(this.#daemon, this.#output.columns - 1);
     if (line === this.#painted) return;
     this.#output.paint(`${this.#erasure()}${this.#output.style('dim', line)}\n`);

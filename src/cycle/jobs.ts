@@ -21,6 +21,10 @@ export interface Licence {
 export interface JobMeans {
   readonly state: StateFolder;
   readonly env: NodeJS.ProcessEnv;
+  /** What of it is the business of programs of others, too. */
+  readonly envForOthers: NodeJS.ProcessEnv;
+  /** When a secret that is missing is trouble: for all of the run, or for the one target. Default: at once. */
+  readonly secrets?: 'at once' | 'when connecting';
   readonly signal: AbortSignal;
   readonly onWarning: (text: string) => void;
 }
@@ -41,17 +45,17 @@ export function chooseTargets(config: Config, names: readonly string[]): TargetC
 }
 
 /**
- * The jobs of these targets. A secret that is missing stops the run before it begins; each connection is made with what it is
- * then, for a file of one may have been written anew.
+ * The jobs of these targets. A secret that is missing stops the run before it begins, unless `secrets` says otherwise; each connection
+ * is made with what it is then, for a file of one may have been written anew.
  */
 export async function jobsOf(
   targets: readonly TargetConfig[],
   { deletion, guards }: Licence,
-  { state, env, signal, onWarning }: JobMeans,
+  { state, env, envForOthers, secrets = 'at once', signal, onWarning }: JobMeans,
 ): Promise<TargetJob[]> {
   return Promise.all(
     targets.map(async (target): Promise<TargetJob> => {
-      await secretsOf(target, env);
+      if (secrets === 'at once') await secretsOf(target, env);
       return {
         name: target.name,
         terms: JSON.stringify([target.include, target.exclude, target.mode, target.control]),
@@ -59,7 +63,7 @@ export async function jobsOf(
         open: async () => {
           const { openTarget } = await import('../targets/open.js');
           return openTarget(target, {
-            env,
+            env: envForOthers,
             secrets: await secretsOf(target, env),
             signal,
             onWarning: (text) => onWarning(`${target.name}: ${text}`),

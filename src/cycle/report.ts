@@ -161,9 +161,12 @@ export function statusOf(collect: readonly Problem[], endings: readonly Ending[]
 }
 
 /** The status of a run that was done elsewhere. */
-export function statusOfReport({ ok, targets, error }: SyncReport): ExitStatus {
+export function statusOfReport({ ok, collect, targets, error }: SyncReport): ExitStatus {
   if (ok) return EXIT.done;
-  const failures = targets.filter((target) => !target.ok).map((target) => target.error?.code);
+  const failures = [
+    ...targets.filter((target) => !target.ok).map((target) => target.error?.code),
+    ...collect.problems.slice(0, 1).map(({ code }) => code),
+  ];
   const statuses = [...failures, ...(error === undefined ? [] : [error.code])].map((code) => STATUSES[code ?? '']);
   return commonStatus(statuses.map((status) => status ?? EXIT.failed)) || EXIT.failed;
 }

@@ -4,6 +4,7 @@
 import { setMaxListeners } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import type { Config, TargetConfig } from '../config/schema.js';
+import { envForOthers } from '../config/secrets.js';
 import { chooseTargets, cycleOptions, jobsOf } from '../cycle/jobs.js';
 import type { SyncReport } from '../cycle/report.js';
 import { SourceError } from '../errors.js';
@@ -80,7 +81,7 @@ export class Daemon implements Service {
   static async make(options: DaemonOptions): Promise<Daemon> {
     const abandoning = new AbortController();
     setMaxListeners(0, abandoning.signal); // everything that waits listens to it, hundreds of files at once
-    const jobs = await makeJobs(options, chooseTargets(options.config, []), abandoning.signal, (text) =>
+    const jobs = await makeJobs(options, options.config, chooseTargets(options.config, []), abandoning.signal, (text) =>
       daemon.#warn(text),
     );
     const daemon: Daemon = new Daemon(options, jobs, abandoning);
@@ -244,6 +245,7 @@ export class Daemon implements Service {
     const wanted = chooseTargets(config, []);
     const jobs = await makeJobs(
       this.#options,
+      config,
       wanted.filter((target) => !isKept(target)),
       this.#abandoning.signal,
       (text) => this.#warn(text),
@@ -357,9 +359,11 @@ function forHistory(cycle: CycleReport): CycleReport {
 
 function makeJobs(
   { state, env }: DaemonOptions,
+  config: Config,
   targets: readonly TargetConfig[],
   signal: AbortSignal,
   onWarning: (text: string) => void,
 ): Promise<TargetJob[]> {
-  return jobsOf(targets, { deletion: 'delete', guards: 'heed' }, { state, env, signal, onWarning });
+  const means = { state, env, envForOthers: envForOthers(config, env), signal, onWarning };
+  return jobsOf(targets, { deletion: 'delete', guards: 'heed' }, means);
 }

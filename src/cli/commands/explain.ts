@@ -3,12 +3,15 @@
  * where it is published.
  */
 
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ExplainedSite } from '../../collect/hashed/explain-site.js';
 import { pathOf } from '../../core/pasted-path.js';
 import type { RelPath } from '../../core/relpath.js';
 import { cycleOptions, jobsOf } from '../../cycle/jobs.js';
 import { workOf } from '../../cycle/local-work.js';
 import { ConfigError, EXIT, type ExitStatus } from '../../errors.js';
+import { orUndefined } from '../../system-error.js';
 import type { CommandInput } from '../command-input.js';
 import { type Explanation, explanationLines } from '../explanation.js';
 import { type Publication, publicationsOf } from '../publications.js';
@@ -31,10 +34,8 @@ export async function explainCommand(input: CommandInput, written: string): Prom
   };
   input.output.document(documentOf(explanation));
   input.output.print(...explanationLines(explanation));
-  const { source, winner, published } = explanation;
-  return winner === undefined && source !== 'none' && published.every((each) => each.state !== 'published')
-    ? EXIT.failed
-    : EXIT.done;
+  const { winner, published } = explanation;
+  return winner === undefined && published.every((each) => each.state !== 'published') ? EXIT.failed : EXIT.done;
 }
 
 function documentOf({ asked, path, source, winner, shadowed, ignoredBy, names, published }: Explanation): object {
@@ -66,7 +67,9 @@ async function sourcesOf(
 ): Promise<Pick<Explanation, 'source' | 'winner' | 'shadowed' | 'ignoredBy' | 'lookedIn' | 'searched'>> {
   const { static: statics, source } = session.config;
   if (statics.storage === 'none') {
-    return { source: 'none', winner: undefined, shadowed: [], ignoredBy: undefined, lookedIn: [], searched: [] };
+    const file = join(statics.root, path);
+    const winner = orUndefined(() => statSync(file))?.isFile() === true ? file : undefined;
+    return { source: 'none', winner, shadowed: [], ignoredBy: undefined, lookedIn: [], searched: [] };
   }
   const { explainSources, foldersThere, placesFor } = await import('../../collect/explain-sources.js');
   const found = await explainSources({ sources: source.dirs, ignore: source.ignore }, path);
@@ -111,7 +114,8 @@ async function publications(
   input: CommandInput,
 ): Promise<readonly Publication[]> {
   const { config } = session;
-  const jobs = await jobsOf(config.targets, { deletion: 'keep', guards: 'heed' }, jobMeans(session, input));
+  const means = { ...jobMeans(session, input), secrets: 'when connecting' } as const;
+  const jobs = await jobsOf(config.targets, { deletion: 'keep', guards: 'heed' }, means);
   const options = { ...cycleOptions(config), signal: input.signal, act: 'only-plan' } as const;
   return (await Promise.all(jobs.map((job) => publicationsOf(job, paths, options)))).flat();
 }

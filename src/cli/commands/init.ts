@@ -18,6 +18,7 @@ import {
 import { CONFIG_NAME, checkProposal, settingOf } from '../../config/load.js';
 import { ConfigError, EXIT, type ExitStatus, InterruptedError } from '../../errors.js';
 import { atomicWrite } from '../../fs/atomic-write.js';
+import { isSystemError, reasonOfSystem } from '../../system-error.js';
 import type { CommandInput } from '../command-input.js';
 
 const CTRL_D = '\u0004';
@@ -39,7 +40,10 @@ export async function init(
   const answers = options.yes === true ? defaultAnswers(facts) : await ask(facts, setting, input);
   const text = proposeConfig(facts, randomBytes(4).toString('hex'), answers);
   await checkProposal(text, file, { cwd: process.cwd(), env: process.env });
-  await atomicWrite(file, text);
+  await atomicWrite(file, text).catch((error: unknown) => {
+    if (!isSystemError(error)) throw error;
+    throw new ConfigError(`cannot write ${file}: ${reasonOfSystem(error)}`, { cause: error });
+  });
   output.document({ ok: true, file });
   const next = answers.targetUrl === undefined ? 'name a target in it, then run: ' : 'look through it, then run: ';
   output.print(`wrote ${file}`, `${next}pushstatic sync --dry-run${flags}`);

@@ -34,7 +34,10 @@ interface TargetStatus {
 export async function statusCommand(input: CommandInput, names: readonly string[]): Promise<ExitStatus> {
   const session = await openSession(input).catch((error: unknown) => showDaemonAlone(input, error));
   const licence = { deletion: 'keep', guards: 'heed' } as const;
-  const jobs = await jobsOf(chooseTargets(session.config, names), licence, jobMeans(session, input));
+  const jobs = await jobsOf(chooseTargets(session.config, names), licence, {
+    ...jobMeans(session, input),
+    secrets: 'when connecting',
+  });
   const options = { ...cycleOptions(session.config), signal: input.signal, act: 'only-plan' } as const;
   const [daemon, statuses] = await Promise.all([
     daemonStatus(session.config, input),

@@ -6,7 +6,7 @@ import { LocalThread } from '../../collect/thread/in-thread.js';
 import type { Finding } from '../../core/audit.js';
 import { chooseTargets, cycleOptions, jobsOf } from '../../cycle/jobs.js';
 import { commonStatus, statusOfError, type TargetReport } from '../../cycle/report.js';
-import { EXIT, type ExitStatus, type Problem } from '../../errors.js';
+import { EXIT, type ExitStatus, type Problem, TargetError } from '../../errors.js';
 import { HEAD, IndexStore, type Loaded } from '../../push/index/store.js';
 import { retry } from '../../push/retry.js';
 import { type Depth, doubt, repairFolders, verify, verifyIndex } from '../../push/verify.js';
@@ -171,6 +171,7 @@ async function verifyTarget(job: TargetJob, { depth, act }: Look, options: Cycle
     ]);
     const findings = [...faults, ...files];
     const found = { ...NOTHING, name, checked: index.entries.length, read, findings };
+    if (act === 'report' && findings.length > 0 && !(await store.isCurrent())) throw publishedMeanwhile(target.url);
     if (act === 'report') return found;
     const repaired = await repairFolders(target, findings, folderMode);
     await doubt(store, index, findings);
@@ -179,6 +180,14 @@ async function verifyTarget(job: TargetJob, { depth, act }: Look, options: Cycle
     await store.release('done');
     await target.close();
   }
+}
+
+/** What it was compared with is not what was meant to lie there by then. */
+function publishedMeanwhile(url: string): TargetError {
+  return new TargetError(
+    'drifted',
+    `${url} was published to while it was verified; verify it again when nothing is pushed`,
+  );
 }
 
 function withoutIndex(loaded: Exclude<Loaded, { kind: 'index' }>, { url }: TargetJob): Finding {
