@@ -205,7 +205,7 @@ export class Connection {
     if (this.#rest !== undefined && !isDeepStrictEqual(this.#store.head, this.#rest.head)) {
       return this.cycle(allOfIt(whole), options); // somebody has written since it was looked at
     }
-    this.#isUsed = true; // as if the cycle at the baseline had been one of this connection
+    this.#hasBegun = this.#isUsed = true; // as if the cycle at the baseline had been one of this connection
     return this.cycle(Promise.resolve({ snapshot, places, whole }), options);
   }
 
