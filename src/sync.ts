@@ -328,9 +328,8 @@ export class Connection {
     if (this.#isUsed && act === 'push') void this.#prepare(wanted);
     const isUsed = this.#isUsed;
     // What was loaded for a cycle that ended early may be long out of date.
-    const current = this.#hasBegun
-      ? this.#isCurrent().then((isCurrent) => isCurrent && isUsed)
-      : Promise.resolve(false);
+    const unchanged = this.#hasBegun ? this.#isCurrent() : undefined;
+    const current = unchanged?.then((isUnchanged) => isUnchanged && isUsed) ?? Promise.resolve(false);
     this.#hasBegun = true;
     const first = current.then(async () => {
       const known = await this.#load(act);
@@ -340,7 +339,7 @@ export class Connection {
     const known = trusted(loaded, options);
     // What is staged in vain is removed: there is no need to wait for the answer.
     const guessing = needsSurvey(known) ? looking : look(this.#target, known, site);
-    return { known, current, first, looking, guessing };
+    return { known, unchanged, current, first, looking, guessing };
   }
 
   #openStage(signatures: Signatures, options: CycleOptions, tell: Teller): Stage {
@@ -358,13 +357,12 @@ export class Connection {
     tell: Teller,
   ): Promise<Decision> {
     const [job, target, store] = [this.#job, this.#target, this.#store];
-    const { known, current, looking, guessing } = view;
+    const { known, unchanged, current, looking, guessing } = view;
     const { act, manifest, atRest } = options;
     const terms: Terms = { ...job, ...limitFor(job, options), manifest, atRest, act, warn: tell.warning };
     const deciding = decide({ target, store, pacer }, { looking, current }, wanted, terms);
     deciding.catch(() => store.lease.giveUp());
-    const isCurrent = this.#isUsed ? current : undefined;
-    return allOf([deciding, stageAhead(stage, known, guessing, isCurrent, { job, target }, options)]).catch(
+    return allOf([deciding, stageAhead(stage, known, guessing, unchanged, { job, target }, options)]).catch(
       async (error: unknown) => {
         await stage.abandon();
         throw error;
@@ -394,7 +392,9 @@ export class Connection {
 interface View {
   /** As it was loaded, as far as it is believed. */
   readonly known: Known;
-  /** Whether nobody else has written there since the last cycle of the connection. */
+  /** Whether nobody else has written there since that was loaded; undefined where it has just been. */
+  readonly unchanged: Promise<boolean> | undefined;
+  /** And whether it is what the last cycle of the connection left. */
   readonly current: Promise<boolean>;
   /** The look that counts, and what was known when it was begun. */
   readonly first: Promise<{ readonly known: Known; readonly sighting: Sighting }>;

@@ -178,6 +178,20 @@ describe('collect', () => {
     },
   );
 
+  test('takes no link in STATIC_ROOT for one to a source that patterns leave out', async () => {
+    const folder = await temporaryFolder();
+    await plant(folder, { 'assets/a': 'a', 'assets/built/v2/b': 'b', 'assets/built/latest': symlink('v2') });
+    const [assets, root] = [join(folder, 'assets'), join(folder, 'assets/built')];
+    const project = {
+      sources: [{ path: assets, prefix: '' }],
+      ignore: ['built'],
+      root,
+      permissions: { file: 0o644, dir: null },
+    };
+    const options = { state: new StateFolder(join(folder, 'state')), mode: 'write' } as const;
+    expect(await collect(project, options)).toMatchObject({ copied: ['a'] });
+  });
+
   test('takes no link for one to STATIC_ROOT that is not followed', async () => {
     const site = await newSite({ assets: { a: 'a', loop: symlink('loop'), 'sub/up': symlink('..') } });
     const { problems } = await site.collect();

@@ -242,6 +242,11 @@ describe('what stands against an answer', () => {
     await expect(load(text, async () => answer(change))).resolves.toHaveProperty('asked');
   });
 
+  test("may be what the project's own collectstatic does not heed, where it comes to the same", async () => {
+    const text = `${ASKING}static: { url: s/, django: '5.2', manifest: { name: names.json, missing: { '*': fail } } }`;
+    await expect(load(text, async () => answer({ storage: 'django' }))).resolves.toHaveProperty('asked');
+  });
+
   test("is what the project's own collectstatic does not heed, where it differs", async () => {
     const text = `${ASKING}static: { url: /x/, django: '4.2', manifest: { name: m.json, missing: warn, maxPasses: 9 } }`;
     expect((await complaint(text, { storage: 'django' })).split('\n')).toEqual(

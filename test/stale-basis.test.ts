@@ -9,6 +9,7 @@ import { expect, it } from 'vitest';
 import { Arrivals } from '../src/collect/thread/arrivals.js';
 import { CONTROL, isWithin, type RelPath } from '../src/core/relpath.js';
 import { type Entry, type Snapshot, sortEntries } from '../src/core/snapshot.js';
+import { SafetyError } from '../src/errors.js';
 import { StateFolder } from '../src/fs/state.js';
 import type { LeaseTerms } from '../src/push/lease/holders.js';
 import { Connection, type CycleOptions, type TargetJob } from '../src/sync.js';
@@ -29,6 +30,8 @@ interface Machine {
   readonly open: () => Promise<Connection>;
   /** `ahead`: its entries come before the snapshot is whole. */
   readonly cycle: (connection: Connection, files: Files, ahead?: 'ahead') => ReturnType<Connection['cycle']>;
+  /** One that a guard refuses. */
+  readonly refused: (connection: Connection) => Promise<unknown>;
 }
 
 async function twoMachines(target: MemoryTarget): Promise<readonly [Machine, Machine]> {
@@ -42,6 +45,8 @@ async function machineOn(target: MemoryTarget, lease?: LeaseTerms): Promise<Mach
   const options = (): CycleOptions => ({ ...bench.options(), lease, fileOf: (at) => join(root, at) });
   return {
     open: () => Connection.open(job, options()),
+    refused: (connection) =>
+      connection.cycle(Promise.reject(new SafetyError('refused')), options()).catch((error: unknown) => error),
     cycle: (connection, files, ahead) => {
       const entries = sortEntries(Object.entries(files).map((file) => planted(root, ...file)));
       const snapshot: Snapshot = { entries, problems: [] };
@@ -76,6 +81,17 @@ it('a connection that was kept links nothing to the wrong content', async () => 
   const [one, other] = await twoMachines(target);
   const kept = await one.open();
   await one.cycle(kept, { 'a.png': 'version 1' });
+  await other.cycle(await other.open(), { 'a.png': 'version 2' });
+  await one.cycle(kept, { 'a.png': 'version 1', 'b.png': 'version 1' }, 'ahead');
+  expect(await publicTree(target)).toEqual({ 'a.png': 'version 1', 'b.png': 'version 1' });
+});
+
+it('a connection whose first cycle was refused links nothing to the wrong content either', async () => {
+  const target = new MemoryTarget();
+  const [one, other] = await twoMachines(target);
+  await other.cycle(await other.open(), { 'a.png': 'version 1' });
+  const kept = await one.open();
+  expect(await one.refused(kept)).toBeInstanceOf(SafetyError);
   await other.cycle(await other.open(), { 'a.png': 'version 2' });
   await one.cycle(kept, { 'a.png': 'version 1', 'b.png': 'version 1' }, 'ahead');
   expect(await publicTree(target)).toEqual({ 'a.png': 'version 1', 'b.png': 'version 1' });

@@ -128,7 +128,9 @@ function isAmong({ path, code }: Problem, problems: readonly Problem[]): boolean
 
 /** STATIC_ROOT as it is. */
 function scanOf(work: LocalWork): LocalWork {
-  return { kind: 'scan', mode: 'dry-run', root: work.kind === 'scan' ? work.root : work.project.root };
+  const scan = { kind: 'scan', mode: 'dry-run' } as const;
+  if (work.kind === 'scan') return { ...scan, root: work.root, filledBy: work.filledBy };
+  return { ...scan, root: work.project.root, filledBy: 'us' };
 }
 
 /** What has changed since a run before left a checkpoint or a baseline; undefined where all is to be looked at. */

@@ -51,7 +51,7 @@ export async function collectStaged(
     const met = origins && (await keepCopies(staging.files, { ...origins, root }, options, pacer));
     if (met?.isClean === false) await emptyFolder(staging.files);
     const made = await make(staging);
-    const staged = await stagedOf(project, staging, made, met, pacer);
+    const staged = { ...(await stagedOf(project, staging, made, met, pacer)), sources: origins?.sources ?? [] };
     const sources = [{ path: staging.files, prefix: '' }];
     const collected = await collect({ sources, ignore: [], root, permissions, staged }, options);
     return { ...collected, links: met?.links ?? [] };

@@ -92,7 +92,8 @@ export async function collect(project: CollectProject, options: CollectOptions):
   // Also if it fails: the next run fails as well, until a person has acted, and need not read all of it for that.
   const { hashed, filled } = await later.atLatestAfter(async () => {
     const reading = { ...readingOf(options), pacer, step: 'scan', cache: root, marks: marking?.root } as const;
-    const present = await readRoot(project, reading);
+    const sources = [...project.sources, ...(project.staged?.sources ?? [])];
+    const present = await readRoot({ ...project, sources }, reading);
     const { manifest } = project;
     const hashes =
       manifest && (await hash({ ...project, manifest }, { listings, wanted, present, memory, contents }, run));

@@ -6,7 +6,7 @@ import type { Root } from '../core/touched.js';
 import type { MadeFile } from './carry-out.js';
 import type { Seal } from './fill.js';
 import type { ManifestProject } from './hashed/post-process.js';
-import type { SourceProject } from './sources.js';
+import type { Source, SourceProject } from './sources.js';
 import type { Permissions } from './static-root.js';
 
 export interface CollectProject extends SourceProject {
@@ -23,7 +23,8 @@ export function rootsOf({ sources, root }: CollectProject): Root[] {
 }
 
 export interface Staged {
-  /** What it was made from. */
+  /** What it was made from, as far as that is known. */
+  readonly sources: readonly Source[];
   readonly counts: readonly Counted[];
   readonly manifest: Seal | undefined;
   /** The manifest, if it does not lie in STATIC_ROOT. */

@@ -16,6 +16,8 @@ import { markRoots } from './since/root-marks.js';
 export interface ScanOnlyOptions extends RunOptions {
   /** A dry run forgets how many files it saw: what it did not do is nothing to compare the next run with. */
   readonly mode: 'write' | 'dry-run';
+  /** Who fills `root` otherwise. Default: others. */
+  readonly filledBy?: 'us' | undefined;
 }
 
 /** And the baseline that was left. */
@@ -39,7 +41,7 @@ export async function scanOnly(root: string, options: ScanOnlyOptions): Promise<
   const count = { key: rootKey(root), path: root, files: snapshot.files };
   // A daemon that looks at places counts what comes, and the cache does not know of it. Where STATIC_ROOT is collected, the cache knows
   // better than the count, which is of the last time that it was taken as it is.
-  const knowsAll = memory.files.size > 0 || known >= (memory.sources.get(count.key) ?? 0);
+  const knowsAll = options.filledBy === 'us' || known >= (memory.sources.get(count.key) ?? 0);
   if (options.force === undefined) guardSources([count], memory.sources, knowsAll ? () => snapshot.gone : undefined);
   await saveState(options, () => cache.save(pacer));
   let baseline: string | undefined;

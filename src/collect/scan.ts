@@ -76,11 +76,8 @@ export async function scanTree(root: string, options: TreeOptions): Promise<Scan
  * STATIC_ROOT as it lies there, or some places of it; one that is missing is an empty one, and will be made. Rejects as `scan` does,
  * and with a ConfigError where a link in it leads to what is collected.
  */
-export async function readRoot(
-  { root, sources }: Pick<SourceProject, 'root' | 'sources'>,
-  options: TreeOptions,
-  places?: Places,
-): Promise<ScannedTree> {
+export async function readRoot(project: SourceProject, options: TreeOptions, places?: Places): Promise<ScannedTree> {
+  const { root } = project;
   if (look(root) === undefined) {
     options.marks?.enter(root); // what comes there is new
     return { files: [], problems: [], temporaries: [] };
@@ -88,7 +85,7 @@ export async function readRoot(
   const ways = places?.map((place) => place.split('/')) ?? [[]];
   const { step, pacer, marks } = options;
   const walked = await walkWays(root, ways, { step, pacer, marks });
-  requireNoSourceIn(root, walked, sources);
+  requireNoSourceIn(project, walked);
   return treeOf(walked, options);
 }
 

@@ -99,13 +99,15 @@ function check(
 }
 
 function holdsRoot(source: string, root: string, ignore: IgnoreRules): boolean {
-  const way = relative(realPath(source), realPath(root)).split('/');
-  return way[0] !== '..' && !way.some((folder) => ignore.ignoresFolder(folder));
+  const way = wayBetween(realPath(source), root);
+  return isInside(way) && !way.some((folder) => ignore.ignoresFolder(folder));
 }
 
 /** Each run would put all of it one folder deeper, or take for its own what is the only copy of a file. */
 function requireNoWayBack({ path }: Source, walked: Walked, root: string, ignore: IgnoreRules): void {
-  const back = followed(walked).find(({ leadsTo }) => holdsRoot(leadsTo, root, ignore) || liesIn(leadsTo, root));
+  const links = followed(walked);
+  const real = links.length === 0 ? root : realPath(root);
+  const back = links.find(({ leadsTo }) => holdsRoot(leadsTo, real, ignore) || isInside(wayBetween(real, leadsTo)));
   if (back === undefined) return;
   throw new ConfigError(
     `cannot collect from ${path}: its link ${back.path} leads to STATIC_ROOT (${root}), which would be collected into itself; ` +
@@ -114,9 +116,17 @@ function requireNoWayBack({ path }: Source, walked: Walked, root: string, ignore
 }
 
 /** What is put there would be put into a source, and what is removed would be gone from it. Throws a ConfigError. */
-export function requireNoSourceIn(root: string, walked: Walked, sources: readonly Source[]): void {
-  for (const { path, leadsTo } of followed(walked)) {
-    const source = sources.find((each) => liesIn(leadsTo, each.path) || liesIn(each.path, leadsTo));
+export function requireNoSourceIn({ root, sources, ignore }: SourceProject, walked: Walked): void {
+  const links = followed(walked);
+  if (links.length === 0) return;
+  const rules = ignoreRules(ignore);
+  const places = sources.map((source) => ({ path: source.path, real: realPath(source.path) }));
+  for (const { path, leadsTo } of links) {
+    const isTaken = (way: readonly string[]): boolean =>
+      isInside(way) && !way.some((name) => rules.ignoresFolder(name));
+    const source = places.find(
+      ({ real }) => isTaken(wayBetween(real, leadsTo)) || isInside(wayBetween(realPath(leadsTo), real)),
+    );
     if (source === undefined) continue;
     throw new ConfigError(
       `cannot collect into ${root}: its link ${path} leads to what is collected from ${source.path}; remove the link, and copies ` +
@@ -130,9 +140,13 @@ function followed({ links, folders }: Walked): FollowedLink[] {
   return links.filter(({ path }) => folders.has(path));
 }
 
-function liesIn(place: string, folder: string): boolean {
-  const inside = relative(realPath(folder), realPath(place));
-  return inside !== '..' && !inside.startsWith('../');
+/** The names that lead from a real folder to where `place` really is. */
+function wayBetween(folder: string, place: string): string[] {
+  return relative(folder, realPath(place)).split('/');
+}
+
+function isInside([first]: readonly string[]): boolean {
+  return first !== '..';
 }
 
 function realPath(place: string): string {

@@ -8,7 +8,7 @@ import { basename, join, relative, resolve } from 'node:path';
 import { CONTROL, faultOf } from '../core/relpath.js';
 import { controlFault, controlPath, identityOf, parseAddress } from './address.js';
 import { type Fault, formatKeyPath, type KeyPath } from './fault.js';
-import { mergeSources, mergeStatic } from './merge.js';
+import { mergeSources, mergeStatic, urlOf } from './merge.js';
 import type {
   Asked,
   Config,
@@ -103,12 +103,13 @@ function faultsOfAsked(raw: RawConfig, { static: statics }: Config, asked: Asked
 }
 
 /** What the file says of how files are made, where the project's own collectstatic makes them by its settings. */
-function unheeded({ url, django }: RawConfig['static'], { manifest }: Config['static'], asked: Asked): Fault[] {
+function unheeded({ url, django }: RawConfig['static'], merged: Config['static'], asked: Asked): Fault[] {
+  const { manifest } = merged;
   const differing: KeyPath[] = [
-    ...(url === undefined || url === asked.url ? [] : [['url']]),
+    ...(url === undefined || merged.url === urlOf(asked) ? [] : [['url']]),
     ...(django === undefined || django === asked.rules ? [] : [['django']]),
     ...MADE_BY_SETTINGS.filter((key) => manifest[key] !== asked.manifest[key]).map((key) => ['manifest', key]),
-    ...(manifest.missing.length === 0 ? [] : [['manifest', 'missing']]),
+    ...(manifest.missing.every(({ then }) => then === 'fail') ? [] : [['manifest', 'missing']]),
   ];
   const text = "it does not apply to storage: django, where the project's settings say how files are made; remove it";
   return differing.map((path) => ({ path: ['static', ...path], on: 'key', text }));

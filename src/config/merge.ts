@@ -13,7 +13,7 @@ export function mergeStatic(written: RawConfig['static'], asked: Asked | undefin
   const { permissions, manifest } = written;
   const python = asked === undefined ? undefined : minorVersion(asked.python);
   return {
-    url: absoluteUrl(written.url ?? asked?.url ?? '/static/'),
+    url: written.url === undefined ? urlOf(asked) : absoluteUrl(written.url),
     storage: written.storage ?? asked?.storage ?? 'plain',
     django: written.django ?? asked?.rules ?? NEWEST_DJANGO,
     ...(python !== undefined && { python }),
@@ -23,6 +23,11 @@ export function mergeStatic(written: RawConfig['static'], asked: Asked | undefin
     },
     manifest: mergeManifest(manifest ?? { stale: 'remove' }, asked?.manifest),
   };
+}
+
+/** STATIC_URL where the file says nothing. */
+export function urlOf(asked: Asked | undefined): string {
+  return absoluteUrl(asked?.url ?? '/static/');
 }
 
 /** The list in the file stands for all sources of the project. */

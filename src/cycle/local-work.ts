@@ -25,7 +25,8 @@ type DjangoProject = Extract<LocalWork, { kind: 'collectstatic' }>['django'];
 export function workOf(config: Config, { collect, mode, env }: WorkOptions): LocalWork {
   const { static: statics, source } = config;
   const { root, permissions, storage } = statics;
-  if (collect === 'scan' || storage === 'none') return { kind: 'scan', mode, root };
+  if (storage === 'none') return { kind: 'scan', mode, root };
+  if (collect === 'scan') return { kind: 'scan', mode, root, filledBy: 'us' };
   if (storage === 'django') return { ...collectstaticOf(config, env), mode };
   const { dirs: sources, ignore } = source;
   const manifest = storage === 'manifest' ? manifestOf(statics) : undefined;

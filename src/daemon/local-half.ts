@@ -357,8 +357,8 @@ export class LocalHalf {
   }
 
   #isIgnored(place: string): boolean {
-    const { knowsSources = false, ignore = [] } = this.#config.asked ?? {};
-    return knowsSources && ignoreRules(ignore).ignoresFolder(basename(place));
+    const { asked, source } = this.#config;
+    return asked?.knowsSources === true && ignoreRules(source.ignore).ignoresFolder(basename(place));
   }
 
   async #collectPlaces(touched: readonly string[]): Promise<Collection | undefined> {

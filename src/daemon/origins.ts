@@ -3,6 +3,7 @@
  * what the project looked for or listed.
  */
 import type { Config } from '../config/schema.js';
+import { isWithin } from '../core/relpath.js';
 import { kindOf } from '../fs/kind-of.js';
 import type { SinglePlace } from '../watch/watched-file.js';
 
@@ -40,8 +41,13 @@ export class Origins {
   /** Any of `places` may have changed. */
   touch(places: readonly string[]): Touch {
     const isSign = places.filter((place) => this.#hasTurned(place)).length > 0; // each is noted
-    if (places.some((place) => this.#files.has(place))) return 'read again';
+    if (places.some((place) => this.#files.has(place) || this.#holdsFile(place))) return 'read again';
     return isSign ? 'look' : 'nothing';
+  }
+
+  /** A folder that was looked for stands for all that was touched in it. */
+  #holdsFile(place: string): boolean {
+    return this.#signs.has(place) && [...this.#files].some((file) => isWithin(file, place));
   }
 
   #hasTurned(place: string): boolean {

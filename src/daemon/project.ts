@@ -91,9 +91,9 @@ export class Project {
   #isReady = false;
   #isPaused = false;
   /** A sweep was due while it was paused. */
+  #owesSweep = false;
   /** Code of the project changed during a pause. */
   #owesCode = false;
-  #owesSweep = false;
   #goOn: () => void = () => undefined;
 
   /** `former`: of the project that this one takes the place of. */

@@ -34,6 +34,7 @@ export class Watching {
   readonly #origins: Origins;
   #watcher: Watcher | undefined;
   #losses: number;
+  #opening: Promise<void> = Promise.resolve();
 
   constructor(means: WatchingMeans) {
     this.#means = means;
@@ -54,8 +55,14 @@ export class Watching {
     };
   }
 
-  /** Sets it up, or up anew. Rejects with a SourceError where nothing can be watched. */
-  async open(): Promise<void> {
+  /** Sets it up, or up anew, one after another. Rejects with a SourceError where nothing can be watched. */
+  open(): Promise<void> {
+    const opening = this.#opening.then(() => this.#open());
+    this.#opening = opening.catch(() => undefined);
+    return opening;
+  }
+
+  async #open(): Promise<void> {
     const { signal, onWatched } = this.#means;
     try {
       if (this.#watcher === undefined) this.#watcher = (await this.#openOne()).watcher;
@@ -68,9 +75,9 @@ export class Watching {
 
   /** So that nothing goes untold; but there may be no room for two, where there is for one. */
   async #openBeside(before: Watcher): Promise<void> {
-    const wanted = before.backend;
+    const wanted = before.reason; // by which backend each of the folders is watched, and why
     const { watcher, accept } = await this.#openOne('on trial');
-    if (watcher.backend === wanted) {
+    if (watcher.reason === wanted) {
       this.#watcher = watcher;
       accept();
       return before.close();
@@ -111,14 +118,14 @@ export class Watching {
         const touch = this.#origins.touch(event.places);
         if (touch === 'read again') onConfig();
         if (touch === 'look') onSign();
-        const places = event.places.filter((place) => !this.#origins.has(place) || this.#isInSources(place));
+        const places = event.places.filter((place) => !this.#origins.has(place) || this.#isOfSources(place));
         if (places.length > 0) onTouched(places);
       }
     }
   }
 
-  /** Settings may lie in a folder of sources, and be collected from there. */
-  #isInSources(place: string): boolean {
-    return this.#means.folders.some((folder) => isWithin(place, folder));
+  /** Settings may lie in a folder of sources, and be collected from there; and a folder stands for all that it holds. */
+  #isOfSources(place: string): boolean {
+    return this.#means.folders.some((folder) => isWithin(place, folder) || isWithin(folder, place));
   }
 }

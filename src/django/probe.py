@@ -38,7 +38,7 @@ STARTS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn")  # each 
 STARTERS = ("subprocess.py", "os.py")  # who start what others ask for
 GIT_TELLS = ("HEAD", "logs/HEAD", "packed-refs")  # one of them changes with whatever is committed or checked out
 GIT_COMMANDS = ("rev-parse", "rev-list", "log", "show", "symbolic-ref")  # tags, and what is not committed, show elsewhere
-GIT_ELSEWHERE = ("--all", "--branches", "--decorate", "--tags")
+GIT_ELSEWHERE = ("--all", "--branches", "--decorate", "--glob", "--remotes", "--tags", "%d", "%D")
 PLAIN = (bool, int, str, type(None))
 PACKAGES = ("site-packages", "dist-packages")
 # What every class has, and what says nothing about how it works.
@@ -212,7 +212,8 @@ def kind_of(path):
 def hear(event, arguments):
     if event in STARTS and state["is_recording"]:
         words = arguments[1] if len(arguments) > 1 else ()
-        hear_start(arguments[0], words, arguments[2] if event == "subprocess.Popen" else None)
+        folder, environment = arguments[2:4] if event == "subprocess.Popen" else (None, None)
+        hear_start(arguments[0], words, folder, os.environ if environment is None else environment)
     if event in ("os.listdir", "os.scandir") and state["is_recording"]:
         path = arguments[0]
         asker = sys._getframe(1).f_code.co_filename
@@ -244,10 +245,10 @@ def source_of(compiled):
         return compiled
 
 
-def hear_start(program, words, folder):
+def hear_start(program, words, folder, environment):
     """What git says of a commit is told by its files. What else a program says may be another thing each time."""
     above = os.path.abspath(os.fsdecode(folder) if isinstance(folder, (str, bytes, os.PathLike)) else ".")
-    while asks_for_commit(program, words):
+    while asks_for_commit(program, words, environment):
         git = os.path.join(above, ".git")
         if os.path.isdir(git):
             opened.update(os.path.join(git, name) for name in GIT_TELLS)
@@ -262,13 +263,14 @@ def hear_start(program, words, folder):
     starters.add(os.path.abspath(frame.f_code.co_filename))
 
 
-def asks_for_commit(program, words):
+def asks_for_commit(program, words, environment):
     """Whether git is asked, of the repository that it is started in, for what one of GIT_TELLS tells."""
     if not isinstance(program, (str, bytes, os.PathLike)) or os.path.basename(os.fsdecode(program)) != "git":
         return False
     words = [os.fsdecode(word) for word in words if isinstance(word, (str, bytes, os.PathLike))]
-    is_elsewhere = "GIT_DIR" in os.environ or any(word.startswith(GIT_ELSEWHERE) for word in words)
-    return len(words) > 1 and words[1] in GIT_COMMANDS and not is_elsewhere
+    is_plain_word = all(word.startswith("-") or word.isdigit() or word == "HEAD" for word in words[2:])
+    is_elsewhere = any(part in word for word in words for part in GIT_ELSEWHERE) or "GIT_DIR" in environment
+    return len(words) > 1 and words[1] in GIT_COMMANDS and is_plain_word and not is_elsewhere
 
 
 class NothingFound(object):

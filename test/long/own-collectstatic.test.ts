@@ -16,7 +16,7 @@ import { type DjangoVersion, djangoPath } from '../support/django.js';
 import { djangoEnv, djangoTree, settingsWith, storageOf } from '../support/django-project.js';
 import { inFolder, makeProject, type Project } from '../support/project.js';
 import { fillUp, mountSmallDisk } from '../support/small-disk.js';
-import { plant, readTree, type Tree, temporaryFolder } from '../support/tree.js';
+import { plant, readTree, symlink, type Tree, temporaryFolder } from '../support/tree.js';
 
 // The folders of STATICFILES_DIRS alone: what Django itself brings along is much, and none of this business.
 const FINDERS = `import os
@@ -618,6 +618,18 @@ describe('static.storage: django', () => {
     const made = Object.keys(await readTree(root)).filter((path) => path !== 'staticfiles.json');
     expect(made.toSorted()).toEqual(['vendor/lib.js', expect.stringMatching(/^vendor\/lib\.own\w{5}\.js$/)]);
     expect(await program.run('collect', '--check')).toMatchObject({ status: 0 });
+  });
+
+  it('puts nothing into a source, by a link in STATIC_ROOT', async () => {
+    const { program, root, assets } = await makeScene(OWN_HASH);
+    await plant(root, { theirs: symlink(assets) });
+    const before = await readTree(assets);
+    const { status, stderr } = await program.run('collect');
+    expect({ status, stderr }).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('its link theirs leads to'),
+    });
+    expect(await readTree(assets)).toEqual(before);
   });
 
   it('may be asked for where it need not be', async () => {

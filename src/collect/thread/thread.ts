@@ -39,7 +39,7 @@ import type { Helper, SharedList } from './helper.js';
 /** What to do: fill STATIC_ROOT from the sources, or take it as it is; all of it, or some places. Or look what changed. */
 export type LocalWork = { readonly mode: 'write' | 'dry-run' } & (
   | { readonly kind: 'collect'; readonly project: CollectProject; readonly part?: Part | Since }
-  | { readonly kind: 'scan'; readonly root: string; readonly part?: PartToScan }
+  | { readonly kind: 'scan'; readonly root: string; readonly part?: PartToScan; readonly filledBy?: 'us' | undefined }
   /** Fill it from what the project's own collectstatic makes: always all of it. */
   | { readonly kind: 'collectstatic'; readonly project: StagedProject; readonly django: DjangoProject }
 );
@@ -219,8 +219,8 @@ async function summaryOf(task: LocalWork, options: RunOptions): Promise<LocalSum
   }
 }
 
-async function scan({ root, mode, part }: Extract<LocalWork, { kind: 'scan' }>, options: RunOptions) {
-  const whole = part === undefined ? await scanOnly(root, { ...options, mode }) : undefined;
+async function scan({ root, mode, part, filledBy }: Extract<LocalWork, { kind: 'scan' }>, options: RunOptions) {
+  const whole = part === undefined ? await scanOnly(root, { ...options, mode, filledBy }) : undefined;
   const snapshot =
     part === undefined ? whole : await scanPlaces(root, part.places, part.known?.entries, { ...options, mode });
   if (snapshot === undefined) return undefined;

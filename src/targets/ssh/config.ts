@@ -82,7 +82,7 @@ async function askOpenSsh(file: string, request: HostRequest): Promise<Keywords 
     const [resolved, defaults] = await Promise.all([printSettings(file, request), printSettings('/dev/null', request)]);
     return withoutDefaults(resolved, defaults);
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'EACCES')) return undefined;
     request.signal?.throwIfAborted();
     const said = lastLine(error);
     if (wasKilled(error))
