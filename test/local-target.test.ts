@@ -1,5 +1,5 @@
 /** A folder of this machine as a target: what it does beyond the contract. */
-import { chmodSync, existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { RelPath } from '../src/core/relpath.js';
@@ -53,4 +53,13 @@ test('a root that is made hands on the group of the folder above', async () => {
   chmodSync(shared, 0o2775);
   const { root } = await openIn(shared);
   expect(statSync(root).mode & 0o7777).toBe(0o2755);
+});
+
+test('a file of a time before 1970 has the first one that an index can hold', async () => {
+  const { root, target } = await openIn(await memoryFolder());
+  writeFileSync(join(root, 'old'), 'old');
+  const before = new Date(-3_600_000); // a number below 0 would mean now
+  utimesSync(join(root, 'old'), before, before);
+  expect(statSync(join(root, 'old')).mtimeMs).toBe(-3_600_000);
+  expect(await target.stat('old' as RelPath)).toMatchObject({ mtime: 0 });
 });

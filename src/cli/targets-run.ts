@@ -8,7 +8,7 @@ import { resumed } from '../cycle/resumed.js';
 import { type ExitStatus, InterruptedError } from '../errors.js';
 import { committedBefore } from '../push/committed.js';
 import { retry } from '../push/retry.js';
-import { type CycleOptions, type CycleResult, syncTarget, type TargetJob } from '../sync.js';
+import { type CycleEvent, type CycleOptions, type CycleResult, syncTarget, type TargetJob } from '../sync.js';
 import type { CommandInput } from './command-input.js';
 import type { Local } from './local-run.js';
 import type { Session } from './session.js';
@@ -30,11 +30,15 @@ export async function runTargets(
   jobs: readonly TargetJob[],
   local: Promise<Local>,
   options: CycleOptions,
-  input: CommandInput,
+  input: Pick<CommandInput, 'output'>,
 ): Promise<TargetsRun> {
   const snapshot = async (): Promise<Snapshot> => (await local).snapshot();
   const endings = await Promise.all(
-    jobs.map((job) => runTarget(job, snapshot, { ...options, onEvent: (event) => face.event(event) }, input)),
+    jobs.map((job, i) => {
+      // Two of them may lead to one place all the same, and each is another writer there.
+      const own = { ...options, run: `${options.run}-${i}`, onEvent: (event: CycleEvent) => face.event(event) };
+      return runTarget(job, snapshot, own, input);
+    }),
   );
   face.end();
   if (options.act === 'push') {
@@ -51,7 +55,7 @@ async function runTarget(
   job: TargetJob,
   snapshot: () => Promise<Snapshot>,
   options: CycleOptions,
-  input: CommandInput,
+  input: Pick<CommandInput, 'output'>,
 ): Promise<Ending> {
   const started = performance.now();
   const errors: unknown[] = [];

@@ -208,7 +208,8 @@ class Cursor {
   #number(): number {
     let value = 0;
     for (let factor = 1; ; factor *= CONTINUES) {
-      const byte = this.#content[this.offset++] as number;
+      const byte = this.#content[this.offset++];
+      if (byte === undefined) throw damaged('it ends in the middle of a number');
       if (byte < CONTINUES) return value + byte * factor;
       value += (byte - CONTINUES) * factor;
     }

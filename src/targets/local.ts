@@ -14,6 +14,7 @@ import { type Attempt, fail, ignore, kindOf, targetError, type Verb } from './lo
 import type { Basis, Body, Capabilities, FileMeta, OnClosed, RemoteFile, Target } from './target.js';
 
 const CHUNK_BYTES = 256 * 1024;
+const LAST_MTIME = 2 ** 32 - 1; // as of a file in an index, which has what SFTP can say
 const ROOT_MODE = 0o755; // a web server is to read it
 const NOTHING_THERE = ['ENOENT', 'ENOTDIR'];
 
@@ -167,7 +168,7 @@ class LocalTarget implements Target {
       chmodSync(at, folderMode(mode, lstatSync(at).mode));
     } catch (error) {
       if (!isSystemError(error) || error.code !== 'EEXIST') throw targetError(tried, error);
-      const there = await lstat(at);
+      const there = await lstat(at).catch(fail(tried));
       if (!there.isDirectory()) throw obstructed(path, there);
     }
   }
@@ -295,7 +296,7 @@ function remoteFile(path: RelPath, stats: Stats): RemoteFile {
     path,
     kind: kindOf(stats),
     size: stats.size,
-    mtime: Math.floor(stats.mtimeMs / 1000),
+    mtime: Math.min(Math.max(Math.floor(stats.mtimeMs / 1000), 0), LAST_MTIME),
     mode: stats.mode & 0o7777,
   };
 }

@@ -49,7 +49,9 @@ export async function verifyCommand(
   const depth = options.content === true ? 'content' : 'listing';
   const act = options.repair === true ? 'repair' : 'report';
   const cycle = { ...cycleOptions(session.config), signal: input.signal, act: 'push' } as const;
-  const verified = await Promise.all(jobs.map((job) => verifyPatiently(job, { depth, act }, cycle, input)));
+  const verified = await Promise.all(
+    jobs.map((job, i) => verifyPatiently(job, { depth, act }, { ...cycle, run: `${cycle.run}-${i}` }, input)),
+  );
   for (const each of verified) {
     show(each, input);
     if (act === 'report' && each.findings.some(isFound)) input.output.troubleInResult(differenceLine(each));

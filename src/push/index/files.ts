@@ -35,6 +35,7 @@ const NAMED_BY_HEAD = /^(?:snapshot|journal)-/;
 export class IndexFiles {
   readonly #target: Target;
   readonly #copy: LocalCopy;
+  #kept: Promise<void> = Promise.resolve();
 
   constructor(target: Target, copy: LocalCopy) {
     this.#target = target;
@@ -78,8 +79,13 @@ export class IndexFiles {
     return [snapshot, journal].filter((fault) => fault !== undefined);
   }
 
-  /** The local copy saves time. Where it cannot be written, the next run reads the target instead. */
-  async keep(write: (cache: StateFolder) => Promise<void>): Promise<void> {
+  /** In the order of the calls. The local copy saves time: where it cannot be written, the next run reads the target instead. */
+  keep(write: (cache: StateFolder) => Promise<void>): Promise<void> {
+    this.#kept = this.#kept.then(() => this.#keep(write));
+    return this.#kept;
+  }
+
+  async #keep(write: (cache: StateFolder) => Promise<void>): Promise<void> {
     try {
       await write(this.#copy.cache);
     } catch (error) {
