@@ -86,7 +86,7 @@ function check(
       `${cannot} under the prefix "${prefix}": it is no folder that can be published; correct source.dirs`,
     );
   }
-  if (holdsRoot(path, root, ignore)) {
+  if (holds(realPath(path), realPath(root), ignore)) {
     throw new ConfigError(
       `${cannot}: STATIC_ROOT (${root}) lies in it, and would be collected into itself; move one of them`,
     );
@@ -98,16 +98,20 @@ function check(
   return { prefix: parsed };
 }
 
-function holdsRoot(source: string, root: string, ignore: IgnoreRules): boolean {
-  const way = wayBetween(realPath(source), root);
-  return isInside(way) && !way.some((folder) => ignore.ignoresFolder(folder));
+/** Whether `place` lies in `folder`, both real, and patterns leave out no folder on the way. */
+function holds(folder: string, place: string, ignore?: IgnoreRules): boolean {
+  const way = relative(folder, place).split('/');
+  return way[0] !== '..' && !way.some((name) => ignore?.ignoresFolder(name) === true);
 }
 
 /** Each run would put all of it one folder deeper, or take for its own what is the only copy of a file. */
 function requireNoWayBack({ path }: Source, walked: Walked, root: string, ignore: IgnoreRules): void {
   const links = followed(walked);
   const real = links.length === 0 ? root : realPath(root);
-  const back = links.find(({ leadsTo }) => holdsRoot(leadsTo, real, ignore) || isInside(wayBetween(real, leadsTo)));
+  const back = links.find(({ leadsTo }) => {
+    const place = realPath(leadsTo);
+    return holds(place, real, ignore) || holds(real, place);
+  });
   if (back === undefined) return;
   throw new ConfigError(
     `cannot collect from ${path}: its link ${back.path} leads to STATIC_ROOT (${root}), which would be collected into itself; ` +
@@ -122,11 +126,8 @@ export function requireNoSourceIn({ root, sources, ignore }: SourceProject, walk
   const rules = ignoreRules(ignore);
   const places = sources.map((source) => ({ path: source.path, real: realPath(source.path) }));
   for (const { path, leadsTo } of links) {
-    const isTaken = (way: readonly string[]): boolean =>
-      isInside(way) && !way.some((name) => rules.ignoresFolder(name));
-    const source = places.find(
-      ({ real }) => isTaken(wayBetween(real, leadsTo)) || isInside(wayBetween(realPath(leadsTo), real)),
-    );
+    const place = realPath(leadsTo);
+    const source = places.find(({ real }) => holds(real, place, rules) || holds(place, real));
     if (source === undefined) continue;
     throw new ConfigError(
       `cannot collect into ${root}: its link ${path} leads to what is collected from ${source.path}; remove the link, and copies ` +
@@ -138,15 +139,6 @@ export function requireNoSourceIn({ root, sources, ignore }: SourceProject, walk
 /** The links to folders. One that was not followed leads nowhere. */
 function followed({ links, folders }: Walked): FollowedLink[] {
   return links.filter(({ path }) => folders.has(path));
-}
-
-/** The names that lead from a real folder to where `place` really is. */
-function wayBetween(folder: string, place: string): string[] {
-  return relative(folder, realPath(place)).split('/');
-}
-
-function isInside([first]: readonly string[]): boolean {
-  return first !== '..';
 }
 
 function realPath(place: string): string {
