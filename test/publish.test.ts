@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { makePlan } from '../src/core/plan.js';
+import { atOnce } from '../src/core/work.js';
 import { LockedError } from '../src/errors.js';
 import { PublicFolders } from '../src/push/publish/public-folders.js';
 import { publish } from '../src/push/publish/publish.js';
@@ -33,7 +34,7 @@ it('leaves what is to be cleared away where what comes in its place does not com
     ],
     'delete',
   );
-  const folders = new PublicFolders(plan.groups, target, 0o755);
+  const folders = atOnce(PublicFolders.of(plan.groups, target, 0o755));
   const problem = { path: 'vendor/a.png', step: 'stage', code: 'CHANGED', message: 'it changed' } as const;
   const staged = { ...NOTHING_STAGED, problems: new Map([[path('vendor/a.png'), problem]]) };
   const { outcomes, stop } = await publish(plan.groups, staged, folders, target, {});
@@ -55,7 +56,7 @@ it('removes nothing more once another run has taken over, however much of the gr
     names.map((name) => ({ kind: 'removed', path: path(name), old: entry(name) })),
     'delete',
   );
-  const folders = new PublicFolders(plan.groups, target, 0o755);
+  const folders = atOnce(PublicFolders.of(plan.groups, target, 0o755));
   let asked = 0;
   const mayGoOn = async (): Promise<void> => {
     if (++asked > 500) throw new LockedError('another run has taken over');
@@ -71,7 +72,7 @@ it('takes a group of two hundred thousand steps (F56)', async () => {
     'delete',
   );
   const target = new MemoryTarget();
-  const folders = new PublicFolders(plan.groups, target, 0o755);
+  const folders = atOnce(PublicFolders.of(plan.groups, target, 0o755));
   const { outcomes } = await publish(plan.groups, NOTHING_STAGED, folders, target, {});
   expect(outcomes.length).toBe(200_000);
   expect(outcomes.every((outcome) => outcome.kind === 'done')).toBe(true);
@@ -172,7 +173,7 @@ it('takes a folder that it has just moved or made for one, and looks at none of 
     ['moved/a.png', 'made/b.png'].map((each) => ({ kind: 'added', path: path(each), entry: entry(each) })),
     'delete',
   );
-  const folders = new PublicFolders(plan.groups, target, 0o755);
+  const folders = atOnce(PublicFolders.of(plan.groups, target, 0o755));
   await folders.look();
   expect(looks.splice(0).toSorted()).toEqual(['made', 'moved']);
   vi.advanceTimersByTime(60_000); // staging took its time

@@ -18,7 +18,7 @@ import type { Problem } from '../errors.js';
 import type { Change } from './diff.js';
 import type { Namesakes } from './folding.js';
 import { inTheWay } from './in-the-way.js';
-import { ancestorsOf, foldedPath, nameOf, parentOf, type RelPath } from './relpath.js';
+import { foldedPath, nameOf, type RelPath } from './relpath.js';
 import type { Entry } from './snapshot.js';
 import { atOnce, isStop, type Work } from './work.js';
 
@@ -154,19 +154,6 @@ export function uploadsOf(groups: Share): Upload[] {
   const uploads: Upload[] = [];
   for (const { steps } of groups) for (const step of steps) if (step.kind === 'upload') uploads.push(step);
   return uploads;
-}
-
-/** The folders that must be there before anything is published, each after the one that holds it. */
-export function foldersOf(groups: Share): RelPath[] {
-  const folders = new Set<RelPath>();
-  const seen = new Set<RelPath>();
-  for (const { path } of uploadsOf(groups)) {
-    const parent = parentOf(path);
-    if (parent === undefined || seen.has(parent)) continue;
-    seen.add(parent);
-    for (const folder of ancestorsOf(path)) folders.add(folder);
-  }
-  return [...folders];
 }
 
 /** Whether the name says that the content refers to nothing else. */

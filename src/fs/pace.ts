@@ -4,9 +4,9 @@
  * The synchronous calls of `node:fs` are several times as fast as the promised ones for small files. Their price is
  * that nothing else runs; a pacer keeps that price to a few milliseconds at a time.
  */
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
+import { loopTurn, TURN_MS } from './loop-turn.js';
 
-const SLICE_MS = 6; // a few of them in one turn are short beside the 50 ms after which a timer is felt to be late
 const RUN = 2048; // elements that sort in about a millisecond
 
 export interface PacerOptions {
@@ -14,13 +14,15 @@ export interface PacerOptions {
   readonly sliceMs?: number;
 }
 
-/** One per task. `if (pacer.isDue) await pacer.breathe();` belongs into every loop over files. */
+/**
+ * One per task. `if (pacer.isDue) await pacer.breathe();` belongs into every loop over files. All tasks of a thread share its turns:
+ * of those that breathe, one goes on in each turn, in the order in which they stopped.
+ */
 export class Pacer {
   readonly #signal: AbortSignal | undefined;
   readonly #sliceMs: number;
-  #start = performance.now();
 
-  constructor({ signal, sliceMs = SLICE_MS }: PacerOptions = {}) {
+  constructor({ signal, sliceMs = TURN_MS }: PacerOptions = {}) {
     signal?.throwIfAborted();
     this.#signal = signal;
     this.#sliceMs = sliceMs;
@@ -28,14 +30,13 @@ export class Pacer {
 
   /** Whether the slice is used up. */
   get isDue(): boolean {
-    return performance.now() - this.#start >= this.#sliceMs;
+    return loopTurn.workedMs >= this.#sliceMs;
   }
 
   /** Lets everything else run, then begins the next slice. Rejects with the signal's reason once that is aborted. */
   async breathe(): Promise<void> {
-    await setImmediate();
+    await loopTurn.next();
     this.#signal?.throwIfAborted();
-    this.#start = performance.now();
   }
 
   /** Does nothing for `ms`. Rejects as `breathe` does. */

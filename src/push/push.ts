@@ -121,8 +121,7 @@ class Push {
     const share = stage.full === undefined ? this.#withoutHeldBack(whole) : this.#withoutAny(whole, stage.full);
     if (share.length === 0 && this.#hasNothingToRecord) return isLast ? this.#endUnused() : undefined;
     const announced = await this.#inSlices(announcementOf(share));
-    const folders = new PublicFolders(share, target, folderMode);
-    await this.#breathe();
+    const folders = await this.#inSlices(PublicFolders.of(share, target, folderMode));
     const staging = this.#hasRoom.then(() => stage.finish(uploadsOf(share), this.#index, this.#before));
     const announcing = this.#announce(share, announced);
     const staged = await allOf([staging, announcing, folders.look()]);
@@ -164,11 +163,6 @@ class Push {
 
   #inSlices<T>(work: Work<T>): Promise<T> {
     return inSlices(work, this.#pacer);
-  }
-
-  /** Of a share of many files each of these steps takes some milliseconds. */
-  async #breathe(): Promise<void> {
-    if (this.#pacer.isDue) await this.#pacer.breathe();
   }
 
   /** A folder that is gone with files of ours shows that the index is not true: they are called pending, and the next try brings them. */

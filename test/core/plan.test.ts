@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyOutcomes, type Outcome } from '../../src/core/apply.js';
 import { diff } from '../../src/core/diff.js';
-import { changeOf, foldersOf, makePlan, type Plan, type Share, sharesOf } from '../../src/core/plan.js';
+import { changeOf, makePlan, type Plan, type Share, sharesOf } from '../../src/core/plan.js';
 import { anyTree, entry, index, snapshot } from '../support/entries.js';
 
 function planOf(have: string[], wanted: string[]): Plan {
@@ -135,10 +135,6 @@ it('tells of each step which change it makes', () => {
 it('leaves removals out when nothing is to be deleted', () => {
   const changes = diff(index(entry('a')), snapshot(entry('b')));
   expect(makePlan(changes, 'keep').changes.map((change) => change.path)).toEqual(['b']);
-});
-
-it('names the folders to make, each after the one that holds it', () => {
-  expect(foldersOf(planOf([], ['a/b/c/x', 'a/y', 'z']).groups)).toEqual(['a', 'a/b', 'a/b/c']);
 });
 
 it('reaches the wanted tree when every step succeeds, in steps that a disk could take', () => {

@@ -32,7 +32,9 @@ export class Arrivals implements AsyncIterable<readonly Entry[]> {
 
   /** All that came, sorted by path. */
   sorted(pacer: Pacer): Promise<Entry[]> {
-    const all = [...this.#batches, ...this.#later].flat();
+    const all: Entry[] = [];
+    for (const batches of [this.#batches, this.#later])
+      for (const batch of batches) for (const each of batch) all.push(each);
     return sortPaced(all, (a, b) => comparePaths(a.path, b.path), pacer);
   }
 

@@ -4,9 +4,10 @@
  */
 import type { EntryTable } from '../../core/entry-table.js';
 import { handsOnGroup } from '../../core/folder-mode.js';
-import { foldersOf, type Share } from '../../core/plan.js';
+import type { Share } from '../../core/plan.js';
 import { ancestorsOf, parentOf, type RelPath } from '../../core/relpath.js';
 import type { Entry } from '../../core/snapshot.js';
+import { isStop, type Work } from '../../core/work.js';
 import type { Problem } from '../../errors.js';
 import type { RemoteFile, Target } from '../../targets/target.js';
 import { inParallel } from '../in-parallel.js';
@@ -23,6 +24,8 @@ const LONG_PATH = 512; // characters: far from any limit, and longer than the pa
 interface Place {
   readonly path: RelPath;
   readonly above: Place | undefined;
+  /** Whether something is to come into it or below. */
+  receives: boolean;
   lookedAt: number;
   /** Since when there was a look at it and at all above it: that moment, or an earlier one. */
   freshSince: number;
@@ -31,8 +34,7 @@ interface Place {
 }
 
 export class PublicFolders {
-  readonly #share: Share;
-  /** All that lie above what the share changes. */
+  /** All that lie above what the share changes, each after the one that holds it. */
   readonly #places = new Map<RelPath, Place>();
   readonly #target: Target;
   readonly #mode: number;
@@ -47,12 +49,22 @@ export class PublicFolders {
   /** How long a look is good for. */
   #freshMs = LEAST_FRESH_MS;
 
-  /** `mode` is that of new folders. */
-  constructor(share: Share, target: Target, mode: number) {
-    this.#share = share;
+  private constructor(target: Target, mode: number) {
     this.#target = target;
     this.#mode = mode;
-    for (const { steps } of share) for (const { path } of steps) this.#placeOf(parentOf(path));
+  }
+
+  /** `mode` is that of new folders. */
+  static *of(share: Share, target: Target, mode: number): Work<PublicFolders> {
+    const folders = new PublicFolders(target, mode);
+    for (const { steps } of share) {
+      for (const [at, { kind, path }] of steps.entries()) {
+        if (isStop(at)) yield;
+        const place = folders.#placeOf(parentOf(path));
+        if (kind === 'upload') receive(place);
+      }
+    }
+    return folders;
   }
 
   /** Those that came from the stage with what was in them, and where they were there. */
@@ -124,7 +136,7 @@ export class PublicFolders {
     if (known !== undefined) return known;
     const never = Number.NEGATIVE_INFINITY;
     const above = this.#placeOf(parentOf(folder));
-    const place: Place = { path: folder, above, lookedAt: never, freshSince: never, looking: undefined };
+    const place = { path: folder, above, receives: false, lookedAt: never, freshSince: never, looking: undefined };
     this.#places.set(folder, place);
     return place;
   }
@@ -168,7 +180,7 @@ export class PublicFolders {
   }
 
   async #makeAll(staged: ReadonlyMap<RelPath, RelPath>): Promise<void> {
-    const folders = foldersOf(this.#share);
+    const folders = [...this.#places.values()].filter(({ receives }) => receives).map(({ path }) => path);
     const late = new Set<RelPath>();
     for (const folder of folders) {
       const isLate = (staged.has(folder) && this.#canMove(folder)) || late.has(parentOf(folder) as RelPath);
@@ -228,4 +240,8 @@ export class PublicFolders {
       if (this.problemAt(folder) === undefined) this.#blocked.set(folder, problemOf(folder, 'publish', error));
     }
   }
+}
+
+function receive(place: Place | undefined): void {
+  for (let each = place; each?.receives === false; each = each.above) each.receives = true;
 }

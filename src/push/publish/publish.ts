@@ -7,7 +7,9 @@
 import type { Outcome } from '../../core/apply.js';
 import type { Share, Step, Stop, Upload } from '../../core/plan.js';
 import { ancestorsOf, isWithin, parentOf, type RelPath } from '../../core/relpath.js';
+import { isStop, type Work } from '../../core/work.js';
 import { type Problem, TargetError } from '../../errors.js';
+import { inSlices, Pacer } from '../../fs/pace.js';
 import type { Target } from '../../targets/target.js';
 import { inParallel } from '../in-parallel.js';
 import type { Staged } from '../stage/stage.js';
@@ -44,13 +46,15 @@ export async function publish(
   if (uncleared !== undefined) return { outcomes: heldBack(share, uncleared, staged.problems), stop: uncleared };
   const means = { staged, folders, target };
   const outcomes: Outcome[] = [];
+  const pacer = new Pacer();
   let stop: Stop | undefined;
   for (const [at, { name, steps }] of share.entries()) {
     options.signal?.throwIfAborted();
     await options.mayGoOn?.(steps.every(isFenced) ? 'in time' : 'at once');
     if (name !== 'clear') await folders.make(staged.folders);
     const begin = outcomes.length;
-    await inParallel(steps, inFlight(target), carry);
+    const left = await inSlices(withoutArrived(steps), pacer);
+    await inParallel(left, inFlight(target), carry);
     const results = outcomes.slice(begin);
     const problem = results.find(stops)?.problem;
     await removeEmptyFolders(emptiedBy(results), target);
@@ -62,25 +66,47 @@ export async function publish(
   await removeEmptyFolders(madeInVain(outcomes, folders), target);
   return { outcomes, stop };
 
+  /** What came with its folder is there, and nothing is left to do for it. */
+  function* withoutArrived(steps: readonly Step[]): Work<Step[]> {
+    const left: Step[] = [];
+    for (const [at, step] of steps.entries()) {
+      if (isStop(at)) yield;
+      if (!cameWithFolder(step, means)) left.push(step);
+      else {
+        const problem = problemAt(step.path);
+        if (problem === undefined) done(step);
+        else outcomes.push({ kind: 'uncertain', step, problem });
+      }
+    }
+    return left;
+  }
+
   async function carry(step: Step): Promise<void> {
     const looking = folders.fresh(step.path);
     if (looking !== undefined) await looking;
-    const known = staged.problems.get(step.path) ?? folders.problemAt(step.path);
+    const known = problemAt(step.path);
     if (known !== undefined) {
-      const kind = cameWithFolder(step, means) ? 'uncertain' : 'untouched';
-      outcomes.push({ kind, step, problem: known });
+      outcomes.push({ kind: 'untouched', step, problem: known });
       return;
     }
     if (!isFenced(step)) await options.mayGoOn?.('in time'); // who stood still for long may not write any more
     try {
       await act(step, means).catch((error: unknown) => clearAndAct(step, error, means));
-      options.onStep?.(step);
-      outcomes.push({ kind: 'done', step });
+      done(step);
     } catch (error) {
       const problem = problemOf(step.path, step.kind === 'remove' ? 'remove' : 'publish', error);
       // A server that says no more than "Failure" may have done it.
       outcomes.push({ kind: problem.code === 'FAILED' ? 'uncertain' : 'untouched', step, problem });
     }
+  }
+
+  function problemAt(path: RelPath): Problem | undefined {
+    return staged.problems.get(path) ?? folders.problemAt(path);
+  }
+
+  function done(step: Step): void {
+    options.onStep?.(step);
+    outcomes.push({ kind: 'done', step });
   }
 }
 
@@ -126,11 +152,9 @@ async function act(step: Step, means: Means): Promise<void> {
   }
 }
 
-async function bring(step: Upload, means: Means): Promise<void> {
-  const { staged, target } = means;
+async function bring(step: Upload, { staged, target }: Means): Promise<void> {
   const place = staged.placeOf(step);
   if (place === undefined) throw new TargetError('failed', `cannot publish ${step.path}: nothing was staged for it`);
-  if (cameWithFolder(step, means)) return;
   if (step.namesake !== undefined) await respell(step.namesake, step.path, target);
   await target.rename(place, step.path);
 }

@@ -7,11 +7,11 @@
  */
 import type { Duplex } from 'node:stream';
 import { TargetError } from '../../errors.js';
+import { loopTurn } from '../../fs/loop-turn.js';
 import { Dating, isRefused } from './dating.js';
 import { SftpHandles } from './handles.js';
 import { SftpRequests, type Waiter } from './requests.js';
 import { confused, ignoreMissing, notOffered, troubleIn } from './trouble.js';
-import { Turns } from './turns.js';
 import {
   type Attributes,
   COPY_DATA,
@@ -90,12 +90,10 @@ export class SftpChannel {
   readonly #writer = new RequestWriter();
   readonly #requests: SftpRequests;
   readonly #handles: SftpHandles;
-  readonly #turns: Turns;
   readonly #extensions = new Set<string>();
   #maxWrite = DEFAULT_MAX_WRITE;
 
   constructor(stream: Duplex, first?: SftpChannel, lookMs?: number) {
-    this.#turns = first === undefined ? new Turns() : first.#turns;
     this.dating = first === undefined ? new Dating() : first.dating;
     if (first !== undefined) this.#maxWrite = first.#maxWrite;
     let agreed: Settle<this> | undefined;
@@ -183,7 +181,7 @@ export class SftpChannel {
   /** Does `act` in a turn of the event loop that has time for it. */
   inTurn<T>(act: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#turns.take(() => {
+      loopTurn.take(() => {
         try {
           resolve(act());
         } catch (error) {
@@ -221,7 +219,7 @@ export class SftpChannel {
         }
       };
       const flags = OPEN.write | OPEN.create | OPEN.truncate;
-      const resolveLater = (handle: Buffer): void => this.#turns.take(() => fill(handle));
+      const resolveLater = (handle: Buffer): void => loopTurn.take(() => fill(handle));
       this.#open('open', path, (id) => this.#writer.open(id, path, flags, meta.mode), {
         resolve: resolveLater,
         reject,
