@@ -3,7 +3,7 @@
  * same tree to the same server.
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { noise } from '../support/noise.js';
 import { startRelay } from './relay.js';
 import { forget, type Means, pushstatic, rsync, type Side, time } from './sides.js';
@@ -37,6 +37,12 @@ const ONE = {
     writeFile(join(tree, nameOf(run)), content(1_000_000 + run)),
 };
 
+const MORE = {
+  name: 'one file more',
+  beforeBoth: (tree: string, run: number): Promise<void> =>
+    writeFile(join(dirname(join(tree, nameOf(run))), `more${run}.css`), content(2_000_000 + run)),
+};
+
 const TREES: readonly Tree[] = [
   {
     name: '10,000 files',
@@ -53,6 +59,7 @@ const TREES: readonly Tree[] = [
       { ...FIRST, near: 1 },
       { ...NOTHING, near: 0.6 },
       { ...ONE, near: 0.7, far: 0.8 },
+      { ...MORE, near: 0.7, far: 0.8 },
     ],
   },
   {

@@ -29,7 +29,7 @@ import { type FilledRoot, makeFilledRoot, writeDated } from '../support/filled-r
 import { hashedProject } from '../support/hashed-project.js';
 import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
 import { differences, inFolder, on } from '../support/project.js';
-import { memoryFolder, plant, temporaryFolder } from '../support/tree.js';
+import { memoryFolder, plant, readTree, temporaryFolder } from '../support/tree.js';
 
 const THREAD = new URL('../../dist/cli/thread.cjs', import.meta.url);
 /** Long before: what was written a moment ago could change again without another time. */
@@ -69,10 +69,11 @@ describe('of a STATIC_ROOT that others fill', () => {
   });
 
   it.each<[string, (root: string) => unknown]>([
-    ['a file came', (root) => writeFile(join(root, 'new.css'), 'n')],
     ['a file went', (root) => rm(join(root, 'one.js'))],
+    ['what came is not where it was any more', (root) => renameSync(join(root, 'b/two.css'), join(root, 'b/new.css'))],
     ['a file got another name', (root) => renameSync(join(root, 'one.js'), join(root, 'three.js'))],
-    ['a folder came', (root) => mkdirSync(join(root, 'c'))],
+    ['a folder came with nothing in it', (root) => mkdirSync(join(root, 'c'))],
+    ['a link to a folder came', (root) => symlinkSync('b', join(root, 'c'))],
     ['a folder went', (root) => rm(join(root, 'b'), { recursive: true })],
     ['a file became a folder', (root) => [rmSync(join(root, 'one.js')), mkdirSync(join(root, 'one.js'))]],
     [
@@ -85,6 +86,54 @@ describe('of a STATIC_ROOT that others fill', () => {
     await run();
     await change(root);
     expect(await look().catch(() => undefined)).toBeUndefined();
+  });
+
+  it('files came, and folders with all that is in them', async () => {
+    const { look, run, root } = await scene();
+    const { files } = await run();
+    await plant(root, { 'new.css': 'n', 'b/new.js': 'new', 'c/d/deep.png': 'd', 'c/flat.png': 'f' });
+    symlinkSync('../one.js', join(root, 'b/link.js'));
+    const places = ['b/link.js', 'b/new.js', 'c', 'new.css'];
+    const since = await look();
+    expect(since).toMatchObject({ files: files + 5, places, problems: [] });
+    const paths = ['b/link.js', 'b/new.js', 'c/d/deep.png', 'c/flat.png', 'new.css'];
+    expect(since?.snapshot.entries.map(({ path }) => path)).toEqual(paths);
+    // They are looked at each time, for no mark tells of them.
+    await plant(root, { 'c/d/deep.png': 'other', 'c/more/e.png': 'e' });
+    rmSync(join(root, 'c/flat.png'));
+    const later = await look();
+    expect(later).toMatchObject({ files: files + 5, places });
+    expect(later?.snapshot.entries.map(({ path, size }) => [path, size])).toEqual([
+      ['b/link.js', 3],
+      ['b/new.js', 3],
+      ['c/d/deep.png', 5],
+      ['c/more/e.png', 1],
+      ['new.css', 1],
+    ]);
+    rmSync(join(root, 'new.css'));
+    expect(await look()).toBeUndefined(); // it went
+  });
+
+  it('what came is known when all of it is looked at later', async () => {
+    const { look, run, root, work, settings } = await scene();
+    await run();
+    await writeFile(join(root, 'new.css'), 'n');
+    const since = await look();
+    const all = () => wholeOf(thread.run({ ...work, mode: 'dry-run' }, { ...settings, force: 'past-guards' }, {}));
+    expect(since?.isStillSo((await all()).snapshot)).toBe(true);
+    await writeFile(join(root, 'newer.css'), 'n');
+    expect(since?.isStillSo((await all()).snapshot)).toBe(false);
+  });
+
+  it('of a big tree more of it may have changed', async () => {
+    const { look, run, root, plantOld } = await scene();
+    const names = Array.from({ length: 8000 }, (_, i) => `${i % 20}/${i}.css`);
+    await plantOld(Object.fromEntries(names.map((name) => [name, 'x'])));
+    await run();
+    for (const name of names.slice(0, 80)) await writeFile(join(root, name), 'y');
+    expect((await look())?.places).toHaveLength(80);
+    await writeFile(join(root, names.at(-1) ?? ''), 'y');
+    expect(await look()).toBeUndefined();
   });
 
   it('all is looked at when so many files changed that it pays', async () => {
@@ -204,7 +253,7 @@ describe('of what is collected', () => {
     }
     for (const change of [
       () => writeFileSync(join(root, 'foreign.css'), 'and here'),
-      () => writeFileSync(join(assets, 'new.png'), 'new'),
+      () => [mkdirSync(join(root, 'foreign')), writeFileSync(join(root, 'foreign/file.css'), 'and here')],
       () => rmSync(join(assets, 'b.png')),
       () => rmSync(join(root, 'c.png')),
     ]) {
@@ -214,6 +263,31 @@ describe('of what is collected', () => {
       expect((await run()).baseline).toBeDefined();
       expect(await look()).toMatchObject({ places: [] });
     }
+  });
+
+  it('files and folders that came to plain sources are collected by themselves', async () => {
+    const { look, run, folder, root, assets } = await collected('plain');
+    await plant(join(folder, 'empty'), { 'of-another.css': 'x' });
+    await atRest(folder);
+    const { files } = await run();
+    const wanted = async () => ({ ...(await readTree(assets)), 'of-another.css': 'x' });
+    await plant(assets, { 'new.png': 'new', 'more/a.css': 'a', 'more/deep/b.css': 'b' });
+    expect(await look()).toMatchObject({ files: files + 3, copied: 3, places: ['more', 'new.png'], problems: [] });
+    expect(await readTree(root)).toEqual(await wanted());
+    await plant(assets, { 'new.png': 'newer', 'more/c.css': 'c' });
+    rmSync(join(assets, 'more/a.css'));
+    expect(await look()).toMatchObject({ files: files + 3, copied: 2, removed: 1, places: ['more', 'new.png'] });
+    expect(await readTree(root)).toEqual(await wanted());
+    // Into one of them somebody else puts a file, which stays, and is there for the targets.
+    await plant(root, { 'more/foreign.css': 'by hand' });
+    const paths = ['more/c.css', 'more/deep/b.css', 'more/foreign.css', 'new.png'];
+    const since = await look();
+    expect(since).toMatchObject({ files: files + 3, copied: 0, removed: 0 });
+    expect(since?.snapshot.entries.map(({ path }) => path)).toEqual(paths);
+    rmSync(join(assets, 'more'), { recursive: true });
+    expect(await look()).toBeUndefined();
+    await run();
+    expect(await readTree(root)).toEqual({ ...(await wanted()), 'more/foreign.css': 'by hand' });
   });
 
   it.each<[string, (source: string) => unknown]>([
@@ -250,7 +324,7 @@ describe('of what is collected', () => {
     });
     expect(removed).toEqual(['b.png']);
     expect(baseline).toBeDefined();
-    expect(await look()).toBeUndefined(); // a file came: all is looked at
+    expect(await look()).toBeUndefined(); // a file came that nobody collected: all is looked at
   });
 
   it('a file that was only touched before it was to go leaves none, and goes in the next run', async () => {

@@ -15,7 +15,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Chance, chanceOf } from '../support/chance.js';
 import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
 import { differences, inFolder, makeProject, on } from '../support/project.js';
-import { readTree, temporaryFolder } from '../support/tree.js';
+import { plant, readTree, temporaryFolder } from '../support/tree.js';
 
 let server: OpenSshServer;
 beforeAll(async () => {
@@ -48,8 +48,27 @@ describe('sync of a plain site', () => {
     expect(baseline()).toEqual(left);
   });
 
+  it('collects what came by itself, and each target gets it', async () => {
+    const { project, targets, baseline } = await scene();
+    await project.sync();
+    const left = baseline();
+    for (const only of [[], ['web'], []]) {
+      const before = readdirSync(project.assets).length;
+      await plant(project.assets, {
+        [`new/${before}.css`]: 'new',
+        [`new${before}/a/b.css`]: 'new',
+        'late.css': 'late',
+      });
+      expect(await project.sync(...only)).toMatchObject({ status: 0 });
+      for (const target of only.length > 0 ? targets.slice(0, 1) : targets)
+        expect(differences(project.root, target)).toBe('');
+    }
+    expect(baseline()).toEqual(left);
+    expect((await project.program.run('collect', '--force')).status).toBe(0);
+    expect(await project.sync()).toMatchObject({ status: 0, targets: [{ uploaded: 0 }, { uploaded: 0 }] });
+  });
+
   it.each<[string, (project: Awaited<ReturnType<typeof scene>>['project']) => void]>([
-    ['a file came', ({ assets }) => writeFileSync(join(assets, 'new.css'), 'new')],
     ['a file went', ({ assets }) => rmSync(join(assets, 'e.txt'))],
     ['a file of the other source came to light', ({ assets }) => rmSync(join(assets, 'a.css'))],
     ['the only file of a folder went', ({ assets }) => rmSync(join(assets, 'deep/er/d.svg'))],

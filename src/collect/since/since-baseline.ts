@@ -3,6 +3,8 @@
  * be looked at, and on nothing else. The thread that would collect and the one that called share the looking.
  */
 import type { Places } from '../../core/places.js';
+import { ancestorsOf } from '../../core/relpath.js';
+import { isCovered } from '../../core/resolve.js';
 import type { Snapshot } from '../../core/snapshot.js';
 import { type Root, touchedPlaces } from '../../core/touched.js';
 import { Pacer } from '../../fs/pace.js';
@@ -17,7 +19,10 @@ import { areSameRoots } from './root-marks.js';
 import { holdsSameNames } from './same-names.js';
 import { noteTouched, recallTouched, type Touched } from './touched-since.js';
 
-const MOST_TOUCHED = 64; // of more, all is looked at, which leaves a new baseline
+// Of more, all is looked at, which leaves a new baseline. Each run reads what was touched again: a hundredth of a big tree takes less.
+const MOST_TOUCHED = 64;
+const MOST_OF_BIG_TREE = 1000;
+const TOUCHED_OF_ALL = 1 / 100;
 
 /** What has changed since something was left. */
 export interface Since extends LocalResult {
@@ -53,9 +58,15 @@ export async function sinceBaseline(
   ]);
   const touched = [...new Set([...before.places, ...found.flat()])];
   const rootMarks = baseline.trees.at(-1)?.marks ?? new Map(); // it stands behind the sources
-  const isStillSo = (later: Snapshot): boolean => holdsSameNames(rootOf(work), rootMarks, before.places, later);
-  if (touched.length === 0) return nothingSince(before, baseline.files, isStillSo);
-  if (touched.length > MOST_TOUCHED || !touched.every((place) => wasThere(place, baseline) && isFile(place)))
+  const stillSo =
+    ({ places }: Touched): Since['isStillSo'] =>
+    (later) =>
+      holdsSameNames(rootOf(work), rootMarks, places, later);
+  if (touched.length === 0) return nothingSince(before, baseline.files, stillSo(before));
+  if (
+    touched.length > mostTouched(baseline) ||
+    !touched.every((place) => isFile(place) || isNewFolder(place, baseline))
+  )
     return undefined;
   const trees = treesOf(work);
   const places = trees && touchedPlaces(trees, [], touched);
@@ -65,7 +76,12 @@ export async function sinceBaseline(
   if (noted === undefined) return undefined;
   const made = await thread.run(workOn(work, places, touched), settings, hooks).result;
   if (made === undefined || !isAllOf(places, made)) return undefined;
-  return { ...made, places, files: baseline.files, baseline: noted.state, follows: noted.states, isStillSo };
+  const foreign = new Set(made.ownership.foreign);
+  const fresh = made.snapshot.entries.filter(
+    ({ path }) => !wasThere(`${rootOf(work)}/${path}`, baseline) && !foreign.has(path),
+  );
+  const files = baseline.files + fresh.length;
+  return { ...made, places, files, baseline: noted.state, follows: noted.states, isStillSo: stillSo(noted) };
 }
 
 /** Nothing has changed since it was left, when there were so many files. */
@@ -116,9 +132,21 @@ function isFile(place: string): boolean {
   return (behind ?? stats)?.isFile() === true;
 }
 
-/** Whether a file lies at each of the places, and all went well. */
+/** What is below it was not there either. */
+function isNewFolder(place: string, baseline: Baseline): boolean {
+  const { stats, behind } = seenAt(place);
+  return stats === undefined && behind?.isDirectory() === true && !wasThere(place, baseline);
+}
+
+function mostTouched({ files }: Baseline): number {
+  return Math.min(MOST_OF_BIG_TREE, Math.max(MOST_TOUCHED, files * TOUCHED_OF_ALL));
+}
+
+/** Whether there is something at each of the places, and nothing else, and all went well. */
 function isAllOf(places: Places, { snapshot, problems }: LocalResult): boolean {
-  const found = snapshot.entries.map(({ path }) => path).toSorted();
-  const wanted = places.toSorted();
-  return problems.length === 0 && found.length === wanted.length && found.every((path, at) => path === wanted[at]);
+  const paths = snapshot.entries.map(({ path }) => path);
+  const [wanted, found] = [new Set<string>(places), new Set(paths.flatMap((path) => [path, ...ancestorsOf(path)]))];
+  return (
+    problems.length === 0 && places.every((place) => found.has(place)) && paths.every((path) => isCovered(path, wanted))
+  );
 }

@@ -8,7 +8,7 @@ import { type MessagePort, parentPort } from 'node:worker_threads';
 import type { ToSign } from '../../core/delta/signature.js';
 import type { Trouble } from '../../core/manifest/trouble.js';
 import { covers, type Places } from '../../core/places.js';
-import type { RelPath } from '../../core/relpath.js';
+import { comparePaths, isBelowOneOf, isWithin, type RelPath } from '../../core/relpath.js';
 import type { Entry } from '../../core/snapshot.js';
 import { type FollowedLink, touchedPlaces } from '../../core/touched.js';
 import type { DjangoProject } from '../../django/run-collectstatic.js';
@@ -24,6 +24,7 @@ import { HashedSite } from '../hashed/hashed-site.js';
 import { warningsOf } from '../hashed/post-process.js';
 import type { StoredHashedSite } from '../hashed/stored-site.js';
 import type { Progress } from '../identify.js';
+import { seenAt } from '../marks.js';
 import { recall } from '../memory.js';
 import { type CollectProject, rootsOf } from '../project.js';
 import type { RunOptions } from '../run-options.js';
@@ -299,17 +300,26 @@ async function collectSince(project: CollectProject, { touched }: Since, options
   return { ...collected, files: site.size };
 }
 
-/** Undefined where something of it was not put there as it is now known. */
+/** Undefined where something that lies there was not put there as it is now known. */
 async function collectPlainSince(project: CollectProject, touched: readonly string[], options: CollectOptions) {
   const places = touchedPlaces(rootsOf(project), [], touched);
   if (places === 'all') return undefined;
   const { files } = await recall(options.state);
-  const known = places.flatMap((path) => {
+  const others: ReadonlySet<string> = new Set(places.filter((place) => !files.has(place)));
+  const all = [...files.keys()] as RelPath[];
+  const below = others.size === 0 ? [] : all.filter((path) => isBelowOneOf(path, others));
+  const isOurs = (place: RelPath): boolean => files.has(place) || below.some((path) => isWithin(path, place));
+  if (!places.every((place) => isOurs(place) || isFree(`${project.root}/${place}`))) return undefined;
+  const entries = [...places, ...below].toSorted(comparePaths).flatMap((path) => {
     const digest = files.get(path);
     return digest === undefined ? [] : [{ path, digest, size: 0, mtime: 0, mode: 0 }];
   });
-  if (known.length < places.length) return undefined;
-  return collectPlaces(project, places, { entries: known, foreign: [], folders: [] }, options);
+  return collectPlaces(project, places, { entries, foreign: [], folders: [] }, options);
+}
+
+function isFree(place: string): boolean {
+  const { stats, behind } = seenAt(place);
+  return stats === undefined && behind === undefined;
 }
 
 /** The site that this thread keeps in mind, and what it was loaded for. */
