@@ -159,6 +159,8 @@ export class Connection {
   /** Undefined while the head is known and that is enough. */
   #known: Known | undefined;
   #rest: { readonly head: Head; readonly since: string } | undefined;
+  /** What is done beside the cycles, such as the signatures of what they brought. */
+  #alsoDoing: Promise<void> = Promise.resolve();
   /** Whether a cycle has begun, and whether one has come to its end. */
   #hasBegun = false;
   #isUsed = false;
@@ -239,8 +241,8 @@ export class Connection {
     return { ...result, index, generation: index.generation };
   }
 
-  close(): Promise<void> {
-    return this.#target.close();
+  async close(): Promise<void> {
+    await allOf([this.#target.close(), this.#alsoDoing]);
   }
 
   /** Whether nobody else has written to the target since the last cycle. If somebody has, what it holds is read anew. */
@@ -379,12 +381,17 @@ export class Connection {
     const [{ folderMode, cache }, target, store] = [this.#job, this.#target, this.#store];
     const toBeSigned = target.capabilities.serverCopy ? toSign(plan, options) : [];
     await setImmediate();
-    const signed = toBeSigned.length > 0 ? options.sign?.(toBeSigned, cache.folder('signatures').path) : undefined;
+    if (toBeSigned.length > 0) this.#alsoDo(() => options.sign?.(toBeSigned, cache.folder('signatures').path));
     const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
-    const pushing = push(plan, index, { target, store, stage }, { folderMode, filesInShare, pending, ...hooks });
-    const pushed = await allOf([pushing, Promise.resolve(signed)]);
-    await signatures.prune(pushed.index);
+    const pushed = await push(plan, index, { target, store, stage }, { folderMode, filesInShare, pending, ...hooks });
+    this.#alsoDo(() => signatures.prune(pushed.index));
     return pushed;
+  }
+
+  /** One after another, and no cycle waits for it. */
+  #alsoDo(work: () => Promise<void> | undefined): void {
+    this.#alsoDoing = this.#alsoDoing.then(work);
+    this.#alsoDoing.catch(() => undefined); // whoever closes hears of it
   }
 }
 

@@ -33,3 +33,17 @@ it('ends with the reason of an abort', async () => {
   abort.abort(new Error('enough'));
   await expect(working).rejects.toThrow('enough');
 });
+
+it('ends so also where no slice is ever used up', async () => {
+  const abort = new AbortController();
+  const pacer = new Pacer({ signal: abort.signal, sliceMs: Number.POSITIVE_INFINITY });
+  expect(pacer.isDue).toBe(false);
+  const working = inSlices(
+    (function* () {
+      abort.abort(new Error('enough'));
+      yield;
+    })(),
+    pacer,
+  );
+  await expect(working).rejects.toThrow('enough');
+});

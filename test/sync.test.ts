@@ -1,8 +1,10 @@
 import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { problemsOf } from '../src/core/apply.js';
+import type { ToSign } from '../src/core/delta/signature.js';
 import { placesOf } from '../src/core/places.js';
 import { CONTROL, type RelPath } from '../src/core/relpath.js';
 import { resumed } from '../src/cycle/resumed.js';
@@ -601,6 +603,26 @@ describe('a connection that is kept', () => {
       },
     };
   }
+
+  it('waits for the signatures of what it brought when it is closed, and in no cycle', async () => {
+    const { connection, cycle } = await connect(await makeBench(), new MemoryTarget());
+    const signed: Promise<void>[] = [];
+    let goOn: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    const sign = (files: readonly ToSign[]): Promise<void> => {
+      expect(files).toHaveLength(1);
+      signed.push(held);
+      return held;
+    };
+    for (const letter of ['a', 'b']) await cycle({ 'app.js': letter.repeat(5000) }, undefined, { sign });
+    const events: string[] = [];
+    const closing = connection.close().then(() => events.push('closed'));
+    await setImmediate();
+    const signing = held.then(() => events.push('signed'));
+    goOn();
+    await Promise.all([closing, signing]);
+    expect([signed.length, events]).toEqual([2, ['signed', 'closed']]);
+  });
 
   it('gives by place what a whole cycle gives', async () => {
     const bench = await makeBench();

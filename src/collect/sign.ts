@@ -23,12 +23,14 @@ export async function sign(files: readonly ToSign[], folder: string, options: Si
   const state = new StateFolder(folder);
   try {
     const pacer = new Pacer({ signal });
+    await state.make();
     const there = new Set(await state.names());
     for (const each of files) {
+      if (pacer.isDue) await pacer.breathe();
       if (there.has(each.digest)) continue;
       there.add(each.digest);
       const signature = await signatureOf(each, pacer);
-      if (signature !== undefined) await state.write(each.digest, signature);
+      if (signature !== undefined) state.writeNow(each.digest, signature);
     }
   } catch (error) {
     if (signal?.aborted === true) return;

@@ -6,6 +6,7 @@
  * be made again, and is compared by content before it is believed.
  */
 import { randomBytes } from 'node:crypto';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { chmod, rename, rm, writeFile } from 'node:fs/promises';
 
 const PREFIX = '.pushstatic-';
@@ -36,6 +37,18 @@ export async function atomicWrite(path: string, content: Content, mode?: number)
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** As `atomicWrite`, before it returns: a tenth of the time for a small file, in which nothing else happens. */
+export function atomicWriteNow(path: string, content: Uint8Array, mode: number): void {
+  const temporary = temporaryFor(path);
+  try {
+    writeFileSync(temporary, content, { flag: 'wx', mode });
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
     throw error;
   }
 }

@@ -28,9 +28,9 @@ export class Pacer {
     this.#sliceMs = sliceMs;
   }
 
-  /** Whether the slice is used up. */
+  /** Whether the slice is used up, or all is over. */
   get isDue(): boolean {
-    return loopTurn.workedMs >= this.#sliceMs;
+    return this.#signal?.aborted === true || loopTurn.workedMs >= this.#sliceMs;
   }
 
   /** Lets everything else run, then begins the next slice. Rejects with the signal's reason once that is aborted. */

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { appendFile, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { atomicWrite, type Content, isTemporary } from './atomic-write.js';
+import { atomicWrite, atomicWriteNow, type Content, isTemporary } from './atomic-write.js';
 import { makeFolders } from './make-folders.js';
 import { writeAll } from './write-all.js';
 
@@ -50,13 +50,18 @@ export class StateFolder {
   }
 
   async write(name: string, content: Content): Promise<void> {
-    await this.#make();
+    await this.make();
     await atomicWrite(join(this.path, name), content, 0o600);
+  }
+
+  /** As `write`, before it returns. The folder must be there. */
+  writeNow(name: string, content: Uint8Array): void {
+    atomicWriteNow(join(this.path, name), content, 0o600);
   }
 
   /** Puts `bytes` at `offset` of the file `name`, made if missing. */
   async append(name: string, offset: number, bytes: Uint8Array): Promise<void> {
-    await this.#make();
+    await this.make();
     const file = await open(join(this.path, name), offset === 0 ? 'w' : 'r+', 0o600);
     try {
       await writeAll(file, bytes, offset);
@@ -67,7 +72,7 @@ export class StateFolder {
 
   /** Puts `text` at the end of the file `name`, made if missing. */
   async extend(name: string, text: string): Promise<void> {
-    await this.#make();
+    await this.make();
     await appendFile(join(this.path, name), text, { mode: 0o600 });
   }
 
@@ -108,7 +113,8 @@ export class StateFolder {
     await rm(join(this.path, name), { force: true });
   }
 
-  async #make(): Promise<void> {
+  /** Makes the folder if it is missing. Whatever writes does so by itself, but for `writeNow`. */
+  async make(): Promise<void> {
     await makeFolders(this.path, 0o700);
     if (tidied.has(this.path)) return;
     tidied.add(this.path);
