@@ -247,6 +247,53 @@ describe('an error', () => {
   });
 });
 
+describe('a folder that is gone', () => {
+  it('is no place to start in, but for what is named from the root of the file system', async () => {
+    const { program, folder, target } = await makeSite();
+    const file = join(folder, 'pushstatic.yaml');
+    expect(await program.nowhere('-c', file, 'sync').ended).toMatchObject({
+      status: 0,
+      stderr: expect.not.stringContaining('gone'),
+    });
+    expect(await published(target)).toMatchObject({ 'logo.png': 'logo' });
+    expect(await program.nowhere('-c', file, 'status').ended).toMatchObject({ status: 0 });
+    for (const words of [
+      ['sync'],
+      ['-c', 'pushstatic.yaml', 'collect'],
+      ['stop'],
+      ['init', '--yes'],
+      ['demo', 'assets'],
+    ])
+      expectFailure(
+        await program.nowhere(...words).ended,
+        2,
+        'the folder that this was started in is gone; change into',
+      );
+  });
+
+  it('is no place for a demo', async () => {
+    const program = (await programAnywhere()).with({ TMPDIR: '/nowhere' });
+    expectFailure(
+      await program.run('demo'),
+      2,
+      'cannot make a folder in /nowhere: no such file or directory; set TMPDIR',
+    );
+  });
+});
+
+it('a home with a long name has no room for a daemon, and for all else', async () => {
+  const { program, folder } = await makeSite();
+  const state = join(folder, 'x'.repeat(120));
+  const far = program.with({ XDG_STATE_HOME: state, XDG_RUNTIME_DIR: '' });
+  expect(await far.run('sync')).toMatchObject({ status: 0, stderr: expect.not.stringContaining('socket') });
+  expect(await far.run('status')).toMatchObject({ status: 0 });
+  expectFailure(await far.run('trigger'), 1, 'no daemon runs for');
+  expect(await far.run('daemon')).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('set daemon.socket to a shorter one'),
+  });
+});
+
 describe('the streams', () => {
   it('carry results on stdout and progress on stderr', async () => {
     const { program } = await makeSite();

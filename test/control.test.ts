@@ -12,7 +12,7 @@ import { type Client, connectDaemon } from '../src/control/client.js';
 import { type Control, openControl } from '../src/control/control.js';
 import { healthOf, isReady } from '../src/control/health.js';
 import { makeServing, sendJson } from '../src/control/server.js';
-import { socketPathsFor } from '../src/control/socket-path.js';
+import { ownSocketPath, socketPathsFor } from '../src/control/socket-path.js';
 import type { DaemonEvent } from '../src/daemon/service.js';
 import type { TargetStatus } from '../src/daemon/status.js';
 import { ConfigError, ControlError, LockedError, SafetyError, SourceError, TargetError } from '../src/errors.js';
@@ -94,14 +94,14 @@ describe('the place of the socket', () => {
 
   test('is in the runtime folder of the service, else of the user, else beside the state', () => {
     const user = { HOME: '/home/u', XDG_RUNTIME_DIR: '/run/user/1000' };
-    expect(dirname(socketPathsFor(settings, { ...user, RUNTIME_DIRECTORY: '/run/a:/run/b' })[0])).toBe('/run/a');
-    expect(dirname(socketPathsFor(settings, user)[0])).toBe('/run/user/1000/pushstatic');
-    expect(dirname(socketPathsFor(settings, { HOME: '/home/u' })[0])).toBe('/home/u/.local/state/pushstatic');
+    expect(dirname(ownSocketPath(settings, { ...user, RUNTIME_DIRECTORY: '/run/a:/run/b' }))).toBe('/run/a');
+    expect(dirname(ownSocketPath(settings, user))).toBe('/run/user/1000/pushstatic');
+    expect(dirname(ownSocketPath(settings, { HOME: '/home/u' }))).toBe('/home/u/.local/state/pushstatic');
   });
 
   test('is also looked for where the service manager would have put it', () => {
-    const asService = socketPathsFor(settings, { HOME: '/x', RUNTIME_DIRECTORY: '/run/pushstatic' });
-    expect(socketPathsFor(settings, { HOME: '/home/u' })).toContain(asService[0]);
+    const asService = ownSocketPath(settings, { HOME: '/x', RUNTIME_DIRECTORY: '/run/pushstatic' });
+    expect(socketPathsFor(settings, { HOME: '/home/u' })).toContain(asService);
   });
 
   test('is looked for wherever a daemon of the same user may listen, whatever environment it was started in', () => {
@@ -112,7 +112,7 @@ describe('the place of the socket', () => {
     ];
     for (const env of environments)
       for (const other of environments)
-        expect(socketPathsFor(settings, env, 1000)).toContain(socketPathsFor(settings, other, 1000)[0]);
+        expect(socketPathsFor(settings, env, 1000)).toContain(ownSocketPath(settings, other, 1000));
   });
 
   test('is another one for every configuration', () => {
@@ -135,8 +135,13 @@ describe('the place of the socket', () => {
 
   test('that is too long is refused with the key to set, before the kernel cuts it off', async () => {
     const long = { HOME: `/home/${'u'.repeat(90)}` };
-    expect(() => socketPathsFor(settings, long)).toThrow(ConfigError);
-    expect(() => socketPathsFor(settings, long)).toThrow(/set daemon\.socket to a shorter one/);
+    expect(() => ownSocketPath(settings, long)).toThrow(ConfigError);
+    expect(() => ownSocketPath(settings, long)).toThrow(/set daemon\.socket to a shorter one/);
+    // Whoever looks for a daemon has nothing to look for there.
+    expect(socketPathsFor(settings, long, 7)).toEqual([
+      expect.stringContaining('/run/user/7/'),
+      expect.stringContaining('/run/p'),
+    ]);
     // The longest that is allowed is one that works, with everything that is put beside it.
     const longest = join(folder, 'd'.repeat(107 - 14 - folder.length - 1), 'site123.sock');
     expect(Buffer.byteLength(longest)).toBe(106);

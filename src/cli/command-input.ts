@@ -5,7 +5,7 @@ import type { Output, Terminal } from './output.js';
 
 /** What a run needs of the process. */
 export type Process = Terminal &
-  Pick<NodeJS.Process, 'env' | 'pid' | 'stdin' | 'cwd' | 'on' | 'off' | 'listenerCount' | 'exit' | 'kill'>;
+  Pick<NodeJS.Process, 'env' | 'pid' | 'stdin' | 'cwd' | 'chdir' | 'on' | 'off' | 'listenerCount' | 'exit' | 'kill'>;
 
 export interface CommandInput {
   readonly output: Output;

@@ -14,7 +14,7 @@ const NOT_NOTED = new Set(['ENOENT', 'ENOTDIR', 'EACCES']);
 export const SOCKET_NOTE = 'socket';
 
 export interface DaemonPlaces {
-  readonly configured: readonly [string, ...string[]];
+  readonly configured: readonly string[];
   /** Undefined where it is one of those, or none is known. Another configuration may have it by now. */
   readonly former: string | undefined;
 }

@@ -10,16 +10,23 @@ import type { CommandInput } from './command-input.js';
 import { daemonPlaces, notedSocket } from './daemon-places.js';
 import { makeLog } from './log.js';
 
-export async function findDaemon(settings: SocketSettings, { process }: CommandInput): Promise<Client | undefined> {
+export async function findDaemon(
+  settings: SocketSettings,
+  { process, signal }: CommandInput,
+): Promise<Client | undefined> {
   const { configured, former } = daemonPlaces(settings, process.env);
-  return (await connectDaemon(...configured)) ?? connectFormer(former, settings);
+  return (await connectDaemon(...configured)) ?? connectFormer(former, settings, signal);
 }
 
 /** The daemon of this configuration at a place that it has no more. */
-export async function connectFormer(place: string | undefined, { file }: SocketSettings): Promise<Client | undefined> {
+export async function connectFormer(
+  place: string | undefined,
+  { file }: SocketSettings,
+  signal: AbortSignal,
+): Promise<Client | undefined> {
   try {
     const client = place === undefined ? undefined : await connectDaemon(place);
-    return (await client?.status())?.config === file ? client : undefined;
+    return (await client?.status(signal))?.config === file ? client : undefined;
   } catch (error) {
     if (error instanceof ControlError) return undefined; // it is somebody else's, or does not say whose
     throw error;
@@ -49,7 +56,11 @@ async function settingsOf({
   process,
 }: CommandInput): Promise<{ readonly settings: SocketSettings; readonly fault?: ConfigError }> {
   const { config: named } = output.flags;
-  const place = { ...(named === undefined ? {} : { file: named }), cwd: process.cwd(), env: process.env };
+  const place = {
+    ...(named === undefined ? {} : { file: named }),
+    cwd: process.cwd(),
+    env: process.env,
+  };
   try {
     const settings = await loadUnasked(place);
     const log = await makeLog(settings, output);

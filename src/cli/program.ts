@@ -7,6 +7,7 @@ import type { CommandInput, Process } from './command-input.js';
 import type { Flag, Shell, Words } from './completion.js';
 import { type Flags, Output } from './output.js';
 import { version } from './version.js';
+import { requireWorkingFolder } from './working-folder.js';
 
 /** What a command is given, besides its own arguments; and what came of it: its status, and where it speaks. */
 export interface Context {
@@ -152,6 +153,7 @@ export function makeProgram(context: Context): Command {
       const command = words.pop() as Command;
       const output = new Output(context.process, flagsOf(command));
       context.output = output;
+      requireWorkingFolder(context.process, output.flags.config);
       const action = await load();
       context.status = await action(
         {

@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/schema.js';
 import { daemonToken } from '../config/secrets.js';
 import { openControl } from '../control/control.js';
+import { ownSocketPath } from '../control/socket-path.js';
 import { Daemon } from '../daemon/daemon.js';
 import type { CommandInput } from './command-input.js';
 import { daemonPlaces, SOCKET_NOTE } from './daemon-places.js';
@@ -30,6 +31,8 @@ export async function serve(
   { process, signal, output }: CommandInput,
   { statusPage, onOpen, onReload }: ServeOptions,
 ): Promise<void> {
+  // What it was started in may be removed while it runs, and a thread cannot begin where there is none.
+  process.chdir('/');
   let lastReason: string | undefined;
   const sayStorage = (now: Config): void => {
     const reason = storageLine(now);
@@ -57,10 +60,15 @@ export async function serve(
     version: version(),
     pid: process.pid,
   });
+  const own = ownSocketPath(config, process.env);
   const { configured, former } = daemonPlaces(config, process.env);
-  const other = await connectFormer(former, config);
+  const other = await connectFormer(former, config, signal);
   const control = await openControl(daemon, {
-    socketPaths: other === undefined ? configured : [...configured, other.socketPath],
+    socketPaths: [
+      own,
+      ...configured.filter((path) => path !== own),
+      ...(other === undefined ? [] : [other.socketPath]),
+    ],
     http: statusPage === 'open' ? config.daemon.http : false,
     token,
     onWarning: (text) => output.warn(text),

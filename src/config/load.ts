@@ -150,10 +150,10 @@ function flagFor(file: string, cwd: string): string {
   return file === join(cwd, CONFIG_NAME) ? '' : ` -c ${labelOf(file, cwd)}`;
 }
 
-/** The file as a person in `cwd` would name it. */
+/** The file as a person in `cwd` would name it; in the root, where a service is at home, as everybody does. */
 function labelOf(file: string, cwd: string): string {
   const path = relative(cwd, file);
-  return path.startsWith('..') ? file : path;
+  return path.startsWith('..') || cwd === '/' ? file : path;
 }
 
 function report(label: string, complaints: readonly Complaint[]): string {

@@ -50,20 +50,24 @@ function errorAt(socketPath: string): Promise<string | undefined> {
   });
 }
 
-/** The document of the reply. Throws the error that the daemon answered with, or a ControlError if it did not. */
+/**
+ * The document of the reply. Throws the error that the daemon answered with, or a ControlError if it did not; and the reason of the
+ * signal when that is aborted.
+ */
 export async function ask(socketPath: string, question: Question): Promise<unknown> {
-  const reply = await send(socketPath, question);
-  return document(reply, socketPath);
+  try {
+    return await document(await send(socketPath, question), socketPath);
+  } catch (error) {
+    question.signal?.throwIfAborted();
+    throw error;
+  }
 }
 
 export async function askStatus(socketPath: string, signal?: AbortSignal): Promise<DaemonStatus> {
   return (await ask(socketPath, { method: 'GET', path: '/status', signal })) as DaemonStatus;
 }
 
-/**
- * Each line of the reply. Throws as `ask` does, also when the reply breaks off in the middle; and the reason of the signal
- * when that is aborted.
- */
+/** Each line of the reply. Throws as `ask` does, also when the reply breaks off in the middle. */
 export async function* askLines(socketPath: string, question: Question): AsyncGenerator<unknown, void> {
   let reply: IncomingMessage | undefined;
   try {

@@ -8,20 +8,23 @@ import { ControlError } from '../errors.js';
 import { ask, askLines, askStatus, listenerAt } from './ask.js';
 import { revive, type TriggerLine } from './wire.js';
 
-/** A daemon that runs. Every method throws the errors of the daemon, and a ControlError where it does not answer. */
+/**
+ * A daemon that runs. Every method throws the errors of the daemon, a ControlError where it does not answer, and the reason of the
+ * signal once that is aborted.
+ */
 export interface Client {
   readonly socketPath: string;
-  status(): Promise<DaemonStatus>;
+  status(signal?: AbortSignal): Promise<DaemonStatus>;
   /** A cycle now. Resolves when it is over; meanwhile `onEvent` hears what happens. An abort leaves the cycle running. */
   trigger(options: TriggerOptions, onEvent?: (event: DaemonEvent) => void, signal?: AbortSignal): Promise<SyncReport>;
   /** A cycle now, not waited for. */
-  triggerOnly(options: TriggerOptions): Promise<void>;
-  pause(): Promise<void>;
-  resume(): Promise<void>;
+  triggerOnly(options: TriggerOptions, signal?: AbortSignal): Promise<void>;
+  pause(signal?: AbortSignal): Promise<void>;
+  resume(signal?: AbortSignal): Promise<void>;
   /** Resolves when the configuration as it lies on the disk is in force. */
-  reload(): Promise<void>;
+  reload(signal?: AbortSignal): Promise<void>;
   /** Resolves when the daemon has begun to end. */
-  stop(): Promise<void>;
+  stop(signal?: AbortSignal): Promise<void>;
   /** What happens, until the daemon ends or the caller leaves the loop. */
   events(signal?: AbortSignal): AsyncGenerator<DaemonEvent, void>;
 }
@@ -45,16 +48,18 @@ export async function connectDaemon(...socketPaths: readonly string[]): Promise<
 }
 
 function clientOf(socketPath: string): Client {
-  const post = async (path: string): Promise<void> => void (await ask(socketPath, { method: 'POST', path }));
+  const post = async (path: string, signal?: AbortSignal, body?: TriggerOptions): Promise<void> => {
+    await ask(socketPath, { method: 'POST', path, body, signal });
+  };
   return {
     socketPath,
-    status: () => askStatus(socketPath),
+    status: (signal) => askStatus(socketPath, signal),
     trigger: (options, onEvent, signal) => trigger(socketPath, options, onEvent, signal),
-    triggerOnly: async (options) => void (await ask(socketPath, { method: 'POST', path: '/trigger', body: options })),
-    pause: () => post('/pause'),
-    resume: () => post('/resume'),
-    reload: () => post('/reload'),
-    stop: () => post('/stop'),
+    triggerOnly: (options, signal) => post('/trigger', signal, options),
+    pause: (signal) => post('/pause', signal),
+    resume: (signal) => post('/resume', signal),
+    reload: (signal) => post('/reload', signal),
+    stop: (signal) => post('/stop', signal),
     events: (signal) => events(socketPath, signal),
   };
 }

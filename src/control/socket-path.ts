@@ -21,24 +21,43 @@ export interface SocketSettings {
 /**
  * The places, absolute, where a daemon for this configuration may listen: first the one where a daemon that is started in
  * this environment does, then those where one does that this user starts in another one, or the service manager. No other
- * configuration has the same. Throws a ConfigError if `daemon.socket` is longer than the path of a socket may be, or has to be set.
+ * configuration has the same. A place that is too long for a socket is none. Throws a ConfigError if that is `daemon.socket`.
  */
 export function socketPathsFor(
-  { file, daemon }: SocketSettings,
+  settings: SocketSettings,
   env: NodeJS.ProcessEnv,
   uid: number | undefined = process.getuid?.(),
-): readonly [string, ...string[]] {
-  if (daemon.socket !== 'auto') return [checked(daemon.socket)];
-  const state = stateFolderFor(file, env);
+): readonly string[] {
+  const { socket } = settings.daemon;
+  if (socket !== 'auto') return [checked(socket)];
+  const { own, others } = foldersFor(settings, env, uid);
+  const name = basename(stateFolderFor(settings.file, env));
+  return [...new Set([own, ...others].map((folder) => socketIn(folder, name)).filter(fits))];
+}
+
+/** The first of them, for a daemon that is to listen there. Throws a ConfigError if it is too long and `daemon.socket` has to be set. */
+export function ownSocketPath(
+  settings: SocketSettings,
+  env: NodeJS.ProcessEnv,
+  uid: number | undefined = process.getuid?.(),
+): string {
+  const { socket } = settings.daemon;
+  if (socket !== 'auto') return checked(socket);
+  return checked(socketIn(foldersFor(settings, env, uid).own, basename(stateFolderFor(settings.file, env))));
+}
+
+/** Where a daemon that is started in this environment has its socket, and where others may have theirs. */
+function foldersFor(
+  { file }: SocketSettings,
+  env: NodeJS.ProcessEnv,
+  uid: number | undefined,
+): { readonly own: string; readonly others: readonly string[] } {
+  const state = dirname(stateFolderFor(file, env));
   const named = env['RUNTIME_DIRECTORY']?.split(':')[0];
   const users = [env['XDG_RUNTIME_DIR'], uid === undefined ? undefined : `${USERS_FOLDER}/${uid}`].flatMap((folder) =>
     folder ? [join(folder, 'pushstatic')] : [],
   );
-  const own = named || (env['XDG_RUNTIME_DIR'] && users[0]) || dirname(state);
-  const name = basename(state);
-  const others = [...users, dirname(state), SYSTEM_FOLDER].map((folder) => socketIn(folder, name)).filter(fits);
-  const first = checked(socketIn(own, name));
-  return [first, ...new Set(others.filter((path) => path !== first))];
+  return { own: named || (env['XDG_RUNTIME_DIR'] && users[0]) || state, others: [...users, state, SYSTEM_FOLDER] };
 }
 
 /** `name` ends with what no other configuration has, and is cut down to that where there is no room for more. */

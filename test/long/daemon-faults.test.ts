@@ -1,5 +1,5 @@
 /** A daemon on bad days: thin lines, few sessions, names and clocks that move, little memory. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -183,6 +183,60 @@ describe('time that is not what it was (F69)', () => {
     await expectSettled(scene);
   });
 });
+
+it('a daemon outlives the folder that it was started in, and takes up a configuration after that', async () => {
+  const scene = await makeScene(await ownServer());
+  const file = join(scene.folder, 'pushstatic.yaml');
+  const nowhere = { ...scene.program, start: (...words: string[]) => scene.program.nowhere('-c', file, ...words) };
+  const daemon = await startDaemon({ ...scene, program: nowhere });
+  await daemon.inSync();
+  await scene.configure({ watch: { ...QUICK, settle: '30ms' } });
+  await daemon.client.reload();
+  await save(scene, 'after the reload');
+  await daemon.stop();
+});
+
+it('who asks a daemon that does not answer can break off', async () => {
+  const scene = await makeScene(await ownServer());
+  const daemon = await startDaemon(scene);
+  await daemon.inSync();
+  daemon.kill('SIGSTOP');
+  onTestFinished(() => daemon.kill('SIGCONT'));
+  for (const words of [
+    ['stop', '--json'],
+    ['status'],
+    ['healthcheck'],
+    ['pause'],
+    ['resume'],
+    ['reload'],
+    ['trigger'],
+  ]) {
+    const asking = scene.program.start(...words);
+    await eventually('it asks', () => isAsking(asking.pid));
+    asking.kill('SIGINT');
+    const { status, stdout, stderr } = await asking.ended;
+    expect([words, status, stderr]).toEqual([words, 130, expect.stringMatching(/^pushstatic: interrupted; [^\n]*\n$/)]);
+    if (words.includes('--json')) expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'INTERRUPTED' } });
+  }
+});
+
+/** Whether the process `pid` has a socket open. */
+function isAsking(pid: number): boolean {
+  const folder = `/proc/${pid}/fd`;
+  const linkOf = (name: string): string => {
+    try {
+      return readlinkSync(join(folder, name));
+    } catch {
+      return ''; // it was closed meanwhile
+    }
+  };
+  return (
+    existsSync(folder) &&
+    readdirSync(folder)
+      .map(linkOf)
+      .filter((link) => link.startsWith('socket:')).length > 2
+  );
+}
 
 it('a small heap is enough for many changes while a target is away (F67)', { timeout: 180_000 }, async () => {
   const folder = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'pushstatic-heap-'));

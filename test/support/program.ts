@@ -17,6 +17,8 @@ export interface Program {
   readonly start: (...words: readonly string[]) => Running;
   /** Started with what stands behind its name in a command of the shell, redirections among it. */
   readonly throughShell: (rest: string) => Running;
+  /** Started in a folder that is there no more. */
+  readonly nowhere: (...words: readonly string[]) => Running;
   /** The same program with these variables as well. */
   readonly with: (env: Environment) => Program;
 }
@@ -58,8 +60,17 @@ export function programIn(cwd: string, env: Environment): Program {
   const start: Program['start'] = (...words) => spawned(process.execPath, [MAIN, ...words]);
   const throughShell: Program['throughShell'] = (rest) =>
     spawned('sh', ['-c', `exec "${process.execPath}" "${MAIN}" ${rest}`]);
+  const nowhere: Program['nowhere'] = (...words) =>
+    spawned('sh', [
+      '-c',
+      'mkdir passing && cd passing && rmdir ../passing && exec "$@"',
+      'sh',
+      process.execPath,
+      MAIN,
+      ...words,
+    ]);
   const run: Program['run'] = (...words) => start(...words).ended;
-  return { start, throughShell, run, with: (more) => programIn(cwd, { ...env, ...more }) };
+  return { start, throughShell, nowhere, run, with: (more) => programIn(cwd, { ...env, ...more }) };
 }
 
 function endOf(status: number, { stdout, stderr }: { readonly stdout: string; readonly stderr: string }): Ended {

@@ -17,7 +17,7 @@ export async function triggerCommand(
   const daemon = await requireDaemon(input);
   const options = { targets, force: force === true, checksum: checksum === true };
   if (wait !== true) {
-    await daemon.triggerOnly(options);
+    await daemon.triggerOnly(options, input.signal);
     return said('a cycle begins', input);
   }
   const document = await daemon.trigger(options, undefined, input.signal);
@@ -25,14 +25,17 @@ export async function triggerCommand(
   return statusOfReport(document);
 }
 
-export const pauseCommand = asking((daemon) => daemon.pause(), 'paused: changes are noticed, and nothing is pushed');
-export const resumeCommand = asking((daemon) => daemon.resume(), 'it goes on');
-export const reloadCommand = asking((daemon) => daemon.reload(), 'the configuration is in force');
+export const pauseCommand = asking(
+  (daemon, signal) => daemon.pause(signal),
+  'paused: changes are noticed, and nothing is pushed',
+);
+export const resumeCommand = asking((daemon, signal) => daemon.resume(signal), 'it goes on');
+export const reloadCommand = asking((daemon, signal) => daemon.reload(signal), 'the configuration is in force');
 export const stopCommand = asking(stopAndWait, 'it has ended');
 
 export async function healthcheckCommand(input: CommandInput): Promise<ExitStatus> {
   const daemon = await requireDaemon(input);
-  const health = healthOf(await daemon.status(), Date.now());
+  const health = healthOf(await daemon.status(input.signal), Date.now());
   input.output.document(health);
   if (health.ok) input.output.print(`in sync as of ${health.inSyncAt ?? 'never'}`);
   else for (const reason of health.reasons) input.output.trouble(reason);
@@ -43,9 +46,7 @@ export async function healthcheckCommand(input: CommandInput): Promise<ExitStatu
 async function stopAndWait(daemon: Client, signal: AbortSignal): Promise<void> {
   const events = daemon.events(signal);
   // To be heard, it has to be asked before the end begins.
-  const end = untilEnd(events);
-  await daemon.stop();
-  await end;
+  await Promise.all([untilEnd(events), daemon.stop(signal)]);
 }
 
 async function untilEnd(events: ReturnType<Client['events']>): Promise<void> {

@@ -10,6 +10,7 @@ import { LocalThread } from '../../collect/thread/in-thread.js';
 import { serveSftp } from '../../demo/sftp-server.js';
 import { type Edit, editsOf, plantSite } from '../../demo/site.js';
 import { ConfigError, EXIT, type ExitStatus } from '../../errors.js';
+import { isSystemError, reasonOfSystem } from '../../system-error.js';
 import type { CommandInput } from '../command-input.js';
 import { Output } from '../output.js';
 import { openSession } from '../session.js';
@@ -19,8 +20,12 @@ export async function demoCommand(
   { output, process, signal }: CommandInput,
   assets: string | undefined,
 ): Promise<ExitStatus> {
+  const temporary = tmpdir();
   const own = assets === undefined ? undefined : await requireFolder(resolve(process.cwd(), assets));
-  const folder = await mkdtemp(join(tmpdir(), 'pushstatic-demo-'));
+  const folder = await mkdtemp(join(temporary, 'pushstatic-demo-')).catch((error: unknown) => {
+    if (!isSystemError(error)) throw error;
+    throw new ConfigError(`cannot make a folder in ${temporary}: ${reasonOfSystem(error)}; set TMPDIR to another one`);
+  });
   const [site, server] = [join(folder, 'assets'), join(folder, 'server')];
   try {
     await plantSite(site, own);
@@ -36,6 +41,7 @@ export async function demoCommand(
     const flags = { ...output.flags, config, verbosity: output.flags.json ? -1 : 1 };
     const quiet = {
       cwd: () => folder,
+      chdir: process.chdir,
       pid: process.pid,
       stdin: process.stdin,
       kill: process.kill,

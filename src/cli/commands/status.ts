@@ -97,7 +97,7 @@ async function look(job: TargetJob, options: CycleOptions): Promise<TargetStatus
 async function showDaemonAlone(input: CommandInput, fault: unknown): Promise<never> {
   const daemon = await requireDaemon(input).catch(() => undefined);
   if (daemon === undefined) throw fault;
-  const status = await daemon.status();
+  const status = await daemon.status(input.signal);
   input.output.document({ ok: false, daemon: status, targets: [] });
   input.output.print(...daemonLines(status));
   for (const target of status.targets) input.output.print(...titled(target.name, standingLines(target)));
@@ -106,7 +106,7 @@ async function showDaemonAlone(input: CommandInput, fault: unknown): Promise<nev
 
 async function daemonStatus(config: Config, input: CommandInput): Promise<DaemonStatus | null> {
   const daemon = await findDaemon(config, input);
-  return daemon === undefined ? null : daemon.status();
+  return daemon === undefined ? null : daemon.status(input.signal);
 }
 
 function lines(status: TargetStatus): string[] {
