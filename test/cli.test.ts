@@ -8,7 +8,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { freePort } from './support/openssh-server.js';
 import { type Ended, type Program, programIn } from './support/program.js';
 import { inFolder, makeProject, type Project, published } from './support/project.js';
-import { plant, type Tree, temporaryFolder } from './support/tree.js';
+import { symlink as linkTo, plant, readTree, type Tree, temporaryFolder } from './support/tree.js';
 
 const SITE: Tree = { 'assets/css/app.css': 'body {}', 'assets/logo.png': 'logo', 'vendor/dist/lib.js': 'library' };
 const PROBLEMS = { problems: [] };
@@ -734,6 +734,39 @@ describe('init', () => {
     expect(await readFile(file, 'utf8')).toBe(written);
     expect(await program.run('init', '--yes', '--force')).toMatchObject({ status: 0 });
     expect(await readFile(file, 'utf8')).not.toBe(written); // the site gets another name
+  });
+
+  it('writes through a link, and over nothing that is no file', async () => {
+    const folder = await temporaryFolder();
+    const program = programIn(folder, { HOME: folder, XDG_STATE_HOME: join(folder, '.state') });
+    await plant(folder, {
+      'shared/site.yaml': '# mine',
+      'pushstatic.yaml': linkTo('shared/site.yaml'),
+      'loose.yaml': linkTo('gone'),
+    });
+    for (const words of [[], ['-c', 'loose.yaml']])
+      expectFailure(await program.run('init', '--yes', ...words), 2, 'is there already, and was left as it is');
+    expect(await program.run('init', '--yes', '--force')).toMatchObject({ status: 0 });
+    expect(await readFile(join(folder, 'shared/site.yaml'), 'utf8')).toContain('targets:');
+    expect(await readTree(folder)).toMatchObject({ 'pushstatic.yaml': linkTo('shared/site.yaml') });
+    expectFailure(
+      await program.run('init', '--yes', '--force', '-c', '/dev/zero'),
+      2,
+      'cannot write /dev/zero: it is no file',
+    );
+  });
+
+  it('gives the next command as it can be typed', async () => {
+    const folder = await temporaryFolder();
+    const program = programIn(folder, { HOME: folder, XDG_STATE_HOME: join(folder, '.state') });
+    await plant(folder, { "it's here/x": '' });
+    const { stdout } = await program.run('init', '--yes', '-c', "it's here/site.yaml");
+    expect(stdout).toContain(`sync --dry-run -c 'it'\\''s here/site.yaml'\n`);
+    expectFailure(
+      await program.run('init', '--yes', '-c', 'no/site.yaml'),
+      2,
+      `look into ${folder}/no: no such file or`,
+    );
   });
 
   it('says why the file cannot be written', async () => {

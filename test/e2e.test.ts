@@ -544,6 +544,9 @@ describe('a plan', () => {
     await edit(scene);
     expect((await scene.program.run('diff', '--exit-code')).status).toBe(3);
     expect((await scene.program.run('diff')).status).toBe(0);
+    await scene.sync();
+    await rm(join(scene.root, 'new.txt')); // the target has it, and STATIC_ROOT is to get it again
+    expect((await scene.program.run('diff', '--exit-code')).status).toBe(3);
   });
 
   async function edit({ assets }: Scene): Promise<void> {

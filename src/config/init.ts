@@ -8,7 +8,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { ConfigError } from '../errors.js';
-import { reasonOf } from '../system-error.js';
+import { isSystemError, reasonOfSystem } from '../system-error.js';
 import { localPath, type Setting } from './assemble.js';
 import { checkConfig } from './check.js';
 
@@ -224,7 +224,8 @@ async function namesIn(folder: string): Promise<string[]> {
   try {
     return (await readdir(folder)).toSorted();
   } catch (error) {
-    throw new ConfigError(`cannot look into ${folder}: ${reasonOf(error)}`, { cause: error });
+    if (!isSystemError(error)) throw error;
+    throw new ConfigError(`cannot look into ${folder}: ${reasonOfSystem(error)}`, { cause: error });
   }
 }
 

@@ -147,7 +147,13 @@ function decode(file: string, bytes: Uint8Array): string {
 
 /** What `init` needs to write this very file. */
 function flagFor(file: string, cwd: string): string {
-  return file === join(cwd, CONFIG_NAME) ? '' : ` -c ${labelOf(file, cwd)}`;
+  return file === join(cwd, CONFIG_NAME) ? '' : flagOf(labelOf(file, cwd));
+}
+
+/** What names `file` in a command that a person can type. */
+export function flagOf(file: string): string {
+  const isPlain = /^[\w@%+=:,./][\w@%+=:,./-]*$/.test(file);
+  return ` -c ${isPlain ? file : `'${file.replaceAll("'", String.raw`'\''`)}'`}`;
 }
 
 /** The file as a person in `cwd` would name it; in the root, where a service is at home, as everybody does. */

@@ -54,8 +54,9 @@ export function whyDenied({ kind, path, owner, mode }: Closed, account?: number)
   const what = kind === 'folder' ? `the folder ${path}` : path;
   const whose = owner === undefined ? 'has' : `belongs to user ${owner} and has`;
   const sticky = kind === 'folder' && (mode & STICKY) !== 0 ? ', where only the owner of a file may replace it' : '';
-  const who = account === undefined ? 'the account of this target' : `user ${account}, who runs this,`;
-  return `permission denied: ${what} ${whose} mode ${octal(mode)}${sticky}; give it to ${who}, or change its mode`;
+  const who = account === undefined ? 'the account of this target' : `user ${account}, who runs this`;
+  const giving = owner !== undefined && owner === account ? '' : `give it to ${who}, or `;
+  return `permission denied: ${what} ${whose} mode ${octal(mode)}${sticky}; ${giving}change its mode`;
 }
 
 export const OTHER_DEVICE =

@@ -201,8 +201,10 @@ describe.each(['OpenSSH', 'a folder of this machine'])('what is closed to us on 
     await plant(assets, { 'img/new.png': 'new' });
     const { status, targets } = await sync();
     expect([status, targets[0]?.problems]).toMatchObject([1, [{ path: 'img/new.png', code: 'DENIED' }]]);
+    // Who the account of a server is, nobody tells; here it is the owner.
+    const help = where === 'OpenSSH' ? 'give it to the account of this target, or change its mode' : 'change its mode';
     expect(targets[0]?.problems[0]?.message).toContain(
-      `permission denied: the folder ${join(target, 'img')} belongs to user ${owner} and has mode 0555; give it to `,
+      `permission denied: the folder ${join(target, 'img')} belongs to user ${owner} and has mode 0555; ${help}`,
     );
   });
 

@@ -2,7 +2,7 @@
  * `pushstatic init`: looks around, asks what it cannot see, and writes a commented pushstatic.yaml, or what -c names.
  */
 import { randomBytes } from 'node:crypto';
-import { access } from 'node:fs/promises';
+import { lstat, realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Setting } from '../../config/assemble.js';
 import {
@@ -15,7 +15,7 @@ import {
   questionsFor,
   readAnswers,
 } from '../../config/init.js';
-import { CONFIG_NAME, checkProposal, settingOf } from '../../config/load.js';
+import { CONFIG_NAME, checkProposal, flagOf, settingOf } from '../../config/load.js';
 import { ConfigError, EXIT, type ExitStatus, InterruptedError } from '../../errors.js';
 import { atomicWrite } from '../../fs/atomic-write.js';
 import { isSystemError, reasonOfSystem } from '../../system-error.js';
@@ -30,8 +30,9 @@ export async function init(
   const { output, process } = input;
   const { config: named } = output.flags;
   const file = resolve(process.cwd(), named ?? CONFIG_NAME);
-  const flags = named === undefined ? '' : ` -c ${named}`;
-  if (options.force !== true && (await exists(file))) {
+  const flags = named === undefined ? '' : flagOf(named);
+  const place = await placeOf(file);
+  if (options.force !== true && place !== undefined) {
     const again = `pushstatic init --force${flags}`;
     throw new ConfigError(`${file} is there already, and was left as it is; to write it anew: ${again}`);
   }
@@ -40,7 +41,7 @@ export async function init(
   const answers = options.yes === true ? defaultAnswers(facts) : await ask(facts, setting, input);
   const text = proposeConfig(facts, randomBytes(4).toString('hex'), answers);
   await checkProposal(text, file, { cwd: process.cwd(), env: process.env });
-  await atomicWrite(file, text).catch((error: unknown) => {
+  await atomicWrite(place ?? file, text).catch((error: unknown) => {
     if (!isSystemError(error)) throw error;
     throw new ConfigError(`cannot write ${file}: ${reasonOfSystem(error)}`, { cause: error });
   });
@@ -68,9 +69,16 @@ async function ask(facts: Facts, setting: Setting, { process, signal }: CommandI
   return readAnswers(facts, typed);
 }
 
-async function exists(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
+/** Where the file lies, links followed; undefined where nothing does. Throws a ConfigError where something else lies there. */
+async function placeOf(file: string): Promise<string | undefined> {
+  const [named, behind] = await Promise.all([lstat(file).catch(noStats), stat(file).catch(noStats)]);
+  if (named === undefined) return undefined;
+  if (behind === undefined) return file; // a link that leads nowhere
+  if (!behind.isFile()) throw new ConfigError(`cannot write ${file}: it is no file; name another one by -c`);
+  return realpath(file);
+}
+
+/** Whatever cannot be seen is told by who writes there. */
+function noStats(): undefined {
+  return undefined;
 }

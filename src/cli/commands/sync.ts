@@ -42,6 +42,8 @@ export async function diffCommand(
   const session = await openSession(input);
   const run = await runSync(thread, session, input, names, { dryRun: true, collect: true, delete: options.delete });
   showSync(run, input.output);
-  const differs = run.document.targets.some(({ changes = [] }) => changes.length > 0);
+  const { collect, targets } = run.document;
+  const isCollected = collect.copied + collect.hashed + collect.removed === 0;
+  const differs = !isCollected || targets.some(({ changes = [] }) => changes.length > 0);
   return run.status === EXIT.done && differs && options.exitCode === true ? EXIT.differences : run.status;
 }

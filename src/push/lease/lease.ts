@@ -317,7 +317,7 @@ export class Lease {
   #refused(living: string): LockedError {
     return new LockedError(
       `cannot write to ${this.#target.url}: ${describeHolder(living)} is writing to it; run again when that has ended, or, ` +
-        'if nothing runs there any more, drop its lease with "pushstatic unlock"',
+        'if nothing runs there any more, drop its lease with "pushstatic unlock" and the name of the target',
     );
   }
 
