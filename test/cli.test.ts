@@ -180,6 +180,12 @@ describe('the built program', () => {
   });
 });
 
+it('the demo says nothing where it is told to be quiet', async () => {
+  const { program, folder } = await makeSite();
+  const quiet = program.with({ TMPDIR: folder });
+  expect(await quiet.run('demo', 'assets', '-q')).toMatchObject({ status: 0, stdout: '', stderr: '' });
+});
+
 describe('the demo of an installed package, which has no assets of its own', () => {
   it('says so, and leaves nothing behind', async () => {
     const folder = await temporaryFolder();

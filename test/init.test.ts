@@ -23,8 +23,13 @@ interface Asked extends Pick<Terminal, 'raw' | 'type'> {
   readonly ended: () => Promise<{ status: number; isRestored: boolean }>;
 }
 
-async function asking(folder: string, question = 'Which folders hold your static files?'): Promise<Asked> {
-  const terminal = await openTerminal(folder, { HOME: folder, XDG_STATE_HOME: join(folder, '.state') }, ['init'], 200);
+async function asking(
+  folder: string,
+  question = 'Which folders hold your static files?',
+  words: readonly string[] = [],
+): Promise<Asked> {
+  const env = { HOME: folder, XDG_STATE_HOME: join(folder, '.state') };
+  const terminal = await openTerminal(folder, env, [...words, 'init'], 200);
   const { raw, type } = terminal;
   const says = (text: string): Promise<void> => vi.waitFor(() => expect(raw()).toContain(text), PATIENCE);
   await says(question);
@@ -66,6 +71,17 @@ describe('the file that -c names', () => {
     expect(readFileSync(join(folder, 'shop/pushstatic.yaml'), 'utf8')).toContain('    - assets\n');
     expect(await program.run('collect', '-c', 'shop/pushstatic.yaml')).toMatchObject({ status: 0 });
   });
+});
+
+test.each([
+  [[], true],
+  [['--no-color'], false],
+])('the questions with %j have colours: %j', async (words, expected) => {
+  const { folder } = await site();
+  const terminal = await asking(folder, undefined, words);
+  expect(terminal.raw().includes('\u001b[36m')).toBe(expected); // cyan
+  terminal.type(CTRL_C);
+  expect(await terminal.ended()).toEqual({ status: 130, isRestored: true });
 });
 
 describe('an answer', () => {

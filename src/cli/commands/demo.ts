@@ -38,7 +38,8 @@ export async function demoCommand(
   try {
     const config = await writeConfig(folder, running);
     const env = { ...process.env, XDG_STATE_HOME: join(folder, 'state') };
-    const flags = { ...output.flags, config, verbosity: output.flags.json ? -1 : 1 };
+    const isQuiet = output.flags.json || output.flags.verbosity < 0;
+    const flags = { ...output.flags, config, verbosity: isQuiet ? -1 : 1 };
     const quiet = {
       cwd: () => folder,
       chdir: process.chdir,

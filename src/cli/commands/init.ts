@@ -52,17 +52,19 @@ export async function init(
 }
 
 /** Throws an InterruptedError if the person breaks off. */
-async function ask(facts: Facts, setting: Setting, { process, signal }: CommandInput): Promise<Answers> {
-  if (process.stdin.isTTY !== true || process.stdout.isTTY !== true)
+async function ask(facts: Facts, setting: Setting, { output, process, signal }: CommandInput): Promise<Answers> {
+  const screen = output.flags.json ? process.stderr : process.stdout;
+  if (process.stdin.isTTY !== true || screen.isTTY !== true)
     throw new ConfigError('cannot ask questions without a terminal; to take the defaults: pushstatic init --yes');
+  if (!output.flags.color) process.env['NO_COLOR'] = '1'; // which the library looks at when it is loaded
   const { intro, isCancel, text, updateSettings } = await import('@clack/prompts');
   updateSettings({ aliases: { [CTRL_D]: 'cancel' } }); // else nobody would hear that there will be no answer
-  intro(facts.hasManagePy ? 'A Django project: manage.py is here' : 'pushstatic');
+  intro(facts.hasManagePy ? 'A Django project: manage.py is here' : 'pushstatic', { output: screen });
   const typed: Partial<Record<keyof Answers, string>> = {};
   for (const { key, message, initial, placeholder } of questionsFor(facts)) {
     const validate = (value = ''): Promise<string | undefined> =>
       faultOfAnswer(key, facts, readAnswers(facts, { ...typed, [key]: value }), setting);
-    const answer = await text({ message, placeholder, initialValue: initial, validate, signal });
+    const answer = await text({ message, placeholder, initialValue: initial, validate, signal, output: screen });
     if (isCancel(answer)) throw new InterruptedError();
     typed[key] = answer;
   }
