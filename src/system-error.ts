@@ -26,6 +26,11 @@ export function reasonOfSystem(error: NodeJS.ErrnoException): string {
   return unnamedIn(error)?.words ?? getSystemErrorMap().get(error.errno ?? 0)?.[1] ?? error.message;
 }
 
+/** The text of anything that was thrown; of what the system refused, the same for each file that it was refused for. */
+export function reasonForAny(error: unknown): string {
+  return isSystemError(error) ? reasonOfSystem(error) : reasonOf(error);
+}
+
 function unnamedIn(error: unknown) {
   return error instanceof Error && 'errno' in error ? UNNAMED[Number(error.errno)] : undefined;
 }

@@ -420,10 +420,10 @@ describe('the streams', () => {
       .toSorted();
     expect(warnings).toEqual([
       expect.stringMatching(
-        /^warning: cannot write to the state folder .*: ENOTDIR: .*; the next run will take longer$/,
+        /^warning: cannot write to the state folder .*: not a directory; the next run will take longer$/,
       ),
       expect.stringMatching(
-        /^warning: web: cannot write to .*: ENOTDIR: .*; the next run reads the index from the target$/,
+        /^warning: web: cannot write to .*: not a directory; the next run reads the index from the target$/,
       ),
     ]);
     expect([status, Object.keys(await published(target)).length]).toEqual([0, 3]);

@@ -3,7 +3,7 @@
  */
 import type { Digest, Entry } from '../core/snapshot.js';
 import type { StateFolder } from '../fs/state.js';
-import { reasonOf } from '../system-error.js';
+import { reasonForAny } from '../system-error.js';
 import type { Progress } from './identify.js';
 import type { Helper } from './thread/helper.js';
 
@@ -38,6 +38,8 @@ export async function saveState({ state, signal, onWarning }: RunOptions, write:
     await write();
   } catch (error) {
     signal?.throwIfAborted();
-    onWarning?.(`cannot write to the state folder ${state.path}: ${reasonOf(error)}; the next run will take longer`);
+    onWarning?.(
+      `cannot write to the state folder ${state.path}: ${reasonForAny(error)}; the next run will take longer`,
+    );
   }
 }

@@ -14,7 +14,7 @@ import { CONTROL, join, type RelPath } from '../../core/relpath.js';
 import type { TargetIndex } from '../../core/target-index.js';
 import { IndexError } from '../../errors.js';
 import type { StateFolder } from '../../fs/state.js';
-import { reasonOf } from '../../system-error.js';
+import { reasonForAny } from '../../system-error.js';
 import type { Target } from '../../targets/target.js';
 import { readUpTo } from '../read-up-to.js';
 
@@ -90,7 +90,7 @@ export class IndexFiles {
       await write(this.#copy.cache);
     } catch (error) {
       this.#copy.onWarning?.(
-        `cannot write to ${this.#copy.cache.path}: ${reasonOf(error)}; the next run reads the index from the target`,
+        `cannot write to ${this.#copy.cache.path}: ${reasonForAny(error)}; the next run reads the index from the target`,
       );
     }
   }
