@@ -161,6 +161,8 @@ export class Connection {
   #rest: { readonly head: Head; readonly since: string } | undefined;
   /** What is done beside the cycles, such as the signatures of what they brought. */
   #alsoDoing: Promise<void> = Promise.resolve();
+  /** What the signatures are still to be compared with. */
+  #published: TargetIndex | undefined;
   /** Whether a cycle has begun, and whether one has come to its end. */
   #hasBegun = false;
   #isUsed = false;
@@ -384,8 +386,16 @@ export class Connection {
     if (toBeSigned.length > 0) this.#alsoDo(() => options.sign?.(toBeSigned, cache.folder('signatures').path));
     const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
     const pushed = await push(plan, index, { target, store, stage }, { folderMode, filesInShare, pending, ...hooks });
-    this.#alsoDo(() => signatures.prune(pushed.index));
+    this.#published = pushed.index;
+    this.#alsoDo(() => this.#prune(signatures));
     return pushed;
+  }
+
+  /** Of many cycles that came meanwhile, for the last one alone. */
+  async #prune(signatures: Signatures): Promise<void> {
+    const index = this.#published;
+    this.#published = undefined;
+    if (index !== undefined) await signatures.prune(index);
   }
 
   /** One after another, and no cycle waits for it. */

@@ -117,9 +117,11 @@ describe('of a STATIC_ROOT that others fill', () => {
   it('what came is known when all of it is looked at later', async () => {
     const { look, run, root, work, settings } = await scene();
     await run();
-    await writeFile(join(root, 'new.css'), 'n');
+    await plant(root, { 'new.css': 'n', 'c/d/deep.css': 'n' });
     const since = await look();
     const all = () => wholeOf(thread.run({ ...work, mode: 'dry-run' }, { ...settings, force: 'past-guards' }, {}));
+    expect(since?.isStillSo((await all()).snapshot)).toBe(true);
+    await plant(root, { 'c/d/later.css': 'the next look will find it' });
     expect(since?.isStillSo((await all()).snapshot)).toBe(true);
     await writeFile(join(root, 'newer.css'), 'n');
     expect(since?.isStillSo((await all()).snapshot)).toBe(false);

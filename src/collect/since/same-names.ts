@@ -5,14 +5,15 @@
  * target that got it as it was in between does not hold what was marked.
  */
 import type { Marks } from '../../core/marks-codec.js';
+import { isCovered } from '../../core/resolve.js';
 import type { Snapshot } from '../../core/snapshot.js';
 import { markOf, nameIn } from '../marks.js';
 
-/** `touched` are absolute places that are known to be otherwise than they were marked. */
+/** `touched` are absolute places that are known to be otherwise than they were marked, with what lies below them. */
 export function holdsSameNames(
   root: string,
   marks: Marks,
-  touched: Iterable<string>,
+  touched: readonly string[],
   { entries }: Pick<Snapshot, 'entries'>,
 ): boolean {
   const found = namesOf(
@@ -20,7 +21,9 @@ export function holdsSameNames(
     root,
   );
   const excused = namesOf(touched, root);
+  const places: ReadonlySet<string> = new Set(touched);
   for (const [folder, names] of found) {
+    if (isCovered(folder, places)) continue;
     const known = new Set(Array.from(marks.get(folder) ?? [], nameIn));
     for (const name of names) if (!known.has(name) && excused.get(folder)?.has(name) !== true) return false;
   }
