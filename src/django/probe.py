@@ -590,7 +590,7 @@ def mode_or_none(thing, name):
 
 def number_or_none(thing, name):
     value = quietly(thing, name)
-    return value if isinstance(value, int) else None
+    return int(value) if isinstance(value, int) else None  # True is one
 
 
 def unwrapped(storage):

@@ -120,3 +120,22 @@ function lookUpIn({ table, root }: Vectors): LookUp {
     return { kind: 'hashed', name: hashedName(name, hash, PYTHON) ?? '' };
   };
 }
+
+describe.each(['4.2', '5.2', '6.0', '6.1'] as const)('a script by the rules of Django %s', (django) => {
+  const lookUp: LookUp = (name) => ({ kind: 'hashed', name: name.replace('.js', '.0123456789ab.js') });
+
+  test('may be larger than the stack of the engine, in letters that take two bytes', () => {
+    const statements = '// …\nimport { a };\n' + 'var x = 1;\n'.repeat(900_000);
+    const literal = `// …\nexport default "${'x'.repeat(9_000_000)}";`;
+    for (const text of [statements, literal])
+      expect(outcome('a.js', text, { ...RULES, django }, lookUp) === text).toBe(true);
+  });
+
+  test('may import everything and something by turns', () => {
+    const text = [1, 2, 3]
+      .map((i) => `import* as all${i} from "./a${i}.js";import {b${i}} from "./b${i}.js";`)
+      .join('\n');
+    const expected = text.replace(django === '4.2' ? /(b\d)\.js/g : /([ab]\d)\.js/g, '$1.0123456789ab.js');
+    expect(outcome('x.js', text, { ...RULES, django }, lookUp)).toBe(expected);
+  });
+});

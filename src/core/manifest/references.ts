@@ -11,7 +11,7 @@ import { isFrom, type Rules } from './rules.js';
 /** One kind of reference. */
 export interface Pattern {
   /** Global. Its named groups: `url`, and what `put` takes over. */
-  readonly finds: RegExp;
+  readonly finds: Pick<RegExp, 'exec' | 'lastIndex'>;
   /** The text of the reference with another URL. `kept` is what the group of that name holds. */
   readonly put: (url: string, kept: string) => string;
   /** The language whose comments and strings a match may not begin in. Undefined: they are not looked at. */
@@ -94,6 +94,45 @@ function sourceMapOfJs({ django }: Pick<Rules, 'django'>): Pattern[] {
   ];
 }
 
+/**
+ * What one of two global patterns finds first, as if they were two ways in which one matches; no text matches both at one place. In one
+ * that knows all letters, what may be as long as the file overflows the stack of the engine.
+ */
+class FirstOf {
+  readonly #patterns: readonly [RegExp, RegExp];
+  /** Of each, what it found last, as long as that is still ahead; null: there is no more. */
+  #found: [RegExpExecArray | null | undefined, RegExpExecArray | null | undefined] = [undefined, undefined];
+  #lastIndex = 0;
+
+  constructor(...patterns: readonly [RegExp, RegExp]) {
+    this.#patterns = patterns;
+  }
+
+  get lastIndex(): number {
+    return this.#lastIndex;
+  }
+
+  set lastIndex(at: number) {
+    this.#lastIndex = at;
+    this.#found = [undefined, undefined];
+  }
+
+  exec(text: string): RegExpExecArray | null {
+    const [a, b] = [this.#next(0, text), this.#next(1, text)];
+    const first = a === null || (b !== null && b.index < a.index) ? b : a;
+    this.#lastIndex = first === null ? 0 : first.index + first[0].length;
+    return first;
+  }
+
+  #next(which: 0 | 1, text: string): RegExpExecArray | null {
+    const known = this.#found[which];
+    if (known === null || (known !== undefined && known.index >= this.#lastIndex)) return known;
+    const pattern = this.#patterns[which];
+    pattern.lastIndex = this.#lastIndex;
+    return (this.#found[which] = pattern.exec(text));
+  }
+}
+
 function modulePatterns({ django }: Pick<Rules, 'django'>): Pattern[] {
   const isNew = isFrom(django, '6.1');
   const span = isNew ? '[^;]*?' : '[^]*?';
@@ -102,27 +141,29 @@ function modulePatterns({ django }: Pick<Rules, 'django'>): Pattern[] {
   const url = `(?<url>[./][^\\n]*?)`;
   const from = `${WS}${FROM}${WS}['"]${url}["']${end}`;
   const what = `[${BLANK}{]${span}`;
-  const everything = isFrom(django, '5.2') ? `|\\*${WS}[aA]${S}${WS}${WORD}+` : '';
+  const everything = `\\*${WS}[aA]${S}${WS}${WORD}+`;
+  const some = new RegExp(`${IMPORT}(?<kept>${what})${from}`, 'g');
+  const all = new RegExp(`${IMPORT}(?<kept>${everything})${from}`, 'gu');
   const bare = isNew ? url : '(?<url>[^\\n]*?)';
   const rest = { ignores: isNew ? 'js' : undefined, leaves: 'itself' } as const;
   return [
     {
-      finds: new RegExp(`${IMPORT}(?<kept>${what}${everything})${from}`, 'gu'),
+      finds: isFrom(django, '5.2') ? new FirstOf(some, all) : some,
       put: (to, kept) => `import${kept} from "${to}"${semicolon}`,
       ...rest,
     },
     {
-      finds: new RegExp(`${EXPORT}(?<kept>${what})${from}`, 'gu'),
+      finds: new RegExp(`${EXPORT}(?<kept>${what})${from}`, 'g'),
       put: (to, kept) => `export${kept} from "${to}"${semicolon}`,
       ...rest,
     },
     {
-      finds: new RegExp(`${IMPORT}${WS}['"]${url}["']${end}`, 'gu'),
+      finds: new RegExp(`${IMPORT}${WS}['"]${url}["']${end}`, 'g'),
       put: (to) => `import"${to}"${semicolon}`,
       ...rest,
     },
     {
-      finds: new RegExp(`${IMPORT}\\(["']${bare}["']\\)`, 'gu'),
+      finds: new RegExp(`${IMPORT}\\(["']${bare}["']\\)`, 'g'),
       put: (to) => `import("${to}")`,
       ...rest,
     },
