@@ -46,6 +46,17 @@ describe('a manifest', () => {
     expect(patchManifest(textsOf(before), changed)).toEqual(after);
   });
 
+  test('is made again by its text where many have another value', () => {
+    const odd = [...NAMES, ': ', ', ', '], [', '"], ["a", "', '": "x', '}, "version": "1.1", "hash": '];
+    const names = Array.from({ length: 40 }, (_, i) => odd.map((name) => `${i % 2 === 0 ? i : ''}${name}${i}`)).flat();
+    const many = new Map([...table, ...names.map((name) => [name, `${name}.0123456789ab`] as const)]);
+    const changed = new Map(names.filter((_, i) => i % 3 > 0).map((name) => [name, `another ${name}`]));
+    const after = textsOf(Manifest.of(new Map([...many, ...changed]), '6.0'));
+    expect(patchManifest(textsOf(Manifest.of(many, '6.0')), changed)).toEqual(after);
+    const nowhere = new Map([...changed, ['nowhere', 'x'] as const]);
+    expect(patchManifest(textsOf(Manifest.of(many, '6.0')), nowhere)).toBeUndefined();
+  });
+
   test.each(DJANGO_RELEASES)('of Django %s can be made again with other hashes', (django) => {
     const before = Manifest.of(table, django);
     const old = textsOf(before);
