@@ -277,13 +277,11 @@ describe('a folder that is gone', () => {
       );
   });
 
-  it('is no place for a demo', async () => {
-    const program = (await programAnywhere()).with({ TMPDIR: '/nowhere' });
-    expectFailure(
-      await program.run('demo'),
-      2,
-      'cannot make a folder in /nowhere: no such file or directory; set TMPDIR',
-    );
+  it('is no place for a demo, nor is a file', async () => {
+    const { program, folder } = await makeSite();
+    const file = join(folder, 'pushstatic.yaml');
+    const ended = await program.with({ TMPDIR: file }).run('demo', 'assets');
+    expectFailure(ended, 2, `cannot make a folder in ${file}: not a directory; set TMPDIR to another one`);
   });
 });
 
