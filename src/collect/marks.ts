@@ -44,6 +44,18 @@ export function nameIn(mark: number): number {
   return Math.floor(mark / STAMP_VALUES);
 }
 
+/** Whether one of `marks`, which are sorted, is of something of this name. */
+export function holdName(marks: Float64Array, name: string): boolean {
+  const wanted = nameIn(markOf(name, undefined));
+  let [low, high] = [0, marks.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (nameIn(marks[middle] as number) < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return low < marks.length && nameIn(marks[low] as number) === wanted;
+}
+
 /** `marks` without those of the entries at these absolute places, which are not there any more. */
 export function withoutMarks(marks: Marks, places: Iterable<string>): Marks {
   const left = new Map(marks);

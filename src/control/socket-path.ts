@@ -28,36 +28,35 @@ export function socketPathsFor(
   env: NodeJS.ProcessEnv,
   uid: number | undefined = process.getuid?.(),
 ): readonly string[] {
-  const { socket } = settings.daemon;
-  if (socket !== 'auto') return [checked(socket)];
-  const { own, others } = foldersFor(settings, env, uid);
-  const name = basename(stateFolderFor(settings.file, env));
-  return [...new Set([own, ...others].map((folder) => socketIn(folder, name)).filter(fits))];
+  const [own, ...others] = candidatesFor(settings, env, uid);
+  if (settings.daemon.socket !== 'auto') return [checked(own)];
+  return [...new Set([own, ...others])].filter(fits);
 }
 
-/** The first of them, for a daemon that is to listen there. Throws a ConfigError if it is too long and `daemon.socket` has to be set. */
+/** The first of them, for a daemon that is to listen there. Throws a ConfigError if it is too long. */
 export function ownSocketPath(
   settings: SocketSettings,
   env: NodeJS.ProcessEnv,
   uid: number | undefined = process.getuid?.(),
 ): string {
-  const { socket } = settings.daemon;
-  if (socket !== 'auto') return checked(socket);
-  return checked(socketIn(foldersFor(settings, env, uid).own, basename(stateFolderFor(settings.file, env))));
+  return checked(candidatesFor(settings, env, uid)[0]);
 }
 
-/** Where a daemon that is started in this environment has its socket, and where others may have theirs. */
-function foldersFor(
-  { file }: SocketSettings,
+/** However long they are. */
+function candidatesFor(
+  { file, daemon }: SocketSettings,
   env: NodeJS.ProcessEnv,
   uid: number | undefined,
-): { readonly own: string; readonly others: readonly string[] } {
-  const state = dirname(stateFolderFor(file, env));
+): readonly [string, ...string[]] {
+  if (daemon.socket !== 'auto') return [daemon.socket];
+  const state = stateFolderFor(file, env);
   const named = env['RUNTIME_DIRECTORY']?.split(':')[0];
   const users = [env['XDG_RUNTIME_DIR'], uid === undefined ? undefined : `${USERS_FOLDER}/${uid}`].flatMap((folder) =>
     folder ? [join(folder, 'pushstatic')] : [],
   );
-  return { own: named || (env['XDG_RUNTIME_DIR'] && users[0]) || state, others: [...users, state, SYSTEM_FOLDER] };
+  const own = named || (env['XDG_RUNTIME_DIR'] && users[0]) || dirname(state);
+  const name = basename(state);
+  return [socketIn(own, name), ...[...users, dirname(state), SYSTEM_FOLDER].map((folder) => socketIn(folder, name))];
 }
 
 /** `name` ends with what no other configuration has, and is cut down to that where there is no room for more. */

@@ -13,12 +13,12 @@ export function nameOf(number: number): string {
   return `app${Math.floor(number / IN_FOLDER)}/file${at}.${KINDS[at % KINDS.length]}`;
 }
 
-/** `files` files of 1 to 4 KB, a hundred in a folder. */
-export async function plantMany(tree: string, files: number): Promise<void> {
+/** `files` files, of 1 to 4 KB where nothing else is said, a hundred in a folder. */
+export async function plantMany(tree: string, files: number, contentOf = content): Promise<void> {
   for (let first = 0; first < files; first += IN_FOLDER) {
     await mkdir(dirname(join(tree, nameOf(first))), { recursive: true });
     const numbers = Array.from({ length: Math.min(IN_FOLDER, files - first) }, (_, i) => first + i);
-    await Promise.all(numbers.map((number) => writeFile(join(tree, nameOf(number)), content(number))));
+    await Promise.all(numbers.map((number) => writeFile(join(tree, nameOf(number)), contentOf(number))));
   }
 }
 

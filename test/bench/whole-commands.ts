@@ -63,6 +63,11 @@ const TREES: readonly Tree[] = [
     ],
   },
   {
+    name: '6,000 of 6 to 9 KB',
+    plant: (tree) => plantMany(tree, 6000, (number) => noise(6000 + (number % 3000), number)),
+    jobs: [{ ...FIRST, near: 0.9 }],
+  },
+  {
     name: 'one of 1 GiB',
     plant: async (tree) => {
       await mkdir(tree, { recursive: true });

@@ -9,7 +9,7 @@ import type { Snapshot } from '../../core/snapshot.js';
 import { type Root, touchedPlaces } from '../../core/touched.js';
 import { Pacer } from '../../fs/pace.js';
 import { StateFolder } from '../../fs/state.js';
-import { markOf, nameIn, seenAt } from '../marks.js';
+import { holdName, seenAt } from '../marks.js';
 import { rootsOf } from '../project.js';
 import type { LocalHooks, LocalResult, LocalSettings, LocalThread, LocalWork } from '../thread/in-thread.js';
 import { newTurn } from '../thread/turn.js';
@@ -23,6 +23,7 @@ import { noteTouched, recallTouched, type Touched } from './touched-since.js';
 const MOST_TOUCHED = 64;
 const MOST_OF_BIG_TREE = 1000;
 const TOUCHED_OF_ALL = 1 / 100;
+const NO_MARKS = new Float64Array();
 
 /** What has changed since something was left. */
 export interface Since extends LocalResult {
@@ -122,8 +123,8 @@ function rootOf(work: LocalWork): string {
 
 function wasThere(place: string, { trees }: Baseline): boolean {
   const at = place.lastIndexOf('/');
-  const name = nameIn(markOf(place.slice(at + 1), undefined));
-  return trees.some(({ marks }) => marks.get(place.slice(0, at))?.some((mark) => nameIn(mark) === name));
+  const [folder, name] = [place.slice(0, at), place.slice(at + 1)];
+  return trees.some(({ marks }) => holdName(marks.get(folder) ?? NO_MARKS, name));
 }
 
 /** Or a link to one. */

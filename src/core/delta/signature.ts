@@ -46,7 +46,12 @@ export function blockBytesFor(size: number): number {
 }
 
 export function strongSum(block: Uint8Array): Buffer {
-  return hash('sha256', block, 'buffer').subarray(0, STRONG_BYTES);
+  return Buffer.from(strongText(block), 'latin1');
+}
+
+/** In characters up to U+00FF: to have a buffer made takes as long as the sum. */
+function strongText(block: Uint8Array): string {
+  return hash('sha256', block, 'binary').slice(0, STRONG_BYTES);
 }
 
 /** Makes the signature of a file whose content comes in pieces; whoever brings it sees to it that it has that digest. */
@@ -104,8 +109,7 @@ export class SignatureMaker {
 
   #addBlock(block: Uint8Array): void {
     this.#weak[this.#blocks] = weakSum(block, 0, block.length);
-    // As `strongSum`. To make a buffer of it takes as long as the sum.
-    this.#strong.write(hash('sha256', block, 'binary'), this.#blocks * STRONG_BYTES, STRONG_BYTES, 'latin1');
+    this.#strong.write(strongText(block), this.#blocks * STRONG_BYTES, 'latin1');
     this.#blocks++;
   }
 }
