@@ -79,7 +79,9 @@ const TREES: readonly Tree[] = [
 
 /** `only`: a part of the name of the tree and the job. */
 export async function measureTimes(means: Means, runs: number, only: string): Promise<void> {
-  console.log(`files of 1 to 4 KB, ${runs} runs of each, interleaved; medians of whole commands in milliseconds`);
+  console.log(
+    `files of 1 to 4 KB where nothing else is said, ${runs} runs of each, interleaved; medians of whole commands in milliseconds`,
+  );
   console.log('job                                 pushstatic       rsync     ratio   bound');
   for (const [i, { name, plant, jobs }] of TREES.entries()) {
     const wanted = jobs.filter((job) => `${name}, ${job.name}`.includes(only));
