@@ -41,10 +41,8 @@ const LAYERS: readonly (readonly [from: string, to: readonly string[]])[] = [
     'collect/thread/thread.ts',
     ['collect/', 'django/run-collectstatic.ts', 'core/', 'fs/', 'errors.ts', 'system-error.ts', 'heap.ts'],
   ],
-  [
-    'collect/thread/in-thread.ts',
-    ['collect/', 'type:django/', 'core/', 'fs/', 'errors.ts', 'system-error.ts', 'heap.ts'],
-  ],
+  ['collect/thread/in-thread.ts', ['collect/', 'core/', 'fs/', 'errors.ts', 'system-error.ts', 'heap.ts']],
+  ['collect/thread/protocol.ts', ['type:collect/', 'type:django/', 'type:core/', 'type:errors.ts']],
   ['collect/', ['collect/', 'core/', 'fs/', 'errors.ts', 'system-error.ts']],
   ['targets/target.ts', ['type:core/relpath.ts', 'type:errors.ts']],
   ['targets/open.ts', ['targets/', 'config/address.ts', 'type:config/schema.ts', 'type:config/secrets.ts']],

@@ -17,7 +17,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collect } from '../../src/collect/collect.js';
 import { sinceBaseline } from '../../src/collect/since/since-baseline.js';
 import { LocalThread, wholeOf } from '../../src/collect/thread/in-thread.js';
-import type { LocalSettings, LocalWork } from '../../src/collect/thread/thread.js';
+import type { LocalSettings, LocalWork } from '../../src/collect/thread/protocol.js';
 import type { RelPath } from '../../src/core/relpath.js';
 import { StateFolder } from '../../src/fs/state.js';
 import { syncTarget } from '../../src/sync.js';

@@ -22,10 +22,10 @@ import type {
   SweepWork,
   ThreadMessage,
   ThreadRequest,
-} from './thread.js';
+} from './protocol.js';
 import { close } from './turn.js';
 
-export type { LocalSettings, LocalWork, Part, SweepWork } from './thread.js';
+export type { LocalSettings, LocalWork, Part, SweepWork } from './protocol.js';
 
 export interface LocalHooks {
   readonly signal?: AbortSignal | undefined;
