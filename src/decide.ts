@@ -42,10 +42,10 @@ export interface Terms extends Selection {
   /** The path of the file that names the others, where it is not the usual one. */
   readonly manifest?: string | undefined;
   /**
-   * Where something else fills STATIC_ROOT: what it holds when that seems to be done, asked before `missing` is taken for gone;
-   * undefined if it does not come to an end.
+   * Where something else fills STATIC_ROOT: what it holds when that seems to be done, asked before what is `missing` in `from` is
+   * taken for gone; `from` itself if that was so then, and undefined if it does not come to an end.
    */
-  readonly atRest?: ((missing: readonly RelPath[]) => Promise<Snapshot | undefined>) | undefined;
+  readonly atRest?: ((missing: readonly RelPath[], from: Snapshot) => Promise<Snapshot | undefined>) | undefined;
   readonly warn: (text: string) => void;
 }
 
@@ -131,15 +131,23 @@ async function whenFilled(
 ): Promise<Compared | undefined> {
   const missing = removedIn(first);
   if (atRest === undefined || missing.length === 0) return first;
-  const from = await atRest(missing);
+  const from = await atRest(missing, first.from);
   const compared = from === first.from ? first : from && (await compare(from));
-  if (compared !== undefined && !lacksManifest(compared.from, removedIn(compared), manifest)) return compared;
+  if (compared !== undefined && !lacksManifest(leftBy(compared), removedIn(compared), manifest)) return compared;
   const reason =
     compared === undefined
       ? 'something else is still filling STATIC_ROOT; run again when it is done'
       : `${manifest} is missing beside files with hashed names; let collectstatic finish, or run again with --force`;
   warn(`${missing.length} files that are missing are not removed: ${reason}`);
   return undefined;
+}
+
+/** What there will be, where only a part of it was looked at as well. */
+function* leftBy(compared: Compared): Generator<RelPath, void> {
+  const { from, index } = compared;
+  const removed = new Set(removedIn(compared));
+  for (const { path } of from.entries) yield path;
+  for (const { path } of index.entries) if (!removed.has(path)) yield path;
 }
 
 function removedIn({ changes }: Compared): RelPath[] {

@@ -102,10 +102,22 @@ export function beginLocal(
   const lookAgain = async (): Promise<Snapshot> => {
     return heed(await wholeOf(thread.run(scanOf(work), { ...settings, ...ONLY_LOOK }, hooks)), false);
   };
+  // What is another one by then is not lost: the next run looks at the same places.
+  const lookThere =
+    ({ places }: Since) =>
+    async (): Promise<Snapshot> => {
+      const there = { ...scanOf(work), part: { places, known: undefined, epoch: 0 } };
+      const now = await thread.run(there, { ...settings, ...ONLY_LOOK }, hooks).result;
+      return now === undefined ? lookAgain() : heed(now, true);
+    };
   const { root } = session.config.static;
-  const whenAtRest: LocalHalf['atRest'] = async (missing) => {
+  const whenAtRest: LocalHalf['atRest'] = async (missing, from) => {
+    const part = await quick;
+    const pacer = new Pacer(hooks);
+    if (part?.snapshot === from)
+      return atRest(root, missing, { snapshot: from, atMs }, lookThere(part), pacer, part.folders);
     const snapshot = await (await local).snapshot();
-    return atRest(root, missing, { snapshot, atMs }, lookAgain, new Pacer(hooks));
+    return atRest(root, missing, { snapshot, atMs }, lookAgain, pacer);
   };
   for (const each of [quick, local]) each.catch(() => undefined); // whoever comes to it hears of its failure
   return {
@@ -127,7 +139,7 @@ function isAmong({ path, code }: Problem, problems: readonly Problem[]): boolean
 }
 
 /** STATIC_ROOT as it is. */
-function scanOf(work: LocalWork): LocalWork {
+function scanOf(work: LocalWork): Extract<LocalWork, { kind: 'scan' }> {
   const scan = { kind: 'scan', mode: 'dry-run' } as const;
   if (work.kind === 'scan') return { ...scan, root: work.root, filledBy: work.filledBy };
   return { ...scan, root: work.project.root, filledBy: 'us' };

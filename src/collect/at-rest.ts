@@ -19,17 +19,21 @@ export interface Look {
   readonly atMs: number;
 }
 
-/** What is there when it is at rest: `first`, if it was then. Undefined if it does not come to rest. Rejects as `scan` does. */
+/**
+ * What is there when it is at rest: `first`, if it was then. Undefined if it does not come to rest. Where only a part of it is looked
+ * at, `folders` are all that are known beside that, absolute. Rejects as `scan` does.
+ */
 export async function atRest(
   root: string,
   missing: readonly RelPath[],
   first: Look,
   scan: () => Promise<Snapshot>,
   pacer: Pacer,
+  folders: readonly string[] = [],
 ): Promise<Snapshot | undefined> {
   const endAt = performance.now() + MOST_MS;
   for (let last = first; ; ) {
-    const quietAt = newestIn(root, foldersOf(last.snapshot, missing)) + QUIET_MS;
+    const quietAt = quietFrom([...folders, ...foldersOf(root, last.snapshot, missing)]);
     if (quietAt <= last.atMs) return last.snapshot;
     const left = Math.max(0, Math.ceil(quietAt - Date.now()) + 1); // a timer may be early by less than one
     if (performance.now() + left > endAt) return undefined;
@@ -39,24 +43,26 @@ export async function atRest(
   }
 }
 
-function foldersOf({ entries }: Snapshot, missing: readonly RelPath[]): Set<string> {
-  const folders = new Set<string>();
-  for (const path of missing) for (const folder of ancestorsOf(path)) folders.add(folder);
-  for (const { path } of entries) for (const folder of ancestorsOf(path)) folders.add(folder);
+/** All that are known, absolute. */
+function foldersOf(root: string, { entries }: Snapshot, missing: readonly RelPath[]): Set<string> {
+  const folders = new Set([root]);
+  for (const path of missing) for (const folder of ancestorsOf(path)) folders.add(`${root}/${folder}`);
+  for (const { path } of entries) for (const folder of ancestorsOf(path)) folders.add(`${root}/${folder}`);
   return folders;
 }
 
-/** When something last came or went in one of them, in milliseconds since 1970. One that is gone has left its mark above it. */
-function newestIn(root: string, folders: Iterable<string>): number {
+/**
+ * From when on nothing had come or gone in any of them for long enough, in milliseconds since 1970. One that is gone has left its
+ * mark above it.
+ */
+function quietFrom(folders: Iterable<string>): number {
   const latest = Date.now() + MOST_AHEAD_MS;
   let newest = 0;
-  const consider = (place: string): void => {
-    const time = changedAt(place);
+  for (const folder of folders) {
+    const time = changedAt(folder);
     if (time > newest && time < latest) newest = time;
-  };
-  consider(root);
-  for (const folder of folders) consider(`${root}/${folder}`);
-  return newest;
+  }
+  return newest + QUIET_MS;
 }
 
 function changedAt(place: string): number {

@@ -25,17 +25,20 @@ import type { CollectProject } from './project.js';
 import { saveState } from './run-options.js';
 import { readRoot, type ScannedTree } from './scan.js';
 import { requireFolder, rootKey, type ScanOnlyOptions } from './scan-only.js';
-import { countOf, type Listing, linksOf, listSources, wayTo } from './sources.js';
+import { countOf, type Listing, linksOf, listSources, type Source, wayTo } from './sources.js';
 import { type Way, walkWays } from './walk.js';
 import { readWinners } from './winners.js';
 
 const MOST_FILES = 2000; // more of them are cheaper to collect with the digests of the last run at hand
-const MOST_LOST = 5; // more of them may be a source that got lost, which shows only beside what it had
+const MOST_LOST = 5; // more of them may be a source that got lost, which shows only beside what it had:
+const MOST_LOST_OF_ALL = 1 / 10; // where that is known, no more than this of each source
 
 /** What is known of the places from before. */
 export interface KnownPlaces extends Ownership {
   /** What lies there in STATIC_ROOT, sorted by path. */
   readonly entries: readonly Entry[];
+  /** How many files each source had, as `Memory` has it, where that is known. */
+  readonly counts?: ReadonlyMap<string, number>;
 }
 
 /** What `collect` would answer, of the places alone. */
@@ -58,7 +61,7 @@ export async function collectPlaces(
   const listings = await listSources(project, pacer, { places });
   const ours = oursOf(known);
   const isWanted = (path: RelPath): boolean => site?.madeAt(path) === undefined;
-  if (isMuch(project, listings, [...ours.keys()].filter(isWanted))) return undefined;
+  if (isMuch(project, listings, [...ours.keys()].filter(isWanted), known.counts)) return undefined;
 
   const digests = digestsOf(known.entries);
   const { onEntry: _, ...rest } = options;
@@ -217,6 +220,17 @@ function isNoFolder(place: string): boolean {
   }
 }
 
+/** How many files may be gone, if each of the sources that may have had one of them had so many. */
+function mostLost(listings: readonly Listing[], lost: readonly RelPath[], counts: KnownPlaces['counts']): number {
+  const mayHave = ({ prefix }: Source): boolean => lost.some((path) => wayTo(path, prefix) !== undefined);
+  const had = listings.filter(({ source }) => mayHave(source)).map((listing) => hadOf(listing, counts) ?? 0);
+  return Math.min(...had) * MOST_LOST_OF_ALL;
+}
+
+function hadOf(listing: Listing, counts: KnownPlaces['counts']): number | undefined {
+  return counts?.get(countOf(listing).key);
+}
+
 /** As in `Past`, by the copy that was made when it was last taken. */
 function sizeAt(copy: string): number {
   try {
@@ -232,12 +246,18 @@ function wayOf(place: RelPath): Way {
 }
 
 /** `copied` is what was collected from the places before. */
-function isMuch({ ignore }: CollectProject, listings: readonly Listing[], copied: readonly RelPath[]): boolean {
+function isMuch(
+  { ignore }: CollectProject,
+  listings: readonly Listing[],
+  copied: readonly RelPath[],
+  counts: KnownPlaces['counts'],
+): boolean {
   const paths: ReadonlySet<string> = new Set(listings.flatMap(({ walked }) => walked.files.map(({ path }) => path)));
   if (paths.size > MOST_FILES) return true;
-  const lost = copied.filter((path) => !paths.has(path)).length;
-  if (lost === 0 || lost > MOST_LOST) return lost > 0;
-  const maybeEmpty = listings.filter(({ walked }) => walked.files.length === 0);
+  const lost = copied.filter((path) => !paths.has(path));
+  if (lost.length === 0) return false;
+  if (lost.length > MOST_LOST && lost.length > mostLost(listings, lost, counts)) return true;
+  const maybeEmpty = listings.filter((listing) => listing.walked.files.length === 0 && hadOf(listing, counts) !== 0);
   return maybeEmpty.some(({ source }) => !holdsFile(source.path, ignoreRules(ignore)));
 }
 

@@ -4,9 +4,16 @@
  * A digest is believed while the file's stamp is the one it had when it was read. The cache also carries the published
  * mtime of a content: a file that was touched, or written anew with the same bytes, keeps the one it had.
  */
-import { type CachedDigest, CacheEncoder, type CacheRecord, readCache } from '../core/digest-cache-codec.js';
+import {
+  type CachedDigest,
+  CacheEncoder,
+  type CacheRecord,
+  cachedPaths,
+  readCache,
+} from '../core/digest-cache-codec.js';
 import { comparePaths } from '../core/relpath.js';
 import { isCovered } from '../core/resolve.js';
+import { type SortedPaths, sortedPaths } from '../core/sorted-paths.js';
 import { IndexError } from '../errors.js';
 import { type Pacer, sortPaced } from '../fs/pace.js';
 import type { StateFolder } from '../fs/state.js';
@@ -27,6 +34,12 @@ export class DigestCache {
   static async load(folder: StateFolder, name: 'origins' | 'sources' | 'root', pacer: Pacer): Promise<DigestCache> {
     const bytes = await folder.read(name);
     return new DigestCache(folder, name, bytes === undefined ? new Map() : await decode(bytes, pacer));
+  }
+
+  /** The paths in it: what `load` would load, without what is known of them. */
+  static async pathsIn(folder: StateFolder, name: 'root'): Promise<SortedPaths> {
+    const bytes = await folder.read(name);
+    return bytes === undefined ? [] : sortedPaths(cachedPaths(bytes) ?? []);
   }
 
   get size(): number {

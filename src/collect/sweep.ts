@@ -40,7 +40,7 @@ export async function sweep(
     const { place } = folder;
     const entries = leadsUp(folder) ? [] : list(place, rules);
     marks.set(place, Float64Array.from(entries, ({ mark }) => mark).sort());
-    if (before !== undefined) touched.push(...changesIn(place, entries, before.get(place)));
+    if (before !== undefined) touched.push(...placesOf(changesIn(place, entries, before.get(place))));
     for (const { name, identity } of entries) {
       if (identity !== undefined) open.push({ place: `${place}/${name}`, parent: folder, identity });
     }
@@ -55,24 +55,47 @@ export interface MarkedFolders {
   readonly ignore: readonly string[];
 }
 
+/** What is otherwise than it was marked. */
+export interface Changes {
+  /** The absolute places that have another mark than they had, or had none. */
+  readonly touched: readonly string[];
+  readonly gone: readonly Gone[];
+}
+
+/** Something of an absolute folder is not there any more: what its marks say of the names. */
+export interface Gone {
+  readonly folder: string;
+  readonly names: readonly number[];
+}
+
 /**
- * The places that have another mark than they had. A folder that is new has a new mark where it lies, so that nothing
+ * What has changed since the marks were taken. A folder that is new has a new mark where it lies, so that nothing
  * below it need be looked at. Several threads with the same `trees` and `turn` share the folders among them.
  */
-export async function lookAgain(trees: readonly MarkedFolders[], turn: Turn, pacer: Pacer): Promise<string[]> {
-  const touched: string[] = [];
+export async function lookAgain(trees: readonly MarkedFolders[], turn: Turn, pacer: Pacer): Promise<Changes> {
+  const found: Changes[] = [];
   let ours = take(turn);
   let number = 0;
   for (const { marks, ignore } of trees) {
     const rules = ignoreRules(ignore);
     for (const [place, before] of marks) {
       if (number++ !== ours) continue;
-      if (!isMarkedAs(place, rules, before)) touched.push(...changesIn(place, list(place, rules), before));
+      if (!isMarkedAs(place, rules, before)) found.push(changesIn(place, list(place, rules), before));
       ours = take(turn);
       if (pacer.isDue) await pacer.breathe();
     }
   }
-  return touched;
+  return allOf(found);
+}
+
+/** All of them together. */
+export function allOf(changes: readonly Changes[]): Changes {
+  return { touched: changes.flatMap(({ touched }) => touched), gone: changes.flatMap(({ gone }) => gone) };
+}
+
+/** Whatever is different lies at or below one of them. */
+export function placesOf({ touched, gone }: Changes): string[] {
+  return [...touched, ...gone.map(({ folder }) => folder)];
 }
 
 /** Whether all in `folder` has the marks it had: what nearly every folder is asked, in as few steps as that takes. */
@@ -147,11 +170,13 @@ function marked(folder: string, entry: Dirent): Marked {
   return { name, identity, mark: markOf(name, stats, behind) };
 }
 
-/** The places in `folder` that are different. The name of one that is gone is not known any more: then it is the folder. */
-function changesIn(folder: string, entries: readonly Marked[], before: Float64Array = new Float64Array()): string[] {
-  const gone = new Set(before);
-  const fresh = entries.filter(({ mark }) => !gone.delete(mark));
+function changesIn(folder: string, entries: readonly Marked[], before: Float64Array = new Float64Array()): Changes {
+  const left = new Set(before);
+  const fresh = entries.filter(({ mark }) => !left.delete(mark));
   const names = new Set(fresh.map(({ mark }) => nameIn(mark)));
-  if ([...gone].some((mark) => !names.has(nameIn(mark)))) return [folder];
-  return fresh.map(({ name }) => `${folder}/${name}`);
+  const gone = [...new Set(Array.from(left, nameIn))].filter((name) => !names.has(name));
+  return {
+    touched: fresh.map(({ name }) => `${folder}/${name}`),
+    gone: gone.length === 0 ? [] : [{ folder, names: gone }],
+  };
 }

@@ -70,10 +70,7 @@ export class CacheEncoder {
 
 /** The entries in `bytes`, in the order they were added. Throws an IndexError at whatever such bytes cannot be. */
 export function* readCache(bytes: Uint8Array): Generator<CacheRecord> {
-  const reader = new ByteReader(unseal(bytes));
-  if (!reader.bytes(MAGIC.length).equals(MAGIC)) throw damaged('it does not begin like a digest cache');
-  if (reader.number() !== FORMAT) throw new IndexError('it has another format', 'foreign-version');
-  const count = reader.count(LEAST_ENTRY_BYTES);
+  const { reader, count } = begin(bytes);
   let before = '';
   for (let i = 0; i < count; i++) {
     const path = readPath(reader, before);
@@ -88,6 +85,31 @@ export function* readCache(bytes: Uint8Array): Generator<CacheRecord> {
   reader.end();
 }
 
+/** The paths of the entries in `bytes`, in the order they were added; undefined for what `decodeCache` has no entries of. */
+export function cachedPaths(bytes: Uint8Array): string[] | undefined {
+  return orUndefined(() => {
+    const { reader, count } = begin(bytes);
+    const paths: string[] = [];
+    let before = '';
+    for (let i = 0; i < count; i++) {
+      paths.push((before = readPath(reader, before)));
+      reader.number();
+      const lengthAndFlag = reader.number();
+      const ofHash = lengthAndFlag % 2 === 1 ? CONTENT_HASH_DIGITS / 2 : 0;
+      reader.bytes(Math.floor(lengthAndFlag / 2) + DIGEST_DIGITS / 2 + ofHash);
+    }
+    reader.end();
+    return paths;
+  });
+}
+
+function begin(bytes: Uint8Array): { readonly reader: ByteReader; readonly count: number } {
+  const reader = new ByteReader(unseal(bytes));
+  if (!reader.bytes(MAGIC.length).equals(MAGIC)) throw damaged('it does not begin like a digest cache');
+  if (reader.number() !== FORMAT) throw new IndexError('it has another format', 'foreign-version');
+  return { reader, count: reader.count(LEAST_ENTRY_BYTES) };
+}
+
 export function encodeCache(entries: ReadonlyMap<string, CachedDigest>): Buffer {
   const encoder = new CacheEncoder(entries.size);
   const pieces: Buffer[] = [];
@@ -100,8 +122,12 @@ export function encodeCache(entries: ReadonlyMap<string, CachedDigest>): Buffer 
 
 /** The entries, or undefined for bytes that are damaged or of another version. */
 export function decodeCache(bytes: Uint8Array): Map<string, CachedDigest> | undefined {
+  return orUndefined(() => new Map(readCache(bytes)));
+}
+
+function orUndefined<T>(read: () => T): T | undefined {
   try {
-    return new Map(readCache(bytes));
+    return read();
   } catch (error) {
     if (error instanceof IndexError) return undefined;
     throw error;

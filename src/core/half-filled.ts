@@ -4,9 +4,10 @@
  */
 import { looksHashed } from './manifest/hashed-name.js';
 import type { RelPath } from './relpath.js';
-import type { Snapshot } from './snapshot.js';
 
 /** collectstatic removes the manifest first and writes it last: whether it is missing beside files that only it leads to. */
-export function lacksManifest({ entries }: Snapshot, missing: readonly RelPath[], manifest: string): boolean {
-  return missing.some((path) => path === manifest) && entries.some(({ path }) => looksHashed(path));
+export function lacksManifest(left: Iterable<RelPath>, missing: readonly RelPath[], manifest: string): boolean {
+  if (!missing.some((path) => path === manifest)) return false;
+  for (const path of left) if (looksHashed(path)) return true;
+  return false;
 }

@@ -4,6 +4,7 @@
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { noise } from '../support/noise.js';
 import { startRelay } from './relay.js';
 import { forget, type Means, pushstatic, rsync, type Side, time } from './sides.js';
@@ -12,6 +13,7 @@ import { median } from './trend.js';
 
 const FAR_MS = 50;
 const MIB = 1024 * 1024;
+const AT_REST_MS = 1500;
 
 interface Job {
   readonly name: string;
@@ -43,6 +45,15 @@ const MORE = {
     writeFile(join(dirname(join(tree, nameOf(run))), `more${run}.css`), content(2_000_000 + run)),
 };
 
+/** Not at once: of what others fill a run waits until nothing has come or gone for a second. */
+const LESS = {
+  name: 'one file less',
+  beforeBoth: async (tree: string, run: number): Promise<void> => {
+    await rm(join(tree, nameOf(50_000 + run)));
+    await setTimeout(AT_REST_MS);
+  },
+};
+
 const TREES: readonly Tree[] = [
   {
     name: '10,000 files',
@@ -60,6 +71,7 @@ const TREES: readonly Tree[] = [
       { ...NOTHING, near: 0.6 },
       { ...ONE, near: 0.7, far: 0.8 },
       { ...MORE, near: 0.7, far: 0.8 },
+      { ...LESS, near: 0.7, far: 0.8 },
     ],
   },
   {

@@ -13,12 +13,16 @@ import {
 } from 'node:fs';
 import { readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collect } from '../../src/collect/collect.js';
-import { sinceBaseline } from '../../src/collect/since/since-baseline.js';
+import { recall } from '../../src/collect/memory.js';
+import { type Since, sinceBaseline } from '../../src/collect/since/since-baseline.js';
 import { LocalThread, wholeOf } from '../../src/collect/thread/in-thread.js';
 import type { LocalSettings, LocalWork } from '../../src/collect/thread/protocol.js';
-import type { RelPath } from '../../src/core/relpath.js';
+import { covers } from '../../src/core/places.js';
+import { comparePaths, type RelPath } from '../../src/core/relpath.js';
+import type { Snapshot } from '../../src/core/snapshot.js';
 import { StateFolder } from '../../src/fs/state.js';
 import { syncTarget } from '../../src/sync.js';
 import { MemoryTarget } from '../../src/targets/memory.js';
@@ -26,9 +30,11 @@ import { atRest } from '../support/at-rest.js';
 import { chanceOf } from '../support/chance.js';
 import { makeBench, publicTree } from '../support/cycle.js';
 import { type FilledRoot, makeFilledRoot, writeDated } from '../support/filled-root.js';
-import { hashedProject } from '../support/hashed-project.js';
+import { collectFreshly, hashedProject } from '../support/hashed-project.js';
+import { listFolder } from '../support/listing.js';
 import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
 import { differences, inFolder, on } from '../support/project.js';
+import { editSite, plantSite, randomEdits, randomSite } from '../support/random-site.js';
 import { memoryFolder, plant, readTree, temporaryFolder } from '../support/tree.js';
 
 const THREAD = new URL('../../dist/cli/thread.cjs', import.meta.url);
@@ -69,12 +75,8 @@ describe('of a STATIC_ROOT that others fill', () => {
   });
 
   it.each<[string, (root: string) => unknown]>([
-    ['a file went', (root) => rm(join(root, 'one.js'))],
-    ['what came is not where it was any more', (root) => renameSync(join(root, 'b/two.css'), join(root, 'b/new.css'))],
-    ['a file got another name', (root) => renameSync(join(root, 'one.js'), join(root, 'three.js'))],
     ['a folder came with nothing in it', (root) => mkdirSync(join(root, 'c'))],
     ['a link to a folder came', (root) => symlinkSync('b', join(root, 'c'))],
-    ['a folder went', (root) => rm(join(root, 'b'), { recursive: true })],
     ['a file became a folder', (root) => [rmSync(join(root, 'one.js')), mkdirSync(join(root, 'one.js'))]],
     [
       'a file became a link to a folder',
@@ -111,7 +113,53 @@ describe('of a STATIC_ROOT that others fill', () => {
       ['new.css', 1],
     ]);
     rmSync(join(root, 'new.css'));
-    expect(await look()).toBeUndefined(); // it went
+    expect(await look()).toMatchObject({ files: files + 4, places }); // it went, and a target may have it
+  });
+
+  it.each<[string, number, string[], string[], (root: string) => unknown]>([
+    ['a file went', 1, ['one.js'], [], (root) => rmSync(join(root, 'one.js'))],
+    [
+      'a file got another name',
+      2,
+      ['b/new.css', 'b/two.css'],
+      ['b/new.css'],
+      (root) => renameSync(join(root, 'b/two.css'), join(root, 'b/new.css')),
+    ],
+    ['a folder went', 1, ['b'], [], (root) => rmSync(join(root, 'b'), { recursive: true })],
+    ['a folder lost all it had', 1, ['b/two.css'], [], (root) => rmSync(join(root, 'b/two.css'))],
+    ['a folder got another name', 2, ['b', 'c'], ['c/two.css'], (root) => renameSync(join(root, 'b'), join(root, 'c'))],
+  ])('is told by name when %s', async (_, left, places, paths, change) => {
+    const { look, run, root } = await scene();
+    await run();
+    await change(root);
+    for (let times = 0; times < 2; times++) {
+      const since = await look();
+      expect(since).toMatchObject({ files: left, places, problems: [] });
+      expect(since?.snapshot.entries.map(({ path }) => path)).toEqual(paths);
+    }
+    await plant(root, { 'one.js': 'again', 'b/two.css': 'again' });
+    const again = await look();
+    expect(again).toMatchObject({ files: 2 + paths.length, problems: [] });
+    expect(again?.snapshot.entries.map(({ path }) => path)).toEqual(['b/two.css', 'one.js', ...paths].sort());
+  });
+
+  it('all is looked at when so much went that it may be lost', async () => {
+    const { look, run, root, plantOld } = await scene();
+    const names = Array.from({ length: 98 }, (_, i) => `many/${i}.css`);
+    await plantOld(Object.fromEntries(names.map((name) => [name, 'x'])));
+    await run();
+    for (const name of names.slice(0, 10)) rmSync(join(root, name));
+    expect(await look()).toMatchObject({ files: 90, snapshot: { entries: [] } });
+    rmSync(join(root, names[10] ?? ''));
+    expect(await look()).toBeUndefined();
+  });
+
+  it('all is looked at when something went that nothing knows of', async () => {
+    const { look, run, root, state } = await scene();
+    await run();
+    rmSync(join(state, 'root'));
+    rmSync(join(root, 'one.js'));
+    expect(await look()).toBeUndefined();
   });
 
   it('what came is known when all of it is looked at later', async () => {
@@ -256,8 +304,8 @@ describe('of what is collected', () => {
     for (const change of [
       () => writeFileSync(join(root, 'foreign.css'), 'and here'),
       () => [mkdirSync(join(root, 'foreign')), writeFileSync(join(root, 'foreign/file.css'), 'and here')],
-      () => rmSync(join(assets, 'b.png')),
-      () => rmSync(join(root, 'c.png')),
+      () => rmSync(join(root, 'foreign.css')),
+      () => rmSync(join(root, 'foreign'), { recursive: true }),
     ]) {
       change();
       expect(await look()).toBeUndefined();
@@ -265,6 +313,42 @@ describe('of what is collected', () => {
       expect((await run()).baseline).toBeDefined();
       expect(await look()).toMatchObject({ places: [] });
     }
+  });
+
+  it('what went from plain sources goes, and what went from STATIC_ROOT comes back, by itself', async () => {
+    const { look, run, folder, root, assets, state } = await collected('plain');
+    await plant(assets, { 'deep/er/e.png': 'e' });
+    await atRest(folder);
+    await run();
+    rmSync(join(assets, 'b.png'));
+    rmSync(join(root, 'c.png'));
+    expect(await look()).toMatchObject({ files: 4, copied: 1, removed: 1, places: ['b.png', 'c.png'] });
+    rmSync(join(assets, 'deep'), { recursive: true });
+    rmSync(join(root, 'a.css'));
+    const places = ['a.css', 'b.png', 'c.png', 'deep'];
+    expect(await look()).toMatchObject({ files: 3, copied: 1, removed: 1, places });
+    expect(await readTree(root)).toEqual(await readTree(assets));
+    expect(existsSync(join(root, 'deep'))).toBe(false);
+    const wanted = { files: 3, copied: 0, removed: 0 };
+    expect(await look()).toMatchObject(wanted);
+    // A run that looks at all finds nothing to do, and remembers the same.
+    const { sources: _, ...memory } = await recall(new StateFolder(state));
+    expect(await run()).toMatchObject(wanted);
+    expect(await recall(new StateFolder(state))).toMatchObject(memory);
+  });
+
+  it('all is looked at when a source lost more than a tenth of what it had', async () => {
+    const { look, run, folder, root, assets } = await collected('plain');
+    const names = Array.from({ length: 60 }, (_, i) => `empty/${i}.css`);
+    await plant(folder, Object.fromEntries(names.map((name) => [name, name])));
+    await plant(assets, Object.fromEntries(Array.from({ length: 96 }, (_, i) => [`${i}.png`, `${i}`])));
+    await atRest(folder);
+    await run();
+    for (const name of names.slice(0, 6)) rmSync(join(folder, name));
+    expect(await look()).toMatchObject({ files: 154, removed: 6 });
+    for (const name of names.slice(6, 13)) rmSync(join(folder, name));
+    expect(await look()).toBeUndefined();
+    expect(Object.keys(await readTree(root))).toHaveLength(154);
   });
 
   it('files and folders that came to plain sources are collected by themselves', async () => {
@@ -287,8 +371,9 @@ describe('of what is collected', () => {
     expect(since).toMatchObject({ files: files + 3, copied: 0, removed: 0 });
     expect(since?.snapshot.entries.map(({ path }) => path)).toEqual(paths);
     rmSync(join(assets, 'more'), { recursive: true });
-    expect(await look()).toBeUndefined();
-    await run();
+    expect(await look()).toMatchObject({ files: files + 1, copied: 0, removed: 2 });
+    expect(await readTree(root)).toEqual({ ...(await wanted()), 'more/foreign.css': 'by hand' });
+    expect(await run()).toMatchObject({ files: files + 1, copied: 0, removed: 0 });
     expect(await readTree(root)).toEqual({ ...(await wanted()), 'more/foreign.css': 'by hand' });
   });
 
@@ -350,6 +435,75 @@ describe('of what is collected', () => {
     await writeFile(join(assets, 'a.css'), 'a{background:url(gone.png)}');
     await run();
     expect((await run()).baseline).toBeUndefined();
+  });
+});
+
+/** What a look at some places and the looks before it make of a snapshot. */
+function broughtUpToDate(before: ReadonlyMap<string, string>, { places, snapshot }: Since): Map<string, string> {
+  const kept = [...before].filter(([path]) => !covers(places, path));
+  return new Map([...kept, ...digestsOf(snapshot)]);
+}
+
+function digestsOf({ entries }: Snapshot): [path: string, digest: string][] {
+  return entries.map(({ path, digest }) => [path, digest]);
+}
+
+function filesIn(folder: string): Map<string, string> {
+  const files = Object.entries(listFolder(folder)).flatMap(([path, each]) =>
+    each.type === 'file' ? [[path, each.sha256] as const] : [],
+  );
+  return new Map(files.sort(([a], [b]) => comparePaths(a, b)));
+}
+
+function sorted(files: ReadonlyMap<string, string>): Map<string, string> {
+  return new Map([...files].sort(([a], [b]) => comparePaths(a, b)));
+}
+
+describe('after every change of a random site', () => {
+  const stories = fc.record({ seed: fc.nat(), files: fc.integer({ min: 1, max: 40 }) });
+
+  it.each(['plain', 'none'] as const)('it tells what a look at all of it tells, with storage %s', async (storage) => {
+    let quick = 0;
+    await fc.assert(
+      fc.asyncProperty(stories, async ({ seed, files }) => {
+        const site = randomSite(seed, { files });
+        const folder = await memoryFolder();
+        plantSite(site, folder);
+        if (seed % 2 === 0) await atRest(folder);
+        const sources = site.sources.map((each) => ({ path: join(folder, each.folder), prefix: each.prefix }));
+        const root = storage === 'plain' ? join(await memoryFolder(), 'root') : folder;
+        const { manifest: _, ...project } = hashedProject(sources, root);
+        const work: LocalWork =
+          storage === 'plain' ? { kind: 'collect', mode: 'write', project } : { kind: 'scan', mode: 'write', root };
+        const { settings, look } = runner(work, join(await memoryFolder(), 'state'));
+        const run = () => wholeOf(thread.run(work, { ...settings, force: 'past-guards' }, {}));
+        let known = new Map(digestsOf((await run()).snapshot));
+        const chance = chanceOf(seed);
+        const removeFrom = (place: string): void => {
+          const there = Object.keys(listFolder(place));
+          if (there.length > 0) rmSync(join(place, chance.pick(there)), { recursive: true });
+        };
+        const changes = [
+          ...randomEdits(site, seed, 10).map((each) => () => {
+            editSite(folder, each.edit);
+            if (storage === 'plain' && chance.happens(0.2)) removeFrom(root);
+          }),
+          ...Array.from({ length: 4 }, () => () => removeFrom(chance.pick(sources).path)), // nothing is edited after that
+        ];
+        for (const change of changes) {
+          change();
+          const since = await look();
+          if (since !== undefined) quick++;
+          const result = since ?? (await run());
+          known = since === undefined ? new Map(digestsOf(result.snapshot)) : broughtUpToDate(known, since);
+          if (storage === 'plain') expect(listFolder(root)).toEqual(await collectFreshly(project));
+          expect(sorted(known)).toEqual(filesIn(root));
+          if (result.problems.length === 0) expect(result.files).toBe(known.size);
+        }
+      }),
+      { numRuns: 40 },
+    );
+    expect(quick).toBeGreaterThan(330);
   });
 });
 

@@ -72,8 +72,27 @@ describe('sync of a plain site', () => {
     ['a file went', ({ assets }) => rmSync(join(assets, 'e.txt'))],
     ['a file of the other source came to light', ({ assets }) => rmSync(join(assets, 'a.css'))],
     ['the only file of a folder went', ({ assets }) => rmSync(join(assets, 'deep/er/d.svg'))],
-    ['somebody put a file into STATIC_ROOT', ({ root }) => writeFileSync(join(root, 'robots.txt'), 'by hand')],
+    ['a folder went', ({ assets }) => rmSync(join(assets, 'deep'), { recursive: true })],
+    ['a file got another name', ({ assets }) => renameSync(join(assets, 'e.txt'), join(assets, 'deep/e.txt'))],
     ['a copy is gone', ({ root }) => rmSync(join(root, 'e.txt'))],
+    ['a folder of copies is gone', ({ root }) => rmSync(join(root, 'deep'), { recursive: true })],
+  ])('collects what that is about when %s', async (_, change) => {
+    const { project, targets, baseline, wanted } = await scene();
+    await project.sync();
+    const left = baseline();
+    change(project);
+    for (const only of [['web'], []]) {
+      expect(await project.sync(...only)).toMatchObject({ status: 0, stderr: '' });
+      expect(await readTree(project.root)).toEqual(await wanted());
+    }
+    for (const target of targets) expect(differences(project.root, target)).toBe('');
+    expect(baseline()).toEqual(left);
+    const files = Object.keys(await wanted()).length;
+    expect(await project.sync()).toMatchObject({ collect: { files, copied: 0, removed: 0 } });
+  });
+
+  it.each<[string, (project: Awaited<ReturnType<typeof scene>>['project']) => void]>([
+    ['somebody put a file into STATIC_ROOT', ({ root }) => writeFileSync(join(root, 'robots.txt'), 'by hand')],
   ])('collects all when %s, and is quick again after that', async (_, change) => {
     const { project, targets, baseline } = await scene();
     await project.sync();
@@ -153,13 +172,29 @@ async function scene() {
     return hash('sha256', readFileSync(join(project.state, 'pushstatic', folder, 'baseline')));
   };
   const foreign: Record<string, string> = {};
-  const wanted = async () => ({ ...foreign, ...(await readTree(others)), ...(await readTree(project.assets)) });
+  const wanted = async () => {
+    const all = { ...foreign, ...(await readTree(others)), ...(await readTree(project.assets)) };
+    return Object.fromEntries(Object.entries(all).filter(([path]) => !path.endsWith('/'))); // no empty folders
+  };
   let extra = 0;
   const edit = (chance: Chance, step: number): string => {
     const name = chance.pick(NAMES);
     const file = join(chance.pick([project.assets, project.assets, others]), name);
     const copy = join(project.root, name);
-    const what = chance.pick(['nothing', 'edit', 'edit', 'edit', 'touch', 'new', 'gone', 'ours', 'foreign', 'lost']);
+    const kinds = [
+      'nothing',
+      'edit',
+      'edit',
+      'touch',
+      'new',
+      'gone',
+      'folder gone',
+      'ours',
+      'foreign',
+      'lost',
+      'folder lost',
+    ];
+    const what = chance.pick(kinds);
     const old = new Date(1_600_000_000_000 + step * 1000);
     const put = (place: string, text: string): void => {
       mkdirSync(dirname(place), { recursive: true });
@@ -172,7 +207,9 @@ async function scene() {
     if (what === 'ours' && existsSync(copy)) writeFileSync(copy, 'somebody was here');
     if (what === 'foreign')
       writeFileSync(join(project.root, 'robots.txt'), (foreign['robots.txt'] = `by hand ${step}`));
+    if (what === 'folder gone' && name.includes('/')) rmSync(dirname(file), { recursive: true, force: true });
     if (what === 'lost') rmSync(copy, { force: true });
+    if (what === 'folder lost' && name.includes('/')) rmSync(dirname(copy), { recursive: true, force: true });
     return what;
   };
   return { project, targets: [web, second], baseline, edit, wanted };

@@ -3,6 +3,7 @@
  * collected: nothing was changed then.
  */
 
+import type { Memory } from '../../core/collected-codec.js';
 import type { Trouble } from '../../core/manifest/trouble.js';
 import { covers } from '../../core/places.js';
 import { comparePaths, isBelowOneOf, isWithin, type RelPath } from '../../core/relpath.js';
@@ -12,7 +13,6 @@ import { type CollectedPlaces, collectPlaces } from '../collect-places.js';
 import { warningsOf } from '../hashed/post-process.js';
 import type { StoredHashedSite } from '../hashed/stored-site.js';
 import { seenAt } from '../marks.js';
-import { recall } from '../memory.js';
 import { type CollectProject, rootsOf } from '../project.js';
 
 /** `touched` are absolute places that have changed since the checkpoint that `site` stands on. */
@@ -47,11 +47,11 @@ export async function collectHashedSince(
 export async function collectPlainSince(
   project: CollectProject,
   touched: readonly string[],
+  { sources, files, made, folders }: Memory,
   options: CollectOptions,
 ): Promise<CollectedPlaces | undefined> {
   const places = touchedPlaces(rootsOf(project), [], touched);
   if (places === 'all') return undefined;
-  const { files } = await recall(options.state);
   const others: ReadonlySet<string> = new Set(places.filter((place) => !files.has(place)));
   const all = [...files.keys()] as RelPath[];
   const below = others.size === 0 ? [] : all.filter((path) => isBelowOneOf(path, others));
@@ -61,7 +61,9 @@ export async function collectPlainSince(
     const digest = files.get(path);
     return digest === undefined ? [] : [{ path, digest, size: 0, mtime: 0, mode: 0 }];
   });
-  return collectPlaces(project, places, { entries, foreign: [], folders: [] }, options);
+  const known = { entries, foreign: [], folders: [...folders], counts: sources };
+  const collected = await collectPlaces(project, places, known, options);
+  return collected && { ...collected, files: files.size - made.size - entries.length + collected.files };
 }
 
 function isFree(place: string): boolean {

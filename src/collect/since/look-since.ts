@@ -2,7 +2,7 @@
  * lookSince: what has changed since a run before took these marks. Several threads can share the work.
  */
 import type { Pacer } from '../../fs/pace.js';
-import { lookAgain, type MarkedFolders } from '../sweep.js';
+import { type Changes, lookAgain, type MarkedFolders } from '../sweep.js';
 import type { Turn } from '../thread/turn.js';
 
 export interface LookSince {
@@ -10,7 +10,6 @@ export interface LookSince {
   readonly turn: Turn;
 }
 
-/** Absolute places. */
-export function lookSince({ trees, turn }: LookSince, pacer: Pacer): Promise<string[]> {
+export function lookSince({ trees, turn }: LookSince, pacer: Pacer): Promise<Changes> {
   return lookAgain(trees, turn, pacer);
 }

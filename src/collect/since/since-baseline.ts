@@ -2,6 +2,7 @@
  * sinceBaseline: what has changed since a run before left nothing to be done, in time that hangs on how many files there are to
  * be looked at, and on nothing else. The thread that would collect and the one that called share the looking.
  */
+import type { Marks } from '../../core/marks-codec.js';
 import type { Places } from '../../core/places.js';
 import { ancestorsOf } from '../../core/relpath.js';
 import { isCovered } from '../../core/resolve.js';
@@ -11,9 +12,11 @@ import { Pacer } from '../../fs/pace.js';
 import { StateFolder } from '../../fs/state.js';
 import { holdName, seenAt } from '../marks.js';
 import { rootsOf } from '../project.js';
+import { allOf, type Changes, placesOf } from '../sweep.js';
 import type { LocalHooks, LocalResult, LocalSettings, LocalThread, LocalWork } from '../thread/in-thread.js';
 import { newTurn } from '../thread/turn.js';
 import { type Baseline, recallBaseline } from './baseline.js';
+import { isGone, type Went } from './gone.js';
 import { lookSince } from './look-since.js';
 import { areSameRoots } from './root-marks.js';
 import { holdsSameNames } from './same-names.js';
@@ -23,7 +26,10 @@ import { noteTouched, recallTouched, type Touched } from './touched-since.js';
 const MOST_TOUCHED = 64;
 const MOST_OF_BIG_TREE = 1000;
 const TOUCHED_OF_ALL = 1 / 100;
+const MOST_GONE = 5; // and of more that are gone a source that got lost may be the reason, which shows beside all it had:
+const GONE_OF_ALL = 1 / 10; // less is no reason to think so
 const NO_MARKS = new Float64Array();
+const NOTHING_GONE: Went = { places: [], files: 0 };
 
 /** What has changed since something was left. */
 export interface Since extends LocalResult {
@@ -35,6 +41,8 @@ export interface Since extends LocalResult {
   readonly places: Places;
   /** Whether all of STATIC_ROOT, as it was looked at later, may pass for what it was then. */
   readonly isStillSo: (later: Snapshot) => boolean;
+  /** The folders that STATIC_ROOT had then, absolute, itself among them. */
+  readonly folders: readonly string[];
 }
 
 /** Undefined where there is no baseline that holds, or all is to be looked at: nothing was changed then. */
@@ -53,40 +61,44 @@ export async function sinceBaseline(
   const before = await recallTouched(state, 'baseline', baseline.id);
   if (before === undefined) return undefined;
   const look = { trees: baseline.trees, turn: newTurn() };
-  const found = await Promise.all([
-    thread.look({ kind: 'look', ...look }, settings, hooks),
-    lookSince(look, new Pacer(hooks)),
-  ]);
-  const touched = [...new Set([...before.places, ...found.flat()])];
-  const rootMarks = baseline.trees.at(-1)?.marks ?? new Map(); // it stands behind the sources
-  const stillSo =
-    ({ places }: Touched): Since['isStillSo'] =>
-    (later) =>
-      holdsSameNames(rootOf(work), rootMarks, places, later);
-  if (touched.length === 0) return nothingSince(before, baseline.files, stillSo(before));
-  if (
-    touched.length > mostTouched(baseline) ||
-    !touched.every((place) => isFile(place) || isNewFolder(place, baseline))
-  )
-    return undefined;
+  const looked = [thread.look({ kind: 'look', ...look }, settings, hooks), lookSince(look, new Pacer(hooks))];
+  const changes = allOf(await Promise.all(looked));
+  const rootMarks: Marks = baseline.trees.at(-1)?.marks ?? new Map(); // it stands behind the sources
+  const root = rootOf(work);
+  const ofRoot = ({ places }: Touched): Pick<Since, 'isStillSo' | 'folders'> => ({
+    isStillSo: (later) => holdsSameNames(root, rootMarks, places, later),
+    folders: [...rootMarks.keys()],
+  });
+  const { length } = placesOf(changes);
+  if (before.places.length + length === 0) return nothingSince(before, baseline.files, ofRoot(before));
   const trees = treesOf(work);
-  const places = trees && touchedPlaces(trees, [], touched);
-  if (places === undefined || places === 'all') return undefined;
-  const inRoot = places.map((path) => `${rootOf(work)}/${path}`);
+  if (trees === undefined || length > mostTouched(baseline)) return undefined;
+  const name = ({ gone }: Changes): Promise<Went | undefined> => {
+    const by = work.kind === 'scan' ? 'root' : 'memory';
+    return thread.nameGone({ kind: 'name', gone, roots: trees, by, noted: before.places }, settings, hooks);
+  };
+  const went = changes.gone.length === 0 ? NOTHING_GONE : await name(changes);
+  if (went === undefined || went.files > mostGone(baseline)) return undefined;
+  const touched = [...new Set([...before.places, ...changes.touched, ...went.places])];
+  if (touched.length > mostTouched(baseline) || !touched.every((place) => isPlain(place, baseline))) return undefined;
+  const places = touchedPlaces(trees, [], touched);
+  if (places === 'all') return undefined;
+  const inRoot = places.map((path) => `${root}/${path}`);
   const noted = await noteTouched(state, 'baseline', before, [...touched, ...inRoot]);
   if (noted === undefined) return undefined;
   const made = await thread.run(workOn(work, places, touched), settings, hooks).result;
-  if (made === undefined || !isAllOf(places, made)) return undefined;
-  const foreign = new Set(made.ownership.foreign);
-  const fresh = made.snapshot.entries.filter(
-    ({ path }) => !wasThere(`${rootOf(work)}/${path}`, baseline) && !foreign.has(path),
-  );
-  const files = baseline.files + fresh.length;
-  return { ...made, places, files, baseline: noted.state, follows: noted.states, isStillSo: stillSo(noted) };
+  if (made === undefined || !isAllOf(places, made, root)) return undefined;
+  const fresh = made.snapshot.entries.filter(({ path }) => !wasThere(`${root}/${path}`, baseline));
+  const files = work.kind === 'scan' ? baseline.files + fresh.length - went.files : made.files;
+  return { ...made, places, files, baseline: noted.state, follows: noted.states, ...ofRoot(noted) };
 }
 
 /** Nothing has changed since it was left, when there were so many files. */
-export function nothingSince({ state, states }: Touched, files: number, isStillSo: Since['isStillSo']): Since {
+export function nothingSince(
+  { state, states }: Touched,
+  files: number,
+  ofRoot: Pick<Since, 'isStillSo' | 'folders'>,
+): Since {
   return {
     files,
     baseline: state,
@@ -97,7 +109,7 @@ export function nothingSince({ state, states }: Touched, files: number, isStillS
     putOff: 0,
     due: [],
     places: [],
-    isStillSo,
+    ...ofRoot,
     snapshot: { entries: [], problems: [] },
     problems: [],
     ownership: { foreign: [], folders: [] },
@@ -127,27 +139,40 @@ function wasThere(place: string, { trees }: Baseline): boolean {
   return trees.some(({ marks }) => holdName(marks.get(folder) ?? NO_MARKS, name));
 }
 
+function wasFolder(place: string, { trees }: Baseline): boolean {
+  return trees.some(({ marks }) => marks.has(place));
+}
+
+/** Whether what became of it can be told by looking there. */
+function isPlain(place: string, baseline: Baseline): boolean {
+  if (isFile(place) || isGone(place)) return true;
+  return isFolder(place) && (!wasThere(place, baseline) || wasFolder(place, baseline));
+}
+
 /** Or a link to one. */
 function isFile(place: string): boolean {
   const { stats, behind } = seenAt(place);
   return (behind ?? stats)?.isFile() === true;
 }
 
-/** What is below it was not there either. */
-function isNewFolder(place: string, baseline: Baseline): boolean {
+/** And no link to one. */
+function isFolder(place: string): boolean {
   const { stats, behind } = seenAt(place);
-  return stats === undefined && behind?.isDirectory() === true && !wasThere(place, baseline);
+  return stats === undefined && behind?.isDirectory() === true;
+}
+
+function mostGone({ files }: Baseline): number {
+  return Math.max(MOST_GONE, files * GONE_OF_ALL);
 }
 
 function mostTouched({ files }: Baseline): number {
   return Math.min(MOST_OF_BIG_TREE, Math.max(MOST_TOUCHED, files * TOUCHED_OF_ALL));
 }
 
-/** Whether there is something at each of the places, and nothing else, and all went well. */
-function isAllOf(places: Places, { snapshot, problems }: LocalResult): boolean {
+/** Whether there is something at each of the places that are not gone, and nothing else, and all went well. */
+function isAllOf(places: Places, { snapshot, problems, putOff }: LocalResult, root: string): boolean {
   const paths = snapshot.entries.map(({ path }) => path);
   const [wanted, found] = [new Set<string>(places), new Set(paths.flatMap((path) => [path, ...ancestorsOf(path)]))];
-  return (
-    problems.length === 0 && places.every((place) => found.has(place)) && paths.every((path) => isCovered(path, wanted))
-  );
+  if (problems.length > 0 || putOff > 0 || !paths.every((path) => isCovered(path, wanted))) return false;
+  return places.every((place) => found.has(place) || isGone(`${root}/${place}`));
 }

@@ -6,6 +6,7 @@
  */
 import { Pacer } from '../../fs/pace.js';
 import { StateFolder } from '../../fs/state.js';
+import { allOf, placesOf } from '../sweep.js';
 import type { LocalHooks, LocalSettings, LocalThread, LocalWork } from '../thread/in-thread.js';
 import { newTurn } from '../thread/turn.js';
 import { lookSince } from './look-since.js';
@@ -45,12 +46,12 @@ export async function collectSinceCheckpoint(
     thread.look({ kind: 'look', ...since, recall: project }, settings, hooks),
     lookSince(since, pacer),
   ]);
-  const touched = [...new Set([...before.places, ...found.flat()])];
-  const stillSo =
-    ({ places }: Touched): Since['isStillSo'] =>
-    (later) =>
-      holdsSameNames(project.root, marks.root, places, later);
-  if (touched.length === 0 && marks.atRest !== undefined) return nothingSince(before, marks.atRest, stillSo(before));
+  const touched = [...new Set([...before.places, ...placesOf(allOf(found))])];
+  const ofRoot = ({ places }: Touched): Pick<Since, 'isStillSo' | 'folders'> => ({
+    isStillSo: (later) => holdsSameNames(project.root, marks.root, places, later),
+    folders: [...marks.root.keys()],
+  });
+  if (touched.length === 0 && marks.atRest !== undefined) return nothingSince(before, marks.atRest, ofRoot(before));
   if (touched.length > MOST_TOUCHED) return undefined;
   const note = async (now: Touched, all: readonly string[]): Promise<Touched | undefined> =>
     mode === 'write' ? noteTouched(state, 'checkpoint', now, all) : now;
@@ -62,5 +63,5 @@ export async function collectSinceCheckpoint(
   const { places = [] } = collected;
   const inRoot = places.map((path) => `${project.root}/${path}`);
   const all = await note(noted, inRoot);
-  return all && { ...collected, baseline: all.state, follows: all.states, places, isStillSo: stillSo(all) };
+  return all && { ...collected, baseline: all.state, follows: all.states, places, ...ofRoot(all) };
 }

@@ -8,7 +8,8 @@ import { ConfigError, ManifestError, type Problem, SafetyError, SourceError } fr
 import { Pacer } from '../../fs/pace.js';
 import { keepHeapSmall, keepNewSpaceAsItIs, keepNewSpaceSmall, NEW_IN_THREAD_MB } from '../../heap.js';
 import type { Progress } from '../identify.js';
-import type { Swept } from '../sweep.js';
+import type { Went } from '../since/gone.js';
+import type { Changes, Swept } from '../sweep.js';
 import { Arrivals } from './arrivals.js';
 import { Contents } from './contents.js';
 import type { Helper, SharedList } from './helper.js';
@@ -18,6 +19,7 @@ import type {
   LocalTask,
   LocalWork,
   LookWork,
+  NameWork,
   SignWork,
   SweepWork,
   ThreadMessage,
@@ -129,12 +131,18 @@ export class LocalThread {
     return this.#follow(port, hooks, (message) => (message.kind === 'swept' ? { answer: message.swept } : undefined));
   }
 
-  /** The places that have changed since the checkpoint of a run before, as far as the thread got to look at them. */
-  look(work: LookWork, settings: LocalSettings, hooks: LocalHooks): Promise<readonly string[]> {
+  /** What has changed since a run before, as far as the thread got to look at it. */
+  look(work: LookWork, settings: LocalSettings, hooks: LocalHooks): Promise<Changes> {
     const port = this.#start({ work, settings });
     return this.#follow(port, hooks, (message) =>
-      message.kind === 'looked' ? { answer: message.touched } : undefined,
+      message.kind === 'looked' ? { answer: message.changes } : undefined,
     );
+  }
+
+  /** See `nameGone`. */
+  nameGone(work: NameWork, settings: LocalSettings, hooks: LocalHooks): Promise<Went | undefined> {
+    const port = this.#start({ work, settings });
+    return this.#follow(port, hooks, (message) => (message.kind === 'named' ? { answer: message.went } : undefined));
   }
 
   /** Makes the signatures of `files` that `folder` has not. What goes wrong with them is a warning. */

@@ -6,7 +6,7 @@ import type { ToSign } from '../../core/delta/signature.js';
 import type { Places } from '../../core/places.js';
 import type { RelPath } from '../../core/relpath.js';
 import type { Entry } from '../../core/snapshot.js';
-import type { FollowedLink } from '../../core/touched.js';
+import type { FollowedLink, Root } from '../../core/touched.js';
 import type { DjangoProject } from '../../django/run-collectstatic.js';
 import type { Problem } from '../../errors.js';
 import type { Ownership } from '../collect.js';
@@ -15,8 +15,9 @@ import type { StagedProject } from '../collect-staged.js';
 import type { Progress } from '../identify.js';
 import type { CollectProject } from '../project.js';
 import type { RunOptions } from '../run-options.js';
+import type { Went } from '../since/gone.js';
 import type { LookSince } from '../since/look-since.js';
-import type { Marks, Swept } from '../sweep.js';
+import type { Changes, Gone, Marks, Swept } from '../sweep.js';
 import type { Slab } from './contents.js';
 import type { SharedList } from './helper.js';
 
@@ -38,6 +39,17 @@ export interface LookWork extends LookSince {
   readonly kind: 'look';
   /** Whose checkpoint will be wanted. */
   readonly recall?: CollectProject;
+}
+
+/** What is it that is gone? */
+export interface NameWork {
+  readonly kind: 'name';
+  readonly gone: readonly Gone[];
+  /** The trees that it is gone from, and what a run before knows them by: what it collected, or STATIC_ROOT as it was. */
+  readonly roots: readonly Root[];
+  readonly by: 'memory' | 'root';
+  /** Absolute places that are known beside that. */
+  readonly noted: readonly string[];
 }
 
 /** Places, and what is known of them. */
@@ -81,7 +93,7 @@ export interface LocalSettings extends Pick<RunOptions, 'force' | 'reread' | 'ch
 
 /** A message to the thread: what to do, and where to tell of it. */
 export interface LocalTask {
-  readonly work: LocalWork | SweepWork | LookWork | SignWork;
+  readonly work: LocalWork | SweepWork | LookWork | NameWork | SignWork;
   readonly settings: LocalSettings;
   readonly port: MessagePort;
 }
@@ -128,6 +140,7 @@ export type ThreadMessage =
   /** The part cannot be worked on by itself. */
   | { readonly kind: 'declined' }
   | { readonly kind: 'swept'; readonly swept: Swept }
-  | { readonly kind: 'looked'; readonly touched: readonly string[] }
+  | { readonly kind: 'looked'; readonly changes: Changes }
+  | { readonly kind: 'named'; readonly went: Went | undefined }
   | { readonly kind: 'signed' }
   | { readonly kind: 'failed'; readonly name: string; readonly message: string; readonly stack: string };

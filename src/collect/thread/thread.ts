@@ -5,7 +5,9 @@
  * happens beside that, and never keeps the connection waiting.
  */
 import { parentPort } from 'node:worker_threads';
+import type { Memory } from '../../core/collected-codec.js';
 import type { Places } from '../../core/places.js';
+import { sortedPaths } from '../../core/sorted-paths.js';
 import { Pacer } from '../../fs/pace.js';
 import { StateFolder } from '../../fs/state.js';
 import { keepHeapSmall } from '../../heap.js';
@@ -13,16 +15,19 @@ import { reasonOf } from '../../system-error.js';
 import { type Collected, type CollectOptions, collect } from '../collect.js';
 import { collectPlaces, scanPlaces } from '../collect-places.js';
 import { collectStaged, type MakeStatic } from '../collect-staged.js';
+import { DigestCache } from '../digest-cache.js';
 import { HashedSite } from '../hashed/hashed-site.js';
 import type { StoredHashedSite } from '../hashed/stored-site.js';
+import { recall } from '../memory.js';
 import type { CollectProject } from '../project.js';
 import type { RunOptions } from '../run-options.js';
 import { scanOnly } from '../scan-only.js';
 import { sign } from '../sign.js';
 import { recallSite } from '../since/checkpoint.js';
 import { collectHashedSince, collectPlainSince } from '../since/collect-since.js';
+import { nameGone, type Went } from '../since/gone.js';
 import { lookSince } from '../since/look-since.js';
-import { sweep } from '../sweep.js';
+import { type Changes, placesOf, sweep } from '../sweep.js';
 import { ContentPacker } from './contents.js';
 import { EntrySender } from './entry-sender.js';
 import type { Helper, SharedList } from './helper.js';
@@ -31,6 +36,7 @@ import type {
   LocalTask,
   LocalWork,
   LookWork,
+  NameWork,
   Part,
   Since,
   ThreadMessage,
@@ -85,7 +91,8 @@ async function carryOut(task: LocalTask['work'], options: RunOptions): Promise<T
     await sign(task.files, task.folder, options);
     return { kind: 'signed' };
   }
-  if (task.kind === 'look') return { kind: 'looked', touched: await look(task, options) };
+  if (task.kind === 'look') return { kind: 'looked', changes: await look(task, options) };
+  if (task.kind === 'name') return { kind: 'named', went: await whatWent(task, options) };
   if (task.kind === 'sweep') {
     return { kind: 'swept', swept: await sweep(task.folders, task.ignore, task.before, new Pacer(options)) };
   }
@@ -154,20 +161,32 @@ async function collectPart({ project, mode, part }: Extract<LocalWork, { kind: '
 
 /** What a run before left, loaded while others still look, once it is known that something has changed. */
 let recalled: Promise<StoredHashedSite | undefined> | undefined;
+/** What it collected, where that was needed to name what is gone. */
+let remembered: Memory | undefined;
 
-async function look(task: LookWork, options: RunOptions): Promise<string[]> {
-  recalled = undefined;
-  const touched = await lookSince(task, new Pacer(options));
-  if (task.recall !== undefined && touched.length > 0) {
+async function look(task: LookWork, options: RunOptions): Promise<Changes> {
+  recalled = remembered = undefined;
+  const changes = await lookSince(task, new Pacer(options));
+  if (task.recall !== undefined && placesOf(changes).length > 0) {
     recalled = recallSite(task.recall, options.checkpoint ?? '', options.state);
     recalled.catch(() => undefined); // whoever wants it hears of it
   }
-  return touched;
+  return changes;
+}
+
+async function whatWent({ gone, roots, by, noted }: NameWork, options: RunOptions): Promise<Went | undefined> {
+  if (by === 'root') return nameGone(gone, roots, await DigestCache.pathsIn(options.state, 'root'), []);
+  remembered = await recall(options.state);
+  return nameGone(gone, roots, sortedPaths(remembered.files.keys()), noted);
 }
 
 /** Undefined where all is to be collected. */
 async function collectSince(project: CollectProject, { touched }: Since, options: CollectOptions) {
-  if (project.manifest === undefined) return collectPlainSince(project, touched, options);
+  if (project.manifest === undefined) {
+    const memory = remembered ?? (await recall(options.state));
+    remembered = undefined;
+    return collectPlainSince(project, touched, memory, options);
+  }
   const site = await (recalled ?? recallSite(project, options.checkpoint ?? '', options.state));
   return site && collectHashedSince(project, touched, site, options);
 }
