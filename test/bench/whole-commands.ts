@@ -45,11 +45,13 @@ const MORE = {
     writeFile(join(dirname(join(tree, nameOf(run))), `more${run}.css`), content(2_000_000 + run)),
 };
 
+let going = 50_000; // each file goes once, near or far
+
 /** Not at once: of what others fill a run waits until nothing has come or gone for a second. */
 const LESS = {
   name: 'one file less',
-  beforeBoth: async (tree: string, run: number): Promise<void> => {
-    await rm(join(tree, nameOf(50_000 + run)));
+  beforeBoth: async (tree: string): Promise<void> => {
+    await rm(join(tree, nameOf(going++)));
     await setTimeout(AT_REST_MS);
   },
 };
