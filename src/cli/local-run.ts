@@ -21,6 +21,7 @@ import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import type { CycleOptions } from '../sync.js';
 import type { CommandInput } from './command-input.js';
+import { LaterLooks } from './later-looks.js';
 import { storageLine } from './render.js';
 import type { Session } from './session.js';
 import { version } from './version.js';
@@ -69,55 +70,28 @@ export function beginLocal(
   let begun: LocalRun | undefined;
   const run = (): LocalRun => (begun ??= thread.run(work, settings, hooks));
   const quick = baseline === undefined ? Promise.resolve(undefined) : sinceLeft(thread, work, settings, hooks);
-  // What a part has just made right need only be looked at: to collect it all would void what other targets are noted with.
-  let looked: LocalRun | undefined;
-  const look = (): LocalRun =>
-    (looked ??= thread.run(scanOf(work), { ...settings, ...ONLY_LOOK, force: 'past-guards' }, hooks));
-  let isLater = false;
-  let later: readonly Problem[] = []; // what was met by the last look
-  const heed = ({ snapshot, problems }: LocalResult, isStillSo: boolean): Snapshot => {
-    isLater ||= !isStillSo || problems.length > 0;
-    later = problems;
-    return snapshot;
-  };
+  const later = new LaterLooks(thread, work, settings, hooks);
   const local = quick.then(async (part): Promise<Local> => {
     const result = part ?? (await wholeOf(run()));
     const report = reportOf(result, started);
     return {
-      snapshot: async () => {
-        if (part === undefined) return result.snapshot;
-        const now = await wholeOf(look());
-        return heed(now, part.isStillSo(now.snapshot));
-      },
-      baseline: () => (isLater ? undefined : result.baseline),
+      snapshot: async () => (part === undefined ? result.snapshot : later.atAll(part)),
+      baseline: () => (later.isOther ? undefined : result.baseline),
       get report() {
-        return {
-          ...report,
-          problems: [...report.problems, ...later.filter((each) => !isAmong(each, report.problems))],
-        };
+        const fresh = later.problems.filter((each) => !isAmong(each, report.problems));
+        return { ...report, problems: [...report.problems, ...fresh] };
       },
     };
   });
-  // Each time anew: it may be another one, and is refused if that has lost most of it.
-  const lookAgain = async (): Promise<Snapshot> => {
-    return heed(await wholeOf(thread.run(scanOf(work), { ...settings, ...ONLY_LOOK }, hooks)), false);
-  };
-  // What is another one by then is not lost: the next run looks at the same places.
-  const lookThere =
-    ({ places }: Since) =>
-    async (): Promise<Snapshot> => {
-      const there = { ...scanOf(work), part: { places, known: undefined, epoch: 0 } };
-      const now = await thread.run(there, { ...settings, ...ONLY_LOOK }, hooks).result;
-      return now === undefined ? lookAgain() : heed(now, true);
-    };
   const { root } = session.config.static;
   const whenAtRest: LocalHalf['atRest'] = async (missing, from) => {
     const part = await quick;
     const pacer = new Pacer(hooks);
-    if (part?.snapshot === from)
-      return atRest(root, missing, { snapshot: from, atMs }, lookThere(part), pacer, part.folders);
+    if (part?.snapshot === from) {
+      return atRest(root, missing, { snapshot: from, atMs }, () => later.anewAt(part), pacer, part.folders);
+    }
     const snapshot = await (await local).snapshot();
-    return atRest(root, missing, { snapshot, atMs }, lookAgain, pacer);
+    return atRest(root, missing, { snapshot, atMs }, () => later.anew(), pacer);
   };
   for (const each of [quick, local]) each.catch(() => undefined); // whoever comes to it hears of its failure
   return {
@@ -126,23 +100,14 @@ export function beginLocal(
     arrivals: arrivalsOf(quick, run),
     atRest: work.kind === 'scan' && guards === 'heed' ? whenAtRest : undefined,
     contents: {
-      take: (digest) => (begun ?? looked)?.contents.take(digest),
-      of: (digest) => (begun ?? looked)?.contents.of(digest),
+      take: (digest) => (begun?.contents ?? later.contents)?.take(digest),
+      of: (digest) => (begun?.contents ?? later.contents)?.of(digest),
     },
   };
 }
 
-const ONLY_LOOK = { baseline: undefined, checkpoint: undefined } as const;
-
 function isAmong({ path, code }: Problem, problems: readonly Problem[]): boolean {
   return problems.some((each) => each.path === path && each.code === code);
-}
-
-/** STATIC_ROOT as it is. */
-function scanOf(work: LocalWork): Extract<LocalWork, { kind: 'scan' }> {
-  const scan = { kind: 'scan', mode: 'dry-run' } as const;
-  if (work.kind === 'scan') return { ...scan, root: work.root, filledBy: work.filledBy };
-  return { ...scan, root: work.project.root, filledBy: 'us' };
 }
 
 /** What has changed since a run before left a checkpoint or a baseline; undefined where all is to be looked at. */
