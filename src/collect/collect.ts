@@ -13,7 +13,7 @@ import type { FollowedLink } from '../core/touched.js';
 import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import { DigestCache } from './digest-cache.js';
-import { type Filled, fill, type HashedPart } from './fill.js';
+import { fill, type HashedPart } from './fill.js';
 import { type HashAllInput, type HashedAll, hashAll } from './hashed/hash-all.js';
 import type { ManifestProject } from './hashed/post-process.js';
 import { recallTraces, rememberTraces } from './hashed/traces.js';
@@ -23,9 +23,8 @@ import { foreignIn, recall, remember } from './memory.js';
 import type { CollectProject, Staged } from './project.js';
 import { type RunOptions, saveState } from './run-options.js';
 import { readRoot } from './scan.js';
-import { forgetBaseline, leaveBaseline } from './since/baseline.js';
-import { CheckpointDraft } from './since/checkpoint.js';
-import { Marking } from './since/marking.js';
+import type { CheckpointDraft } from './since/checkpoint.js';
+import { Leaving } from './since/leaving.js';
 import { countOf, type Listing, linksOf, listSources } from './sources.js';
 import type { Put } from './static-root.js';
 import { readWinners, type Winners } from './winners.js';
@@ -75,16 +74,13 @@ export interface Ownership {
 export async function collect(project: CollectProject, options: CollectOptions): Promise<Collected> {
   const pacer = new Pacer(options);
   const memory = await recall(options.state);
-  const { checkpoint: version } = options;
-  const isLeft = version !== undefined && project.manifest !== undefined && options.mode === 'write';
-  const isBased = options.baseline !== undefined && options.mode === 'write' && project.staged === undefined;
-  const marking = isBased || isLeft ? new Marking(project) : undefined;
-  const draft = isLeft && marking !== undefined ? new CheckpointDraft(project, version, marking) : undefined;
+  const leaving = options.mode === 'write' ? Leaving.by(project, options) : undefined;
+  const marking = leaving?.marking;
   const listings = await listSources(project, pacer, { marks: marking?.sources });
   const counts = countsOf(listings, project.staged);
   if (options.force === undefined) guardSources(counts, memory.sources, () => lostFrom(listings, memory));
 
-  const run: Run = { options, pacer, contents: new KeptContents(), later: new Later(), draft };
+  const run: Run = { options, pacer, contents: new KeptContents(), later: new Later(), draft: leaving?.draft };
   const { later, contents } = run;
   const wanted = await readSources(project, listings, run);
   const root = await DigestCache.load(options.state, 'root', pacer);
@@ -105,7 +101,7 @@ export async function collect(project: CollectProject, options: CollectOptions):
     );
     return { hashed: hashes, filled: all };
   });
-  const { snapshot, files, made, folders, problems } = filled;
+  const { snapshot, files, made, folders } = filled;
   root.retain(snapshot.entries, snapshot.problems);
   if (options.mode === 'write') {
     const seen = new Map([...memory.sources, ...counts.map(({ key, files: count }) => [key, count] as const)]);
@@ -114,23 +110,9 @@ export async function collect(project: CollectProject, options: CollectOptions):
   await saveState(options, () => root.save(pacer));
   const ownership = { foreign: foreignIn(snapshot, files), folders: [...folders] };
   const links = linksOf(listings);
+  const beside = hashed?.manifest === undefined ? undefined : { ...ownership, links, manifest: hashed.manifest };
   const isQuiet = hashed?.isQuiet !== false;
-  const isSettled = problems.length + filled.putOff.length === 0;
-  if (isSettled && marking !== undefined) {
-    for (const path of filled.removed) marking.removed(path);
-    for (const folder of [...folders, ...memory.folders]) marking.changed(folder);
-  }
-  let baseline: string | undefined;
-  if (draft !== undefined && hashed?.manifest !== undefined && isSettled) {
-    const beside = { ...ownership, links, manifest: hashed.manifest };
-    await saveState(options, async () => {
-      baseline = await draft.leave(options.state, beside, isQuiet ? filled.count : undefined);
-      if (baseline !== undefined) await forgetBaseline(options.state); // it says less
-    });
-  }
-  // What is made of plain files is known from what was written; of hashed names, from a run that had nothing to do.
-  const isKnown = project.manifest === undefined ? isSettled : isNothingDone(filled) && isQuiet;
-  if (isBased && isKnown && marking !== undefined) baseline ??= await base(project, filled.count, marking, options);
+  const baseline = await leaving?.leave({ filled, before: memory, beside, isQuiet });
   return {
     snapshot,
     baseline,
@@ -144,29 +126,6 @@ export async function collect(project: CollectProject, options: CollectOptions):
     ownership,
     links,
   };
-}
-
-function isNothingDone({ copied, hashed, removed, putOff, problems }: Filled): boolean {
-  return copied.length + hashed.length + removed.length + putOff.length + problems.length === 0;
-}
-
-/** Leaves a baseline; undefined where it cannot be written. */
-async function base(
-  { ignore }: CollectProject,
-  files: number,
-  marking: Marking,
-  options: CollectOptions,
-): Promise<string | undefined> {
-  const { baseline: madeFor, state } = options;
-  if (madeFor === undefined) return undefined;
-  const trees = [
-    { marks: marking.sources.all(), ignore },
-    { marks: marking.rootMarks(), ignore: [] },
-  ];
-  const found = { files, trees, roots: marking.roots() };
-  let id: string | undefined;
-  await saveState(options, async () => void (id = await leaveBaseline(state, madeFor, found)));
-  return id;
 }
 
 interface Run {
