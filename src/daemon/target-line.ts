@@ -291,57 +291,70 @@ export class TargetLine {
     this.#progress.reset();
     this.#servedAt = undefined;
     this.#planned = 0;
-    let serving: Wanted | undefined;
-    let isOver = false;
-    let roundFailure: { readonly error: unknown } | undefined;
-    const wanted = round.changed
-      .then((change) => {
-        const snapshot = this.#means.latest();
-        // Of a cycle that failed before it knew what is wanted, all is still to be done.
-        if (isOver || snapshot === undefined) throw new SourceError('cannot push: nothing was collected yet');
-        serving = { snapshot, ...this.#withPending(change) };
-        if ((serving.places?.length ?? 0) > 0) this.#stand(changed(this.#standing, this.#means.now()));
-        return serving;
-      })
-      .catch((error: unknown) => {
-        roundFailure = { error };
-        throw error;
-      });
-    wanted.catch(() => undefined); // the connection may fail first
-    const abandoning = this.#means.signal;
-    // One of its own: what listens to a signal that lasts as long as the process would be kept for as long.
-    const breaking = new AbortController();
-    setMaxListeners(0, breaking.signal); // everything that waits listens to it, hundreds of files at once
-    const breakOff = (): void => breaking.abort(abandoning.reason);
-    abandoning.addEventListener('abort', breakOff, { once: true });
-    if (abandoning.aborted) breakOff();
+    const order = this.#order(round);
+    const breaking = breakingWith(this.#means.signal);
     try {
-      const cycled = await this.#cycle(wanted, this.#optionsFor(round, terms, breaking.signal), terms);
-      const before = { ...committedBefore(this.#brokenOff.splice(0)), doubtful: [...this.#doubtful] };
-      this.#doubtful.clear();
-      const result = resumed(cycled, before);
-      for (const path of result.held) if (this.#pending !== 'all') this.#pending.add(path);
-      this.#held = { generation: result.index.generation, files: result.index.entries.length };
-      this.#judge(result.outcomes);
+      const cycled = await this.#cycle(order.wanted, this.#optionsFor(round, terms, breaking.signal), terms);
+      const result = this.#take(cycled);
       return { kind: 'result', result, durationMs: performance.now() - started, servedAt: this.#servedAt };
     } catch (error) {
-      isOver = true;
-      if (roundFailure?.error === error) {
-        const { retryAt, failures } = this.#standing;
-        if (retryAt !== undefined) this.#catchUpIn(pauseAfter(failures, this.#means.chance()));
-        return undefined;
-      }
-      this.#note(error);
-      this.#pending = 'all';
-      this.#problems = [];
-      // A guard refuses before anything is asked of the target.
-      if (!(error instanceof SafetyError)) await this.#disconnect();
-      if (this.#isClosed) return undefined;
-      this.#fail(failureOf(error), remedyFor(error));
-      return { kind: 'error', error, durationMs: performance.now() - started };
+      order.close();
+      if (order.failure?.error === error) return this.#waitForAnother();
+      await this.#breakOff(error);
+      return this.#isClosed ? undefined : { kind: 'error', error, durationMs: performance.now() - started };
     } finally {
-      abandoning.removeEventListener('abort', breakOff);
+      breaking.end();
     }
+  }
+
+  /** What the target is to become, as soon as the round tells, and with all that was left to be done. */
+  #order(round: Round): Order {
+    let isOver = false;
+    const order: Order & { failure: Order['failure'] } = {
+      wanted: round.changed
+        .then((change) => {
+          const snapshot = this.#means.latest();
+          // Of a cycle that failed before it knew what is wanted, all is still to be done.
+          if (isOver || snapshot === undefined) throw new SourceError('cannot push: nothing was collected yet');
+          const wanted: Wanted = { snapshot, ...this.#withPending(change) };
+          if ((wanted.places?.length ?? 0) > 0) this.#stand(changed(this.#standing, this.#means.now()));
+          return wanted;
+        })
+        .catch((error: unknown) => {
+          order.failure = { error };
+          throw error;
+        }),
+      failure: undefined,
+      close: () => void (isOver = true),
+    };
+    order.wanted.catch(() => undefined); // the connection may fail first
+    return order;
+  }
+
+  /** A cycle came to its end. */
+  #take(cycled: Cycled): Cycled {
+    const before = { ...committedBefore(this.#brokenOff.splice(0)), doubtful: [...this.#doubtful] };
+    this.#doubtful.clear();
+    const result = resumed(cycled, before);
+    for (const path of result.held) if (this.#pending !== 'all') this.#pending.add(path);
+    this.#held = { generation: result.index.generation, files: result.index.entries.length };
+    this.#judge(result.outcomes);
+    return result;
+  }
+
+  /** The round has failed, which is told elsewhere: it is no fault of the target. */
+  #waitForAnother(): undefined {
+    const { retryAt, failures } = this.#standing;
+    if (retryAt !== undefined) this.#catchUpIn(pauseAfter(failures, this.#means.chance()));
+  }
+
+  async #breakOff(error: unknown): Promise<void> {
+    this.#note(error);
+    this.#pending = 'all';
+    this.#problems = [];
+    // A guard refuses before anything is asked of the target.
+    if (!(error instanceof SafetyError)) await this.#disconnect();
+    if (!this.#isClosed) this.#fail(failureOf(error), remedyFor(error));
   }
 
   /** A connection that was kept may have broken since: then there is another one at once, and no word about it. */
@@ -459,6 +472,25 @@ export class TargetLine {
     this.#standing = standing;
     this.#means.onChange();
   }
+}
+
+/** What a cycle is to bring. */
+interface Order {
+  readonly wanted: Promise<Wanted>;
+  /** Why that is not known. */
+  readonly failure: { readonly error: unknown } | undefined;
+  /** From now on nothing is given out: what is to be done is left for another cycle. */
+  readonly close: () => void;
+}
+
+/** A signal of its own for a cycle: what listens to one that lasts as long as the process would be kept for as long. */
+function breakingWith(lasting: AbortSignal): { readonly signal: AbortSignal; readonly end: () => void } {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal); // everything that waits listens to it, hundreds of files at once
+  const breakOff = (): void => controller.abort(lasting.reason);
+  lasting.addEventListener('abort', breakOff, { once: true });
+  if (lasting.aborted) breakOff();
+  return { signal: controller.signal, end: () => lasting.removeEventListener('abort', breakOff) };
 }
 
 function remedyFor(error: unknown): Remedy {
