@@ -4,7 +4,7 @@
  * Order: what vanished is removed, what differs is put (each file whole, by a rename), folders left empty go. A run that
  * breaks off anywhere leaves whole files only. What cannot be read is never taken for gone.
  */
-import { planCollect } from '../core/collect-plan.js';
+import { type CollectPlan, planCollect } from '../core/collect-plan.js';
 import type { Memory } from '../core/collected-codec.js';
 import { looksHashed } from '../core/manifest/hashed-name.js';
 import { comparePaths, type RelPath } from '../core/relpath.js';
@@ -100,10 +100,11 @@ export interface HashedPart {
 
 export async function fill(
   target: FillTarget,
-  { wanted, present, hashed }: FillInput,
+  input: FillInput,
   before: Before,
   options: FillOptions,
 ): Promise<Filled> {
+  const { wanted, present, hashed } = input;
   const { onEntry = () => undefined, pacer } = options;
   const { manifest } = target;
   const files = hashed === undefined ? wanted.files : await withMade(wanted.files, hashed, pacer);
@@ -111,46 +112,10 @@ export async function fill(
   const isKept = (path: string): boolean =>
     wanted.isUnknown(path) || (manifest?.stale === 'keep' && before.made.has(path) && looksHashed(path));
   const plan = planCollect(files, present.files, before.files, isKept, sealOf(manifest));
-
-  const elsewhere = hashed?.elsewhere;
-  let done: Done;
-  let { files: ours, made, folders } = before;
-  if (options.mode === 'dry-run') {
-    done = foresee(plan);
-  } else {
-    const root = new StaticRoot(target.root, target.permissions, pacer, options.contents);
-    const wasPut = new Map<RelPath, Digest>();
-    try {
-      done = await carryOut(plan, root, {
-        cache: before.root,
-        pacer,
-        helper: options.helper,
-        meanwhile: options.meanwhile,
-        onPut: (put) => {
-          wasPut.set(put.entry.path, put.entry.digest);
-          options.onPut?.(put);
-          onEntry(put.entry);
-        },
-        onAllPut: elsewhere && (() => putElsewhere(elsewhere, target, pacer)),
-      });
-    } catch (error) {
-      const copies = hashed?.made.map(({ entry }) => entry.path) ?? [];
-      const missing = plan.copy.map(({ entry }) => entry.path).filter((path) => !wasPut.has(path));
-      const addition = {
-        put: [...wasPut],
-        made: copies.filter((path) => wasPut.has(path)),
-        foldersMade: tidied(root, missing),
-      };
-      await saveState({ ...options, signal: undefined }, () => rememberBrokenOff(options.state, addition));
-      throw error;
-    }
-    const after = oursAfter(ours, files, isKept, present, [...plan.obstructed, ...done.problems], done);
-    // Also what somebody else removed: the folders that were made for it are of no more use.
-    const gone = after === ours ? [] : ([...ours.keys()].filter((path) => !after.has(path)) as RelPath[]);
-    ours = after;
-    folders = root.tidy([...gone, ...done.removed, ...done.failed], folders, present.temporaries, Date.now());
-    made = madeAfter(made, files, hashed, ours);
-  }
+  const { done, ...memory } =
+    options.mode === 'dry-run'
+      ? { ...before, done: foresee(plan) }
+      : await makeSo(target, { ...input, files, plan, isKept }, before, options);
 
   const kept = keptEntries(present.files, done);
   for (const entry of options.mode === 'write' ? kept : [...kept, ...done.put.values()]) onEntry(entry);
@@ -170,10 +135,65 @@ export async function fill(
     failed: done.failed,
     problems: [...wanted.conflicts, ...problems],
     shadowed: wanted.shadowed,
-    files: ours,
-    made,
-    folders,
+    files: memory.files,
+    made: memory.made,
+    folders: memory.folders,
   };
+}
+
+/** What is to be made so: all that is to lie there, and the plan for that. */
+interface ToMake extends Pick<FillInput, 'present' | 'hashed'> {
+  readonly files: readonly WantedFile[];
+  readonly plan: CollectPlan<WantedFile, Identified>;
+  readonly isKept: (path: string) => boolean;
+}
+
+/** What was done, and the memory after it. Where it breaks off, what was put is remembered before it rejects. */
+async function makeSo(
+  target: FillTarget,
+  { present, hashed, files, plan, isKept }: ToMake,
+  before: Before,
+  options: FillOptions,
+): Promise<Pick<Filled, 'files' | 'made' | 'folders'> & { readonly done: Done }> {
+  const { onEntry, pacer } = options;
+  const elsewhere = hashed?.elsewhere;
+  const root = new StaticRoot(target.root, target.permissions, pacer, options.contents);
+  const wasPut = new Map<RelPath, Digest>();
+  let done: Done;
+  try {
+    done = await carryOut(plan, root, {
+      cache: before.root,
+      pacer,
+      helper: options.helper,
+      meanwhile: options.meanwhile,
+      onPut: (put) => {
+        wasPut.set(put.entry.path, put.entry.digest);
+        options.onPut?.(put);
+        onEntry?.(put.entry);
+      },
+      onAllPut: elsewhere && (() => putElsewhere(elsewhere, target, pacer)),
+    });
+  } catch (error) {
+    const copies = hashed?.made.map(({ entry }) => entry.path) ?? [];
+    const missing = plan.copy.map(({ entry }) => entry.path).filter((path) => !wasPut.has(path));
+    const addition = {
+      put: [...wasPut],
+      made: copies.filter((path) => wasPut.has(path)),
+      foldersMade: tidied(root, missing),
+    };
+    await saveState({ ...options, signal: undefined }, () => rememberBrokenOff(options.state, addition));
+    throw error;
+  }
+  const ours = oursAfter(before.files, files, isKept, present, [...plan.obstructed, ...done.problems], done);
+  // Also what somebody else removed: the folders that were made for it are of no more use.
+  const gone = ours === before.files ? [] : ([...before.files.keys()].filter((path) => !ours.has(path)) as RelPath[]);
+  const folders = root.tidy(
+    [...gone, ...done.removed, ...done.failed],
+    before.folders,
+    present.temporaries,
+    Date.now(),
+  );
+  return { done, files: ours, made: madeAfter(before.made, files, hashed, ours), folders };
 }
 
 /** The folders that were made, but for those that nothing came into. */
