@@ -18,6 +18,7 @@ import type { Login } from './auth.js';
 import { type HostSettings, resolveHost } from './config.js';
 import { Handshake } from './handshake.js';
 import { hostKeyPolicy } from './host-key.js';
+import { loadSsh2 } from './load-ssh2.js';
 import { connected, openSocket } from './socket.js';
 import { unreachable } from './text.js';
 
@@ -182,7 +183,8 @@ class Attempt {
     const opened = this.#cleanUps.length;
     const reaching = this.#reach(peer, jumps, depth);
     reaching.catch(() => undefined); // heard below, unless something else is wrong already
-    const [{ default: ssh2 }, { findCredentials }] = await Promise.all([import('ssh2'), import('./auth.js')]);
+    const ssh2 = await loadSsh2();
+    const { findCredentials } = await import('./auth.js');
     const login =
       refused?.login ??
       (await findCredentials({
