@@ -69,18 +69,16 @@ export async function sinceBaseline(
     isStillSo: (later) => holdsSameNames(root, rootMarks, places, later),
     folders: [...rootMarks.keys()],
   });
-  const { length } = placesOf(changes);
-  if (before.places.length + length === 0) return nothingSince(before, baseline.files, ofRoot(before));
+  if (before.places.length + placesOf(changes).length === 0)
+    return nothingSince(before, baseline.files, ofRoot(before));
   const trees = treesOf(work);
-  if (trees === undefined || length > mostTouched(baseline)) return undefined;
-  const name = ({ gone }: Changes): Promise<Went | undefined> => {
-    const by = work.kind === 'scan' ? 'root' : 'memory';
-    return thread.nameGone({ kind: 'name', gone, roots: trees, by, noted: before.places }, settings, hooks);
-  };
-  const went = changes.gone.length === 0 ? NOTHING_GONE : await name(changes);
-  if (went === undefined || went.files > mostGone(baseline)) return undefined;
-  const touched = [...new Set([...before.places, ...changes.touched, ...went.places])];
-  if (touched.length > mostTouched(baseline) || !touched.every((place) => isPlain(place, baseline))) return undefined;
+  if (trees === undefined) return undefined;
+  const by = work.kind === 'scan' ? 'root' : 'memory';
+  const naming = { kind: 'name', roots: trees, by, noted: before.places } as const;
+  const name = (gone: Changes['gone']) => thread.nameGone({ ...naming, gone }, settings, hooks);
+  const found = await findTouched(changes, before, baseline, name);
+  if (found === undefined) return undefined;
+  const { touched, went } = found;
   const places = touchedPlaces(trees, [], touched);
   if (places === 'all') return undefined;
   const inRoot = places.map((path) => `${root}/${path}`);
@@ -91,6 +89,21 @@ export async function sinceBaseline(
   const fresh = made.snapshot.entries.filter(({ path }) => !wasThere(`${root}/${path}`, baseline));
   const files = work.kind === 'scan' ? baseline.files + fresh.length - went.files : made.files;
   return { ...made, places, files, baseline: noted.state, follows: noted.states, ...ofRoot(noted) };
+}
+
+/** All places that are touched, and what went; undefined where that is too much, or one is of a kind that only a look at all tells of. */
+async function findTouched(
+  changes: Changes,
+  before: Touched,
+  baseline: Baseline,
+  name: (gone: Changes['gone']) => Promise<Went | undefined>,
+): Promise<{ readonly touched: readonly string[]; readonly went: Went } | undefined> {
+  const most = Math.min(MOST_OF_BIG_TREE, Math.max(MOST_TOUCHED, baseline.files * TOUCHED_OF_ALL));
+  if (placesOf(changes).length > most) return undefined;
+  const went = changes.gone.length === 0 ? NOTHING_GONE : await name(changes.gone);
+  if (went === undefined || went.files > Math.max(MOST_GONE, baseline.files * GONE_OF_ALL)) return undefined;
+  const touched = [...new Set([...before.places, ...changes.touched, ...went.places])];
+  return touched.length <= most && touched.every((place) => isPlain(place, baseline)) ? { touched, went } : undefined;
 }
 
 /** Nothing has changed since it was left, when there were so many files. */
@@ -159,14 +172,6 @@ function isFile(place: string): boolean {
 function isFolder(place: string): boolean {
   const { stats, behind } = seenAt(place);
   return stats === undefined && behind?.isDirectory() === true;
-}
-
-function mostGone({ files }: Baseline): number {
-  return Math.max(MOST_GONE, files * GONE_OF_ALL);
-}
-
-function mostTouched({ files }: Baseline): number {
-  return Math.min(MOST_OF_BIG_TREE, Math.max(MOST_TOUCHED, files * TOUCHED_OF_ALL));
 }
 
 /** Whether there is something at each of the places that are not gone, and nothing else, and all went well. */
