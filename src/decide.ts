@@ -77,14 +77,16 @@ export async function decide(
   const { snapshot, whole, removals, ...part } = await wanting;
   const places = isContinued ? part.places : undefined;
   const all = places === undefined && whole !== undefined ? await whole() : snapshot;
-  const compare = async (from: Snapshot): Promise<Compared> => {
-    const wanted = await inSlices(selecting(places === undefined ? from : partOf(from, places), terms), pacer);
-    const index = places === undefined ? await attest(target, seen, wanted) : seen.index;
-    const have = places === undefined ? index : indexPartOf(index, places);
+  const compare = async (from: Snapshot, at: Places | undefined): Promise<Compared> => {
+    const wanted = await inSlices(selecting(at === undefined ? from : partOf(from, at), terms), pacer);
+    const index = at === undefined ? await attest(target, seen, wanted) : seen.index;
+    const have = at === undefined ? index : indexPartOf(index, at);
     return { from, index, changes: await inSlices(diffing(have, wanted), pacer) };
   };
-  const first = await compare(all);
-  const settled = terms.deletion === 'delete' ? await whenFilled(first, compare, terms) : first;
+  const first = await compare(all, places);
+  // What came meanwhile may lie anywhere.
+  const compareAll = (from: Snapshot): Promise<Compared> => compare(from, undefined);
+  const settled = terms.deletion === 'delete' ? await whenFilled(first, compareAll, terms) : first;
   const { index, changes } = settled ?? first;
   const isHolding = (removals === 'hold' || settled === undefined) && terms.deletion === 'delete';
   const namesakes = store.naming === 'folded' ? namesakesOf(changes, index) : undefined;

@@ -61,13 +61,6 @@ export class LaterLooks {
     return this.#heed(await wholeOf(this.#thread.run(this.#work, this.#settings, this.#hooks)), false);
   }
 
-  /** The places of a part, each time anew. What is another one by then is not lost: the next run looks at the same places. */
-  async anewAt({ places }: Pick<Since, 'places'>): Promise<Snapshot> {
-    const there = { ...this.#work, part: { places, known: undefined, epoch: 0 } };
-    const now = await this.#thread.run(there, this.#settings, this.#hooks).result;
-    return now === undefined ? this.anew() : this.#heed(now, true);
-  }
-
   #heed({ snapshot, problems }: LocalResult, isAsNoted: boolean): Snapshot {
     this.#isOther ||= !isAsNoted || problems.length > 0;
     this.#problems = problems;

@@ -3,7 +3,7 @@
  */
 import module from 'node:module';
 import { setFlagsFromString } from 'node:v8';
-import { atRest } from '../collect/at-rest.js';
+import { atRest, wasAtRest } from '../collect/at-rest.js';
 import { type Since, sinceBaseline } from '../collect/since/since-baseline.js';
 import { collectSinceCheckpoint } from '../collect/since/since-checkpoint.js';
 import {
@@ -86,12 +86,9 @@ export function beginLocal(
   const { root } = session.config.static;
   const whenAtRest: LocalHalf['atRest'] = async (missing, from) => {
     const part = await quick;
-    const pacer = new Pacer(hooks);
-    if (part?.snapshot === from) {
-      return atRest(root, missing, { snapshot: from, atMs }, () => later.anewAt(part), pacer, part.folders);
-    }
+    if (part?.snapshot === from && wasAtRest(root, missing, { snapshot: from, atMs }, part.folders)) return from;
     const snapshot = await (await local).snapshot();
-    return atRest(root, missing, { snapshot, atMs }, () => later.anew(), pacer);
+    return atRest(root, missing, { snapshot, atMs }, () => later.anew(), new Pacer(hooks));
   };
   for (const each of [quick, local]) each.catch(() => undefined); // whoever comes to it hears of its failure
   return {

@@ -19,21 +19,17 @@ export interface Look {
   readonly atMs: number;
 }
 
-/**
- * What is there when it is at rest: `first`, if it was then. Undefined if it does not come to rest. Where only a part of it is looked
- * at, `folders` are all that are known beside that, absolute. Rejects as `scan` does.
- */
+/** What is there when it is at rest: `first`, if it was then. Undefined if it does not come to rest. Rejects as `scan` does. */
 export async function atRest(
   root: string,
   missing: readonly RelPath[],
   first: Look,
   scan: () => Promise<Snapshot>,
   pacer: Pacer,
-  folders: readonly string[] = [],
 ): Promise<Snapshot | undefined> {
   const endAt = performance.now() + MOST_MS;
   for (let last = first; ; ) {
-    const quietAt = quietFrom([...folders, ...foldersOf(root, last.snapshot, missing)]);
+    const quietAt = quietFrom(foldersOf(root, last.snapshot, missing));
     if (quietAt <= last.atMs) return last.snapshot;
     const left = Math.max(0, Math.ceil(quietAt - Date.now()) + 1); // a timer may be early by less than one
     if (performance.now() + left > endAt) return undefined;
@@ -41,6 +37,16 @@ export async function atRest(
     const atMs = Date.now();
     last = { snapshot: await scan(), atMs };
   }
+}
+
+/** Whether all of it was at rest when a part of it was looked at. `folders` are all that are known beside that, absolute. */
+export function wasAtRest(
+  root: string,
+  missing: readonly RelPath[],
+  { snapshot, atMs }: Look,
+  folders: readonly string[],
+): boolean {
+  return quietFrom(new Set([...folders, ...foldersOf(root, snapshot, missing)])) <= atMs;
 }
 
 /** All that are known, absolute. */

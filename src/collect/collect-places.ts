@@ -12,6 +12,7 @@ import { covers, type Places, placesOf } from '../core/places.js';
 import { comparePaths, isWithin, type RelPath } from '../core/relpath.js';
 import type { Candidate } from '../core/resolve.js';
 import { type Digest, type Entry, findEntry, type Snapshot } from '../core/snapshot.js';
+import { pathUnder } from '../core/touched.js';
 import { Pacer } from '../fs/pace.js';
 import { isSystemError } from '../system-error.js';
 import type { MadeFile } from './carry-out.js';
@@ -39,6 +40,13 @@ export interface KnownPlaces extends Ownership {
   readonly entries: readonly Entry[];
   /** How many files each source had, as `Memory` has it, where that is known. */
   readonly counts?: ReadonlyMap<string, number>;
+  readonly moved?: Moved | undefined;
+}
+
+/** Absolute places in the sources that came, with all that is below them, and that went. */
+export interface Moved {
+  readonly came: readonly string[];
+  readonly went: readonly string[];
 }
 
 /** What `collect` would answer, of the places alone. */
@@ -89,7 +97,11 @@ export async function collectPlaces(
   if (mode === 'write') {
     proposal?.accept(filled.failed);
     const isAnew = proposal?.isAnew ?? false;
-    const addition = { ...additionOf(before, filled), counted: countedOf(listings, before, filled), isAnew };
+    const addition = {
+      ...additionOf(before, filled),
+      counted: countedOf(listings, before, filled, known.moved),
+      isAnew,
+    };
     await saveState(options, () => extendMemory(options.state, addition));
   }
   const { files, folders } = filled;
@@ -118,20 +130,36 @@ function additionOf(before: Before, { files, made, folders }: Filled): Addition 
 }
 
 /**
- * By how many files the sources have grown or shrunk. Which one had a file that is gone is only known where no other one could
- * have had it.
+ * By how many files the sources have grown or shrunk. Where it is not known what `moved`, a path that is new came from each source that
+ * has it, and one that is gone is only counted where no other source could have had it.
  */
-function countedOf(listings: readonly Listing[], before: Before, { files, made }: Filled): Addition['counted'] {
+function countedOf(
+  listings: readonly Listing[],
+  before: Before,
+  { files, made }: Filled,
+  moved: Moved = { came: [], went: [] },
+): Addition['counted'] {
   const isNew = ({ path }: Candidate): boolean => files.has(path) && !made.has(path) && !before.files.has(path);
   const isGone = (path: string): boolean => !files.has(path) && !before.made.has(path);
   const gone = [...before.files.keys()].filter(isGone) as RelPath[];
   const mayHave = ({ source }: Listing, path: RelPath): boolean => wayTo(path, source.prefix) !== undefined;
+  const wentFrom = new Map(listings.map((listing) => [listing, pathsUnder(listing.source, moved.went)]));
+  const hasGone = (path: RelPath): boolean => [...wentFrom.values()].some((places) => covers(places, path));
   const counts = listings.map((listing): [key: string, by: number] => {
+    const [came, went] = [pathsUnder(listing.source, moved.came), wentFrom.get(listing) ?? []];
     const hadAlone = (path: RelPath): boolean => listings.every((each) => mayHave(each, path) === (each === listing));
-    const gained = listing.walked.files.filter(isNew).length;
-    return [countOf(listing).key, gained - gone.filter(hadAlone).length];
+    const gained = listing.walked.files.filter((file) => isNew(file) || covers(came, file.path)).length;
+    const lost = gone.filter((path) => (hasGone(path) ? covers(went, path) : hadAlone(path))).length;
+    const uncovered = went.filter((path) => files.has(path)).length; // another source has one
+    return [countOf(listing).key, gained - lost - uncovered];
   });
   return counts.filter(([, by]) => by !== 0);
+}
+
+/** Under which paths what lies at absolute places is published, of those in the source. */
+function pathsUnder(source: Source, places: readonly string[]): Places {
+  const paths = places.flatMap((place) => pathUnder(source, place) ?? []);
+  return placesOf(paths.filter((path) => path !== '') as RelPath[]);
 }
 
 /** The paths of what others put into STATIC_ROOT, with what lies there now in `places`. */

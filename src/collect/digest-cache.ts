@@ -4,6 +4,8 @@
  * A digest is believed while the file's stamp is the one it had when it was read. The cache also carries the published
  * mtime of a content: a file that was touched, or written anew with the same bytes, keeps the one it had.
  */
+
+import { CHECKSUM_BYTES } from '../core/bytes.js';
 import {
   type CachedDigest,
   CacheEncoder,
@@ -36,10 +38,16 @@ export class DigestCache {
     return new DigestCache(folder, name, bytes === undefined ? new Map() : await decode(bytes, pacer));
   }
 
-  /** The paths in it: what `load` would load, without what is known of them. */
-  static async pathsIn(folder: StateFolder, name: 'root'): Promise<SortedPaths> {
+  /** Another one as soon as another cache was saved; '' where there is none. */
+  static async sealOf(folder: StateFolder, name: 'root'): Promise<string> {
+    return (await folder.readEnd(name, CHECKSUM_BYTES))?.toString('hex') ?? '';
+  }
+
+  /** The paths in the cache with this seal: what `load` would load, without what is known of them. Undefined where there is none. */
+  static async pathsIn(folder: StateFolder, name: 'root', seal: string): Promise<SortedPaths | undefined> {
     const bytes = await folder.read(name);
-    return bytes === undefined ? [] : sortedPaths(cachedPaths(bytes) ?? []);
+    const paths = bytes?.subarray(-CHECKSUM_BYTES).toString('hex') === seal ? cachedPaths(bytes) : undefined;
+    return paths && sortedPaths(paths);
   }
 
   get size(): number {

@@ -47,13 +47,24 @@ export function nameIn(mark: number): number {
 /** Whether one of `marks`, which are sorted, is of something of this name. */
 export function holdName(marks: Float64Array, name: string): boolean {
   const wanted = nameIn(markOf(name, undefined));
+  const first = marks[firstFrom(marks, wanted * STAMP_VALUES)];
+  return first !== undefined && nameIn(first) === wanted;
+}
+
+/** Whether `mark` is one of `marks`, which are sorted. */
+export function holdMark(marks: Float64Array, mark: number): boolean {
+  return marks[firstFrom(marks, mark)] === mark;
+}
+
+/** The position of the first that is not below `mark`. */
+function firstFrom(marks: Float64Array, mark: number): number {
   let [low, high] = [0, marks.length];
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (nameIn(marks[middle] as number) < wanted) low = middle + 1;
+    if ((marks[middle] as number) < mark) low = middle + 1;
     else high = middle;
   }
-  return low < marks.length && nameIn(marks[low] as number) === wanted;
+  return low;
 }
 
 /** `marks` without those of the entries at these absolute places, which are not there any more. */

@@ -50,8 +50,11 @@ export async function scanOnly(root: string, options: ScanOnlyOptions): Promise<
     await saveState(options, () => remember(options.state, { ...memory, sources }, memory));
     const { baseline: madeFor, state } = options;
     if (marks !== undefined && madeFor !== undefined && snapshot.problems.length === 0) {
-      const found = { files: count.files, trees: [{ marks: marks.all(), ignore: [] }], roots };
-      await saveState(options, async () => void (baseline = await leaveBaseline(state, madeFor, found)));
+      const trees = [{ marks: marks.all(), ignore: [] }];
+      await saveState(options, async () => {
+        const seal = await DigestCache.sealOf(state, 'root');
+        baseline = await leaveBaseline(state, madeFor, { files: count.files, trees, roots, seal });
+      });
     }
   }
   return { ...snapshot, baseline };

@@ -8,7 +8,7 @@ import { type IgnoreRules, ignoreRules } from '../core/fnmatch.js';
 import type { Places } from '../core/places.js';
 import { isControl, isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
 import { type Counted } from '../core/shrink.js';
-import { type FollowedLink } from '../core/touched.js';
+import type { FollowedLink, Root } from '../core/touched.js';
 import { ConfigError, SourceError } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
 import { look } from './look.js';
@@ -150,5 +150,10 @@ export function linksOf(listings: readonly Listing[]): FollowedLink[] {
 }
 
 export function countOf({ source, walked }: Listing): Counted {
-  return { key: `${source.prefix}\0${source.path}`, path: source.path, files: walked.files.length };
+  return { key: countKey(source), path: source.path, files: walked.files.length };
+}
+
+/** As `Counted` has it. */
+export function countKey({ prefix, path }: Root): string {
+  return `${prefix}\0${path}`;
 }

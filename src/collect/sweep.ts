@@ -62,7 +62,7 @@ export interface Changes {
   readonly gone: readonly Gone[];
 }
 
-/** Something of an absolute folder is not there any more: what its marks say of the names. */
+/** Something of an absolute folder is not there any more: what its marks say of the names, one for each. */
 export interface Gone {
   readonly folder: string;
   readonly names: readonly number[];
@@ -173,8 +173,12 @@ function marked(folder: string, entry: Dirent): Marked {
 function changesIn(folder: string, entries: readonly Marked[], before: Float64Array = new Float64Array()): Changes {
   const left = new Set(before);
   const fresh = entries.filter(({ mark }) => !left.delete(mark));
-  const names = new Set(fresh.map(({ mark }) => nameIn(mark)));
-  const gone = [...new Set(Array.from(left, nameIn))].filter((name) => !names.has(name));
+  // Counted, for two names may be the same in a mark.
+  const missing = new Map<number, number>();
+  const count = (mark: number, by: number) => missing.set(nameIn(mark), (missing.get(nameIn(mark)) ?? 0) + by);
+  for (const mark of left) count(mark, 1);
+  for (const { mark } of fresh) count(mark, -1);
+  const gone = [...missing].flatMap(([name, times]) => Array.from({ length: Math.max(0, times) }, () => name));
   return {
     touched: fresh.map(({ name }) => `${folder}/${name}`),
     gone: gone.length === 0 ? [] : [{ folder, names: gone }],

@@ -50,6 +50,13 @@ export function touchedPlaces(
   return placesOf(found);
 }
 
+/** What is published of the absolute `place` stands there: '' for the root of all. Undefined outside of the root. */
+export function pathUnder({ path, prefix }: Root, place: string): string | undefined {
+  if (!isWithin(place, path)) return undefined;
+  const below = place.slice(path.length + 1);
+  return prefix === '' || below === '' ? `${prefix}${below}` : `${prefix}/${below}`;
+}
+
 /** A name that is not valid Unicode, or can be no path, is a problem of the folder that it is in; undefined for the root. */
 function pathIn({ path, prefix }: Root, place: string): RelPath | undefined {
   const names = place.slice(path.length + 1).split('/');

@@ -1,5 +1,5 @@
 /** A STATIC_ROOT that another program fills, met by a run alone while that is at work: what is missing there is not gone (F45). */
-import { rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -12,7 +12,7 @@ import { StateFolder } from '../../src/fs/state.js';
 import { path } from '../support/entries.js';
 import { inFolder, makeProject, published } from '../support/project.js';
 import { SteppingPacer } from '../support/stepping-pacer.js';
-import { plant, type Tree, temporaryFolder } from '../support/tree.js';
+import { plant, readTree, type Tree, temporaryFolder } from '../support/tree.js';
 
 const LONG_AGO_S = 1_700_000_000;
 const SITE: Tree = {
@@ -61,6 +61,25 @@ describe('collectstatic --clear by another program, met by a run alone with stor
     const { status, stderr } = await project.program.run(...args);
     expect([status, stderr]).toEqual([0, expect.stringContaining('staticfiles.json is missing beside files with')]);
     expect(await published(target)).toEqual({ ...SITE, 'new.css': 'new' });
+  });
+
+  it('that comes to its end while it is waited for is published with all that it made', async () => {
+    const { project, target } = await scene();
+    expect((await project.sync()).status).toBe(0);
+    const [folder = ''] = readdirSync(join(project.state, 'pushstatic'));
+    const note = join(project.state, 'pushstatic', folder, 'baseline-touched');
+    expect(existsSync(note)).toBe(false);
+    rmSync(join(project.root, 'staticfiles.json'));
+    let isMade = false;
+    const make = (): void => {
+      if (isMade || !existsSync(note)) return; // what is gone is noted when it was looked at
+      isMade = true;
+      writeFileSync(join(project.root, 'app.111111111111.js'), 'newer');
+      writeFileSync(join(project.root, 'staticfiles.json'), '{"paths":{"app.js":"app.111111111111.js"}}');
+    };
+    expect((await untilOver(project.sync(), make)).status).toBe(0);
+    expect(isMade).toBe(true);
+    expect(await published(target)).toEqual(await readTree(project.root));
   });
 
   it('that is over has what it left out removed', async () => {

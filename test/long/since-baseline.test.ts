@@ -1,6 +1,7 @@
 /** A run that only looks whether anything has changed since one that had nothing to do, and a target that need not be asked. */
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -16,6 +17,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collect } from '../../src/collect/collect.js';
+import { markOf, nameIn } from '../../src/collect/marks.js';
 import { recall } from '../../src/collect/memory.js';
 import { type Since, sinceBaseline } from '../../src/collect/since/since-baseline.js';
 import { LocalThread, wholeOf } from '../../src/collect/thread/in-thread.js';
@@ -24,7 +26,7 @@ import { covers } from '../../src/core/places.js';
 import { comparePaths, type RelPath } from '../../src/core/relpath.js';
 import type { Snapshot } from '../../src/core/snapshot.js';
 import { StateFolder } from '../../src/fs/state.js';
-import { syncTarget } from '../../src/sync.js';
+import { type CycleOptions, syncTarget } from '../../src/sync.js';
 import { MemoryTarget } from '../../src/targets/memory.js';
 import { atRest } from '../support/at-rest.js';
 import { chanceOf } from '../support/chance.js';
@@ -75,7 +77,6 @@ describe('of a STATIC_ROOT that others fill', () => {
   });
 
   it.each<[string, (root: string) => unknown]>([
-    ['a folder came with nothing in it', (root) => mkdirSync(join(root, 'c'))],
     ['a link to a folder came', (root) => symlinkSync('b', join(root, 'c'))],
     ['a file became a folder', (root) => [rmSync(join(root, 'one.js')), mkdirSync(join(root, 'one.js'))]],
     [
@@ -127,6 +128,7 @@ describe('of a STATIC_ROOT that others fill', () => {
     ],
     ['a folder went', 1, ['b'], [], (root) => rmSync(join(root, 'b'), { recursive: true })],
     ['a folder lost all it had', 1, ['b/two.css'], [], (root) => rmSync(join(root, 'b/two.css'))],
+    ['a folder came with nothing in it', 2, ['c'], [], (root) => mkdirSync(join(root, 'c'))],
     ['a folder got another name', 2, ['b', 'c'], ['c/two.css'], (root) => renameSync(join(root, 'b'), join(root, 'c'))],
   ])('is told by name when %s', async (_, left, places, paths, change) => {
     const { look, run, root } = await scene();
@@ -151,6 +153,28 @@ describe('of a STATIC_ROOT that others fill', () => {
     for (const name of names.slice(0, 10)) rmSync(join(root, name));
     expect(await look()).toMatchObject({ files: 90, snapshot: { entries: [] } });
     rmSync(join(root, names[10] ?? ''));
+    expect(await look()).toBeUndefined();
+  });
+
+  it('of two names that a mark cannot tell apart each is looked for', async () => {
+    const { look, run, root, plantOld } = await scene();
+    const [one, other] = ['n9437.css', 'n9927.css'] as const;
+    expect(nameIn(markOf(one, undefined))).toBe(nameIn(markOf(other, undefined)));
+    await plantOld({ [one]: 'one', [other]: 'other' });
+    await run();
+    rmSync(join(root, one));
+    await writeFile(join(root, other), 'edited');
+    expect(await look()).toMatchObject({ files: 3, places: [one, other], snapshot: { entries: [{ path: other }] } });
+    rmSync(join(root, other));
+    expect(await look()).toMatchObject({ files: 2, places: [one, other], snapshot: { entries: [] } });
+  });
+
+  it('all is looked at when another run has forgotten what was there', async () => {
+    const { look, run, root, work, settings } = await scene();
+    await run();
+    await plant(root, { 'b/new.css': 'n' });
+    await thread.run({ ...work, mode: 'dry-run' }, { ...settings, baseline: undefined }, {}).result;
+    rmSync(join(root, 'b'), { recursive: true });
     expect(await look()).toBeUndefined();
   });
 
@@ -248,6 +272,11 @@ describe('of a STATIC_ROOT that others fill', () => {
     ['with a file more', false, (root) => writeFile(join(root, 'b/passing.tmp'), 'x')],
     ['with a folder more', false, (root) => plant(root, { 'passing/x': 'x' })],
     ['with a file less', false, (root) => rm(join(root, 'b/two.css'))],
+    [
+      'with another folder in the place of one',
+      false,
+      (root) => [renameSync(join(root, 'b'), `${root}.b`), cpSync(`${root}.b`, join(root, 'b'), { recursive: true })],
+    ],
     ['with a folder less', false, (root) => renameSync(join(root, 'b'), `${root}.b`)],
   ])('all of it, %s when it is looked at later, is told from what it was', async (_, isStillSo, change) => {
     const { look, run, root, work, settings } = await scene();
@@ -332,9 +361,46 @@ describe('of what is collected', () => {
     const wanted = { files: 3, copied: 0, removed: 0 };
     expect(await look()).toMatchObject(wanted);
     // A run that looks at all finds nothing to do, and remembers the same.
-    const { sources: _, ...memory } = await recall(new StateFolder(state));
+    const memory = await recall(new StateFolder(state));
     expect(await run()).toMatchObject(wanted);
-    expect(await recall(new StateFolder(state))).toMatchObject(memory);
+    expect(await recall(new StateFolder(state))).toEqual(memory);
+  });
+
+  it('each source is known by what it has after files of the same path came and went', async () => {
+    const { look, run, folder, root, assets, state } = await collected('plain');
+    const other = join(folder, 'empty');
+    const shared = { 'deep/1.css': '1', 'deep/2.css': '2', 'a.css': 'hidden', 'b.png': 'hidden', 'x.png': 'x' };
+    await plant(other, shared);
+    await plant(assets, { 'deep/1.css': 'first', 'deep/2.css': 'second' });
+    await atRest(folder);
+    await run();
+    const inOrder = async () => [...(await recall(new StateFolder(state))).sources.values()];
+    expect(await inOrder()).toEqual([6, 5]);
+    rmSync(join(assets, 'a.css'));
+    renameSync(join(other, 'x.png'), join(assets, 'x.png'));
+    await plant(other, { 'c.png': 'hidden', 'new/1.css': '1' });
+    expect(await look()).toMatchObject({ files: 8, removed: 0 });
+    expect(await inOrder()).toEqual([6, 6]);
+    expect(await readTree(root)).toMatchObject({ 'a.css': 'hidden', 'c.png': 'c' });
+    // Of a folder it is not known which of them were in it, and what is only hidden by others counts as there.
+    rmSync(join(assets, 'deep'), { recursive: true });
+    expect(await look()).toMatchObject({ files: 8, copied: 2 });
+    expect(await readTree(root)).toMatchObject({ 'deep/1.css': '1' });
+    await run();
+    expect(await inOrder()).toEqual([4, 6]);
+  });
+
+  it('all is looked at when a source lost all it had, whatever another one has in its place', async () => {
+    const { look, run, folder, assets } = await collected('plain');
+    await plant(join(folder, 'empty'), await readTree(assets));
+    await plant(join(folder, 'empty'), { 'more.css': 'm' });
+    await atRest(folder);
+    await run();
+    for (const name of ['a.css', 'b.png', 'c.png']) rmSync(join(assets, name));
+    expect(await look()).toMatchObject({ files: 5 });
+    rmSync(join(assets, 'd.png'));
+    expect(await look()).toBeUndefined();
+    await expect(run()).rejects.toThrow('it had 1 files at the last run and has 0 now');
   });
 
   it('all is looked at when a source lost more than a tenth of what it had', async () => {
@@ -548,6 +614,27 @@ describe('a target that holds all since a baseline', () => {
     expect(await publicTree(target)).toEqual(SITE);
   });
 
+  it('is compared as a whole when what is missing had to be waited for', async () => {
+    const { bench, target, sync } = await noted();
+    const anew = { 'a.css': 'a', 'b.css': 'names c.css', 'c.css': 'c' };
+    const whole = await bench.plant(anew);
+    const asked: string[][] = [];
+    const rested = async (missing: readonly string[]): Promise<Snapshot> => {
+      asked.push([...missing]);
+      return whole;
+    };
+    await sync({ places: ['b.css' as RelPath], atRest: rested });
+    expect(asked).toEqual([['b.css']]);
+    expect(await publicTree(target)).toEqual(anew);
+  });
+
+  it('loses what is missing where all was at rest', async () => {
+    const { target, sync } = await noted();
+    const result = await sync({ places: ['b.css' as RelPath], atRest: async (_, from) => from });
+    expect(result.plan.changes).toMatchObject([{ kind: 'removed', path: 'b.css' }]);
+    expect(await publicTree(target)).toEqual({ 'a.css': 'a' });
+  });
+
   it('is compared as a whole on other terms, for another site, or since another baseline', async () => {
     const { sync } = await noted();
     expect((await sync({ places: [], terms: 'other' })).index).toBeDefined();
@@ -715,6 +802,7 @@ interface Told {
   readonly deletion?: 'keep' | 'delete';
   readonly torn?: boolean;
   readonly before?: () => Promise<void>;
+  readonly atRest?: CycleOptions['atRest'];
 }
 
 /** A target that was brought to `SITE` at the baseline `first`. */
@@ -728,6 +816,7 @@ async function noted() {
     return syncTarget({ ...bench.job(target), terms, deletion, limit: undefined }, async () => whole, {
       ...bench.options(),
       ...(rest.site !== undefined && { site: rest.site }),
+      ...(rest.atRest !== undefined && { atRest: rest.atRest }),
       ...(rest.torn === true && { fileOf: () => '/dev/null' }),
       since: Promise.resolve(before?.()).then(() => since),
       baseline: async () => baseline,

@@ -21,13 +21,15 @@ export interface Baseline {
   readonly files: number;
   readonly trees: readonly MarkedFolders[];
   readonly roots: RootMarks;
+  /** Of the cache that knows what lay in STATIC_ROOT; '' where that is not asked. */
+  readonly seal: string;
 }
 
 /** Answers with its id. `madeFor` is all that decides what is made of the trees. Rejects as StateFolder does. */
 export async function leaveBaseline(
   state: StateFolder,
   madeFor: string,
-  { files, trees, roots }: Omit<Baseline, 'id'>,
+  { files, trees, roots, seal }: Omit<Baseline, 'id'>,
 ): Promise<string> {
   const id = newId();
   const writer = new ByteWriter().text(madeFor).text(id).number(files).number(trees.length);
@@ -37,6 +39,7 @@ export async function leaveBaseline(
     writeMarks(writer, marks);
   }
   writeRoots(writer, roots);
+  writer.text(seal);
   await state.write(NAME, writer.finishSealed());
   await forgetTouched(state, NAME);
   return id;
@@ -60,8 +63,9 @@ export async function recallBaseline(state: StateFolder, madeFor: string): Promi
       return { ignore, marks: readMarks(reader) };
     });
     const roots = readRoots(reader);
+    const seal = reader.text();
     reader.end();
-    return { id, files, trees, roots };
+    return { id, files, trees, roots, seal };
   } catch (error) {
     if (error instanceof IndexError) return undefined;
     throw error;

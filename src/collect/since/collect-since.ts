@@ -14,6 +14,7 @@ import { warningsOf } from '../hashed/post-process.js';
 import type { StoredHashedSite } from '../hashed/stored-site.js';
 import { seenAt } from '../marks.js';
 import { type CollectProject, rootsOf } from '../project.js';
+import type { Since } from '../thread/protocol.js';
 
 /** `touched` are absolute places that have changed since the checkpoint that `site` stands on. */
 export async function collectHashedSince(
@@ -46,7 +47,7 @@ export async function collectHashedSince(
  */
 export async function collectPlainSince(
   project: CollectProject,
-  touched: readonly string[],
+  { touched, moved }: Since,
   { sources, files, made, folders }: Memory,
   options: CollectOptions,
 ): Promise<CollectedPlaces | undefined> {
@@ -61,7 +62,7 @@ export async function collectPlainSince(
     const digest = files.get(path);
     return digest === undefined ? [] : [{ path, digest, size: 0, mtime: 0, mode: 0 }];
   });
-  const known = { entries, foreign: [], folders: [...folders], counts: sources };
+  const known = { entries, foreign: [], folders: [...folders], counts: sources, moved };
   const collected = await collectPlaces(project, places, known, options);
   return collected && { ...collected, files: files.size - made.size - entries.length + collected.files };
 }

@@ -6,62 +6,81 @@ import { lstatSync } from 'node:fs';
 import { placesOf } from '../../core/places.js';
 import { isWithin, type RelPath } from '../../core/relpath.js';
 import { countAt, namesIn, type SortedPaths, sortedPaths } from '../../core/sorted-paths.js';
-import type { Root } from '../../core/touched.js';
+import { pathUnder, type Root } from '../../core/touched.js';
 import { isSystemError } from '../../system-error.js';
 import { markOf, nameIn } from '../marks.js';
 import type { Gone } from '../sweep.js';
+
+const MOST_LOST = 5; // and of more that are gone a source that got lost may be the reason, which shows beside all it had:
+const LOST_OF_ALL = 1 / 10; // less is no reason to think so
 
 /** What is not there any more. */
 export interface Went {
   /** Absolute. */
   readonly places: readonly string[];
-  /** How many of the known files lay there. */
+  /** How many of the known files lay there, in all trees. */
   readonly files: number;
 }
 
+/** A tree in which something is gone. */
+export interface Tree extends Root {
+  /** How many files it had; undefined where it may lose as many as it likes. */
+  readonly had?: number | undefined;
+}
+
 /**
- * `known` are the published paths of what lay below `roots`, and `noted` absolute places that are known beside them. Undefined where
- * none of them tells what is gone, or the system does not say that it is.
+ * `known` are the published paths of what lay in `trees`, and `noted` absolute places that are known beside them. Undefined where
+ * none of them tells what is gone, where the system does not say that it is, and where a tree has lost so much that it may be lost.
  */
 export function nameGone(
   gone: readonly Gone[],
-  roots: readonly Root[],
+  trees: readonly Tree[],
   known: SortedPaths,
   noted: readonly string[],
 ): Went | undefined {
   const places = new Set<string>();
-  const paths = new Set<RelPath>();
+  const lost = trees.map(() => new Set<RelPath>());
   const beside = sortedPaths(noted);
   for (const { folder, names } of gone) {
     // Of one that is gone itself, the folder that it lay in tells; and what is noted stands for all below it.
     if (isGone(folder) || noted.some((place) => isWithin(folder, place))) continue;
     const wanted = new Set(names);
-    const left = new Set(names);
+    const found = new Map<string, number>();
     const isOne = (name: string): boolean => {
       const said = nameIn(markOf(name, undefined));
-      if (!wanted.has(said) || !isGone(`${folder}/${name}`)) return false;
-      left.delete(said);
-      places.add(`${folder}/${name}`);
+      if (!wanted.has(said) || !(found.has(name) || isGone(`${folder}/${name}`))) return false;
+      found.set(name, said);
       return true;
     };
-    for (const root of roots) {
-      const path = pathOf(folder, root);
+    for (const [at, tree] of trees.entries()) {
+      const path = pathUnder(tree, folder);
       if (path === undefined) continue;
       for (const name of namesIn(known, path))
-        if (isOne(name)) paths.add((path === '' ? name : `${path}/${name}`) as RelPath);
+        if (isOne(name)) lost[at]?.add((path === '' ? name : `${path}/${name}`) as RelPath);
     }
     for (const name of namesIn(beside, folder)) isOne(name);
-    if (left.size > 0) return undefined;
+    if (!areNamed(names, found.values())) return undefined;
+    for (const name of found.keys()) places.add(`${folder}/${name}`);
   }
-  const files = placesOf(paths).reduce((sum, path) => sum + countAt(known, path), 0);
-  return { places: [...places], files };
+  const counts = lost.map((paths) => placesOf(paths).reduce((sum, path) => sum + countAt(known, path), 0));
+  if (trees.some(({ had }, at) => mayBeLost(had, counts[at] ?? 0))) return undefined;
+  return { places: [...places], files: counts.reduce((sum, count) => sum + count, 0) };
 }
 
-/** Under which path what lies in the absolute `folder` is published; undefined outside of the root. */
-function pathOf(folder: string, { path, prefix }: Root): string | undefined {
-  if (!isWithin(folder, path)) return undefined;
-  const below = folder.slice(path.length + 1);
-  return prefix === '' || below === '' ? `${prefix}${below}` : `${prefix}/${below}`;
+/** Whether there is one that was found for each that is gone: two names may be the same in a mark. */
+function areNamed(gone: readonly number[], found: Iterable<number>): boolean {
+  const times = new Map<number, number>();
+  for (const name of found) times.set(name, (times.get(name) ?? 0) + 1);
+  return gone.every((name) => {
+    const left = (times.get(name) ?? 0) - 1;
+    times.set(name, left);
+    return left >= 0;
+  });
+}
+
+function mayBeLost(had: number | undefined, lost: number): boolean {
+  if (had === undefined || lost === 0) return false;
+  return lost >= had || lost > Math.max(MOST_LOST, had * LOST_OF_ALL);
 }
 
 /** Not so where the system says no more than that it cannot look. */

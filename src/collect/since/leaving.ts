@@ -79,7 +79,7 @@ export class Leaving {
       { marks: marking.sources.all(), ignore: this.#project.ignore },
       { marks: marking.rootMarks(), ignore: [] },
     ];
-    const found = { files, trees, roots: marking.roots() };
+    const found = { files, trees, roots: marking.roots(), seal: '' };
     let id: string | undefined;
     await saveState(this.#options, async () => void (id = await leaveBaseline(state, madeFor, found)));
     return id;

@@ -2,12 +2,12 @@
  * holdsSameNames: whether STATIC_ROOT, looked at later than it was marked, holds the names that it held then.
  *
  * Another content has another mark, and the next run sees that. What came and went again, or went and came back, leaves none: a
- * target that got it as it was in between does not hold what was marked.
+ * target that got it as it was in between does not hold what was marked. So it is with a folder in the place of another one.
  */
 import type { Marks } from '../../core/marks-codec.js';
 import { isCovered } from '../../core/resolve.js';
 import type { Snapshot } from '../../core/snapshot.js';
-import { markOf, nameIn } from '../marks.js';
+import { holdMark, markOf, nameIn, seenAt } from '../marks.js';
 
 /** `touched` are absolute places that are known to be otherwise than they were marked, with what lies below them. */
 export function holdsSameNames(
@@ -22,6 +22,7 @@ export function holdsSameNames(
   );
   const excused = namesOf(touched, root);
   const places: ReadonlySet<string> = new Set(touched);
+  if (!areSameFolders(root, marks, places)) return false;
   for (const [folder, names] of found) {
     if (isCovered(folder, places)) continue;
     const known = new Set(Array.from(marks.get(folder) ?? [], nameIn));
@@ -33,6 +34,19 @@ export function holdsSameNames(
       const name = nameIn(mark);
       if (names?.has(name) !== true && excused.get(folder)?.has(name) !== true) return false;
     }
+  }
+  return true;
+}
+
+/** Whether each folder that was marked, and lies in none of `places`, has the mark that it had. */
+function areSameFolders(root: string, marks: Marks, places: ReadonlySet<string>): boolean {
+  for (const folder of marks.keys()) {
+    if (folder === root || places.has(folder) || isCovered(folder, places)) continue;
+    const at = folder.lastIndexOf('/');
+    const { stats, behind } = seenAt(folder);
+    if (stats === undefined && behind === undefined) continue; // then its name is not found
+    const before = marks.get(folder.slice(0, at));
+    if (before === undefined || !holdMark(before, markOf(folder.slice(at + 1), stats, behind))) return false;
   }
   return true;
 }

@@ -4,7 +4,7 @@
  */
 import type { Marks } from '../../core/marks-codec.js';
 import type { Places } from '../../core/places.js';
-import { ancestorsOf } from '../../core/relpath.js';
+import { ancestorsOf, isWithin, type RelPath } from '../../core/relpath.js';
 import { isCovered } from '../../core/resolve.js';
 import type { Snapshot } from '../../core/snapshot.js';
 import { type Root, touchedPlaces } from '../../core/touched.js';
@@ -14,6 +14,7 @@ import { holdName, seenAt } from '../marks.js';
 import { rootsOf } from '../project.js';
 import { allOf, type Changes, placesOf } from '../sweep.js';
 import type { LocalHooks, LocalResult, LocalSettings, LocalThread, LocalWork } from '../thread/in-thread.js';
+import type { NameWork, Since as PartSince } from '../thread/protocol.js';
 import { newTurn } from '../thread/turn.js';
 import { type Baseline, recallBaseline } from './baseline.js';
 import { isGone, type Went } from './gone.js';
@@ -26,15 +27,13 @@ import { noteTouched, recallTouched, type Touched } from './touched-since.js';
 const MOST_TOUCHED = 64;
 const MOST_OF_BIG_TREE = 1000;
 const TOUCHED_OF_ALL = 1 / 100;
-const MOST_GONE = 5; // and of more that are gone a source that got lost may be the reason, which shows beside all it had:
-const GONE_OF_ALL = 1 / 10; // less is no reason to think so
 const NO_MARKS = new Float64Array();
 const NOTHING_GONE: Went = { places: [], files: 0 };
 
 /** What has changed since something was left. */
 export interface Since extends LocalResult {
-  /** What a target is noted with that has all of it. */
-  readonly baseline: string;
+  /** What a target is noted with that has all of it; undefined where some of it is not known, or still to be done. */
+  readonly baseline: string | undefined;
   /** What a target may be noted with to need no more than this. */
   readonly follows: ReadonlySet<string>;
   /** What the snapshot is about: everything else is as it was then. */
@@ -73,8 +72,7 @@ export async function sinceBaseline(
     return nothingSince(before, baseline.files, ofRoot(before));
   const trees = treesOf(work);
   if (trees === undefined) return undefined;
-  const by = work.kind === 'scan' ? 'root' : 'memory';
-  const naming = { kind: 'name', roots: trees, by, noted: before.places } as const;
+  const naming = { kind: 'name', noted: before.places, ...knownBy(work, trees, baseline) } as const;
   const name = (gone: Changes['gone']) => thread.nameGone({ ...naming, gone }, settings, hooks);
   const found = await findTouched(changes, before, baseline, name);
   if (found === undefined) return undefined;
@@ -84,11 +82,27 @@ export async function sinceBaseline(
   const inRoot = places.map((path) => `${root}/${path}`);
   const noted = await noteTouched(state, 'baseline', before, [...touched, ...inRoot]);
   if (noted === undefined) return undefined;
-  const made = await thread.run(workOn(work, places, touched), settings, hooks).result;
+  const known = new Set(before.places);
+  const moved = {
+    came: touched.filter((place) => !known.has(place) && !wasThere(place, baseline)),
+    went: went.places.filter((place) => !known.has(place)),
+  };
+  const made = await thread.run(workOn(work, places, { touched, moved }), settings, hooks).result;
   if (made === undefined || !isAllOf(places, made, root)) return undefined;
-  const fresh = made.snapshot.entries.filter(({ path }) => !wasThere(`${root}/${path}`, baseline));
+  // Something else fills it, and what came back may name what else has come since the look.
+  if (work.kind === 'scan' && !went.places.every(isGone)) return undefined;
+  const fresh = made.snapshot.entries.filter(({ path }) => !wasFile(`${root}/${path}`, baseline));
   const files = work.kind === 'scan' ? baseline.files + fresh.length - went.files : made.files;
-  return { ...made, places, files, baseline: noted.state, follows: noted.states, ...ofRoot(noted) };
+  // Else the next run has to look again, whatever the note says.
+  const isSettled = made.problems.length + made.putOff === 0;
+  return {
+    ...made,
+    places,
+    files,
+    baseline: isSettled ? noted.state : undefined,
+    follows: noted.states,
+    ...ofRoot(noted),
+  };
 }
 
 /** All places that are touched, and what went; undefined where that is too much, or one is of a kind that only a look at all tells of. */
@@ -101,7 +115,7 @@ async function findTouched(
   const most = Math.min(MOST_OF_BIG_TREE, Math.max(MOST_TOUCHED, baseline.files * TOUCHED_OF_ALL));
   if (placesOf(changes).length > most) return undefined;
   const went = changes.gone.length === 0 ? NOTHING_GONE : await name(changes.gone);
-  if (went === undefined || went.files > Math.max(MOST_GONE, baseline.files * GONE_OF_ALL)) return undefined;
+  if (went === undefined) return undefined;
   const touched = [...new Set([...before.places, ...changes.touched, ...went.places])];
   return touched.length <= most && touched.every((place) => isPlain(place, baseline)) ? { touched, went } : undefined;
 }
@@ -136,10 +150,16 @@ function treesOf(work: LocalWork): Root[] | undefined {
   return work.kind === 'collect' && work.project.manifest === undefined ? rootsOf(work.project) : undefined;
 }
 
+/** What knows what lay in the trees. */
+function knownBy(work: LocalWork, trees: readonly Root[], { files, seal }: Baseline): Pick<NameWork, 'trees' | 'by'> {
+  if (work.kind !== 'scan') return { trees, by: { kind: 'memory' } };
+  return { trees: trees.map((tree) => ({ ...tree, had: files })), by: { kind: 'root', seal } };
+}
+
 /** `work`, for what was touched alone. */
-function workOn(work: LocalWork, places: Places, touched: readonly string[]): LocalWork {
+function workOn(work: LocalWork, places: Places, part: Pick<PartSince, 'touched' | 'moved'>): LocalWork {
   if (work.kind === 'scan') return { ...work, part: { places, known: undefined, epoch: 0 } };
-  return work.kind === 'collect' ? { ...work, part: { touched } } : work;
+  return work.kind === 'collect' ? { ...work, part } : work;
 }
 
 function rootOf(work: LocalWork): string {
@@ -150,6 +170,10 @@ function wasThere(place: string, { trees }: Baseline): boolean {
   const at = place.lastIndexOf('/');
   const [folder, name] = [place.slice(0, at), place.slice(at + 1)];
   return trees.some(({ marks }) => holdName(marks.get(folder) ?? NO_MARKS, name));
+}
+
+function wasFile(place: string, baseline: Baseline): boolean {
+  return wasThere(place, baseline) && !wasFolder(place, baseline);
 }
 
 function wasFolder(place: string, { trees }: Baseline): boolean {
@@ -174,10 +198,14 @@ function isFolder(place: string): boolean {
   return stats === undefined && behind?.isDirectory() === true;
 }
 
-/** Whether there is something at each of the places that are not gone, and nothing else, and all went well. */
-function isAllOf(places: Places, { snapshot, problems, putOff }: LocalResult, root: string): boolean {
+/** Whether that is all there is at each of the places, as far as it can be known, and nothing else. */
+function isAllOf(places: Places, { snapshot, problems }: LocalResult, root: string): boolean {
   const paths = snapshot.entries.map(({ path }) => path);
   const [wanted, found] = [new Set<string>(places), new Set(paths.flatMap((path) => [path, ...ancestorsOf(path)]))];
-  if (problems.length > 0 || putOff > 0 || !paths.every((path) => isCovered(path, wanted))) return false;
-  return places.every((place) => found.has(place) || isGone(`${root}/${place}`));
+  if (!paths.every((path) => isCovered(path, wanted))) return false;
+  const isUnknown = (place: RelPath): boolean =>
+    problems.some(({ path }) => isWithin(path, place) || isWithin(place, path));
+  return places.every(
+    (place) => found.has(place) || isGone(`${root}/${place}`) || isFolder(`${root}/${place}`) || isUnknown(place),
+  );
 }

@@ -6,16 +6,16 @@ import type { ToSign } from '../../core/delta/signature.js';
 import type { Places } from '../../core/places.js';
 import type { RelPath } from '../../core/relpath.js';
 import type { Entry } from '../../core/snapshot.js';
-import type { FollowedLink, Root } from '../../core/touched.js';
+import type { FollowedLink } from '../../core/touched.js';
 import type { DjangoProject } from '../../django/run-collectstatic.js';
 import type { Problem } from '../../errors.js';
 import type { Ownership } from '../collect.js';
-import type { KnownPlaces } from '../collect-places.js';
+import type { KnownPlaces, Moved } from '../collect-places.js';
 import type { StagedProject } from '../collect-staged.js';
 import type { Progress } from '../identify.js';
 import type { CollectProject } from '../project.js';
 import type { RunOptions } from '../run-options.js';
-import type { Went } from '../since/gone.js';
+import type { Tree, Went } from '../since/gone.js';
 import type { LookSince } from '../since/look-since.js';
 import type { Changes, Gone, Marks, Swept } from '../sweep.js';
 import type { Slab } from './contents.js';
@@ -29,9 +29,11 @@ export type LocalWork = { readonly mode: 'write' | 'dry-run' } & (
   | { readonly kind: 'collectstatic'; readonly project: StagedProject; readonly django: DjangoProject }
 );
 
-/** The absolute places that have changed since the checkpoint that a run before left. */
+/** The absolute places that have changed since a run before left a checkpoint, or a baseline. */
 export interface Since {
   readonly touched: readonly string[];
+  /** Those of them that came and went since the last run, where that is known. */
+  readonly moved?: Moved | undefined;
 }
 
 /** What has changed since a run before took marks? */
@@ -45,9 +47,9 @@ export interface LookWork extends LookSince {
 export interface NameWork {
   readonly kind: 'name';
   readonly gone: readonly Gone[];
-  /** The trees that it is gone from, and what a run before knows them by: what it collected, or STATIC_ROOT as it was. */
-  readonly roots: readonly Root[];
-  readonly by: 'memory' | 'root';
+  readonly trees: readonly Tree[];
+  /** What a run before knows them by: what it collected, or STATIC_ROOT as it was at a baseline. */
+  readonly by: { readonly kind: 'memory' } | { readonly kind: 'root'; readonly seal: string };
   /** Absolute places that are known beside that. */
   readonly noted: readonly string[];
 }

@@ -27,6 +27,7 @@ import { recallSite } from '../since/checkpoint.js';
 import { collectHashedSince, collectPlainSince } from '../since/collect-since.js';
 import { nameGone, type Went } from '../since/gone.js';
 import { lookSince } from '../since/look-since.js';
+import { countKey } from '../sources.js';
 import { type Changes, placesOf, sweep } from '../sweep.js';
 import { ContentPacker } from './contents.js';
 import { EntrySender } from './entry-sender.js';
@@ -174,18 +175,22 @@ async function look(task: LookWork, options: RunOptions): Promise<Changes> {
   return changes;
 }
 
-async function whatWent({ gone, roots, by, noted }: NameWork, options: RunOptions): Promise<Went | undefined> {
-  if (by === 'root') return nameGone(gone, roots, await DigestCache.pathsIn(options.state, 'root'), []);
-  remembered = await recall(options.state);
-  return nameGone(gone, roots, sortedPaths(remembered.files.keys()), noted);
+async function whatWent({ gone, trees, by, noted }: NameWork, options: RunOptions): Promise<Went | undefined> {
+  if (by.kind === 'root') {
+    const known = await DigestCache.pathsIn(options.state, 'root', by.seal);
+    return known && nameGone(gone, trees, known, []);
+  }
+  const memory = (remembered = await recall(options.state));
+  const counted = trees.map((tree) => ({ ...tree, had: memory.sources.get(countKey(tree)) }));
+  return nameGone(gone, counted, sortedPaths(memory.files.keys()), noted);
 }
 
 /** Undefined where all is to be collected. */
-async function collectSince(project: CollectProject, { touched }: Since, options: CollectOptions) {
+async function collectSince(project: CollectProject, { touched, moved }: Since, options: CollectOptions) {
   if (project.manifest === undefined) {
     const memory = remembered ?? (await recall(options.state));
     remembered = undefined;
-    return collectPlainSince(project, touched, memory, options);
+    return collectPlainSince(project, { touched, moved }, memory, options);
   }
   const site = await (recalled ?? recallSite(project, options.checkpoint ?? '', options.state));
   return site && collectHashedSince(project, touched, site, options);
