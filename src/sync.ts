@@ -7,7 +7,8 @@ import { setImmediate } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type Outcome, problemsOf } from './core/apply.js';
 import type { ToSign } from './core/delta/signature.js';
-import { diff } from './core/diff.js';
+import { type Change, diff } from './core/diff.js';
+import { isTooMuch } from './core/guard.js';
 import type { Head } from './core/index-codec.js';
 import { isPatched } from './core/origins.js';
 import { indexPartOf, type Places, partOf } from './core/places.js';
@@ -265,12 +266,18 @@ export class Connection {
     return this.#known;
   }
 
-  /** Where there is little to look at, the lease is taken beside the look at what the target holds. */
-  async #prepare(wanted: Promise<Wanted>): Promise<void> {
+  /** Where there is little to look at, the lease is taken beside the look at what the target holds; not where a guard will refuse. */
+  async #prepare(wanted: Promise<Wanted>, options: CycleOptions): Promise<void> {
     const { snapshot, places } = await wanted.catch((): Partial<Wanted> => ({}));
     if (snapshot === undefined || places === undefined || this.index === undefined) return;
     const part = select(partOf(snapshot, places), this.#job);
-    if (diff(indexPartOf(this.index, places), part).length === 0) return;
+    const changes = diff(indexPartOf(this.index, places), part);
+    const count = (wantedKind: Change['kind']): number => changes.filter(({ kind }) => kind === wantedKind).length;
+    const [held, removed] = [this.index.entries.length + this.index.pending.size, count('removed')];
+    const extent = { held, left: held + count('added') - removed };
+    const { limit } = limitFor(this.#job, options);
+    const isRefused = this.#job.deletion === 'delete' && limit !== undefined && isTooMuch(removed, extent, limit);
+    if (changes.length === 0 || isRefused) return;
     this.#store.hold().catch(() => undefined); // whoever pushes hears of it
   }
 
@@ -329,7 +336,7 @@ export class Connection {
   /** What is known to lie on the target, and what is being found out of it. Whoever asks waits for it at once. */
   #beginLook(loaded: Known, wanted: Promise<Wanted>, options: CycleOptions): View {
     const { act, site } = options;
-    if (this.#isUsed && act === 'push') void this.#prepare(wanted);
+    if (this.#isUsed && act === 'push') void this.#prepare(wanted, options);
     const isUsed = this.#isUsed;
     // What was loaded for a cycle that ended early may be long out of date.
     const unchanged = this.#hasBegun ? this.#isCurrent() : undefined;

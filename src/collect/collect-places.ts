@@ -11,6 +11,7 @@ import { ignoreRules } from '../core/fnmatch.js';
 import { covers, type Places, placesOf } from '../core/places.js';
 import { comparePaths, isWithin, type RelPath } from '../core/relpath.js';
 import type { Candidate } from '../core/resolve.js';
+import { isMuchLost } from '../core/shrink.js';
 import { type Digest, type Entry, findEntry, type Snapshot } from '../core/snapshot.js';
 import { pathUnder } from '../core/touched.js';
 import { Pacer } from '../fs/pace.js';
@@ -31,8 +32,6 @@ import { type Way, walkWays } from './walk.js';
 import { readWinners } from './winners.js';
 
 const MOST_FILES = 2000; // more of them are cheaper to collect with the digests of the last run at hand
-const MOST_LOST = 5; // more of them may be a source that got lost, which shows only beside what it had:
-const MOST_LOST_OF_ALL = 1 / 10; // where that is known, no more than this of each source
 
 /** What is known of the places from before. */
 export interface KnownPlaces extends Ownership {
@@ -217,7 +216,7 @@ export async function scanPlaces(
   const walked = await walkWays(root, places.map(wayOf), { step: 'scan', pacer });
   const found: ReadonlySet<string> = new Set(walked.files.map(({ path }) => path));
   const lost = known.filter(({ path }) => !found.has(path)).length;
-  if (found.size > MOST_FILES || lost > MOST_LOST) return undefined;
+  if (found.size > MOST_FILES || isMuchLost(lost)) return undefined;
   if (lost > 0 && found.size === 0 && !holdsFile(root, ignoreRules([]))) return undefined;
   const cache = digestsOf(known);
   const sizeBefore = sizesOf(known);
@@ -248,17 +247,6 @@ function isNoFolder(place: string): boolean {
   }
 }
 
-/** How many files may be gone, if each of the sources that may have had one of them had so many. */
-function mostLost(listings: readonly Listing[], lost: readonly RelPath[], counts: KnownPlaces['counts']): number {
-  const mayHave = ({ prefix }: Source): boolean => lost.some((path) => wayTo(path, prefix) !== undefined);
-  const had = listings.filter(({ source }) => mayHave(source)).map((listing) => hadOf(listing, counts) ?? 0);
-  return Math.min(...had) * MOST_LOST_OF_ALL;
-}
-
-function hadOf(listing: Listing, counts: KnownPlaces['counts']): number | undefined {
-  return counts?.get(countOf(listing).key);
-}
-
 /** As in `Past`, by the copy that was made when it was last taken. */
 function sizeAt(copy: string): number {
   try {
@@ -283,10 +271,13 @@ function isMuch(
   const paths: ReadonlySet<string> = new Set(listings.flatMap(({ walked }) => walked.files.map(({ path }) => path)));
   if (paths.size > MOST_FILES) return true;
   const lost = copied.filter((path) => !paths.has(path));
-  if (lost.length === 0) return false;
-  if (lost.length > MOST_LOST && lost.length > mostLost(listings, lost, counts)) return true;
-  const maybeEmpty = listings.filter((listing) => listing.walked.files.length === 0 && hadOf(listing, counts) !== 0);
-  return maybeEmpty.some(({ source }) => !holdsFile(source.path, ignoreRules(ignore)));
+  return listings.some((listing) => {
+    const { source, walked } = listing;
+    const had = counts?.get(countOf(listing).key);
+    const { length } = lost.filter((path) => wayTo(path, source.prefix) !== undefined);
+    if (length === 0 || had === 0) return false;
+    return isMuchLost(length, had) || (walked.files.length === 0 && !holdsFile(source.path, ignoreRules(ignore)));
+  });
 }
 
 function oursOf({ entries, foreign }: KnownPlaces): Map<RelPath, Digest> {

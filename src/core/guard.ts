@@ -18,18 +18,21 @@ export interface Extent {
 /** Throws a SafetyError when a plan removes more files than `limit` allows, or when it leaves nothing. */
 export function guard(plan: Plan, { held, left }: Extent, limit: Limit): void {
   const removed = plan.changes.filter((change) => change.kind === 'removed').length;
-  if (removed === 0) return;
+  if (!isTooMuch(removed, { held, left }, limit)) return;
   if (left === 0) {
     throw new SafetyError(
       `nothing is left to publish and all ${held} files would be removed; if that is right, run "pushstatic sync --force"`,
     );
   }
-  if (removed > allowed(limit, held)) {
-    throw new SafetyError(
-      `${removed} of ${held} files would be removed, more than delete.max allows (${formatLimit(limit)}); ` +
-        'if that is right, run "pushstatic sync --force"',
-    );
-  }
+  throw new SafetyError(
+    `${removed} of ${held} files would be removed, more than delete.max allows (${formatLimit(limit)}); ` +
+      'if that is right, run "pushstatic sync --force"',
+  );
+}
+
+/** Whether `guard` refuses to remove so many files. */
+export function isTooMuch(removed: number, { held, left }: Extent, limit: Limit): boolean {
+  return removed > 0 && (left === 0 || removed > allowed(limit, held));
 }
 
 /** Throws a SafetyError when a plan replaces published files: for a target that cannot do that in one step. */

@@ -7,6 +7,8 @@
 import { SafetyError } from '../errors.js';
 
 const FEWEST_TO_JUDGE = 10; // below that, half of the files is an ordinary edit
+const FEW_LOST = 5;
+const LOST_OF_ALL = 1 / 10;
 
 /** A folder that files are taken from, and how many it has. */
 export interface Counted {
@@ -43,6 +45,11 @@ export function guardSources(
       `cannot collect: no source holds a file (${paths}); if that is right, run "pushstatic sync --force", or collect --force`,
     );
   }
+}
+
+/** Whether a folder that lost so many of the files that it `had` is to be looked at as a whole, for `guardSources` to judge. */
+export function isMuchLost(lost: number, had = 0): boolean {
+  return lost > Math.max(FEW_LOST, had * LOST_OF_ALL);
 }
 
 function isShrunken(had: number, has: number): boolean {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Counted, guardSources } from '../../src/core/shrink.js';
+import { type Counted, guardSources, isMuchLost } from '../../src/core/shrink.js';
 import { SafetyError } from '../../src/errors.js';
 
 function counted(counts: Readonly<Record<string, number>>): Counted[] {
@@ -73,4 +73,14 @@ describe('guardSources', () => {
     expect(guarding).toThrow(SafetyError);
     expect(guarding).toThrow(message);
   });
+});
+
+test.each([
+  ['a few of unknown many', 5, undefined, false],
+  ['more of unknown many', 6, undefined, true],
+  ['a few of few', 5, 6, false],
+  ['a tenth', 12, 120, false],
+  ['more than a tenth', 13, 120, true],
+])('what is to be judged by all that is left: %s', (_, lost, had, expected) => {
+  expect(isMuchLost(lost, had)).toBe(expected);
 });

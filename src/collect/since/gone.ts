@@ -5,14 +5,12 @@
 import { lstatSync } from 'node:fs';
 import { placesOf } from '../../core/places.js';
 import { isWithin, type RelPath } from '../../core/relpath.js';
+import { isMuchLost } from '../../core/shrink.js';
 import { countAt, namesIn, type SortedPaths, sortedPaths } from '../../core/sorted-paths.js';
 import { pathUnder, type Root } from '../../core/touched.js';
-import { isSystemError } from '../../system-error.js';
+import { codeOf, isSystemError } from '../../system-error.js';
 import { markOf, nameIn } from '../marks.js';
 import type { Gone } from '../sweep.js';
-
-const MOST_LOST = 5; // and of more that are gone a source that got lost may be the reason, which shows beside all it had:
-const LOST_OF_ALL = 1 / 10; // less is no reason to think so
 
 /** What is not there any more. */
 export interface Went {
@@ -63,8 +61,12 @@ export function nameGone(
     for (const name of found.keys()) places.add(`${folder}/${name}`);
   }
   const counts = lost.map((paths) => placesOf(paths).reduce((sum, path) => sum + countAt(known, path), 0));
-  if (trees.some(({ had }, at) => mayBeLost(had, counts[at] ?? 0))) return undefined;
+  if (trees.some(({ had }, at) => mayBeLost(counts[at] ?? 0, had))) return undefined;
   return { places: [...places], files: counts.reduce((sum, count) => sum + count, 0) };
+}
+
+function mayBeLost(lost: number, had: number | undefined): boolean {
+  return had !== undefined && lost > 0 && (lost >= had || isMuchLost(lost, had));
 }
 
 /** Whether there is one that was found for each that is gone: two names may be the same in a mark. */
@@ -78,17 +80,13 @@ function areNamed(gone: readonly number[], found: Iterable<number>): boolean {
   });
 }
 
-function mayBeLost(had: number | undefined, lost: number): boolean {
-  if (had === undefined || lost === 0) return false;
-  return lost >= had || lost > Math.max(MOST_LOST, had * LOST_OF_ALL);
-}
-
-/** Not so where the system says no more than that it cannot look. */
+/** Not so where the system says no more than that it cannot look, as where something that is no folder is in the way. */
 export function isGone(place: string): boolean {
   try {
-    return lstatSync(place, { throwIfNoEntry: false }) === undefined;
+    lstatSync(place); // without an error, what is in the way would be the same to a newer Node
+    return false;
   } catch (error) {
-    if (isSystemError(error)) return false;
+    if (isSystemError(error)) return codeOf(error) === 'ENOENT';
     throw error;
   }
 }
