@@ -86,7 +86,7 @@ export function beginLocal(
   const { root } = session.config.static;
   const whenAtRest: LocalHalf['atRest'] = async (missing, from) => {
     const part = await quick;
-    if (part?.snapshot === from && wasAtRest(root, missing, { snapshot: from, atMs }, part.folders)) return from;
+    if (part?.snapshot === from && wasAtRest(root, missing, { snapshot: from, atMs }, part.folders())) return from;
     const snapshot = await (await local).snapshot();
     return atRest(root, missing, { snapshot, atMs }, () => later.anew(), new Pacer(hooks));
   };

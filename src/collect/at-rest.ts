@@ -44,7 +44,7 @@ export function wasAtRest(
   root: string,
   missing: readonly RelPath[],
   { snapshot, atMs }: Look,
-  folders: readonly string[],
+  folders: Iterable<string>,
 ): boolean {
   return quietFrom(new Set([...folders, ...foldersOf(root, snapshot, missing)])) <= atMs;
 }

@@ -2,6 +2,7 @@
  * Marks: a number for each entry of a folder, another one when the entry has changed. See `sweep`.
  */
 import { lstatSync, type Stats, statSync } from 'node:fs';
+import { firstNotBefore } from '../core/halving.js';
 import type { Marks } from '../core/marks-codec.js';
 import { orUndefined } from '../system-error.js';
 import { isRacy } from './stamp.js';
@@ -58,13 +59,7 @@ export function holdMark(marks: Float64Array, mark: number): boolean {
 
 /** The position of the first that is not below `mark`. */
 function firstFrom(marks: Float64Array, mark: number): number {
-  let [low, high] = [0, marks.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((marks[middle] as number) < mark) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return firstNotBefore(marks.length, (at) => (marks[at] as number) < mark);
 }
 
 /** `marks` without those of the entries at these absolute places, which are not there any more. */

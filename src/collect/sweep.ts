@@ -40,7 +40,7 @@ export async function sweep(
     const { place } = folder;
     const entries = leadsUp(folder) ? [] : list(place, rules);
     marks.set(place, Float64Array.from(entries, ({ mark }) => mark).sort());
-    if (before !== undefined) touched.push(...placesOf(changesIn(place, entries, before.get(place))));
+    if (before !== undefined) touched.push(...placesIn(changesIn(place, entries, before.get(place))));
     for (const { name, identity } of entries) {
       if (identity !== undefined) open.push({ place: `${place}/${name}`, parent: folder, identity });
     }
@@ -85,16 +85,16 @@ export async function lookAgain(trees: readonly MarkedFolders[], turn: Turn, pac
       if (pacer.isDue) await pacer.breathe();
     }
   }
-  return allOf(found);
+  return joinChanges(found);
 }
 
 /** All of them together. */
-export function allOf(changes: readonly Changes[]): Changes {
+export function joinChanges(changes: readonly Changes[]): Changes {
   return { touched: changes.flatMap(({ touched }) => touched), gone: changes.flatMap(({ gone }) => gone) };
 }
 
 /** Whatever is different lies at or below one of them. */
-export function placesOf({ touched, gone }: Changes): string[] {
+export function placesIn({ touched, gone }: Changes): string[] {
   return [...touched, ...gone.map(({ folder }) => folder)];
 }
 

@@ -87,7 +87,7 @@ export function* readCache(bytes: Uint8Array): Generator<CacheRecord> {
 
 /** The paths of the entries in `bytes`, in the order they were added; undefined for what `decodeCache` has no entries of. */
 export function cachedPaths(bytes: Uint8Array): string[] | undefined {
-  return orUndefined(() => {
+  return unlessDamaged(() => {
     const { reader, count } = begin(bytes);
     const paths: string[] = [];
     let before = '';
@@ -122,10 +122,10 @@ export function encodeCache(entries: ReadonlyMap<string, CachedDigest>): Buffer 
 
 /** The entries, or undefined for bytes that are damaged or of another version. */
 export function decodeCache(bytes: Uint8Array): Map<string, CachedDigest> | undefined {
-  return orUndefined(() => new Map(readCache(bytes)));
+  return unlessDamaged(() => new Map(readCache(bytes)));
 }
 
-function orUndefined<T>(read: () => T): T | undefined {
+function unlessDamaged<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {

@@ -8,6 +8,7 @@
  * goes over a few entries.
  */
 import { ByteReader, ByteWriter, damaged } from './bytes.js';
+import { firstNotBefore } from './halving.js';
 import { readPath, writePath } from './path-codec.js';
 import { isControl, parseRelPath, type RelPath } from './relpath.js';
 import type { Digest, Entry } from './snapshot.js';
@@ -136,13 +137,7 @@ export class PackedEntries {
 
   /** The last mark whose path is not behind `path`; -1 if there is none. */
   #markFor(path: string): number {
-    let [low, high] = [0, this.#marks.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#marks[middle] as Mark).path <= path) low = middle + 1;
-      else high = middle;
-    }
-    return low - 1;
+    return firstNotBefore(this.#marks.length, (at) => (this.#marks[at] as Mark).path <= path) - 1;
   }
 
   #cursorAt(mark: number): Cursor {

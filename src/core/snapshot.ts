@@ -1,7 +1,9 @@
 /**
  * Snapshot: the state of a tree of files at one moment. The common currency of scan, diff and the index.
  */
+
 import type { Problem } from '../errors.js';
+import { firstNotBefore } from './halving.js';
 import { comparePaths, type RelPath } from './relpath.js';
 
 /** SHA-256 of a file's content, 64 lower-case hexadecimal digits. */
@@ -44,13 +46,7 @@ export function holdsBelow(entries: readonly Entry[], folder: RelPath): boolean 
 
 /** The position of the first of the sorted `entries` whose path is not before `path`. */
 export function positionOf(entries: readonly { readonly path: RelPath }[], path: string): number {
-  let [low, high] = [0, entries.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((entries[middle] as { readonly path: RelPath }).path < path) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return firstNotBefore(entries.length, (at) => (entries[at] as { readonly path: RelPath }).path < path);
 }
 
 /** Whether two entries are the same content. The name and the times do not matter. */

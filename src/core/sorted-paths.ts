@@ -1,9 +1,10 @@
 /**
  * Sorted paths: what is asked of a long list of them, by halving.
  */
+import { firstNotBefore } from './halving.js';
 import { comparePaths } from './relpath.js';
 
-/** In the order of `comparePaths`, each once. None is the path of a file and of a folder. */
+/** In the order of `comparePaths`, each once. */
 export type SortedPaths = readonly string[];
 
 export function sortedPaths(paths: Iterable<string>): SortedPaths {
@@ -13,7 +14,7 @@ export function sortedPaths(paths: Iterable<string>): SortedPaths {
     : [...new Set(all)].sort(comparePaths);
 }
 
-/** The names in `folder` ('' for the root) of what `paths` say lies there: each once, of folders too. */
+/** The names in `folder` ('' for the root) of what `paths` say lies there, of folders too: each once, but for a path that others lie below. */
 export function* namesIn(paths: SortedPaths, folder: string): Generator<string, void> {
   const above = folder === '' ? '' : `${folder}/`;
   const end = folder === '' ? paths.length : endOf(paths, folder);
@@ -38,11 +39,5 @@ function endOf(paths: SortedPaths, folder: string): number {
 
 /** The position of the first that is not before `path`. */
 function firstFrom(paths: SortedPaths, path: string): number {
-  let [low, high] = [0, paths.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((paths[middle] as string) < path) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return firstNotBefore(paths.length, (at) => (paths[at] as string) < path);
 }

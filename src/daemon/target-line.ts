@@ -310,25 +310,23 @@ export class TargetLine {
   /** What the target is to become, as soon as the round tells, and with all that was left to be done. */
   #order(round: Round): Order {
     let isOver = false;
-    const order: Order & { failure: Order['failure'] } = {
-      wanted: round.changed
-        .then((change) => {
-          const snapshot = this.#means.latest();
-          // Of a cycle that failed before it knew what is wanted, all is still to be done.
-          if (isOver || snapshot === undefined) throw new SourceError('cannot push: nothing was collected yet');
-          const wanted: Wanted = { snapshot, ...this.#withPending(change) };
-          if ((wanted.places?.length ?? 0) > 0) this.#stand(changed(this.#standing, this.#means.now()));
-          return wanted;
-        })
-        .catch((error: unknown) => {
-          order.failure = { error };
-          throw error;
-        }),
-      failure: undefined,
+    let failure: Order['failure'];
+    const wanted = round.changed.then((change): Wanted => {
+      const snapshot = this.#means.latest();
+      // Of a cycle that failed before it knew what is wanted, all is still to be done.
+      if (isOver || snapshot === undefined) throw new SourceError('cannot push: nothing was collected yet');
+      const all = this.#withPending(change);
+      if ((all.places?.length ?? 0) > 0) this.#stand(changed(this.#standing, this.#means.now()));
+      return { snapshot, ...all };
+    });
+    wanted.catch((error: unknown) => (failure = { error })); // heard here first, also where the connection fails before
+    return {
+      wanted,
+      get failure() {
+        return failure;
+      },
       close: () => void (isOver = true),
     };
-    order.wanted.catch(() => undefined); // the connection may fail first
-    return order;
   }
 
   /** A cycle came to its end. */

@@ -13,7 +13,7 @@ import { recallSite } from '../../src/collect/since/checkpoint.js';
 import { collectSinceCheckpoint } from '../../src/collect/since/since-checkpoint.js';
 import { recallMarks } from '../../src/collect/since/stored-marks.js';
 import { listSources } from '../../src/collect/sources.js';
-import { lookAgain, placesOf } from '../../src/collect/sweep.js';
+import { lookAgain, placesIn } from '../../src/collect/sweep.js';
 import { LocalThread, wholeOf } from '../../src/collect/thread/in-thread.js';
 import { newTurn } from '../../src/collect/thread/turn.js';
 import { DJANGO_RELEASES, NEWEST_DJANGO } from '../../src/core/manifest/rules.js';
@@ -134,7 +134,7 @@ describe('a run that looks what has changed', () => {
     await rename(join(folder, 'more'), join(path, 'more'));
     await listSources({ ...project, sources: sources.slice(1) }, new Pacer(), { marks });
     const changes = await lookAgain([{ marks: marks.all(), ignore: project.ignore }], newTurn(), new Pacer());
-    expect(placesOf(changes)).toContain(path);
+    expect(placesIn(changes)).toContain(path);
   });
 
   test('finds what somebody did to STATIC_ROOT', async () => {

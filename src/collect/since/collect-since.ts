@@ -12,9 +12,9 @@ import type { CollectOptions } from '../collect.js';
 import { type CollectedPlaces, collectPlaces } from '../collect-places.js';
 import { warningsOf } from '../hashed/post-process.js';
 import type { StoredHashedSite } from '../hashed/stored-site.js';
-import { seenAt } from '../marks.js';
 import { type CollectProject, rootsOf } from '../project.js';
-import type { Since } from '../thread/protocol.js';
+import type { PartSince } from '../thread/protocol.js';
+import { isGone } from './gone.js';
 
 /** `touched` are absolute places that have changed since the checkpoint that `site` stands on. */
 export async function collectHashedSince(
@@ -47,7 +47,7 @@ export async function collectHashedSince(
  */
 export async function collectPlainSince(
   project: CollectProject,
-  { touched, moved }: Since,
+  { touched, moved }: PartSince,
   { sources, files, made, folders }: Memory,
   options: CollectOptions,
 ): Promise<CollectedPlaces | undefined> {
@@ -57,7 +57,7 @@ export async function collectPlainSince(
   const all = [...files.keys()] as RelPath[];
   const below = others.size === 0 ? [] : all.filter((path) => isBelowOneOf(path, others));
   const isOurs = (place: RelPath): boolean => files.has(place) || below.some((path) => isWithin(path, place));
-  if (!places.every((place) => isOurs(place) || isFree(`${project.root}/${place}`))) return undefined;
+  if (!places.every((place) => isOurs(place) || isGone(`${project.root}/${place}`))) return undefined;
   const entries = [...places, ...below].toSorted(comparePaths).flatMap((path) => {
     const digest = files.get(path);
     return digest === undefined ? [] : [{ path, digest, size: 0, mtime: 0, mode: 0 }];
@@ -65,9 +65,4 @@ export async function collectPlainSince(
   const known = { entries, foreign: [], folders: [...folders], counts: sources, moved };
   const collected = await collectPlaces(project, places, known, options);
   return collected && { ...collected, files: files.size - made.size - entries.length + collected.files };
-}
-
-function isFree(place: string): boolean {
-  const { stats, behind } = seenAt(place);
-  return stats === undefined && behind === undefined;
 }

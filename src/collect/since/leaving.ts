@@ -28,19 +28,28 @@ export class Leaving {
   readonly draft: CheckpointDraft | undefined;
   readonly #project: CollectProject;
   readonly #options: RunOptions;
+  /** What a baseline is made for; undefined where there is to be none. */
+  readonly #madeFor: string | undefined;
 
-  private constructor(project: CollectProject, options: RunOptions, version: string | undefined) {
+  private constructor(
+    project: CollectProject,
+    options: RunOptions,
+    version: string | undefined,
+    madeFor: string | undefined,
+  ) {
     this.marking = new Marking(project);
     this.draft = version === undefined ? undefined : new CheckpointDraft(project, version, this.marking);
     this.#project = project;
     this.#options = options;
+    this.#madeFor = madeFor;
   }
 
   /** Of a run that writes; undefined where it leaves nothing. */
   static by(project: CollectProject, options: RunOptions): Leaving | undefined {
     const version = project.manifest === undefined ? undefined : options.checkpoint;
-    const isBased = options.baseline !== undefined && project.staged === undefined;
-    return version !== undefined || isBased ? new Leaving(project, options, version) : undefined;
+    const madeFor = project.staged === undefined ? options.baseline : undefined;
+    if (version === undefined && madeFor === undefined) return undefined;
+    return new Leaving(project, options, version, madeFor);
   }
 
   /** To be called when the memory is written. Answers with the id of what was left; undefined where that is nothing. */
@@ -72,8 +81,9 @@ export class Leaving {
   }
 
   async #leaveBaseline(files: number): Promise<string | undefined> {
-    const { baseline: madeFor, state } = this.#options;
-    if (madeFor === undefined || this.#project.staged !== undefined) return undefined;
+    const { state } = this.#options;
+    const madeFor = this.#madeFor;
+    if (madeFor === undefined) return undefined;
     const { marking } = this;
     const trees = [
       { marks: marking.sources.all(), ignore: this.#project.ignore },

@@ -6,15 +6,15 @@ import type { Marks } from '../../core/marks-codec.js';
 import type { Places } from '../../core/places.js';
 import { ancestorsOf, isWithin, type RelPath } from '../../core/relpath.js';
 import { isCovered } from '../../core/resolve.js';
-import type { Snapshot } from '../../core/snapshot.js';
+import type { Entry, Snapshot } from '../../core/snapshot.js';
 import { type Root, touchedPlaces } from '../../core/touched.js';
 import { Pacer } from '../../fs/pace.js';
 import { StateFolder } from '../../fs/state.js';
 import { holdName, seenAt } from '../marks.js';
 import { rootsOf } from '../project.js';
-import { allOf, type Changes, placesOf } from '../sweep.js';
+import { type Changes, joinChanges, placesIn } from '../sweep.js';
 import type { LocalHooks, LocalResult, LocalSettings, LocalThread, LocalWork } from '../thread/in-thread.js';
-import type { NameWork, Since as PartSince } from '../thread/protocol.js';
+import type { NameWork, PartSince } from '../thread/protocol.js';
 import { newTurn } from '../thread/turn.js';
 import { type Baseline, recallBaseline } from './baseline.js';
 import { isGone, type Went } from './gone.js';
@@ -41,10 +41,10 @@ export interface Since extends LocalResult {
   /** Whether all of STATIC_ROOT, as it was looked at later, may pass for what it was then. */
   readonly isStillSo: (later: Snapshot) => boolean;
   /** The folders that STATIC_ROOT had then, absolute, itself among them. */
-  readonly folders: readonly string[];
+  readonly folders: () => Iterable<string>;
 }
 
-/** Undefined where there is no baseline that holds, or all is to be looked at: nothing was changed then. */
+/** Undefined where there is no baseline that holds, or all is to be looked at: what was made right until then stays so. */
 export async function sinceBaseline(
   thread: LocalThread,
   work: LocalWork,
@@ -61,14 +61,14 @@ export async function sinceBaseline(
   if (before === undefined) return undefined;
   const look = { trees: baseline.trees, turn: newTurn() };
   const looked = [thread.look({ kind: 'look', ...look }, settings, hooks), lookSince(look, new Pacer(hooks))];
-  const changes = allOf(await Promise.all(looked));
+  const changes = joinChanges(await Promise.all(looked));
   const rootMarks: Marks = baseline.trees.at(-1)?.marks ?? new Map(); // it stands behind the sources
   const root = rootOf(work);
   const ofRoot = ({ places }: Touched): Pick<Since, 'isStillSo' | 'folders'> => ({
     isStillSo: (later) => holdsSameNames(root, rootMarks, places, later),
-    folders: [...rootMarks.keys()],
+    folders: () => rootMarks.keys(),
   });
-  if (before.places.length + placesOf(changes).length === 0)
+  if (before.places.length + placesIn(changes).length === 0)
     return nothingSince(before, baseline.files, ofRoot(before));
   const trees = treesOf(work);
   if (trees === undefined) return undefined;
@@ -91,8 +91,9 @@ export async function sinceBaseline(
   if (made === undefined || !isAllOf(places, made, root)) return undefined;
   // Something else fills it, and what came back may name what else has come since the look.
   if (work.kind === 'scan' && !went.places.every(isGone)) return undefined;
-  const fresh = made.snapshot.entries.filter(({ path }) => !wasFile(`${root}/${path}`, baseline));
-  const files = work.kind === 'scan' ? baseline.files + fresh.length - went.files : made.files;
+  const isFresh = ({ path }: Entry): boolean => !wasFile(`${root}/${path}`, baseline);
+  const scanned = (): number => baseline.files + made.snapshot.entries.filter(isFresh).length - went.files;
+  const files = work.kind === 'scan' ? scanned() : made.files;
   // Else the next run has to look again, whatever the note says.
   const isSettled = made.problems.length + made.putOff === 0;
   return {
@@ -113,7 +114,7 @@ async function findTouched(
   name: (gone: Changes['gone']) => Promise<Went | undefined>,
 ): Promise<{ readonly touched: readonly string[]; readonly went: Went } | undefined> {
   const most = Math.min(MOST_OF_BIG_TREE, Math.max(MOST_TOUCHED, baseline.files * TOUCHED_OF_ALL));
-  if (placesOf(changes).length > most) return undefined;
+  if (placesIn(changes).length > most) return undefined;
   const went = changes.gone.length === 0 ? NOTHING_GONE : await name(changes.gone);
   if (went === undefined) return undefined;
   const touched = [...new Set([...before.places, ...changes.touched, ...went.places])];

@@ -6,7 +6,7 @@
  */
 import { Pacer } from '../../fs/pace.js';
 import { StateFolder } from '../../fs/state.js';
-import { allOf, placesOf } from '../sweep.js';
+import { joinChanges, placesIn } from '../sweep.js';
 import type { LocalHooks, LocalSettings, LocalThread, LocalWork } from '../thread/in-thread.js';
 import { newTurn } from '../thread/turn.js';
 import { lookSince } from './look-since.js';
@@ -46,10 +46,10 @@ export async function collectSinceCheckpoint(
     thread.look({ kind: 'look', ...since, recall: project }, settings, hooks),
     lookSince(since, pacer),
   ]);
-  const touched = [...new Set([...before.places, ...placesOf(allOf(found))])];
+  const touched = [...new Set([...before.places, ...placesIn(joinChanges(found))])];
   const ofRoot = ({ places }: Touched): Pick<Since, 'isStillSo' | 'folders'> => ({
     isStillSo: (later) => holdsSameNames(project.root, marks.root, places, later),
-    folders: [...marks.root.keys()],
+    folders: () => marks.root.keys(),
   });
   if (touched.length === 0 && marks.atRest !== undefined) return nothingSince(before, marks.atRest, ofRoot(before));
   if (touched.length > MOST_TOUCHED) return undefined;

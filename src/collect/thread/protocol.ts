@@ -23,14 +23,14 @@ import type { SharedList } from './helper.js';
 
 /** What to do: fill STATIC_ROOT from the sources, or take it as it is; all of it, or some places. Or look what changed. */
 export type LocalWork = { readonly mode: 'write' | 'dry-run' } & (
-  | { readonly kind: 'collect'; readonly project: CollectProject; readonly part?: Part | Since }
+  | { readonly kind: 'collect'; readonly project: CollectProject; readonly part?: Part | PartSince }
   | { readonly kind: 'scan'; readonly root: string; readonly part?: PartToScan; readonly filledBy?: 'us' | undefined }
   /** Fill it from what the project's own collectstatic makes: always all of it. */
   | { readonly kind: 'collectstatic'; readonly project: StagedProject; readonly django: DjangoProject }
 );
 
 /** The absolute places that have changed since a run before left a checkpoint, or a baseline. */
-export interface Since {
+export interface PartSince {
   readonly touched: readonly string[];
   /** Those of them that came and went since the last run, where that is known. */
   readonly moved?: Moved | undefined;

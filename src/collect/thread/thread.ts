@@ -28,7 +28,7 @@ import { collectHashedSince, collectPlainSince } from '../since/collect-since.js
 import { nameGone, type Went } from '../since/gone.js';
 import { lookSince } from '../since/look-since.js';
 import { countKey } from '../sources.js';
-import { type Changes, placesOf, sweep } from '../sweep.js';
+import { type Changes, placesIn, sweep } from '../sweep.js';
 import { ContentPacker } from './contents.js';
 import { EntrySender } from './entry-sender.js';
 import type { Helper, SharedList } from './helper.js';
@@ -39,7 +39,7 @@ import type {
   LookWork,
   NameWork,
   Part,
-  Since,
+  PartSince,
   ThreadMessage,
   ThreadRequest,
 } from './protocol.js';
@@ -168,7 +168,7 @@ let remembered: Memory | undefined;
 async function look(task: LookWork, options: RunOptions): Promise<Changes> {
   recalled = remembered = undefined;
   const changes = await lookSince(task, new Pacer(options));
-  if (task.recall !== undefined && placesOf(changes).length > 0) {
+  if (task.recall !== undefined && placesIn(changes).length > 0) {
     recalled = recallSite(task.recall, options.checkpoint ?? '', options.state);
     recalled.catch(() => undefined); // whoever wants it hears of it
   }
@@ -180,13 +180,15 @@ async function whatWent({ gone, trees, by, noted }: NameWork, options: RunOption
     const known = await DigestCache.pathsIn(options.state, 'root', by.seal);
     return known && nameGone(gone, trees, known, []);
   }
-  const memory = (remembered = await recall(options.state));
+  const memory = await recall(options.state);
   const counted = trees.map((tree) => ({ ...tree, had: memory.sources.get(countKey(tree)) }));
-  return nameGone(gone, counted, sortedPaths(memory.files.keys()), noted);
+  const went = nameGone(gone, counted, sortedPaths(memory.files.keys()), noted);
+  remembered = went && memory; // else all is looked at, which recalls it anew
+  return went;
 }
 
 /** Undefined where all is to be collected. */
-async function collectSince(project: CollectProject, { touched, moved }: Since, options: CollectOptions) {
+async function collectSince(project: CollectProject, { touched, moved }: PartSince, options: CollectOptions) {
   if (project.manifest === undefined) {
     const memory = remembered ?? (await recall(options.state));
     remembered = undefined;
