@@ -1,7 +1,7 @@
 /** The client's half of SFTP against a server that says whatever the test wants, byte for byte. */
 import { Duplex } from 'node:stream';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { openSftpChannel, type SftpChannel, type ToOpen } from '../src/targets/sftp/channel.js';
 import { patchFile } from '../src/targets/sftp/patch.js';
 import { CHUNK_BYTES, pourBehind } from '../src/targets/sftp/pour.js';
@@ -70,6 +70,31 @@ describe('a file that is made of another one', () => {
 });
 
 describe('a channel', () => {
+  it('knows how far the server is by the quickest answer to what was asked alone', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    try {
+      const { channel, server } = await open({});
+      expect(channel.roundTripMs).toBe(0);
+      const looked = async (...times: readonly number[]): Promise<void> => {
+        const looking = times.map(() => channel.lstat('a'));
+        for (const ms of times) {
+          const request = await server.next(REQUEST.lstat);
+          vi.advanceTimersByTime(ms);
+          server.say(status(request.id, 2));
+        }
+        await Promise.all(looking);
+      };
+      await looked(14);
+      expect(channel.roundTripMs).toBe(14);
+      await looked(3, 1);
+      expect(channel.roundTripMs).toBe(3);
+      await looked(50);
+      expect(channel.roundTripMs).toBe(3);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('begins with a version, and learns what the server offers', async () => {
     const { channel, server } = await open({ 'posix-rename@openssh.com': '1' });
     expect(server.sent[0]).toEqual(Buffer.from([1, 0, 0, 0, 3]));

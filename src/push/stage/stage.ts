@@ -31,9 +31,9 @@ import { placeIn, type WholeFolder, WholeFolders } from './whole-folders.js';
 
 const LEAST_IN_FLIGHT = 256;
 const MOST_IN_FLIGHT = 8192;
-// A file waits for two round trips, and about 15 of them leave in a millisecond; some more keep the line full while the
-// replies to a burst are worked off.
-const FILES_PER_MS = 160;
+// A file waits for two round trips, and about 15 of them leave in a millisecond; twice as many keep the line full while the
+// replies to a burst are worked off. More would only wait, and what waits long costs the garbage collector.
+const FILES_PER_MS = 60;
 const BYTES_IN_FLIGHT = 24 * 1024 * 1024; // enough for 100 MB/s at 200 ms
 const MOST_IN_A_TURN = 64; // what is begun leaves only when the event loop turns
 const LARGE_IN_FLIGHT = 4 * 1024 * 1024; // what one long file has on its way, whatever its size

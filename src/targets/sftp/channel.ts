@@ -120,6 +120,11 @@ export class SftpChannel {
     return this.#requests.unanswered;
   }
 
+  /** How long the server takes to answer; 0 until that is known. */
+  get roundTripMs(): number {
+    return this.#requests.roundTripMs;
+  }
+
   /** The most bytes one write may carry. */
   get maxWrite(): number {
     return this.#maxWrite;

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { TargetError } from '../../errors.js';
 import { PendingTable } from './pending.js';
 import { ReplyWatch } from './reply-watch.js';
+import { RoundTrip } from './round-trip.js';
 import { confused, lost, refusal, statusOf, troubleIn } from './trouble.js';
 import { init, REPLY, Reply, ReplyReader, type RequestWriter, STATUS } from './wire.js';
 
@@ -47,6 +48,7 @@ export class SftpRequests {
   readonly #reader = new ReplyReader();
   readonly #waiters = new PendingTable<Waiter>();
   readonly #watch: ReplyWatch;
+  readonly #roundTrip = new RoundTrip();
   #isGreeted = false;
   #isFlushing = false;
   #broken: TargetError | undefined;
@@ -75,11 +77,19 @@ export class SftpRequests {
     return this.#waiters.size;
   }
 
+  /** Milliseconds; 0 until it is known. */
+  get roundTripMs(): number {
+    return this.#roundTrip.ms;
+  }
+
   /** A request, written by `write` under this number. */
   send(waiter: Waiter, write: (id: number) => void): void {
     if (this.#broken !== undefined) return waiter(this.#broken, NO_REPLY);
     this.#watch.asked();
-    write(this.#waiters.add(waiter));
+    const isFirst = this.#waiters.size === 0;
+    const id = this.#waiters.add(waiter);
+    if (isFirst) this.#roundTrip.asked(id);
+    write(id);
     if (this.#writer.waitingBytes >= FULL_BYTES) this.#flush();
     else if (!this.#isFlushing) {
       this.#isFlushing = true;
@@ -122,6 +132,7 @@ export class SftpRequests {
     if (this.#writer.waitingBytes === 0 || this.#broken !== undefined) return;
     try {
       this.#stream.write(this.#writer.take());
+      this.#roundTrip.sent(performance.now());
     } catch (error) {
       // The library throws where a compressed connection has ended and the channel has not heard of it yet.
       this.#end(lost(error instanceof Error ? error : undefined, undefined));
@@ -148,6 +159,7 @@ export class SftpRequests {
     }
     const waiter = this.#waiters.get(reply.id);
     if (waiter === undefined) throw confused();
+    this.#roundTrip.answered(reply.id, () => performance.now());
     waiter(undefined, reply);
     this.#watch.answered();
     this.#waiters.remove(reply.id); // not before: one that cannot read its reply is told so with all others

@@ -78,7 +78,6 @@ class SftpTarget implements Target {
   #firstLook: Promise<Attributes | undefined> | undefined;
   readonly #ownPlace: Promise<void>;
   #root: Promise<void> | undefined;
-  #roundTripMs = 0;
   #hasAskedForMore = false;
   readonly #warned = new Set<string>();
 
@@ -88,7 +87,7 @@ class SftpTarget implements Target {
     this.#settings = settings;
     this.#first = connection.channel;
     const line = connection.isCompressed ? 'compressed' : 'plain';
-    this.#window = new Window(line, () => this.#roundTripMs);
+    this.#window = new Window(line, () => this.#first.roundTripMs);
     this.#lanes = new SftpLanes(this.#first, line, this.#window);
     const { compress = 'off' } = settings;
     this.#second =
@@ -96,10 +95,10 @@ class SftpTarget implements Target {
         ? undefined
         : new SecondLine(connection, this.#lanes, compress, {
             channels: () => this.#channels(),
-            isFar: () => this.#roundTripMs >= FAR_MS,
+            isFar: () => this.#first.roundTripMs >= FAR_MS,
           });
     this.#first.dating.onNone = () => this.#warn(OWN_MODES);
-    const found = (this.#firstLook = this.#findRoot());
+    const found = (this.#firstLook = this.#lookAtRoot());
     this.#ownPlace = this.#requireOwnPlace();
     this.#found = this.#ownPlace.then(() => found);
     // Whoever is first to change something hears of it.
@@ -112,7 +111,7 @@ class SftpTarget implements Target {
       storesMtime: this.#first.dating.way !== 'none',
       hardlink: this.#first.linksFiles,
       serverCopy: this.#first.copiesData,
-      roundTripMs: this.#roundTripMs,
+      roundTripMs: this.#first.roundTripMs,
     };
   }
 
@@ -350,14 +349,6 @@ class SftpTarget implements Target {
     this.#settings.onWarning?.(text);
   }
 
-  /** Also the measure of a round trip: the first request that has the line for itself. */
-  async #findRoot(): Promise<Attributes | undefined> {
-    const started = performance.now();
-    const found = await this.#lookAtRoot();
-    this.#roundTripMs = performance.now() - started;
-    return found;
-  }
-
   #lookAtRoot(): Promise<Attributes | undefined> {
     const at = this.#settings.root;
     return this.#first
@@ -423,7 +414,7 @@ class SftpTarget implements Target {
   }
 
   #channels(): number {
-    return this.#roundTripMs < FAR_MS ? NEAR_CHANNELS : FAR_CHANNELS;
+    return this.#first.roundTripMs < FAR_MS ? NEAR_CHANNELS : FAR_CHANNELS;
   }
 
   /** Once, and nobody waits for it: until they come, and should they never, those that are there do the work. */
