@@ -95,7 +95,7 @@ export async function collectPlaces(
   const filled = await fill(project, { wanted, present, hashed: proposal }, before, { ...options, pacer });
   if (mode === 'write') {
     proposal?.accept(filled.failed);
-    const isAnew = proposal?.isAnew ?? false;
+    const isAnew = proposal?.whole !== undefined;
     const addition = {
       ...additionOf(before, filled),
       counted: countedOf(listings, before, filled, known.moved),

@@ -1,6 +1,6 @@
 /** A run that only looks what has changed since the one before: it must leave what a run over all of it leaves. */
 import { statSync } from 'node:fs';
-import { rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -197,6 +197,80 @@ describe('a run that looks what has changed', () => {
     await rm(join(folder, 'one/a.css'));
     expect(await kept.run()).toBe('whole');
     expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
+  });
+
+  test.each<[what: string, change: (folder: string) => Promise<unknown>]>([
+    ['a file came', (folder) => plant(folder, { 'assets/x/new.css': 'n{background:url(p.png)}' })],
+    ['a file came that is asked for', (folder) => plant(folder, { 'assets/x/missing.png': 'm' })],
+    ['a file went', (folder) => rm(join(folder, 'assets/x/q.png'))],
+    ['a folder came', (folder) => plant(folder, { 'assets/y/z/new.css': 'n{}', 'assets/y/1.png': '1' })],
+    ['a folder went', (folder) => rm(join(folder, 'assets/x/deep'), { recursive: true })],
+    ['a file got another name', (folder) => rename(join(folder, 'assets/x/q.png'), join(folder, 'assets/x/r.png'))],
+    ['a file is hidden by one that came', (folder) => plant(folder, { 'first/x/p.png': 'first' })],
+    ['a file came, and another changed', (folder) => plant(folder, { 'assets/x/1.png': '1', 'assets/x/p.png': 'pp' })],
+  ])('is quick where %s, and so are those after it', async (_, change) => {
+    const folder = await memoryFolder();
+    await plant(folder, {
+      'first/keep.png': 'k',
+      'assets/x/a.css': 'a{background:url(p.png)} .b{background:url(missing.png)}',
+      'assets/x/p.png': 'p',
+      'assets/x/q.png': 'q',
+      'assets/x/deep/1.css': '.d{background:url(../p.png)}',
+    });
+    const sources = ['first', 'assets'].map((name) => ({ path: join(folder, name), prefix: '' }));
+    const kept = siteIn(folder, { sources, missing: [{ pattern: '*', then: 'warn' }] });
+    await kept.run();
+    const steps = [
+      () => change(folder),
+      () => Promise.resolve(),
+      () => plant(folder, { 'assets/x/a.css': 'c{background:url(p.png)}' }),
+      () => plant(folder, { 'assets/x/p.png': 'another' }),
+      () => plant(folder, { 'first/more.css': '.m{background:url(x/p.png)}' }),
+      () => rm(join(folder, 'assets/x/p.png')),
+      () => plant(folder, { 'assets/x/p.png': 'back' }),
+    ];
+    for (const step of steps) {
+      await step();
+      expect(await kept.run()).toBe('quick');
+      expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
+    }
+    await kept.sync();
+    expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
+  });
+
+  test.each([['site'], ['site', 'checkpoint']])(
+    'looks at all where a run was killed that had put a file that came, and what it had to leave is the old one: %s',
+    async (...names) => {
+      const folder = await memoryFolder();
+      await plant(folder, { 'assets/x/a.css': 'a{background:url(p.png)}', 'assets/x/p.png': 'p' });
+      const kept = siteIn(folder);
+      await kept.run();
+      const before = await Promise.all(names.map((name) => kept.state.read(name)));
+      await plant(folder, { 'assets/x/new.png': 'n' });
+      expect(await kept.run()).toBe('quick');
+      for (const [at, name] of names.entries()) await kept.state.write(name, before[at] ?? '');
+      await plant(folder, { 'assets/x/p.png': 'pp' });
+      expect(await kept.run()).toBe('whole');
+      expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
+      await plant(folder, { 'assets/x/more.png': 'more' });
+      expect(await kept.run()).toBe('quick');
+      expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
+    },
+  );
+
+  test('looks at all after a link came, and finds what lies behind it', async () => {
+    const folder = await memoryFolder();
+    await plant(folder, { 'assets/x/a.css': 'a{}', 'elsewhere/b.css': 'b{}' });
+    const kept = siteIn(folder);
+    await kept.run();
+    await symlink(join(folder, 'elsewhere'), join(folder, 'assets/x/linked'));
+    await kept.run();
+    expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
+    for (const content of ['b{color:red}', 'b{color:blue}']) {
+      await plant(folder, { 'elsewhere/b.css': content });
+      await kept.run();
+      expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
+    }
   });
 
   test('leaves nothing of what the passes made on their way before the change, where that is kept', async () => {

@@ -3,7 +3,6 @@
  */
 import type { Memory } from '../../core/collected-codec.js';
 import { looksHashed } from '../../core/manifest/hashed-name.js';
-import type { PostProcessed } from '../../core/manifest/post-process.js';
 import type { Traces } from '../../core/manifest/trace.js';
 import type { RelPath } from '../../core/relpath.js';
 import type { Digest } from '../../core/snapshot.js';
@@ -22,6 +21,7 @@ import {
   type SiteFiles,
   type SiteInput,
   siteFile,
+  type WholeSite,
 } from './post-process.js';
 
 export interface HashAllInput extends Pick<FillInput, 'wanted' | 'present'> {
@@ -32,14 +32,10 @@ export interface HashAllInput extends Pick<FillInput, 'wanted' | 'present'> {
   readonly contents?: SiteInput['contents'];
 }
 
-export interface HashedAll extends HashedPart {
-  readonly processed: PostProcessed;
+export interface HashedAll extends HashedPart, WholeSite {
   /** Of the manifest in STATIC_ROOT. */
   readonly manifest: Digest | undefined;
   readonly warnings: readonly string[];
-  /** All that was processed, as each source lists it, and in the order in which they are found. */
-  readonly orders: readonly SourceOrder[];
-  readonly files: readonly SiteFile[];
 }
 
 /** Rejects as `hashSite` does, and with a ManifestError if something that is no manifest lies where it is to be. */

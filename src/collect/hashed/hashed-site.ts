@@ -4,6 +4,7 @@
  *
  * It is loaded from the disk, and told of every place in which something may have changed since.
  */
+import type { Memory } from '../../core/collected-codec.js';
 import type { Made } from '../../core/manifest/passes.js';
 import type { PostProcessed } from '../../core/manifest/post-process.js';
 import { ProcessedSite } from '../../core/manifest/processed-site.js';
@@ -29,6 +30,7 @@ import {
   type SiteFile,
   siteFile,
   siteOf,
+  type WholeSite,
   warningsOf,
 } from './post-process.js';
 import { recallTraces } from './traces.js';
@@ -38,14 +40,14 @@ export interface Proposal extends HashedPart {
   /** Where, beside the places, STATIC_ROOT is to be another one; sorted. */
   readonly paths: readonly RelPath[];
   readonly warnings: readonly string[];
-  /** All of it was gone over: files came or went, or are found in another order, and so the manifest may be in another one. */
-  readonly isAnew: boolean;
+  /** Where all of it was gone over, since files came or went, or are found in another order; and so the manifest may be in another one. */
+  readonly whole: WholeSite | undefined;
   /** Takes it for what is, but for the paths that `failed`. */
   readonly accept: (failed: readonly RelPath[]) => void;
 }
 
 /** What is collected, and in which order it is found. */
-interface Content {
+export interface Content {
   readonly byPath: Map<string, SiteFile>;
   readonly orders: readonly SourceOrder[];
 }
@@ -63,7 +65,7 @@ export interface Found {
 type Wanted = ReadonlyMap<RelPath, Made | undefined>;
 
 /** What is to lie in the places and where it is `different` from what lies there. */
-interface Outcome extends Pick<Proposal, 'isAnew'> {
+interface Outcome extends Pick<Proposal, 'whole'> {
   readonly places: Places;
   readonly wanted: Wanted;
   readonly different: Wanted;
@@ -113,23 +115,34 @@ export class HashedSite implements SiteInMind {
     const wanted = await readWinners(listings, { step: 'collect', also: 'content-hash', cache, pacer });
     if (wanted.problems.length > 0) return undefined;
     const memory = await recall(options.state);
-    const made = new Map<RelPath, Digest>();
-    for (const path of memory.made) made.set(path as RelPath, memory.files.get(path) ?? '');
     const orders = listings.map(sourceOrder);
     const byPath = new Map(wanted.files.map((file) => [file.entry.path as string, siteFile(file)]));
-    const content = { byPath, orders };
     const traces = await recallTraces(options.state, manifest.rules);
-    const bare = new Set([...byPath.values()].map(({ path }) => path).filter((path) => !memory.files.has(path)));
-    const site = new HashedSite(root, manifest, content, traces, { made, bare });
+    const site = HashedSite.of({ root, manifest }, { byPath, orders }, traces, memory);
     site.#begin();
     return site;
+  }
+
+  /** The site with this content, as the memory knows it. Whatever changes, all of it is gone over once. */
+  static of(
+    { root, manifest }: { readonly root: string; readonly manifest: ManifestProject },
+    content: Content,
+    traces: Traces,
+    memory: Pick<Memory, 'files' | 'made'>,
+  ): HashedSite {
+    const made = new Map<RelPath, Digest>();
+    for (const path of memory.made) made.set(path as RelPath, memory.files.get(path) ?? '');
+    const bare = new Set(
+      [...content.byPath.values()].map(({ path }) => path).filter((path) => !memory.files.has(path)),
+    );
+    return new HashedSite(root, manifest, content, traces, { made, bare });
   }
 
   /** So that the first change need not go over all of it: where all that comes of the sources is there already. */
   #begin(): void {
     try {
-      const { processed, take } = this.#processAll(this.#content, []);
-      if (this.#holds(processed)) take();
+      const { whole, take } = this.#processAll(this.#content, []);
+      if (this.#holds(whole.processed)) take();
     } catch (error) {
       if (!(error instanceof ManifestError || error instanceof SourceError)) throw error; // the first change will tell
     }
@@ -145,6 +158,11 @@ export class HashedSite implements SiteInMind {
 
   madeAt(path: RelPath): Digest | undefined {
     return this.#made.get(path);
+  }
+
+  /** The paths of all that lies in the places because of pushstatic and is no plain copy. */
+  madeIn(places: Places): RelPath[] {
+    return keysIn(this.#made, places, (place) => this.#content.byPath.has(place));
   }
 
   propose(found: Found): Proposal | undefined {
@@ -197,7 +215,7 @@ export class HashedSite implements SiteInMind {
     const isReplacing = byPath.has(this.#manifest.name);
     return this.#proposal(
       { ...result, left: result.leftNow, isReplacing },
-      { places, wanted, different, isAnew: false },
+      { places, wanted, different, whole: undefined },
       accept,
     );
   }
@@ -205,7 +223,8 @@ export class HashedSite implements SiteInMind {
   /** Undefined where a plain copy is to come back or to go that is in none of the places. */
   #proposeAll({ places, listings, wanted: winners, foreign }: Found): Proposal | undefined {
     const content = this.#changed(places, listings, winners);
-    const { processed, take } = this.#processAll(content, foreign);
+    const { whole, take } = this.#processAll(content, foreign);
+    const { processed } = whole;
     const isBeside = (path: RelPath): boolean => content.byPath.has(path) && !covers(places, path);
     const turned = unlike(this.#bare, processed.removed).filter((path) => !processed.made.has(path));
     if (turned.some(isBeside)) return undefined;
@@ -219,30 +238,27 @@ export class HashedSite implements SiteInMind {
     const inPlaces = keysIn(processed.made, places).map((path) => [path, processed.made.get(path)] as const);
     const isReplacing = content.byPath.has(this.#manifest.name);
     const wanted = new Map([...inPlaces, ...different]);
-    return this.#proposal({ ...processed, isReplacing }, { places, wanted, different, isAnew: true }, take);
+    return this.#proposal({ ...processed, isReplacing }, { places, wanted, different, whole }, take);
   }
 
-  #processAll(
-    content: Content,
-    foreign: Iterable<RelPath>,
-  ): { readonly processed: PostProcessed; readonly take: () => void } {
+  #processAll(content: Content, foreign: Iterable<RelPath>): { readonly whole: WholeSite; readonly take: () => void } {
     const { byPath, orders } = content;
-    const files = { byPath, inOrder: () => ordered(byPath, orders) };
+    const files = ordered(byPath, orders);
     const traces = this.#processed?.traces ?? this.#traces;
-    const input = { files, traces, root: this.#root, foreign: () => foreign };
+    const input = { files: { byPath, inOrder: () => files }, traces, root: this.#root, foreign: () => foreign };
     const { processed } = hashSite(input, this.#manifest);
     const take = (): void => {
       this.#content = content;
       this.#traces = processed.traces;
       this.#bare = processed.removed;
-      this.#processed = new ProcessedSite(files.inOrder(), this.#manifest.rules, processed);
+      this.#processed = new ProcessedSite(files, this.#manifest.rules, processed);
     };
-    return { processed, take };
+    return { whole: { files, orders, processed }, take };
   }
 
   #proposal(
     processed: Pick<PostProcessed, 'manifest' | 'removed' | 'left'> & { readonly isReplacing: boolean },
-    { places, wanted, different: unequal, isAnew }: Outcome,
+    { places, wanted, different: unequal, whole }: Outcome,
     take: () => void,
   ): Proposal {
     const { rules, name, folder, stale } = this.#manifest;
@@ -259,7 +275,7 @@ export class HashedSite implements SiteInMind {
       replaced: isHere && processed.isReplacing ? new Set([...processed.removed, name]) : processed.removed,
       elsewhere: isHere ? undefined : manifest,
       warnings: warningsOf(processed.left),
-      isAnew,
+      whole,
       accept: (failed) => {
         take();
         for (const [path, each] of different) {

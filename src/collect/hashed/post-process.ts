@@ -17,6 +17,7 @@ import { contentHashOf, readWhole } from '../digest.js';
 import type { Identified } from '../identify.js';
 import type { KeptContents } from '../kept-contents.js';
 import { look } from '../look.js';
+import type { SourceOrder } from './found-order.js';
 
 const MOST_WARNINGS = 20; // more of them hide the first one, which is the one to read
 
@@ -34,6 +35,8 @@ export interface ManifestProject {
 /** A file that is collected, and where its content lies. */
 export interface SiteFile extends Collected {
   readonly file: string;
+  /** The position of its source. */
+  readonly source: number;
   readonly mtime: number;
   readonly mode: number;
 }
@@ -43,6 +46,15 @@ export interface SiteFiles {
   /** In the order in which the finders list them; each path once. */
   readonly inOrder: () => readonly SiteFile[];
   readonly byPath: Pick<ReadonlyMap<string, SiteFile>, 'get' | 'has'>;
+}
+
+/** All of a site, as it was gone over. */
+export interface WholeSite {
+  /** In the order in which they are found. */
+  readonly files: readonly SiteFile[];
+  /** As each source lists it. */
+  readonly orders: readonly SourceOrder[];
+  readonly processed: PostProcessed;
 }
 
 export interface HashInput extends SiteInput {
@@ -86,9 +98,9 @@ export function warningsOf(left: readonly Trouble[]): string[] {
 }
 
 /** A collected file as post-processing takes it: `hash` is '' where it was not asked for. */
-export function siteFile({ entry, found: { file }, hash: contentHash = '' }: Identified): SiteFile {
+export function siteFile({ entry, found: { file, source }, hash: contentHash = '' }: Identified): SiteFile {
   const { path, size, digest, mtime, mode } = entry; // one by one: copying thousands of objects as they are takes ten times as long
-  return { path, size, digest, mtime, mode, hash: contentHash, file };
+  return { path, size, digest, mtime, mode, hash: contentHash, file, source };
 }
 
 /** What STATIC_ROOT is to hold at `path`, as a file that can be put there. */

@@ -4,16 +4,23 @@
  */
 import { hash } from 'node:crypto';
 import { opendirSync } from 'node:fs';
-import { hashedName, isPlainName, pathOfName, withoutHash } from '../../core/manifest/hashed-name.js';
+import type { Memory } from '../../core/collected-codec.js';
+import { type ContentHash, hashedName, isPlainName, pathOfName, withoutHash } from '../../core/manifest/hashed-name.js';
 import { type Collected, deepestFirst, type Made, Passes, type Rewritten } from '../../core/manifest/passes.js';
 import { isAdjustable } from '../../core/manifest/references.js';
 import type { Rules } from '../../core/manifest/rules.js';
-import type { FolderNames, SiteToStore, StoredAdjustable, StoredSite } from '../../core/manifest/site-codec.js';
+import type {
+  FolderNames,
+  SiteToStore,
+  StoredAdjustable,
+  StoredFile,
+  StoredSite,
+} from '../../core/manifest/site-codec.js';
 import { patchManifest } from '../../core/manifest/staticfiles-json.js';
 import type { ContentFacts, FileTraces } from '../../core/manifest/trace.js';
 import { covers, type Places } from '../../core/places.js';
 import { normalizePath } from '../../core/python-path.js';
-import { ancestorsOf, nameOf, type RelPath } from '../../core/relpath.js';
+import { ancestorsOf, comparePaths, nameOf, type RelPath } from '../../core/relpath.js';
 import type { Digest } from '../../core/snapshot.js';
 import { FileError } from '../../errors.js';
 import { isSystemError } from '../../system-error.js';
@@ -23,8 +30,7 @@ import type { Addition } from '../memory.js';
 import type { Listing, Source } from '../sources.js';
 import type { Winners } from '../winners.js';
 import { folderOf, type SourceOrder } from './found-order.js';
-import type { HashedAll } from './hash-all.js';
-import { type Found, keysIn, type Proposal, type SiteInMind } from './hashed-site.js';
+import { type Found, HashedSite, keysIn, type Proposal, type SiteInMind } from './hashed-site.js';
 import {
   type ManifestProject,
   madeFile,
@@ -32,18 +38,18 @@ import {
   type SiteFile,
   siteFile,
   siteOf,
+  type WholeSite,
   warningsOf,
 } from './post-process.js';
 
-/** Undefined where only going over all of the site tells what becomes of a change, or some of it is unknown. */
+/** Undefined where only going over all of the site tells what becomes of a change. */
 export function siteToStore(
-  { problems, conflicts, files: winners }: Winners,
-  { files, orders, processed }: Pick<HashedAll, 'files' | 'orders' | 'processed'>,
+  { files, orders, processed }: WholeSite,
   rules: Rules,
   id: string,
 ): SiteToStore | undefined {
   const { made, traces, unsettled, left, isOdd, removed, manifest } = processed;
-  if (isOdd || removed.size > 0 || problems.length > 0 || conflicts.length > 0) return undefined;
+  if (isOdd || removed.size > 0) return undefined;
   if (files.some(({ path }) => hangsOnItsPlace(path, rules))) return undefined;
   const rewritten = new Map<string, Rewritten>();
   for (const each of made.values()) if (each.rewritten !== undefined) rewritten.set(each.from.path, each.rewritten);
@@ -51,10 +57,10 @@ export function siteToStore(
   return {
     id,
     orders: orders.map(namesIn),
-    paths: winners.map(({ entry }) => entry.path),
-    hashes: winners.map(({ hash: contentHash = '' }) => contentHash),
-    digests: winners.map(({ entry }) => entry.digest),
-    sources: winners.map(({ found }) => found.source),
+    paths: files.map(({ path }) => path),
+    hashes: files.map((file) => file.hash),
+    digests: files.map(({ digest }) => digest),
+    sources: files.map(({ source }) => source),
     adjustables: adjustables.map(({ path, size }) => {
       const became = rewritten.get(path);
       const traced = traces.get(path)?.traces ?? [];
@@ -80,6 +86,8 @@ export class StoredHashedSite implements SiteInMind {
   readonly #stored: StoredSite;
   readonly #indexes: ReadonlyMap<string, number>;
   readonly #positions: ReadonlyMap<string, number>;
+  /** Those that were asked for. */
+  readonly #adjustables = new Map<string, StoredAdjustable>();
   /** Those whose hashed names do not tell what they are of. */
   readonly #odd: readonly RelPath[];
   /** What was written and removed since, by path. */
@@ -143,6 +151,25 @@ export class StoredHashedSite implements SiteInMind {
     if (this.#plainSince.has(path)) return this.#plainSince.get(path);
     const index = this.#indexes.get(path);
     return index === undefined ? undefined : this.#stored.fileAt(index).digest;
+  }
+
+  /** The plain copies that lie in the places because of pushstatic, sorted by path. */
+  plainIn(places: Places): RelPath[] {
+    return keysIn<RelPath>(this.#indexes as ReadonlyMap<RelPath, number>, places).toSorted(comparePaths);
+  }
+
+  /** All of it, where files came or went since: what becomes of that only going over all of it tells. */
+  whole(memory: Pick<Memory, 'files' | 'made'>): HashedSite {
+    const { paths, adjustables, orders } = this.#stored;
+    const byPath = new Map(paths.map((path) => [path as string, this.#siteFile(path)]));
+    const traces = new Map<RelPath, FileTraces>();
+    for (const path of adjustables) {
+      const known = this.#tracesOf(path);
+      if (known !== undefined) traces.set(path, known);
+    }
+    const inOrder = this.#sources.map((source, at) => orderOf(source, orders[at] ?? {}));
+    const project = { root: this.#root, manifest: this.#manifest };
+    return HashedSite.of(project, { byPath, orders: inOrder }, traces, memory);
   }
 
   madeAt(path: RelPath): Digest | undefined {
@@ -221,7 +248,7 @@ export class StoredHashedSite implements SiteInMind {
       replaced: new Set(),
       elsewhere: undefined,
       warnings: warningsOf(left),
-      isAnew: false,
+      whole: undefined,
       accept: () => undefined, // the next run reads what was added to the memory
     };
   }
@@ -261,20 +288,22 @@ export class StoredHashedSite implements SiteInMind {
   }
 
   #siteFile(path: RelPath): SiteFile {
-    const { source, ...facts } = this.#stored.fileAt(this.#indexes.get(path) ?? 0);
+    const facts = this.#stored.fileAt(this.#indexes.get(path) ?? 0);
+    const { source } = facts;
     const of = this.#sources[source] as Source; // the project is the one that it was stored for
     const file = `${of.path}/${of.prefix === '' ? path : path.slice(of.prefix.length + 1)}`;
-    return { ...facts, path, file, size: this.#sizeOf(path, file), mtime: 0, mode: 0o644 };
+    return new StoredSiteFile(path, file, source, facts, this.#sizeOf);
   }
 
-  /** That of a leaf is only wanted where it is written again. */
-  #sizeOf(path: RelPath, file: string): number {
-    return this.#adjustable(path)?.size ?? look(file)?.size ?? 0;
-  }
+  readonly #sizeOf = (path: RelPath, file: string): number => this.#adjustable(path)?.size ?? look(file)?.size ?? 0;
 
   #adjustable(path: RelPath): StoredAdjustable | undefined {
-    const position = this.#positions.get(path);
-    return position === undefined ? undefined : this.#stored.adjustableAt(position);
+    const known = this.#adjustables.get(path);
+    const position = known === undefined ? this.#positions.get(path) : undefined;
+    if (position === undefined) return known;
+    const read = this.#stored.adjustableAt(position);
+    this.#adjustables.set(path, read);
+    return read;
   }
 
   #rewrittenOf(path: RelPath): ContentFacts | undefined {
@@ -319,6 +348,37 @@ export class StoredHashedSite implements SiteInMind {
   }
 }
 
+class StoredSiteFile implements SiteFile {
+  readonly path: RelPath;
+  readonly file: string;
+  readonly source: number;
+  readonly hash: ContentHash;
+  readonly digest: Digest;
+  readonly mtime = 0;
+  readonly mode = 0o644;
+  readonly #sizeOf: (path: RelPath, file: string) => number;
+
+  constructor(
+    path: RelPath,
+    file: string,
+    source: number,
+    facts: Pick<StoredFile, 'hash' | 'digest'>,
+    sizeOf: (path: RelPath, file: string) => number,
+  ) {
+    this.path = path;
+    this.file = file;
+    this.source = source;
+    this.hash = facts.hash;
+    this.digest = facts.digest;
+    this.#sizeOf = sizeOf;
+  }
+
+  /** Looked up when it is asked for: that of a leaf is only wanted where it is written again. */
+  get size(): number {
+    return this.#sizeOf(this.path, this.file);
+  }
+}
+
 function readIfPossible(place: string): Buffer | undefined {
   try {
     return readWhole(place);
@@ -342,6 +402,16 @@ function namesIn({ folders }: SourceOrder): Record<string, FolderNames> {
   return Object.fromEntries(
     Array.from(folders, ([folder, each]) => [folder, { files: names(each.files), folders: names(each.folders) }]),
   );
+}
+
+/** The order that `namesIn` took these from. */
+function orderOf({ path, prefix }: Source, folders: Readonly<Record<string, FolderNames>>): SourceOrder {
+  const pathsIn = (folder: string, names: readonly string[]): string[] =>
+    folder === '' ? [...names] : names.map((name) => `${folder}/${name}`);
+  const inOrder = Object.entries(folders).map(([folder, { files, folders: below }]) => {
+    return [folder, { files: pathsIn(folder, files), folders: pathsIn(folder, below) }] as const;
+  });
+  return { path, prefix, folders: new Map(inOrder) };
 }
 
 /** Whether the system lists in a published `folder` what it did, in the same order. What is ignored may come and go. */

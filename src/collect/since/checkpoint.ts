@@ -2,6 +2,7 @@
  * Checkpoint: what a `collect` that collected all of a site with hashed names leaves in the state folder, so that the next
  * one need only look what has changed since. It is worth nothing once all was collected again, by whatever run.
  */
+import { hash } from 'node:crypto';
 import {
   decodeBeside,
   decodeSite,
@@ -11,6 +12,7 @@ import {
 } from '../../core/manifest/site-codec.js';
 import type { StateFolder } from '../../fs/state.js';
 import type { HashedAll } from '../hashed/hash-all.js';
+import type { WholeSite } from '../hashed/post-process.js';
 import { namesBehind, StoredHashedSite, siteToStore } from '../hashed/stored-site.js';
 import type { CollectProject } from '../project.js';
 import type { Winners } from '../winners.js';
@@ -37,15 +39,8 @@ export class CheckpointDraft {
 
   /** Leaves what became of the files: the greater part, and worth nothing before `leave`. Rejects as StateFolder does. */
   async describe(state: StateFolder, wanted: Winners, hashed: HashedAll): Promise<void> {
-    const rules = this.#project.manifest?.rules;
-    const id = newId();
-    const site = rules && siteToStore(wanted, hashed, rules, id);
-    if (site === undefined || rules === undefined) return;
-    await state.write(
-      SITE,
-      encodeSite(site, (name) => namesBehind(name, rules)),
-    );
-    this.#site = id;
+    const isKnown = wanted.problems.length + wanted.conflicts.length === 0;
+    if (isKnown) this.#site = await storeSite(this.#project, state, hashed);
   }
 
   /** To be called when the memory is written. Answers with its id; undefined where there is none. Rejects as StateFolder does. */
@@ -64,6 +59,37 @@ export class CheckpointDraft {
     await state.write(BESIDE, encodeBeside({ ...beside, madeFor, site: this.#site }));
     return id;
   }
+}
+
+/**
+ * Leaves a site that has other files than in the checkpoint, whose marks still hold. To be called when the memory has them. Rejects
+ * as StateFolder does.
+ */
+export async function leaveGrown(
+  project: CollectProject,
+  version: string,
+  state: StateFolder,
+  whole: WholeSite,
+  beside: Omit<StoredBeside, 'madeFor' | 'site' | 'manifest'>,
+): Promise<void> {
+  const site = await storeSite(project, state, whole);
+  if (site === undefined) return; // the one that is there has not those files, and holds no more
+  const { madeFor } = await foundationOf(project, version, state);
+  const manifest = hash('sha256', whole.processed.manifest.text, 'hex');
+  await state.write(BESIDE, encodeBeside({ ...beside, manifest, madeFor, site }));
+}
+
+/** Answers with its id; undefined where only going over all of it tells what becomes of it. Rejects as StateFolder does. */
+async function storeSite(project: CollectProject, state: StateFolder, whole: WholeSite): Promise<string | undefined> {
+  const rules = project.manifest?.rules;
+  const id = newId();
+  const site = rules && siteToStore(whole, rules, id);
+  if (site === undefined || rules === undefined) return undefined;
+  await state.write(
+    SITE,
+    encodeSite(site, (name) => namesBehind(name, rules)),
+  );
+  return id;
 }
 
 /** Undefined where there is none that holds. */

@@ -5,15 +5,20 @@
 
 import type { Memory } from '../../core/collected-codec.js';
 import type { Trouble } from '../../core/manifest/trouble.js';
-import { covers } from '../../core/places.js';
+import { covers, type Places } from '../../core/places.js';
 import { comparePaths, isBelowOneOf, isWithin, type RelPath } from '../../core/relpath.js';
+import type { Digest, Entry } from '../../core/snapshot.js';
 import { touchedPlaces } from '../../core/touched.js';
 import type { CollectOptions } from '../collect.js';
-import { type CollectedPlaces, collectPlaces } from '../collect-places.js';
+import { type CollectedPlaces, collectPlaces, type KnownPlaces } from '../collect-places.js';
+import { GrowingSite } from '../hashed/growing-site.js';
 import { warningsOf } from '../hashed/post-process.js';
 import type { StoredHashedSite } from '../hashed/stored-site.js';
+import { recall } from '../memory.js';
 import { type CollectProject, rootsOf } from '../project.js';
+import { saveState } from '../run-options.js';
 import type { PartSince } from '../thread/protocol.js';
+import { leaveGrown } from './checkpoint.js';
 import { isGone } from './gone.js';
 
 /** `touched` are absolute places that have changed since the checkpoint that `site` stands on. */
@@ -28,17 +33,46 @@ export async function collectHashedSince(
   const since = site.changedSince.map((path) => `${project.root}/${path}`);
   const places = touchedPlaces(rootsOf(project), links, [...touched, ...since]);
   if (places === 'all') return undefined;
-  // Of a plain copy that is as it was put no more than its content is known.
-  const entries = places.flatMap((path) => {
-    const digest = site.plainAt(path);
-    return digest === undefined ? [] : [{ path, digest, size: 0, mtime: 0, mode: 0 }];
-  });
-  const known = { entries, foreign, folders: [...site.folders] };
+  const plain = entriesOf(site.plainIn(places), (path) => site.plainAt(path));
+  const known = { entries: plain, foreign, folders: [...site.folders] };
   const collected = await collectPlaces(project, places, known, { ...options, site });
-  if (collected === undefined) return undefined;
+  if (collected === undefined) return collectGrown(project, places, known, site, options);
   const isAsBefore = ({ path }: Trouble): boolean => !covers(collected.places, path);
   for (const warning of warningsOf(left.filter(isAsBefore))) options.onWarning?.(warning);
   return { ...collected, files: site.size };
+}
+
+/** Where files came or went. The site as it is then is left in place of the one that was there. */
+async function collectGrown(
+  project: CollectProject,
+  places: Places,
+  { entries, foreign, folders }: KnownPlaces,
+  site: StoredHashedSite,
+  options: CollectOptions,
+): Promise<CollectedPlaces | undefined> {
+  const { state, checkpoint: version, mode } = options;
+  const growing = new GrowingSite(site.whole(await recall(state)));
+  const made = entriesOf(growing.madeIn(places), (path) => growing.madeAt(path));
+  const known = { entries: [...entries, ...made].sort((a, b) => comparePaths(a.path, b.path)), foreign, folders };
+  const collected = await collectPlaces(project, places, known, { ...options, site: growing });
+  const { whole } = growing;
+  if (collected === undefined || whole === undefined) return undefined;
+  const isSettled = collected.problems.length + collected.putOff.length + collected.links.length === 0;
+  if (mode === 'write' && isSettled && version !== undefined) {
+    const { ownership } = collected;
+    const others = foreign.filter((path) => !covers(collected.places, path));
+    const beside = { foreign: [...others, ...ownership.foreign], folders: ownership.folders, links: site.stored.links };
+    await saveState(options, () => leaveGrown(project, version, state, whole, beside));
+  }
+  return { ...collected, files: whole.files.length };
+}
+
+/** What is known of what was put: no more than its content. */
+function entriesOf(paths: readonly RelPath[], digestAt: (path: RelPath) => Digest | undefined): Entry[] {
+  return paths.flatMap((path) => {
+    const digest = digestAt(path);
+    return digest === undefined ? [] : [{ path, digest, size: 0, mtime: 0, mode: 0 }];
+  });
 }
 
 /**
@@ -58,10 +92,7 @@ export async function collectPlainSince(
   const below = others.size === 0 ? [] : all.filter((path) => isBelowOneOf(path, others));
   const isOurs = (place: RelPath): boolean => files.has(place) || below.some((path) => isWithin(path, place));
   if (!places.every((place) => isOurs(place) || isGone(`${project.root}/${place}`))) return undefined;
-  const entries = [...places, ...below].toSorted(comparePaths).flatMap((path) => {
-    const digest = files.get(path);
-    return digest === undefined ? [] : [{ path, digest, size: 0, mtime: 0, mode: 0 }];
-  });
+  const entries = entriesOf([...places, ...below].toSorted(comparePaths), (path) => files.get(path));
   const known = { entries, foreign: [], folders: [...folders], counts: sources, moved };
   const collected = await collectPlaces(project, places, known, options);
   return collected && { ...collected, files: files.size - made.size - entries.length + collected.files };
