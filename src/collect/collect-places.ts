@@ -46,6 +46,8 @@ export interface KnownPlaces extends Ownership {
 export interface Moved {
   readonly came: readonly string[];
   readonly went: readonly string[];
+  /** What an earlier run has met already, where it came, or is not there now. */
+  readonly earlier: readonly string[];
 }
 
 /** What `collect` would answer, of the places alone. */
@@ -136,19 +138,27 @@ function countedOf(
   listings: readonly Listing[],
   before: Before,
   { files, made }: Filled,
-  moved: Moved = { came: [], went: [] },
+  moved: Moved = { came: [], went: [], earlier: [] },
 ): Addition['counted'] {
   const isNew = ({ path }: Candidate): boolean => files.has(path) && !made.has(path) && !before.files.has(path);
   const isGone = (path: string): boolean => !files.has(path) && !before.made.has(path);
   const gone = [...before.files.keys()].filter(isGone) as RelPath[];
   const mayHave = ({ source }: Listing, path: RelPath): boolean => wayTo(path, source.prefix) !== undefined;
-  const wentFrom = new Map(listings.map((listing) => [listing, pathsUnder(listing.source, moved.went)]));
-  const hasGone = (path: RelPath): boolean => [...wentFrom.values()].some((places) => covers(places, path));
+  const under = (places: readonly string[]): Map<Listing, Places> =>
+    new Map(listings.map((listing) => [listing, pathsUnder(listing.source, places)]));
+  const [wentFrom, hadEarlier] = [under(moved.went), under(moved.earlier)];
+  /** From which of them a path is known to be gone, or to have had it when it came. */
+  const tellsOf = (path: RelPath): ReadonlyMap<Listing, Places> | undefined =>
+    [wentFrom, hadEarlier].find((told) => [...told.values()].some((places) => covers(places, path)));
   const counts = listings.map((listing): [key: string, by: number] => {
     const [came, went] = [pathsUnder(listing.source, moved.came), wentFrom.get(listing) ?? []];
     const hadAlone = (path: RelPath): boolean => listings.every((each) => mayHave(each, path) === (each === listing));
     const gained = listing.walked.files.filter((file) => isNew(file) || covers(came, file.path)).length;
-    const lost = gone.filter((path) => (hasGone(path) ? covers(went, path) : hadAlone(path))).length;
+    const had = (path: RelPath): boolean => {
+      const told = tellsOf(path);
+      return told === undefined ? hadAlone(path) : covers(told.get(listing) ?? [], path);
+    };
+    const lost = gone.filter(had).length;
     const uncovered = went.filter((path) => files.has(path)).length; // another source has one
     return [countOf(listing).key, gained - lost - uncovered];
   });

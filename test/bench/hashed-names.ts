@@ -52,7 +52,7 @@ export async function measureHashedNames(folder: string, environment: NodeJS.Pro
 
 async function measure(place: Place, bounds: (typeof BOUNDS)[number], runs: number): Promise<void> {
   await plantSite(place, bounds.files);
-  const show = (job: string, ours: readonly number[], theirs: readonly number[], bound: number): void => {
+  const show = (job: string, ours: readonly number[], theirs: readonly number[], bound: number | string): void => {
     const [a, b] = [median(ours), median(theirs)];
     const columns = [a < 100 ? a.toFixed(1) : a.toFixed(0), b.toFixed(0), (b / a).toFixed(1)];
     const [left = '', middle = '', right = ''] = columns;
@@ -80,6 +80,20 @@ async function measure(place: Place, bounds: (typeof BOUNDS)[number], runs: numb
   }
   show('one leaf changed', changed.ours, changed.theirs, bounds.changed);
   show('the same, daemon', await timeDaemon(place), changed.theirs, bounds.daemon);
+
+  const jobs = {
+    'one file more': (path: string) => writeFile(path, 'new'),
+    'one file less': (path: string) => rm(path),
+  };
+  for (const [job, act] of Object.entries(jobs)) {
+    const [ours, theirs]: [number[], number[]] = [[], []];
+    for (let run = 0; run < runs; run++) {
+      await act(join(place.assets, 'app0', `new${run}.png`));
+      ours.push(await timeOurs(place));
+      theirs.push(await timeDjango(place));
+    }
+    show(job, ours, theirs, 'none');
+  }
   console.log(`        peak memory of a first run: ${peak.toFixed(0)} MB`);
 }
 

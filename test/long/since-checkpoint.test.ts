@@ -8,11 +8,12 @@ import { collect } from '../../src/collect/collect.js';
 import { collectPlaces } from '../../src/collect/collect-places.js';
 import { HashedSite } from '../../src/collect/hashed/hashed-site.js';
 import { MarkTaker } from '../../src/collect/marks.js';
+import { recall } from '../../src/collect/memory.js';
 import type { CollectProject } from '../../src/collect/project.js';
 import { recallSite } from '../../src/collect/since/checkpoint.js';
 import { collectSinceCheckpoint } from '../../src/collect/since/since-checkpoint.js';
 import { recallMarks } from '../../src/collect/since/stored-marks.js';
-import { listSources } from '../../src/collect/sources.js';
+import { countKey, listSources } from '../../src/collect/sources.js';
 import { lookAgain, placesIn } from '../../src/collect/sweep.js';
 import { LocalThread, wholeOf } from '../../src/collect/thread/in-thread.js';
 import { newTurn } from '../../src/collect/thread/turn.js';
@@ -203,6 +204,7 @@ describe('a run that looks what has changed', () => {
     ['a file came', (folder) => plant(folder, { 'assets/x/new.css': 'n{background:url(p.png)}' })],
     ['a file came that is asked for', (folder) => plant(folder, { 'assets/x/missing.png': 'm' })],
     ['a file went', (folder) => rm(join(folder, 'assets/x/q.png'))],
+    ['a file went from the top', (folder) => rm(join(folder, 'assets/top.css'))],
     ['a folder came', (folder) => plant(folder, { 'assets/y/z/new.css': 'n{}', 'assets/y/1.png': '1' })],
     ['a folder went', (folder) => rm(join(folder, 'assets/x/deep'), { recursive: true })],
     ['a file got another name', (folder) => rename(join(folder, 'assets/x/q.png'), join(folder, 'assets/x/r.png'))],
@@ -212,6 +214,7 @@ describe('a run that looks what has changed', () => {
     const folder = await memoryFolder();
     await plant(folder, {
       'first/keep.png': 'k',
+      'assets/top.css': '.t{background:url(x/p.png)}',
       'assets/x/a.css': 'a{background:url(p.png)} .b{background:url(missing.png)}',
       'assets/x/p.png': 'p',
       'assets/x/q.png': 'q',
@@ -236,6 +239,49 @@ describe('a run that looks what has changed', () => {
     }
     await kept.sync();
     expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
+  });
+
+  test('counts what each source has, as a run over all of it does', async () => {
+    const folder = await memoryFolder();
+    const files = (source: string) =>
+      Array.from({ length: 6 }, (_, at) => [`${source}/x/${at}.png`, `${source} ${at}`]);
+    await plant(folder, Object.fromEntries([...files('one'), ...files('two')]));
+    const sources = ['one', 'two', 'three'].map((name) => ({ path: join(folder, name), prefix: '', isOptional: true }));
+    await atRest(folder);
+    const kept = siteIn(folder, { sources });
+    await kept.run();
+    const steps = [
+      () => rm(join(folder, 'two/x/1.png')), // hidden by the first
+      () => plant(folder, { 'two/x/own.png': 'own', 'one/x/more.png': 'more' }),
+      () => rm(join(folder, 'two/x/own.png')),
+      () => rm(join(folder, 'one/x/2.png')), // then the other one has it
+      () => plant(folder, { 'one/x/0.png': 'another', 'two/x/new.png': 'new' }),
+      () => rm(join(folder, 'one/x/3.png')).then(() => rm(join(folder, 'two/x/3.png'))),
+      () => rm(join(folder, 'two/x/new.png')),
+      () => plant(folder, { 'two/x/new.png': 'again' }),
+      () => rm(join(folder, 'two/x/new.png')),
+    ];
+    for (const [at, step] of steps.entries()) {
+      await step();
+      expect([at, await kept.run()]).toEqual([at, 'quick']);
+      const { sources: counted } = await recall(kept.state);
+      const had = sources.map(({ path, prefix }) => counted.get(countKey({ path, prefix })));
+      expect([at, ...had]).toEqual([at, ...sources.map(({ path }) => filesIn(path))]);
+    }
+  });
+
+  test('is quick where one of thousands in a folder went, from its source or from STATIC_ROOT', async () => {
+    const folder = await memoryFolder();
+    const icons = Array.from({ length: 2500 }, (_, at) => [`assets/icons/${at}.svg`, `icon ${at}`]);
+    await plant(folder, { ...Object.fromEntries(icons), 'assets/a.css': 'a{background:url(icons/7.svg)}' });
+    await atRest(folder);
+    const kept = siteIn(folder);
+    await kept.run();
+    for (const gone of ['assets/icons/8.svg', 'root/icons/9.svg', 'assets/icons/10.svg']) {
+      await rm(join(folder, gone));
+      expect(await kept.run()).toBe('quick');
+      expect(listFolder(kept.project.root)).toEqual(await collectFreshly(kept.project));
+    }
   });
 
   test.each([['site'], ['site', 'checkpoint']])(
@@ -463,6 +509,10 @@ function siteIn(
       await collectPlaces(project, places, known, { state, mode: 'write', site });
     },
   };
+}
+
+function filesIn(folder: string): number {
+  return Object.values(listFolder(folder)).filter(({ type }) => type === 'file').length;
 }
 
 function inodesIn(folder: string): Record<string, number> {

@@ -14,18 +14,24 @@ import { type CollectedPlaces, collectPlaces, type KnownPlaces } from '../collec
 import { GrowingSite } from '../hashed/growing-site.js';
 import { warningsOf } from '../hashed/post-process.js';
 import type { StoredHashedSite } from '../hashed/stored-site.js';
-import { recall } from '../memory.js';
 import { type CollectProject, rootsOf } from '../project.js';
 import { saveState } from '../run-options.js';
 import type { PartSince } from '../thread/protocol.js';
 import { leaveGrown } from './checkpoint.js';
 import { isGone } from './gone.js';
 
+/** What a run before left of a site with hashed names. */
+export interface LeftSite {
+  readonly site: StoredHashedSite;
+  /** What lies in STATIC_ROOT because of pushstatic. It takes long to read, and is only asked for where files came or went. */
+  readonly memory: () => Promise<Memory>;
+}
+
 /** `touched` are absolute places that have changed since the checkpoint that `site` stands on. */
 export async function collectHashedSince(
   project: CollectProject,
-  touched: readonly string[],
-  site: StoredHashedSite,
+  { touched, moved }: PartSince,
+  { site, memory }: LeftSite,
   options: CollectOptions,
 ): Promise<CollectedPlaces | undefined> {
   const { foreign, links, left } = site.stored;
@@ -34,9 +40,9 @@ export async function collectHashedSince(
   const places = touchedPlaces(rootsOf(project), links, [...touched, ...since]);
   if (places === 'all') return undefined;
   const plain = entriesOf(site.plainIn(places), (path) => site.plainAt(path));
-  const known = { entries: plain, foreign, folders: [...site.folders] };
+  const known = { entries: plain, foreign, folders: [...site.folders], moved };
   const collected = await collectPlaces(project, places, known, { ...options, site });
-  if (collected === undefined) return collectGrown(project, places, known, site, options);
+  if (collected === undefined) return collectGrown(project, places, known, { site, memory }, options);
   const isAsBefore = ({ path }: Trouble): boolean => !covers(collected.places, path);
   for (const warning of warningsOf(left.filter(isAsBefore))) options.onWarning?.(warning);
   return { ...collected, files: site.size };
@@ -46,21 +52,23 @@ export async function collectHashedSince(
 async function collectGrown(
   project: CollectProject,
   places: Places,
-  { entries, foreign, folders }: KnownPlaces,
-  site: StoredHashedSite,
+  known: KnownPlaces,
+  { site, memory }: LeftSite,
   options: CollectOptions,
 ): Promise<CollectedPlaces | undefined> {
   const { state, checkpoint: version, mode } = options;
-  const growing = new GrowingSite(site.whole(await recall(state)));
+  const remembered = await memory();
+  const growing = new GrowingSite(site.whole(remembered));
   const made = entriesOf(growing.madeIn(places), (path) => growing.madeAt(path));
-  const known = { entries: [...entries, ...made].sort((a, b) => comparePaths(a.path, b.path)), foreign, folders };
-  const collected = await collectPlaces(project, places, known, { ...options, site: growing });
+  const entries = [...known.entries, ...made].sort((a, b) => comparePaths(a.path, b.path));
+  const all = { ...known, entries, counts: remembered.sources };
+  const collected = await collectPlaces(project, places, all, { ...options, site: growing });
   const { whole } = growing;
   if (collected === undefined || whole === undefined) return undefined;
   const isSettled = collected.problems.length + collected.putOff.length + collected.links.length === 0;
   if (mode === 'write' && isSettled && version !== undefined) {
     const { ownership } = collected;
-    const others = foreign.filter((path) => !covers(collected.places, path));
+    const others = known.foreign.filter((path) => !covers(collected.places, path));
     const beside = { foreign: [...others, ...ownership.foreign], folders: ownership.folders, links: site.stored.links };
     await saveState(options, () => leaveGrown(project, version, state, whole, beside));
   }

@@ -10,7 +10,7 @@ import type { Entry, Snapshot } from '../../core/snapshot.js';
 import { type Root, touchedPlaces } from '../../core/touched.js';
 import { Pacer } from '../../fs/pace.js';
 import { StateFolder } from '../../fs/state.js';
-import { holdName, seenAt } from '../marks.js';
+import { seenAt } from '../marks.js';
 import { rootsOf } from '../project.js';
 import { type Changes, joinChanges, placesIn } from '../sweep.js';
 import type { LocalHooks, LocalResult, LocalSettings, LocalThread, LocalWork } from '../thread/in-thread.js';
@@ -19,6 +19,7 @@ import { newTurn } from '../thread/turn.js';
 import { type Baseline, recallBaseline } from './baseline.js';
 import { isGone, type Went } from './gone.js';
 import { lookSince } from './look-since.js';
+import { movedSince, wasThere } from './moved-since.js';
 import { areSameRoots } from './root-marks.js';
 import { holdsSameNames } from './same-names.js';
 import { noteTouched, recallTouched, type Touched } from './touched-since.js';
@@ -27,7 +28,6 @@ import { noteTouched, recallTouched, type Touched } from './touched-since.js';
 const MOST_TOUCHED = 64;
 const MOST_OF_BIG_TREE = 1000;
 const TOUCHED_OF_ALL = 1 / 100;
-const NO_MARKS = new Float64Array();
 const NOTHING_GONE: Went = { places: [], files: 0 };
 
 /** What has changed since something was left. */
@@ -82,11 +82,7 @@ export async function sinceBaseline(
   const inRoot = places.map((path) => `${root}/${path}`);
   const noted = await noteTouched(state, 'baseline', before, [...touched, ...inRoot]);
   if (noted === undefined) return undefined;
-  const known = new Set(before.places);
-  const moved = {
-    came: touched.filter((place) => !known.has(place) && !wasThere(place, baseline)),
-    went: went.places.filter((place) => !known.has(place)),
-  };
+  const moved = movedSince({ touched, went: went.places }, before.places, baseline.trees);
   const made = await thread.run(workOn(work, places, { touched, moved }), settings, hooks).result;
   if (made === undefined || !isAllOf(places, made, root)) return undefined;
   // Something else fills it, and what came back may name what else has come since the look.
@@ -167,14 +163,8 @@ function rootOf(work: LocalWork): string {
   return work.kind === 'scan' ? work.root : work.project.root;
 }
 
-function wasThere(place: string, { trees }: Baseline): boolean {
-  const at = place.lastIndexOf('/');
-  const [folder, name] = [place.slice(0, at), place.slice(at + 1)];
-  return trees.some(({ marks }) => holdName(marks.get(folder) ?? NO_MARKS, name));
-}
-
 function wasFile(place: string, baseline: Baseline): boolean {
-  return wasThere(place, baseline) && !wasFolder(place, baseline);
+  return wasThere(place, baseline.trees) && !wasFolder(place, baseline);
 }
 
 function wasFolder(place: string, { trees }: Baseline): boolean {
@@ -184,7 +174,7 @@ function wasFolder(place: string, { trees }: Baseline): boolean {
 /** Whether what became of it can be told by looking there. */
 function isPlain(place: string, baseline: Baseline): boolean {
   if (isFile(place) || isGone(place)) return true;
-  return isFolder(place) && (!wasThere(place, baseline) || wasFolder(place, baseline));
+  return isFolder(place) && (!wasThere(place, baseline.trees) || wasFolder(place, baseline));
 }
 
 /** Or a link to one. */

@@ -189,13 +189,12 @@ async function whatWent({ gone, trees, by, noted }: NameWork, options: RunOption
 
 /** Undefined where all is to be collected. */
 async function collectSince(project: CollectProject, { touched, moved }: PartSince, options: CollectOptions) {
-  if (project.manifest === undefined) {
-    const memory = remembered ?? (await recall(options.state));
-    remembered = undefined;
-    return collectPlainSince(project, { touched, moved }, memory, options);
-  }
+  const known = remembered;
+  remembered = undefined;
+  const memory = (): Promise<Memory> => (known === undefined ? recall(options.state) : Promise.resolve(known));
+  if (project.manifest === undefined) return collectPlainSince(project, { touched, moved }, await memory(), options);
   const site = await (recalled ?? recallSite(project, options.checkpoint ?? '', options.state));
-  return site && collectHashedSince(project, touched, site, options);
+  return site && collectHashedSince(project, { touched, moved }, { site, memory }, options);
 }
 
 /** The site that this thread keeps in mind, and what it was loaded for. */
