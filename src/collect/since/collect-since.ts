@@ -57,11 +57,11 @@ async function collectGrown(
   options: CollectOptions,
 ): Promise<CollectedPlaces | undefined> {
   const { state, checkpoint: version, mode } = options;
-  const remembered = await memory();
-  const growing = new GrowingSite(site.whole(remembered));
+  options.onFound?.(site.size);
+  const { growing, counts } = grow(site, await memory());
   const made = entriesOf(growing.madeIn(places), (path) => growing.madeAt(path));
   const entries = [...known.entries, ...made].sort((a, b) => comparePaths(a.path, b.path));
-  const all = { ...known, entries, counts: remembered.sources };
+  const all = { ...known, entries, counts };
   const collected = await collectPlaces(project, places, all, { ...options, site: growing });
   const { whole } = growing;
   if (collected === undefined || whole === undefined) return undefined;
@@ -73,6 +73,11 @@ async function collectGrown(
     await saveState(options, () => leaveGrown(project, version, state, whole, beside));
   }
   return { ...collected, files: whole.files.length };
+}
+
+/** Nothing else of the memory is kept while the site is gone over. */
+function grow(site: StoredHashedSite, memory: Memory): { growing: GrowingSite; counts: Memory['sources'] } {
+  return { growing: new GrowingSite(site.whole(memory)), counts: memory.sources };
 }
 
 /** What is known of what was put: no more than its content. */

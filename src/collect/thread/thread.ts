@@ -189,9 +189,11 @@ async function whatWent({ gone, trees, by, noted }: NameWork, options: RunOption
 
 /** Undefined where all is to be collected. */
 async function collectSince(project: CollectProject, { touched, moved }: PartSince, options: CollectOptions) {
-  const known = remembered;
-  remembered = undefined;
-  const memory = (): Promise<Memory> => (known === undefined ? recall(options.state) : Promise.resolve(known));
+  const memory = async (): Promise<Memory> => {
+    const known = remembered;
+    remembered = undefined;
+    return known ?? recall(options.state);
+  };
   if (project.manifest === undefined) return collectPlainSince(project, { touched, moved }, await memory(), options);
   const site = await (recalled ?? recallSite(project, options.checkpoint ?? '', options.state));
   return site && collectHashedSince(project, { touched, moved }, { site, memory }, options);
