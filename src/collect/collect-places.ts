@@ -100,7 +100,7 @@ export async function collectPlaces(
     const isAnew = proposal?.whole !== undefined;
     const addition = {
       ...additionOf(before, filled),
-      counted: countedOf(listings, before, filled, known.moved),
+      counted: proposal?.counted ?? countedOf(listings, before, filled, known.moved),
       isAnew,
     };
     await saveState(options, () => extendMemory(options.state, addition));

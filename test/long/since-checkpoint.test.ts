@@ -7,10 +7,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { collect } from '../../src/collect/collect.js';
 import { collectPlaces } from '../../src/collect/collect-places.js';
 import { HashedSite } from '../../src/collect/hashed/hashed-site.js';
+import type { StoredHashedSite } from '../../src/collect/hashed/stored-site.js';
 import { MarkTaker } from '../../src/collect/marks.js';
 import { recall } from '../../src/collect/memory.js';
 import type { CollectProject } from '../../src/collect/project.js';
 import { recallSite } from '../../src/collect/since/checkpoint.js';
+import { collectHashedSince } from '../../src/collect/since/collect-since.js';
 import { collectSinceCheckpoint } from '../../src/collect/since/since-checkpoint.js';
 import { recallMarks } from '../../src/collect/since/stored-marks.js';
 import { countKey, listSources } from '../../src/collect/sources.js';
@@ -255,8 +257,11 @@ describe('a run that looks what has changed', () => {
       () => plant(folder, { 'two/x/own.png': 'own', 'one/x/more.png': 'more' }),
       () => rm(join(folder, 'two/x/own.png')),
       () => rm(join(folder, 'one/x/2.png')), // then the other one has it
+      () => plant(folder, { 'one/x/2.png': 'back', 'two/x/1.png': 'back' }), // both have what the other one has
       () => plant(folder, { 'one/x/0.png': 'another', 'two/x/new.png': 'new' }),
-      () => rm(join(folder, 'one/x/3.png')).then(() => rm(join(folder, 'two/x/3.png'))),
+      () => rm(join(folder, 'one/x/0.png')).then(() => rm(join(folder, 'two/x/0.png'))),
+      () => plant(folder, { 'two/x/4.png': 'edited' }),
+      () => rename(join(folder, 'two/x/4.png'), join(folder, 'one/x/moved.png')),
       () => rm(join(folder, 'two/x/new.png')),
       () => plant(folder, { 'two/x/new.png': 'again' }),
       () => rm(join(folder, 'two/x/new.png')),
@@ -268,6 +273,39 @@ describe('a run that looks what has changed', () => {
       const had = sources.map(({ path, prefix }) => counted.get(countKey({ path, prefix })));
       expect([at, ...had]).toEqual([at, ...sources.map(({ path }) => filesIn(path))]);
     }
+  });
+
+  test.each(['one', 'two'])(
+    'is none where source %s has nothing any more, and the other has all that it had',
+    async (name) => {
+      const folder = await memoryFolder();
+      const files = Array.from({ length: 3 }, (_, at) => [`one/x/${at}.png`, `two/x/${at}.png`]).flat();
+      await plant(folder, Object.fromEntries(files.map((path) => [path, path])));
+      await atRest(folder);
+      const sources = ['one', 'two'].map((each) => ({ path: join(folder, each), prefix: '' }));
+      const kept = siteIn(folder, { sources });
+      await kept.run();
+      for (const at of [0, 1, 2]) {
+        await rm(join(folder, name, `x/${at}.png`));
+        expect(await kept.run()).toBe(at < 2 ? 'quick' : 'whole'); // which asks the guard
+      }
+    },
+  );
+
+  test('is none where another one collected all while it was waiting', async () => {
+    const folder = await memoryFolder();
+    await plant(folder, { 'assets/x/a.css': 'a{background:url(p.png)}', 'assets/x/p.png': 'p' });
+    const kept = siteIn(folder);
+    const { project, state } = kept;
+    await kept.run();
+    const site = await recallSite(project, 'leave', state);
+    await plant(folder, { 'assets/x/1.png': '1', 'assets/x/2.png': '2' });
+    await kept.sync();
+    const options = { state, checkpoint: 'leave', mode: 'write' } as const;
+    const left = { site: site as StoredHashedSite, memory: () => recall(state) };
+    expect(await collectHashedSince(project, [join(folder, 'assets/x/1.png')], left, options)).toBeUndefined();
+    await kept.run();
+    expect(listFolder(project.root)).toEqual(await collectFreshly(project));
   });
 
   test('is quick where one of thousands in a folder went, from its source or from STATIC_ROOT', async () => {

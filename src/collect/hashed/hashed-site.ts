@@ -11,15 +11,16 @@ import { ProcessedSite } from '../../core/manifest/processed-site.js';
 import type { Traces } from '../../core/manifest/trace.js';
 import { covers, type Places } from '../../core/places.js';
 import { isBelowOneOf, type RelPath } from '../../core/relpath.js';
+import { isMuchLost } from '../../core/shrink.js';
 import type { Digest } from '../../core/snapshot.js';
 import { ManifestError, SourceError } from '../../errors.js';
 import type { Pacer } from '../../fs/pace.js';
 import { DigestCache } from '../digest-cache.js';
 import type { HashedPart } from '../fill.js';
-import { recall } from '../memory.js';
+import { type Addition, recall } from '../memory.js';
 import type { CollectProject } from '../project.js';
 import type { RunOptions } from '../run-options.js';
-import { type Listing, listSources } from '../sources.js';
+import { countKey, type Listing, listSources } from '../sources.js';
 import { readWinners, type Winners } from '../winners.js';
 import { changedOrder, foundOrder, type SourceOrder, sourceOrder } from './found-order.js';
 import {
@@ -42,6 +43,8 @@ export interface Proposal extends HashedPart {
   readonly warnings: readonly string[];
   /** Where all of it was gone over, since files came or went, or are found in another order; and so the manifest may be in another one. */
   readonly whole: WholeSite | undefined;
+  /** By how many files each source has grown, as `Addition` has it. */
+  readonly counted: Addition['counted'];
   /** Takes it for what is, but for the paths that `failed`. */
   readonly accept: (failed: readonly RelPath[]) => void;
 }
@@ -65,7 +68,7 @@ export interface Found {
 type Wanted = ReadonlyMap<RelPath, Made | undefined>;
 
 /** What is to lie in the places and where it is `different` from what lies there. */
-interface Outcome extends Pick<Proposal, 'whole'> {
+interface Outcome extends Pick<Proposal, 'whole' | 'counted'> {
   readonly places: Places;
   readonly wanted: Wanted;
   readonly different: Wanted;
@@ -215,14 +218,20 @@ export class HashedSite implements SiteInMind {
     const isReplacing = byPath.has(this.#manifest.name);
     return this.#proposal(
       { ...result, left: result.leftNow, isReplacing },
-      { places, wanted, different, whole: undefined },
+      { places, wanted, different, whole: undefined, counted: [] },
       accept,
     );
   }
 
-  /** Undefined where a plain copy is to come back or to go that is in none of the places. */
+  /** Undefined where a plain copy is to come back or to go that is in none of the places, and where a source may be lost. */
   #proposeAll({ places, listings, wanted: winners, foreign }: Found): Proposal | undefined {
     const content = this.#changed(places, listings, winners);
+    const counts = content.orders.map((order, at) => {
+      const [had, has] = [filesIn(this.#content.orders[at]), filesIn(order)];
+      return { key: countKey(order), by: has - had, isLost: has < had && (has === 0 || isMuchLost(had - has, had)) };
+    });
+    if (counts.some(({ isLost }) => isLost)) return undefined;
+    const counted = counts.flatMap(({ key, by }) => (by === 0 ? [] : [[key, by] as const]));
     const { whole, take } = this.#processAll(content, foreign);
     const { processed } = whole;
     const isBeside = (path: RelPath): boolean => content.byPath.has(path) && !covers(places, path);
@@ -238,7 +247,7 @@ export class HashedSite implements SiteInMind {
     const inPlaces = keysIn(processed.made, places).map((path) => [path, processed.made.get(path)] as const);
     const isReplacing = content.byPath.has(this.#manifest.name);
     const wanted = new Map([...inPlaces, ...different]);
-    return this.#proposal({ ...processed, isReplacing }, { places, wanted, different, whole }, take);
+    return this.#proposal({ ...processed, isReplacing }, { places, wanted, different, whole, counted }, take);
   }
 
   #processAll(content: Content, foreign: Iterable<RelPath>): { readonly whole: WholeSite; readonly take: () => void } {
@@ -258,7 +267,7 @@ export class HashedSite implements SiteInMind {
 
   #proposal(
     processed: Pick<PostProcessed, 'manifest' | 'removed' | 'left'> & { readonly isReplacing: boolean },
-    { places, wanted, different: unequal, whole }: Outcome,
+    { places, wanted, different: unequal, whole, counted }: Outcome,
     take: () => void,
   ): Proposal {
     const { rules, name, folder, stale } = this.#manifest;
@@ -276,6 +285,7 @@ export class HashedSite implements SiteInMind {
       elsewhere: isHere ? undefined : manifest,
       warnings: warningsOf(processed.left),
       whole,
+      counted,
       accept: (failed) => {
         take();
         for (const [path, each] of different) {
@@ -299,6 +309,13 @@ export class HashedSite implements SiteInMind {
     const orders = changedOrders(this.#content.orders, part, places);
     return { byPath, orders };
   }
+}
+
+/** How many files the source has, those that others hide among them. */
+function filesIn(order: SourceOrder | undefined): number {
+  let files = 0;
+  for (const folder of order?.folders.values() ?? []) files += folder.files.length;
+  return files;
 }
 
 function digestOf({ from, rewritten }: Made): Digest {

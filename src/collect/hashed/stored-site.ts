@@ -94,6 +94,8 @@ export class StoredHashedSite implements SiteInMind {
   readonly #plainSince = new Map<RelPath, Digest | undefined>();
   readonly #madeSince = new Map<RelPath, Digest | undefined>();
   readonly #folders: Set<string>;
+  /** How many runs have added something since it was left. */
+  readonly additions: number;
 
   constructor(
     root: string,
@@ -110,6 +112,7 @@ export class StoredHashedSite implements SiteInMind {
     this.#positions = new Map(stored.adjustables.map((path, at) => [path, at]));
     this.#odd = stored.paths.filter((path) => !isPlainName(path));
     this.#folders = new Set(stored.folders);
+    this.additions = since.length;
     for (const { put, made, removed, foldersMade, foldersGone } of since) {
       const isMade = new Set(made);
       for (const path of removed as RelPath[]) {
@@ -138,7 +141,7 @@ export class StoredHashedSite implements SiteInMind {
     return [...this.#plainSince.keys(), ...this.#madeSince.keys()];
   }
 
-  get stored(): Pick<StoredSite, 'foreign' | 'links' | 'left'> {
+  get stored(): Pick<StoredSite, 'foreign' | 'links' | 'left' | 'madeFor' | 'site'> {
     return this.#stored;
   }
 
@@ -249,6 +252,7 @@ export class StoredHashedSite implements SiteInMind {
       elsewhere: undefined,
       warnings: warningsOf(left),
       whole: undefined,
+      counted: [], // nothing came or went
       accept: () => undefined, // the next run reads what was added to the memory
     };
   }

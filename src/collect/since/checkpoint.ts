@@ -61,22 +61,44 @@ export class CheckpointDraft {
   }
 }
 
+/** What a site has become that has other files now than in the checkpoint. */
+export interface Grown {
+  /** As it was. */
+  readonly site: StoredHashedSite;
+  readonly whole: WholeSite;
+  readonly beside: Omit<StoredBeside, 'madeFor' | 'site' | 'manifest'>;
+}
+
 /**
- * Leaves a site that has other files than in the checkpoint, whose marks still hold. To be called when the memory has them. Rejects
- * as StateFolder does.
+ * Leaves it in place of what it was, beside the marks, which still hold. To be called when the memory has it; where somebody else has
+ * written there, it leaves nothing. Rejects as StateFolder does.
  */
 export async function leaveGrown(
   project: CollectProject,
   version: string,
   state: StateFolder,
-  whole: WholeSite,
-  beside: Omit<StoredBeside, 'madeFor' | 'site' | 'manifest'>,
+  { site, whole, beside }: Grown,
 ): Promise<void> {
-  const site = await storeSite(project, state, whole);
-  if (site === undefined) return; // the one that is there has not those files, and holds no more
-  const { madeFor } = await foundationOf(project, version, state);
+  if (!(await isStillLeft(project, version, state, site, 'and one more'))) return state.remove(BESIDE);
+  const id = await storeSite(project, state, whole);
+  if (id === undefined) return; // the one that is there has not those files, and holds no more
+  const { madeFor } = site.stored;
   const manifest = hash('sha256', whole.processed.manifest.text, 'hex');
-  await state.write(BESIDE, encodeBeside({ ...beside, manifest, madeFor, site }));
+  await state.write(BESIDE, encodeBeside({ ...beside, manifest, madeFor, site: id }));
+}
+
+/** Whether the site is the one that is left, and nobody has added to the memory since it was loaded, or one has. Rejects as StateFolder does. */
+export async function isStillLeft(
+  project: CollectProject,
+  version: string,
+  state: StateFolder,
+  { stored, additions }: StoredHashedSite,
+  more?: 'and one more',
+): Promise<boolean> {
+  const [bytes, now] = await Promise.all([state.read(BESIDE), foundationOf(project, version, state)]);
+  const isSame = now.madeFor === stored.madeFor && (bytes && decodeBeside(bytes))?.site === stored.site;
+  const added = now.additions.length - additions;
+  return isSame && (added === 0 || (more !== undefined && added === 1));
 }
 
 /** Answers with its id; undefined where only going over all of it tells what becomes of it. Rejects as StateFolder does. */

@@ -17,7 +17,7 @@ import type { StoredHashedSite } from '../hashed/stored-site.js';
 import { type CollectProject, rootsOf } from '../project.js';
 import { saveState } from '../run-options.js';
 import type { PartSince } from '../thread/protocol.js';
-import { leaveGrown } from './checkpoint.js';
+import { isStillLeft, leaveGrown } from './checkpoint.js';
 import { isGone } from './gone.js';
 
 /** What a run before left of a site with hashed names. */
@@ -30,7 +30,7 @@ export interface LeftSite {
 /** `touched` are absolute places that have changed since the checkpoint that `site` stands on. */
 export async function collectHashedSince(
   project: CollectProject,
-  { touched, moved }: PartSince,
+  touched: readonly string[],
   { site, memory }: LeftSite,
   options: CollectOptions,
 ): Promise<CollectedPlaces | undefined> {
@@ -40,7 +40,7 @@ export async function collectHashedSince(
   const places = touchedPlaces(rootsOf(project), links, [...touched, ...since]);
   if (places === 'all') return undefined;
   const plain = entriesOf(site.plainIn(places), (path) => site.plainAt(path));
-  const known = { entries: plain, foreign, folders: [...site.folders], moved };
+  const known = { entries: plain, foreign, folders: [...site.folders] };
   const collected = await collectPlaces(project, places, known, { ...options, site });
   if (collected === undefined) return collectGrown(project, places, known, { site, memory }, options);
   const isAsBefore = ({ path }: Trouble): boolean => !covers(collected.places, path);
@@ -56,9 +56,11 @@ async function collectGrown(
   { site, memory }: LeftSite,
   options: CollectOptions,
 ): Promise<CollectedPlaces | undefined> {
-  const { state, checkpoint: version, mode } = options;
+  const { state, checkpoint: version = '', mode } = options;
   options.onFound?.(site.size);
   const { growing, counts } = grow(site, await memory());
+  // Who collected meanwhile knows more than the site.
+  if (!(await isStillLeft(project, version, state, site))) return undefined;
   const made = entriesOf(growing.madeIn(places), (path) => growing.madeAt(path));
   const entries = [...known.entries, ...made].sort((a, b) => comparePaths(a.path, b.path));
   const all = { ...known, entries, counts };
@@ -66,11 +68,11 @@ async function collectGrown(
   const { whole } = growing;
   if (collected === undefined || whole === undefined) return undefined;
   const isSettled = collected.problems.length + collected.putOff.length + collected.links.length === 0;
-  if (mode === 'write' && isSettled && version !== undefined) {
+  if (mode === 'write' && isSettled) {
     const { ownership } = collected;
     const others = known.foreign.filter((path) => !covers(collected.places, path));
     const beside = { foreign: [...others, ...ownership.foreign], folders: ownership.folders, links: site.stored.links };
-    await saveState(options, () => leaveGrown(project, version, state, whole, beside));
+    await saveState(options, () => leaveGrown(project, version, state, { site, whole, beside }));
   }
   return { ...collected, files: whole.files.length };
 }

@@ -13,7 +13,6 @@ import type { NameWork } from '../thread/protocol.js';
 import { newTurn } from '../thread/turn.js';
 import { nameGone, type Went } from './gone.js';
 import { lookSince } from './look-since.js';
-import { movedSince } from './moved-since.js';
 import { holdsSameNames } from './same-names.js';
 import { nothingSince, type Since } from './since-baseline.js';
 import { recallMarks } from './stored-marks.js';
@@ -67,8 +66,7 @@ export async function collectSinceCheckpoint(
     mode === 'write' ? noteTouched(state, 'checkpoint', now, all) : now;
   const noted = await note(before, touched);
   if (noted === undefined) return undefined;
-  const part = { touched, moved: movedSince({ touched, went }, before.places, trees) };
-  const collected = await thread.run({ kind: 'collect', mode, project, part }, settings, hooks).result;
+  const collected = await thread.run({ kind: 'collect', mode, project, part: { touched } }, settings, hooks).result;
   if (collected === undefined) return undefined;
   // More than what was touched may be another one because of it.
   const { places = [] } = collected;

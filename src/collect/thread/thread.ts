@@ -196,7 +196,7 @@ async function collectSince(project: CollectProject, { touched, moved }: PartSin
   };
   if (project.manifest === undefined) return collectPlainSince(project, { touched, moved }, await memory(), options);
   const site = await (recalled ?? recallSite(project, options.checkpoint ?? '', options.state));
-  return site && collectHashedSince(project, { touched, moved }, { site, memory }, options);
+  return site && collectHashedSince(project, touched, { site, memory }, options);
 }
 
 /** The site that this thread keeps in mind, and what it was loaded for. */
