@@ -52,6 +52,11 @@ export function isMuchLost(lost: number, had = 0): boolean {
   return lost > Math.max(FEW_LOST, had * LOST_OF_ALL);
 }
 
+/** The same of a folder of which is known how many files it had; one that has none any more may be lost, however few they were. */
+export function mayBeLost(lost: number, had: number): boolean {
+  return lost > 0 && (lost >= had || isMuchLost(lost, had));
+}
+
 function isShrunken(had: number, has: number): boolean {
   if (has === 0) return had > 0;
   return had >= FEWEST_TO_JUDGE && has * 2 < had;

@@ -11,7 +11,7 @@ import { ProcessedSite } from '../../core/manifest/processed-site.js';
 import type { Traces } from '../../core/manifest/trace.js';
 import { covers, type Places } from '../../core/places.js';
 import { isBelowOneOf, type RelPath } from '../../core/relpath.js';
-import { isMuchLost } from '../../core/shrink.js';
+import { mayBeLost } from '../../core/shrink.js';
 import type { Digest } from '../../core/snapshot.js';
 import { ManifestError, SourceError } from '../../errors.js';
 import type { Pacer } from '../../fs/pace.js';
@@ -226,12 +226,10 @@ export class HashedSite implements SiteInMind {
   /** Undefined where a plain copy is to come back or to go that is in none of the places, and where a source may be lost. */
   #proposeAll({ places, listings, wanted: winners, foreign }: Found): Proposal | undefined {
     const content = this.#changed(places, listings, winners);
-    const counts = content.orders.map((order, at) => {
-      const [had, has] = [filesIn(this.#content.orders[at]), filesIn(order)];
-      return { key: countKey(order), by: has - had, isLost: has < had && (has === 0 || isMuchLost(had - has, had)) };
-    });
-    if (counts.some(({ isLost }) => isLost)) return undefined;
-    const counted = counts.flatMap(({ key, by }) => (by === 0 ? [] : [[key, by] as const]));
+    const had = this.#content.orders.map(filesIn);
+    const grown = content.orders.map((order, at) => [countKey(order), filesIn(order) - (had[at] ?? 0)] as const);
+    if (grown.some(([, by], at) => mayBeLost(-by, had[at] ?? 0))) return undefined;
+    const counted = grown.filter(([, by]) => by !== 0);
     const { whole, take } = this.#processAll(content, foreign);
     const { processed } = whole;
     const isBeside = (path: RelPath): boolean => content.byPath.has(path) && !covers(places, path);
@@ -312,9 +310,9 @@ export class HashedSite implements SiteInMind {
 }
 
 /** How many files the source has, those that others hide among them. */
-function filesIn(order: SourceOrder | undefined): number {
+function filesIn({ folders }: SourceOrder): number {
   let files = 0;
-  for (const folder of order?.folders.values() ?? []) files += folder.files.length;
+  for (const folder of folders.values()) files += folder.files.length;
   return files;
 }
 

@@ -79,7 +79,7 @@ export async function leaveGrown(
   state: StateFolder,
   { site, whole, beside }: Grown,
 ): Promise<void> {
-  if (!(await isStillLeft(project, version, state, site, 'and one more'))) return state.remove(BESIDE);
+  if (!(await isStillLeft(project, version, state, site, 1))) return state.remove(BESIDE);
   const id = await storeSite(project, state, whole);
   if (id === undefined) return; // the one that is there has not those files, and holds no more
   const { madeFor } = site.stored;
@@ -87,18 +87,17 @@ export async function leaveGrown(
   await state.write(BESIDE, encodeBeside({ ...beside, manifest, madeFor, site: id }));
 }
 
-/** Whether the site is the one that is left, and nobody has added to the memory since it was loaded, or one has. Rejects as StateFolder does. */
+/** Whether the site is the one that is left, and no more than so many runs have added to the memory since. Rejects as StateFolder does. */
 export async function isStillLeft(
   project: CollectProject,
   version: string,
   state: StateFolder,
   { stored, additions }: StoredHashedSite,
-  more?: 'and one more',
+  most: number,
 ): Promise<boolean> {
   const [bytes, now] = await Promise.all([state.read(BESIDE), foundationOf(project, version, state)]);
   const isSame = now.madeFor === stored.madeFor && (bytes && decodeBeside(bytes))?.site === stored.site;
-  const added = now.additions.length - additions;
-  return isSame && (added === 0 || (more !== undefined && added === 1));
+  return isSame && now.additions.length <= additions + most;
 }
 
 /** Answers with its id; undefined where only going over all of it tells what becomes of it. Rejects as StateFolder does. */

@@ -60,7 +60,7 @@ async function collectGrown(
   options.onFound?.(site.size);
   const { growing, counts } = grow(site, await memory());
   // Who collected meanwhile knows more than the site.
-  if (!(await isStillLeft(project, version, state, site))) return undefined;
+  if (!(await isStillLeft(project, version, state, site, 0))) return undefined;
   const made = entriesOf(growing.madeIn(places), (path) => growing.madeAt(path));
   const entries = [...known.entries, ...made].sort((a, b) => comparePaths(a.path, b.path));
   const all = { ...known, entries, counts };

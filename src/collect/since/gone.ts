@@ -5,7 +5,7 @@
 import { lstatSync } from 'node:fs';
 import { placesOf } from '../../core/places.js';
 import { isWithin, type RelPath } from '../../core/relpath.js';
-import { isMuchLost } from '../../core/shrink.js';
+import { mayBeLost } from '../../core/shrink.js';
 import { countAt, namesIn, type SortedPaths, sortedPaths } from '../../core/sorted-paths.js';
 import { pathUnder, type Root } from '../../core/touched.js';
 import { codeOf, isSystemError } from '../../system-error.js';
@@ -61,12 +61,8 @@ export function nameGone(
     for (const name of found.keys()) places.add(`${folder}/${name}`);
   }
   const counts = lost.map((paths) => placesOf(paths).reduce((sum, path) => sum + countAt(known, path), 0));
-  if (trees.some(({ had }, at) => mayBeLost(counts[at] ?? 0, had))) return undefined;
+  if (trees.some(({ had }, at) => had !== undefined && mayBeLost(counts[at] ?? 0, had))) return undefined;
   return { places: [...places], files: counts.reduce((sum, count) => sum + count, 0) };
-}
-
-function mayBeLost(lost: number, had: number | undefined): boolean {
-  return had !== undefined && lost > 0 && (lost >= had || isMuchLost(lost, had));
 }
 
 /** Whether there is one that was found for each that is gone: two names may be the same in a mark. */

@@ -28,7 +28,7 @@ export class RoundTrip {
   /** Is told of each reply. */
   answered(request: number, now: () => number): void {
     if (request !== this.#request) return;
-    if (this.#since !== undefined) this.#ms = Math.min(this.ms || Number.POSITIVE_INFINITY, now() - this.#since);
+    if (this.#since !== undefined) this.#ms = Math.min(this.#ms ?? Number.POSITIVE_INFINITY, now() - this.#since);
     this.#request = undefined;
   }
 }
