@@ -229,6 +229,32 @@ describe('a pause', () => {
     expect(bench.retried.map(kindOf)).toEqual(['result']);
   });
 
+  test('lets what a look at everything found wait, and no more than that', async () => {
+    const bench = await makeLine({ a: 'a', gone: 'gone' });
+    await bench.serve();
+    bench.line.pause();
+    await bench.edit({ b: 'b' }, ['gone']);
+    const round = new Round();
+    round.collected({ found: [path('b'), path('gone')] }, undefined);
+    expect(await bench.line.take(round)).toBeUndefined();
+    expect(bench.line.status()).toMatchObject({ state: 'behind', pending: 2 });
+    bench.line.resume();
+    await bench.state((status) => status.state === 'in-sync');
+    expect(await bench.served()).toEqual({ a: 'a', b: 'b' });
+  });
+
+  test('ends with all compared where nobody knows what a look at everything found', async () => {
+    const bench = await makeLine({ a: 'a', gone: 'gone' });
+    await bench.serve();
+    bench.line.pause();
+    await bench.edit({ b: 'b' }, ['gone']);
+    expect(await bench.serve()).toBeUndefined();
+    expect(bench.line.status()).toMatchObject({ state: 'behind', pending: null });
+    bench.line.resume();
+    await bench.state((status) => status.state === 'in-sync');
+    expect(await bench.served()).toEqual({ a: 'a', b: 'b' });
+  });
+
   test('does not stand against what a person asks for', async () => {
     const bench = await makeLine({ a: 'a' });
     await bench.serve();
@@ -378,7 +404,7 @@ describe('a target that a person has to help', () => {
       await bench.edit({}, ['a', 'b']);
       await bench.serve(['a', 'b']);
       await bench.edit({ a: 'a', b: 'b' });
-      if (when.startsWith('is owed')) bench.line.owe(placesOf([path('a'), path('b')]));
+      if (when.startsWith('is owed')) bench.owe(['a', 'b']);
       else {
         bench.line.pause();
         bench.line.resume();
@@ -411,7 +437,7 @@ test('what is owed during a cycle comes right after it', async () => {
   await bench.edit({ b: 'b' });
   const serving = bench.serve(['b']);
   await bench.edit({ c: 'c' });
-  bench.line.owe(placesOf([path('c')]));
+  bench.owe(['c']);
   release();
   await serving;
   await bench.state((status) => status.state === 'in-sync' && status.files === 3);
@@ -519,6 +545,8 @@ interface Bench {
   edit(tree: Site, gone?: readonly string[]): Promise<void>;
   /** A round of what there is now. */
   serve(places?: readonly string[], removals?: 'hold', terms?: typeof ASKED): Promise<Ending | undefined>;
+  /** A round that others are asked for. */
+  owe(places: readonly string[]): void;
   served(): Promise<Record<string, string>>;
   state(is: (status: ReturnType<TargetLine['status']>) => boolean): Promise<void>;
 }
@@ -597,6 +625,11 @@ async function makeLine(
       const part: { places?: Places } = places === undefined ? {} : { places: placesOf(places.map(path)) };
       round.collected({ removals, ...part }, undefined);
       return taking;
+    },
+    owe(places) {
+      const round = new Round();
+      void line.owe(round);
+      round.collected({ places: placesOf(places.map(path)) }, undefined);
     },
     served: () => publicTree(server.memory),
     state: async (is) => void (await vi.waitUntil(() => is(line.status()), { timeout: 10_000, interval: 10 })),

@@ -6,7 +6,6 @@
 
 import type { Config } from '../config/schema.js';
 import type { ToSign } from '../core/delta/signature.js';
-import { placesOf } from '../core/places.js';
 import { isWithin, type RelPath } from '../core/relpath.js';
 import type { Batch } from '../core/settle.js';
 import { holdsBelow, type Snapshot } from '../core/snapshot.js';
@@ -244,9 +243,9 @@ export class Project {
     if (cause === 'trigger') this.#abandonPrepared(); // it would have to wait for the settle time
     const terms = { isAsked: cause === 'trigger', force: options.force };
     const taking = lines.map((line) => this.#takeBy(line, round, terms));
+    for (const line of this.lines) if (!lines.includes(line)) void line.owe(round);
     const collected = newsOf(await this.#collect(round, removals, () => this.#local.collectAll(options)));
     if (collected === undefined && this.#isStopped) throw notInForce(); // it was broken off
-    if (collected !== undefined) this.#remind(lines, collected);
     const wasSaid = cause === 'sweep' && before !== undefined && this.#error?.message === before.message;
     return { facts: { cause, since, lines, collected, error: this.#error }, taking, wasSaid };
   }
@@ -255,13 +254,6 @@ export class Project {
     const all = { ...facts, endings: await Promise.all(taking) };
     this.#removals.plan();
     return wasSaid ? cycleOf(all) : this.#tell(all);
-  }
-
-  /** All targets but these have not heard of it. */
-  #remind(served: readonly TargetLine[], { changes }: News): void {
-    if (changes.length === 0) return;
-    const places = placesOf(changes.map(({ path }) => path as RelPath));
-    for (const line of this.lines) if (!served.includes(line)) line.owe(places);
   }
 
   /** A person waits for it. */
@@ -478,11 +470,13 @@ export class Project {
   ): Promise<Collection | undefined> {
     this.#hooks.onChange();
     const begun = performance.now();
+    const isSequel = this.#isReady && this.snapshot !== undefined; // else targets may know what this project never did
     try {
       const collection = await this.#atWork(work);
-      const { places, contents } = collection;
+      const { places, changes, contents } = collection;
       this.#error = undefined;
-      const part = places === 'all' ? {} : { places };
+      const found = isSequel ? changes.map(({ path }) => path as RelPath) : undefined;
+      const part = places === 'all' ? { found } : { places };
       this.#removals.looked(begun);
       const isTime = removals === 'now' || (removals === 'at-rest' && !this.#removals.hasHeardSince(begun));
       const held = isTime || this.#removals.areDue ? {} : { removals: 'hold' as const };

@@ -5,6 +5,7 @@
  * where something is different is known once it was collected.
  */
 import { Arrivals } from '../collect/thread/arrivals.js';
+import type { RelPath } from '../core/relpath.js';
 import type { Digest, Entry } from '../core/snapshot.js';
 import type { Wanted } from '../sync.js';
 
@@ -13,7 +14,10 @@ export interface ContentSource {
 }
 
 /** Where something is different; what it is like there is asked when it is served, for by then it may be different again. */
-export type Changed = Omit<Wanted, 'snapshot'>;
+export interface Changed extends Omit<Wanted, 'snapshot'> {
+  /** What was found different, where all was looked at: enough for whoever is served later. */
+  readonly found?: readonly RelPath[] | undefined;
+}
 
 export class Round {
   /** What will be wanted, most likely. Its content is at hand. */

@@ -6,7 +6,7 @@
 import { setMaxListeners } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import { areSuperseded, type Outcome, problemsOf } from '../core/apply.js';
-import { type Places, placesOf } from '../core/places.js';
+import { placesOf } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Snapshot } from '../core/snapshot.js';
 import {
@@ -122,14 +122,18 @@ export class TargetLine {
     if (this.#running === undefined && this.#mayStart(terms)) return this.#start(round, terms);
     const change = await round.changed.catch(() => undefined);
     if (change === undefined) return undefined;
-    this.#remember(change);
+    this.#remember(change.places ?? change.found);
     return this.#next();
   }
 
-  /** Others are served with what changed there, and this one is not. */
-  owe(places: Places): void {
-    this.#remember({ places });
-    void this.#catchUpAnyway();
+  /** Others are served with the round, and this one is not. */
+  async owe(round: Round): Promise<void> {
+    const change = await round.changed.catch(() => undefined);
+    if (change === undefined) return;
+    const places = change.places ?? change.found;
+    if (places?.length === 0) return;
+    this.#remember(places);
+    await this.#catchUpAnyway();
   }
 
   pause(): void {
@@ -194,7 +198,7 @@ export class TargetLine {
     if (this.#running !== undefined || this.#standing.state !== 'in-sync' || snapshot === undefined) return;
     const places = this.#connection?.due(snapshot) ?? [];
     if (places.length === 0) return this.#stand(succeeded(this.#standing, this.#means.now(), 'nothing'));
-    this.#remember({ places });
+    this.#remember(places);
     void this.catchUp();
   }
 
@@ -422,7 +426,7 @@ export class TargetLine {
       this.#pending = 'all';
       return this.#fail({ code: first.code, message: `${first.path}: ${first.message}` }, 'time');
     }
-    if (isSuperseded) this.#remember({ places: pathsOf(outcomes) });
+    if (isSuperseded) this.#remember(pathsOf(outcomes));
     this.#stand(succeeded(this.#standing, this.#means.now(), this.#isServed() ? 'nothing' : 'something'));
     this.#haste = isSuperseded ? this.#haste + 1 : 0;
     // The round that tells of it is on its way; if it is not, this comes to the same.
@@ -437,7 +441,7 @@ export class TargetLine {
     return { places: placesOf([...pending, ...places]), removals };
   }
 
-  #remember({ places }: Pick<Changed, 'places'>): void {
+  #remember(places: Iterable<RelPath> | undefined): void {
     if (places === undefined) this.#pending = 'all';
     else if (this.#pending !== 'all') for (const place of places) this.#pending.add(place);
     if (!this.#isServed()) this.#stand(changed(this.#standing, this.#means.now()));
