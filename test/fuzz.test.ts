@@ -12,7 +12,7 @@ import { parseTrigger } from '../src/control/wire.js';
 import { checksum } from '../src/core/bytes.js';
 import { decodeMemory, encodeMemory } from '../src/core/collected-codec.js';
 import { decodeSignature, encodeSignature, SignatureMaker } from '../src/core/delta/signature.js';
-import { decodeCache, encodeCache } from '../src/core/digest-cache-codec.js';
+import { encodeCache } from '../src/core/digest-cache-codec.js';
 import { EntryTable } from '../src/core/entry-table.js';
 import {
   decodeHead,
@@ -28,6 +28,7 @@ import {
 } from '../src/core/index-codec.js';
 import { describeHolder, holderOf, isMark, nameOfHolder, runFolderOf } from '../src/core/lease.js';
 import { isManifest, Manifest, patchManifest } from '../src/core/manifest/staticfiles-json.js';
+import { decodeCache } from '../src/core/packed-digests.js';
 import { faultOf, parseRelPath, type RelPath, STAGE } from '../src/core/relpath.js';
 import { sortEntries } from '../src/core/snapshot.js';
 import { decodeWarm, encodeWarm } from '../src/core/warm-codec.js';

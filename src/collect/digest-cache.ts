@@ -6,36 +6,38 @@
  */
 
 import { CHECKSUM_BYTES } from '../core/bytes.js';
-import {
-  type CachedDigest,
-  CacheEncoder,
-  type CacheRecord,
-  cachedPaths,
-  readCache,
-} from '../core/digest-cache-codec.js';
+import { type CachedDigest, CacheEncoder, type CacheRecord } from '../core/digest-cache-codec.js';
+import { PackedDigests } from '../core/packed-digests.js';
 import { comparePaths } from '../core/relpath.js';
 import { isCovered } from '../core/resolve.js';
 import { type SortedPaths, sortedPaths } from '../core/sorted-paths.js';
 import { IndexError } from '../errors.js';
-import { type Pacer, sortPaced } from '../fs/pace.js';
+import { inSlices, Pacer, sortPaced } from '../fs/pace.js';
 import type { StateFolder } from '../fs/state.js';
+
+/** What is known of a path now; nothing, if it is forgotten. */
+type Renewal = readonly [path: string, known: CachedDigest | undefined];
 
 export class DigestCache {
   readonly #folder: StateFolder;
   readonly #name: string;
-  readonly #entries: Map<string, CachedDigest>;
+  /** As it was loaded. */
+  readonly #packed: PackedDigests;
+  /** What is different since: most of it never is. */
+  readonly #since = new Map<string, CachedDigest | undefined>();
+  #size: number;
   #isChanged = false;
 
-  private constructor(folder: StateFolder, name: string, entries: Map<string, CachedDigest>) {
+  private constructor(folder: StateFolder, name: string, packed: PackedDigests) {
     this.#folder = folder;
     this.#name = name;
-    this.#entries = entries;
+    this.#packed = packed;
+    this.#size = packed.length;
   }
 
   /** The cache of the tree `name`: empty if there is none in `folder`, or one that is damaged or of another version. */
   static async load(folder: StateFolder, name: 'origins' | 'sources' | 'root', pacer: Pacer): Promise<DigestCache> {
-    const bytes = await folder.read(name);
-    return new DigestCache(folder, name, bytes === undefined ? new Map() : await decode(bytes, pacer));
+    return new DigestCache(folder, name, await read(await folder.read(name), pacer));
   }
 
   /** Another one as soon as another cache was saved; '' where there is none. */
@@ -46,27 +48,32 @@ export class DigestCache {
   /** The paths in the cache with this seal: what `load` would load, without what is known of them. Undefined where there is none. */
   static async pathsIn(folder: StateFolder, name: 'root', seal: string): Promise<SortedPaths | undefined> {
     const bytes = await folder.read(name);
-    const paths = bytes?.subarray(-CHECKSUM_BYTES).toString('hex') === seal ? cachedPaths(bytes) : undefined;
-    return paths && sortedPaths(paths);
+    if (bytes?.subarray(-CHECKSUM_BYTES).toString('hex') !== seal) return undefined;
+    return sortedPaths((await read(bytes, new Pacer())).paths());
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#size;
   }
 
+  /** It takes least where the paths are asked for in their order. */
   get(path: string): CachedDigest | undefined {
-    return this.#entries.get(path);
+    return this.#since.has(path) ? this.#since.get(path) : this.#packed.find(path);
   }
 
   set(path: string, entry: CachedDigest): void {
-    const known = this.#entries.get(path);
-    this.#entries.set(path, entry);
+    const known = this.get(path);
+    this.#since.set(path, entry);
+    if (known === undefined) this.#size++;
     const isSame = known?.stamp === entry.stamp && known.digest === entry.digest && known.hash === entry.hash;
     if (!isSame) this.#isChanged = true;
   }
 
   delete(path: string): void {
-    if (this.#entries.delete(path)) this.#isChanged = true;
+    if (this.get(path) === undefined) return;
+    this.#since.set(path, undefined);
+    this.#size--;
+    this.#isChanged = true;
   }
 
   /**
@@ -78,8 +85,8 @@ export class DigestCache {
     const { size } = this;
     const paths = new Set(found.map(({ path }) => path));
     const unknown = new Set(problems.map(({ path }) => path));
-    for (const path of this.#entries.keys()) {
-      if (!paths.has(path) && !isCovered(path, unknown)) this.delete(path);
+    for (const known of [this.#packed.paths(), this.#since.keys()]) {
+      for (const path of known) if (!paths.has(path) && !isCovered(path, unknown)) this.delete(path);
     }
     return size - this.size;
   }
@@ -87,29 +94,26 @@ export class DigestCache {
   /** Writes the cache if it has changed since it was loaded. Rejects as StateFolder does. */
   async save(pacer: Pacer): Promise<void> {
     if (!this.#isChanged) return;
-    await this.#folder.write(this.#name, encode(this.#entries, pacer));
+    const since = await inOrder(this.#since, pacer);
+    await this.#folder.write(this.#name, encode(merged(this.#packed, since), this.size, pacer));
     this.#isChanged = false;
   }
 }
 
-async function decode(bytes: Uint8Array, pacer: Pacer): Promise<Map<string, CachedDigest>> {
-  const entries = new Map<string, CachedDigest>();
+async function read(bytes: Uint8Array | undefined, pacer: Pacer): Promise<PackedDigests> {
+  if (bytes === undefined) return PackedDigests.NONE;
   try {
-    for (const [path, entry] of readCache(bytes)) {
-      entries.set(path, entry);
-      if (pacer.isDue) await pacer.breathe();
-    }
+    return await inSlices(PackedDigests.reading(bytes), pacer);
   } catch (error) {
-    if (error instanceof IndexError) return new Map();
+    if (error instanceof IndexError) return PackedDigests.NONE;
     throw error;
   }
-  return entries;
 }
 
 /** Piece by piece: ten megabytes for a hundred thousand files would come on top of all that is known of them. */
-async function* encode(entries: ReadonlyMap<string, CachedDigest>, pacer: Pacer): AsyncGenerator<Uint8Array> {
-  const encoder = new CacheEncoder(entries.size);
-  for (const [path, entry] of await inOrder(entries, pacer)) {
+async function* encode(records: Iterable<CacheRecord>, count: number, pacer: Pacer): AsyncGenerator<Uint8Array> {
+  const encoder = new CacheEncoder(count);
+  for (const [path, entry] of records) {
     const piece = encoder.add(path, entry);
     if (piece !== undefined) yield piece;
     if (pacer.isDue) await pacer.breathe();
@@ -117,16 +121,31 @@ async function* encode(entries: ReadonlyMap<string, CachedDigest>, pacer: Pacer)
   yield encoder.finish();
 }
 
-/** After a first scan they are in order already, and a list of a hundred thousand pairs can be saved. */
-async function inOrder(entries: ReadonlyMap<string, CachedDigest>, pacer: Pacer): Promise<Iterable<CacheRecord>> {
-  let before = '';
-  for (const path of entries.keys()) {
-    if (path < before) return sortPaced<CacheRecord>([...entries], byPath, pacer);
-    before = path;
+/** Both are sorted. */
+function* merged(packed: Iterable<CacheRecord>, since: Iterable<Renewal>): Generator<CacheRecord, void> {
+  const renewals = since[Symbol.iterator]();
+  let next = renewals.next().value;
+  for (const record of packed) {
+    for (; next !== undefined && next[0] < record[0]; next = renewals.next().value) if (isKnown(next)) yield next;
+    if (next?.[0] !== record[0]) yield record;
   }
-  return entries;
+  for (; next !== undefined; next = renewals.next().value) if (isKnown(next)) yield next;
 }
 
-function byPath(a: CacheRecord, b: CacheRecord): number {
+function isKnown(renewal: Renewal): renewal is CacheRecord {
+  return renewal[1] !== undefined;
+}
+
+/** After a first scan they are in order already, and a list of a hundred thousand pairs can be saved. */
+async function inOrder(since: ReadonlyMap<string, Renewal[1]>, pacer: Pacer): Promise<Iterable<Renewal>> {
+  let before = '';
+  for (const path of since.keys()) {
+    if (path < before) return sortPaced<Renewal>([...since], byPath, pacer);
+    before = path;
+  }
+  return since;
+}
+
+function byPath(a: Renewal, b: Renewal): number {
   return comparePaths(a[0], b[0]);
 }

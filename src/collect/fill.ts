@@ -259,10 +259,12 @@ function oursAfter(
   }
   const unread = pathsOf(present.problems);
   const [gone, going] = [new Set<string>(removed), new Set<string>(putOff)];
-  const lying = new Map<string, Digest>(present.files.map(({ entry }) => [entry.path, entry.digest]));
-  for (const [path, digest] of before) {
-    if (ours.has(path) || gone.has(path)) continue;
-    const stays = lying.get(path) === digest && (isKept(path) || going.has(path) || isCovered(path, failed));
+  const left = new Map<string, Digest>();
+  for (const [path, digest] of before) if (!ours.has(path) && !gone.has(path)) left.set(path, digest);
+  const lying = present.files.filter(({ entry }) => left.get(entry.path) === entry.digest);
+  const isLying: ReadonlySet<string> = new Set(lying.map(({ entry }) => entry.path));
+  for (const [path, digest] of left) {
+    const stays = isLying.has(path) && (isKept(path) || going.has(path) || isCovered(path, failed));
     if (stays || isCovered(path, unread)) ours.set(path, digest);
   }
   return ours;

@@ -85,11 +85,11 @@ export async function identifyAll(
     const isKnown = known?.stamp === file.stamp && reread === undefined && (also === undefined || known.hash);
     return isKnown ? known : undefined;
   };
-  const known = found.map(knownOf); // before anything is read: two with one path are both read
+  const isUnread = found.map((file) => knownOf(file) === undefined); // before anything is read: two with one path are both read
   const together =
     helper &&
     readTogether(
-      found.filter((_, at) => known[at] === undefined),
+      found.filter((_, at) => isUnread[at]),
       helper,
       also,
     );
@@ -99,12 +99,11 @@ export async function identifyAll(
   try {
     found.reverse();
     for (let at = 0, file = found.pop(); file !== undefined; at++, file = found.pop()) {
-      const digest = known[at];
+      const digest = isUnread[at] === true ? undefined : knownOf(file);
       try {
+        const byHelper = isUnread[at] === true ? await together?.next() : undefined;
         const identified =
-          digest === undefined
-            ? await read(file, options, patience, together && (await together.next()))
-            : identifiedAs(file, file, digest);
+          digest === undefined ? await read(file, options, patience, byHelper) : identifiedAs(file, file, digest);
         take(identified);
         files++;
         onEntry?.(identified.entry);

@@ -3,13 +3,11 @@
  * 5 MB, and nothing of them is made before it is asked for.
  *
  *   entry   path (length shared with the path before, rest), size, mtime, mode, 32 bytes of digest
- *
- * A path can only be told from the ones before it, so the first of every few is kept: a search looks among those, and then
- * goes over a few entries.
  */
 import { ByteReader, ByteWriter, damaged } from './bytes.js';
-import { firstNotBefore } from './halving.js';
 import { readPath, writePath } from './path-codec.js';
+import { PathCursor } from './path-cursor.js';
+import { BETWEEN_MARKS, PathMarks } from './path-marks.js';
 import { isControl, parseRelPath, type RelPath } from './relpath.js';
 import type { Digest, Entry } from './snapshot.js';
 import { atOnce, isStop, type Work } from './work.js';
@@ -17,22 +15,12 @@ import { atOnce, isStop, type Work } from './work.js';
 const DIGEST_BYTES = 32;
 const BEGINNING_BYTES = 6; // of a digest, as a number
 const LEAST_ENTRY_BYTES = 2 + 1 + 1 + 1 + 1 + DIGEST_BYTES;
-const BETWEEN_MARKS = 16; // entries: to go over them takes about as long as the search for them
-const FIRST_PATH_BYTES = 512;
-const CONTINUES = 0x80; // of a byte of a number: another one follows
-const NOT_ASCII = 0x80;
-
-/** Where a search can begin. */
-interface Mark {
-  readonly path: string;
-  readonly offset: number;
-}
 
 /** What has to be known of packed entries to find one of them. */
 interface Contents {
   readonly length: number;
   readonly fileBytes: number;
-  readonly marks: readonly Mark[];
+  readonly marks: PathMarks;
 }
 
 export class PackedEntries {
@@ -40,7 +28,7 @@ export class PackedEntries {
   /** The sum of the sizes of the files. */
   readonly fileBytes: number;
   readonly content: Buffer;
-  readonly #marks: readonly Mark[];
+  readonly #marks: PathMarks;
 
   private constructor(content: Buffer, { length, fileBytes, marks }: Contents) {
     this.content = content;
@@ -57,10 +45,10 @@ export class PackedEntries {
   /** As `of`. */
   static *packing(entries: Iterable<Entry>): Work<PackedEntries> {
     const writer = new ByteWriter();
-    const marks: Mark[] = [];
+    const marks = new PathMarks();
     let [before, length, fileBytes] = ['', 0, 0];
     for (const entry of entries) {
-      if (length % BETWEEN_MARKS === 0) marks.push({ path: entry.path, offset: writer.length });
+      if (PathMarks.isDue(length)) marks.note(entry.path, writer.length);
       writePath(writer, before, entry.path);
       writeEntry(writer, entry);
       before = entry.path;
@@ -93,7 +81,7 @@ export class PackedEntries {
   }
 
   find(path: RelPath): Entry | undefined {
-    const at = this.#markFor(path);
+    const at = this.#marks.before(path);
     if (at < 0) return undefined;
     const cursor = this.#cursorAt(at);
     const wanted = Buffer.from(path);
@@ -107,7 +95,7 @@ export class PackedEntries {
 
   /** From the first on whose path is not before `path`. */
   *from(path = ''): Generator<Entry, void> {
-    const mark = Math.max(0, this.#markFor(path));
+    const mark = Math.max(0, this.#marks.before(path));
     const cursor = this.#cursorAt(mark);
     let isReached = false;
     for (let at = mark * BETWEEN_MARKS; at < this.length; at++) {
@@ -135,59 +123,30 @@ export class PackedEntries {
     }
   }
 
-  /** The last mark whose path is not behind `path`; -1 if there is none. */
-  #markFor(path: string): number {
-    return firstNotBefore(this.#marks.length, (at) => (this.#marks[at] as Mark).path <= path) - 1;
-  }
-
   #cursorAt(mark: number): Cursor {
-    const { path, offset } = this.#marks[mark] ?? { path: '', offset: 0 };
+    const { path, offset } = this.#marks.at(mark);
     return new Cursor(this.content, offset, path);
   }
 }
 
 /** Goes over entries, and makes of them what is asked for. */
-class Cursor {
-  readonly #content: Buffer;
-  #path = Buffer.allocUnsafe(FIRST_PATH_BYTES);
-  #pathBytes = 0;
-  #isAscii = true;
-  offset: number;
+class Cursor extends PathCursor {
   size = 0;
   #mtime = 0;
   #mode = 0;
   #digestAt = 0;
 
-  /** `before` is the path before the first entry, or its own, which shares with itself what it shares with that. */
-  constructor(content: Buffer, offset = 0, before = '') {
-    this.#content = content;
-    this.offset = offset;
-    this.#append(Buffer.from(before), 0, Buffer.byteLength(before), 0);
-  }
-
   /** Goes on to the next entry, which must be there. */
   next(): void {
-    const shared = this.#number();
-    const length = this.#number();
-    this.#append(this.#content, this.offset, length, this.#bytesOf(shared));
-    this.offset += length;
-    this.size = this.#number();
-    this.#mtime = this.#number();
-    this.#mode = this.#number();
-    this.#digestAt = this.offset;
-    this.offset += DIGEST_BYTES;
-  }
-
-  get path(): string {
-    return this.#path.toString(this.#isAscii ? 'latin1' : 'utf8', 0, this.#pathBytes);
-  }
-
-  isAt(path: Buffer): boolean {
-    return path.length === this.#pathBytes && path.compare(this.#path, 0, this.#pathBytes) === 0;
+    this.nextPath();
+    this.size = this.number();
+    this.#mtime = this.number();
+    this.#mode = this.number();
+    this.#digestAt = this.skip(DIGEST_BYTES);
   }
 
   get beginningOfDigest(): number {
-    return this.#content.readUIntBE(this.#digestAt, BEGINNING_BYTES);
+    return this.content.readUIntBE(this.#digestAt, BEGINNING_BYTES);
   }
 
   entry(): Entry {
@@ -196,56 +155,19 @@ class Cursor {
       size: this.size,
       mtime: this.#mtime,
       mode: this.#mode,
-      digest: this.#content.toString('hex', this.#digestAt, this.#digestAt + DIGEST_BYTES),
+      digest: this.content.toString('hex', this.#digestAt, this.#digestAt + DIGEST_BYTES),
     };
-  }
-
-  #number(): number {
-    let value = 0;
-    for (let factor = 1; ; factor *= CONTINUES) {
-      const byte = this.#content[this.offset++];
-      if (byte === undefined) throw damaged('it ends in the middle of a number');
-      if (byte < CONTINUES) return value + byte * factor;
-      value += (byte - CONTINUES) * factor;
-    }
-  }
-
-  /** Byte by byte: a call for a few bytes takes longer. */
-  #append(from: Buffer, start: number, length: number, at: number): void {
-    while (at + length > this.#path.length) this.#path = Buffer.concat([this.#path, Buffer.alloc(this.#path.length)]);
-    const path = this.#path;
-    let isAscii = this.#isAscii || at === 0;
-    for (let i = 0; i < length; i++) {
-      const byte = from[start + i] as number;
-      path[at + i] = byte;
-      if (byte >= NOT_ASCII) isAscii = false;
-    }
-    this.#pathBytes = at + length;
-    this.#isAscii = isAscii;
-  }
-
-  /** How many bytes the first `units` UTF-16 code units of the path take. */
-  #bytesOf(units: number): number {
-    if (this.#isAscii) return units;
-    let at = 0;
-    for (let left = units; left > 0; ) {
-      const byte = this.#path[at] as number;
-      const length = byte < NOT_ASCII ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
-      at += length;
-      left -= length === 4 ? 2 : 1; // what takes four bytes are two units
-    }
-    return at;
   }
 }
 
 function contentsOf(content: Buffer, length: number): Contents {
   const cursor = new Cursor(content);
-  const marks: Mark[] = [];
+  const marks = new PathMarks();
   let fileBytes = 0;
   for (let at = 0; at < length; at++) {
     const offset = cursor.offset;
     cursor.next();
-    if (at % BETWEEN_MARKS === 0) marks.push({ path: cursor.path, offset });
+    if (PathMarks.isDue(at)) marks.note(cursor.path, offset);
     fileBytes += cursor.size;
   }
   return { length, fileBytes, marks };

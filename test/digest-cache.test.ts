@@ -1,0 +1,67 @@
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { DigestCache } from '../src/collect/digest-cache.js';
+import type { CachedDigest } from '../src/core/digest-cache-codec.js';
+import { Pacer } from '../src/fs/pace.js';
+import { StateFolder } from '../src/fs/state.js';
+import { temporaryFolder } from './support/tree.js';
+
+const NAMES = ['a', 'a-b', 'a/b', 'a/c', 'b', 'b/ä', 'b/🎈', 'b/\ufb01', 'z'];
+
+const name = fc.constantFrom(...NAMES);
+const known = fc
+  .nat({ max: 4 })
+  .map((at): CachedDigest => ({ stamp: `s${at}`, digest: `${at}`.repeat(64), mtime: at }));
+const step = fc.oneof(
+  fc.record({ do: fc.constant('set' as const), name, known }),
+  fc.record({ do: fc.constant('delete' as const), name }),
+  fc.record({
+    do: fc.constant('retain' as const),
+    found: fc.subarray(NAMES),
+    unknown: fc.subarray(NAMES, { maxLength: 1 }),
+  }),
+  fc.record({ do: fc.constant('save' as const) }),
+  fc.record({ do: fc.constant('load' as const) }),
+);
+
+test('a cache knows what it was told, and after it is loaded what was saved', async () => {
+  const folder = await temporaryFolder();
+  let runs = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+      const state = new StateFolder(join(folder, `${runs++}`));
+      let cache = await DigestCache.load(state, 'root', new Pacer());
+      let [model, saved] = [new Map<string, CachedDigest>(), new Map<string, CachedDigest>()];
+      for (const each of steps) {
+        if (each.do === 'set') {
+          cache.set(each.name, each.known);
+          model.set(each.name, each.known);
+        } else if (each.do === 'delete') {
+          cache.delete(each.name);
+          model.delete(each.name);
+        } else if (each.do === 'retain') {
+          const isKept = (path: string): boolean =>
+            each.found.includes(path) || each.unknown.some((place) => path === place || path.startsWith(`${place}/`));
+          const gone = [...model.keys()].filter((path) => model.size > each.found.length && !isKept(path));
+          for (const path of gone) model.delete(path);
+          expect(
+            cache.retain(
+              each.found.map((path) => ({ path })),
+              each.unknown.map((path) => ({ path })),
+            ),
+          ).toBe(gone.length);
+        } else if (each.do === 'save') {
+          await cache.save(new Pacer());
+          saved = new Map(model);
+        } else {
+          cache = await DigestCache.load(state, 'root', new Pacer());
+          model = new Map(saved);
+        }
+        expect(cache.size).toBe(model.size);
+        for (const path of NAMES) expect(cache.get(path)).toEqual(model.get(path));
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
