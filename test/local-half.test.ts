@@ -11,7 +11,15 @@ import type { Entry } from '../src/core/snapshot.js';
 import { LocalHalf, type LocalHalfHooks } from '../src/daemon/local-half.js';
 import { SafetyError, SourceError } from '../src/errors.js';
 import { StateFolder } from '../src/fs/state.js';
-import { clockTick, plant, readTree, type Tree, temporaryFolder, withoutRoot } from './support/tree.js';
+import {
+  clockTick,
+  plant,
+  readTree,
+  symlink as symlinkTo,
+  type Tree,
+  temporaryFolder,
+  withoutRoot,
+} from './support/tree.js';
 
 const THREAD = new URL('../dist/cli/thread.cjs', import.meta.url);
 const EVERYTHING = { force: false, reread: false };
@@ -21,6 +29,26 @@ const TREE: Tree = { 'css/a.css': 'a', 'css/b.css': 'b', 'js/a.js': 'js' };
 function withoutTime(entry: Entry): Entry {
   return { ...entry, mtime: 0 };
 }
+
+describe('what nobody could tell', () => {
+  test.each(['by place', 'as a whole'])(
+    'is told of once it is known, also where no file of it is left, %s',
+    async (how) => {
+      const site = await newSite({}, { storage: 'none' });
+      await plant(site.root, { 'gone.css': 'gone', 'a.css': 'a', unclear: symlinkTo('nowhere') });
+      const half = site.half();
+      await half.begin();
+      await rm(join(site.root, 'gone.css'));
+      await plant(site.root, { 'gone.css': symlinkTo('nowhere') });
+      const look = () =>
+        how === 'by place' ? half.collect([join(site.root, 'gone.css')]) : half.collectAll(EVERYTHING);
+      expect(await look()).toMatchObject({ changes: [], cleared: [] });
+      await rm(join(site.root, 'gone.css'));
+      expect(await look()).toMatchObject({ changes: [], cleared: ['gone.css'] });
+      expect(await look()).toMatchObject({ changes: [], cleared: [] });
+    },
+  );
+});
 
 describe('a daemon that begins', () => {
   test('collects all where nothing was left to it', async () => {

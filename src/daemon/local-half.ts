@@ -38,6 +38,11 @@ export interface Collection {
   /** Where it may be different now. */
   readonly places: Places | 'all';
   readonly changes: readonly ChangeReport[];
+  /**
+   * Of which nobody knew what lies there, and of which it is known now ('' for all): a target may hold what has gone meanwhile, and
+   * no change names that.
+   */
+  readonly cleared: readonly string[];
   readonly report: CollectReport;
   /** What was read for it. */
   readonly contents: LocalRun['contents'] | undefined;
@@ -168,7 +173,7 @@ export class LocalHalf {
     this.#prepare();
     if (touched.length > 0) return this.collect(touched);
     const nothing = { snapshot: this.#snapshot, copied: 0, hashed: 0, removed: 0, problems: [] };
-    return this.#collection(nothing, 'all', this.#snapshot, started, undefined);
+    return this.#collection(nothing, 'all', { part: this.#snapshot, all: this.#snapshot }, started, undefined);
   }
 
   async #beginAnew(): Promise<Collection> {
@@ -206,7 +211,7 @@ export class LocalHalf {
       if (swept !== undefined && this.#marks !== undefined) this.#marks = { ...this.#marks, sources: swept.marks };
       this.#take(result, undefined);
       this.#prepare();
-      return this.#collection(result, 'all', before, started, undefined);
+      return this.#collection(result, 'all', { part: before, all: before }, started, undefined);
     });
   }
 
@@ -353,7 +358,7 @@ export class LocalHalf {
     const isThere = there?.problems.length === 0 && differing(known, there.snapshot).length === 0;
     if (!isThere) return undefined;
     const nothing = { snapshot: known, copied: 0, hashed: 0, removed: 0, problems: [] };
-    return this.#collection(nothing, places, known, started, undefined);
+    return this.#collection(nothing, places, { part: known, all: this.#snapshot }, started, undefined);
   }
 
   #isIgnored(place: string): boolean {
@@ -374,7 +379,7 @@ export class LocalHalf {
     const result = await running;
     if (result === undefined) return undefined;
     const changed = result.places ?? places;
-    const before = partOf(this.#snapshot, changed);
+    const before = { part: partOf(this.#snapshot, changed), all: this.#snapshot };
     this.#snapshot = replaceIn(this.#snapshot, changed, result.snapshot);
     this.#take(result, changed);
     return this.#collection(result, changed, before, started, contents);
@@ -443,7 +448,7 @@ export class LocalHalf {
     this.#hasPutOff = putOff > 0;
   }
 
-  /** `before` is what was known of the same places. */
+  /** `before` is what was known of the same places, and of all. */
   #collection(
     {
       snapshot,
@@ -453,16 +458,18 @@ export class LocalHalf {
       problems,
     }: Pick<Result, 'snapshot' | 'copied' | 'hashed' | 'removed' | 'problems'>,
     places: Places | 'all',
-    before: Snapshot,
+    before: { readonly part: Snapshot; readonly all: Snapshot },
     started: number,
     contents: LocalRun['contents'] | undefined,
   ): Collection {
-    const changes = differing(before, snapshot).map(changeReport);
+    const changes = differing(before.part, snapshot).map(changeReport);
     this.#noteChanged(changes.map(({ path }) => path as RelPath));
     const durationMs = Math.round(performance.now() - started);
     const files = this.#snapshot.entries.length - this.#foreign.length;
     const report = { files, copied, removed, hashed, durationMs, problems };
-    return { snapshot: this.#snapshot, places, changes, report, contents };
+    const unknown = new Set(this.#snapshot.problems.map(({ path }) => path));
+    const cleared = before.all.problems.map(({ path }) => path).filter((path) => !unknown.has(path));
+    return { snapshot: this.#snapshot, places, changes, cleared, report, contents };
   }
 
   #noteChanged(changed: Iterable<RelPath> | 'much'): void {

@@ -6,7 +6,7 @@
 
 import type { Config } from '../config/schema.js';
 import type { ToSign } from '../core/delta/signature.js';
-import { isWithin, type RelPath } from '../core/relpath.js';
+import { isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
 import type { Batch } from '../core/settle.js';
 import { holdsBelow, type Snapshot } from '../core/snapshot.js';
 import { type Ending } from '../cycle/report.js';
@@ -416,7 +416,7 @@ export class Project {
     if (collected === undefined && isInDoubt) return; // it has been said
     const isEcho = cause !== 'change' || places.every((place) => isWithin(place, this.config.static.root));
     const isSaid = collected?.report.problems.length === 0 || (isEcho && areSame(before, this.#local.problems));
-    const isNothing = collected?.changes.length === 0 && isSaid;
+    const isNothing = collected?.changes.length === 0 && collected.cleared.length === 0 && isSaid;
     if (taking === undefined && isNothing) return; // such as our own writing to STATIC_ROOT
     const serving = Promise.all(taking ?? this.#takeAll(round));
     // Not awaited: nothing of the round is to be kept for as long as the slowest target takes.
@@ -473,9 +473,9 @@ export class Project {
     const isSequel = this.#isReady && this.snapshot !== undefined; // else targets may know what this project never did
     try {
       const collection = await this.#atWork(work);
-      const { places, changes, contents } = collection;
+      const { places, contents } = collection;
       this.#error = undefined;
-      const found = isSequel ? changes.map(({ path }) => path as RelPath) : undefined;
+      const found = isSequel ? foundBy(collection) : undefined;
       const part = places === 'all' ? { found } : { places };
       this.#removals.looked(begun);
       const isTime = removals === 'now' || (removals === 'at-rest' && !this.#removals.hasHeardSince(begun));
@@ -559,6 +559,12 @@ type News = NonNullable<CycleFacts['collected']>;
 /** Without the rest: a target may take hours, and as many of them wait as there are changes meanwhile. */
 function newsOf(collected: Collection | undefined): News | undefined {
   return collected && { changes: collected.changes, report: collected.report };
+}
+
+/** Where it is different from what it was before; undefined where that may be anywhere. */
+function foundBy({ changes, cleared }: Collection): RelPath[] | undefined {
+  if (cleared.includes('')) return undefined;
+  return [...changes.map(({ path }) => path as RelPath), ...cleared.flatMap((path) => parseRelPath(path) ?? [])];
 }
 
 /** `at-rest`: unless something changes meanwhile. */

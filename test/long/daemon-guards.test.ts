@@ -15,7 +15,7 @@ import {
 } from '../support/daemon.js';
 import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
 import { differences, inFolder, makeProject, on, published } from '../support/project.js';
-import { plant, readTree, type Tree, temporaryFolder } from '../support/tree.js';
+import { plant, readTree, symlink, type Tree, temporaryFolder } from '../support/tree.js';
 
 const folderOf = (i: number): string => (i < 20 ? 'few' : 'many');
 const MANY: Tree = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`assets/${folderOf(i)}/${i}.js`, `${i}`]));
@@ -217,6 +217,49 @@ describe('targets that are not asked for', () => {
     expect(targetOf(await daemon.client.status(), 'second')).toMatchObject({ state: 'behind', pending: 1 });
     expect((await project.program.run('resume')).status).toBe(0);
     await serves(second, { 'a.css': 'edited' });
+  });
+});
+
+describe('what cannot be read in STATIC_ROOT, and then is gone', () => {
+  /** Two targets hold a file in whose place a link lies now that leads nowhere. */
+  async function unclear() {
+    const [first, second] = [join(await temporaryFolder(), 'first'), join(await temporaryFolder(), 'second')];
+    const all = { delete: { max: '100%' } };
+    const project = await makeProject(
+      {
+        source: { dirs: [] },
+        static: { root: 'var/static', storage: 'none' },
+        targets: { first: inFolder(first, all), second: inFolder(second, all) },
+        watch: { ...QUICK, sweep: '1h' },
+        daemon: { http: false },
+      },
+      { 'var/static/gone.css': 'gone', 'var/static/kept.css': 'kept', lost: symlink('nowhere') },
+    );
+    const daemon = await startDaemon(project);
+    await daemon.inSync();
+    const place = join(project.root, 'gone.css');
+    await rename(join(project.folder, 'lost'), place); // in one step: at no moment is it merely gone
+    await daemon.until(({ local }) => local.problems.length === 1 && local.unsettled === 0);
+    await daemon.inSync();
+    expect(await published(second)).toEqual({ 'gone.css': 'gone', 'kept.css': 'kept' });
+    return { project, first, second, place };
+  }
+
+  it('goes from the targets', async () => {
+    const { first, second, place } = await unclear();
+    await rm(place);
+    for (const target of [first, second]) await serves(target, { 'kept.css': 'kept' });
+  });
+
+  it('goes from a target that was not asked for, as soon as it may', async () => {
+    const { project, first, second, place } = await unclear();
+    expect((await project.program.run('pause')).status).toBe(0);
+    await rm(place);
+    expect((await project.program.run('trigger', '--wait', 'first')).status).toBe(0);
+    expect(await published(first)).toEqual({ 'kept.css': 'kept' });
+    expect(await published(second)).toHaveProperty('gone.css');
+    expect((await project.program.run('resume')).status).toBe(0);
+    await serves(second, { 'kept.css': 'kept' });
   });
 });
 

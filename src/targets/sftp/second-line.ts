@@ -9,6 +9,7 @@ import type { Content, Line, SftpLanes } from './lanes.js';
 
 const SAMPLE_MS = 200;
 const LEAST_BYTES = 1024 * 1024; // for less, another connection does not pay
+const LEAST_MS = 1000; // to connect is about ten round trips, and work for both sides
 /** The share of the time in which the event loop is at work. */
 const BUSY = 0.8;
 const IDLE = 0.5;
@@ -45,6 +46,9 @@ export class SecondLine {
   /** What each content takes once there are two. */
   #linesOf: LinesOf;
   readonly #begun: Record<Content, number> = { text: 0, packed: 0 };
+  #arrived = 0;
+  /** For how long something was sent. */
+  #ms = 0;
   #underWay = 0;
   #isAlone = true;
   /** The most bytes in a second while it was. */
@@ -84,16 +88,28 @@ export class SecondLine {
   /** Is told of what is known to be there. */
   arrived(bytes: number): void {
     if (this.#compress === 'on') return;
+    this.#arrived += bytes;
     this.#sample.bytes += bytes;
     const ms = performance.now() - this.#sample.startedAt;
     if (ms < SAMPLE_MS) return;
+    this.#ms += ms;
     const { bytes: sent, utilization } = this.#sample;
     const busy = performance.eventLoopUtilization(utilization).utilization;
     const bytesPerSecond = (sent / ms) * 1000;
     if (this.#isAlone) this.#plain = Math.max(this.#plain, bytesPerSecond);
     const line = betterLine({ line: this.#linesOf.text, busy, bytesPerSecond, plainBytesPerSecond: this.#plain });
-    if (line !== undefined) this.#divide({ text: line, packed: 'plain' });
+    if (line !== undefined && this.#isWorthIt(bytesPerSecond)) this.#divide({ text: line, packed: 'plain' });
     this.#startSample();
+  }
+
+  /**
+   * Whether another connection pays, where there is none yet: what was begun will take long enough, or it has taken so long already that
+   * there may be as much to come.
+   */
+  #isWorthIt(bytesPerSecond: number): boolean {
+    if (this.#opening !== undefined || this.#ms >= LEAST_MS) return true;
+    const left = this.#begun.text + this.#begun.packed - this.#arrived;
+    return Math.min(left, this.#begun.text) > (bytesPerSecond * LEAST_MS) / 1000;
   }
 
   async close(): Promise<void> {
