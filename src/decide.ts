@@ -2,6 +2,7 @@
  * decide: what a target holds, what it is to hold, and what is to be done about it, if the guards let it pass.
  */
 import { type Change, diffing } from './core/diff.js';
+import type { Entry } from './core/entry.js';
 import { exposureOf, guardExposure } from './core/exposure.js';
 import { namesakesOf } from './core/folding.js';
 import { guard, guardReplacement, type Limit } from './core/guard.js';
@@ -11,7 +12,7 @@ import { indexPartOf, type Places, partOf } from './core/places.js';
 import { type Deletion, type Plan, planning, USUAL_MANIFEST } from './core/plan.js';
 import type { RelPath } from './core/relpath.js';
 import { type Selection, selecting } from './core/select.js';
-import type { Entry, Snapshot } from './core/snapshot.js';
+import type { Snapshot } from './core/snapshot.js';
 import type { TargetIndex } from './core/target-index.js';
 import { inSlices, type Pacer } from './fs/pace.js';
 import type { IndexStore } from './push/index/store.js';

@@ -3,10 +3,11 @@
  */
 export { type Outcome, problemsOf } from './core/apply.js';
 export type { Change } from './core/diff.js';
+export type { Entry } from './core/entry.js';
 export type { Limit } from './core/guard.js';
 export type { Plan, Step } from './core/plan.js';
 export { parseRelPath, type RelPath } from './core/relpath.js';
-export type { Entry, Snapshot } from './core/snapshot.js';
+export type { Snapshot } from './core/snapshot.js';
 export type { TargetIndex } from './core/target-index.js';
 export * from './errors.js';
 export { StateFolder } from './fs/state.js';

@@ -8,14 +8,15 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Outcome, problemsOf } from './core/apply.js';
 import type { ToSign } from './core/delta/signature.js';
 import { type Change, diff } from './core/diff.js';
+import type { Digest, Entry } from './core/entry.js';
 import { isTooMuch } from './core/guard.js';
 import type { Head } from './core/index-codec.js';
 import { isPatched } from './core/origins.js';
 import { indexPartOf, type Places, partOf } from './core/places.js';
 import { makePlan, type Plan, type Step, uploadsOf } from './core/plan.js';
 import { ancestorsOf, type RelPath } from './core/relpath.js';
-import { select } from './core/select.js';
-import { type Digest, type Entry, type Snapshot } from './core/snapshot.js';
+import { select, selectFrom } from './core/select.js';
+import type { Snapshot } from './core/snapshot.js';
 import type { Pending, TargetIndex } from './core/target-index.js';
 import { type Decision, decide, isHopeless, type Terms, type Wanted } from './decide.js';
 import { Pacer } from './fs/pace.js';
@@ -462,8 +463,9 @@ async function stageAhead(
     // Where there is no index, there will be something to send: the folders for it can be made beside the look.
     if (known.kind !== 'index') await allOf([looking, stage.prepare()]);
     const seen = await looking;
-    const { entries } = select({ entries: batch, problems: [] }, job);
-    const missing = entries.filter((entry) => isMissing(seen, entry) && !isHopeless(entry, seen, job, target));
+    const missing = selectFrom(batch, job).filter(
+      (entry) => isMissing(seen, entry) && !isHopeless(entry, seen, job, target),
+    );
     if (!(await stage.ahead(missing, seen.index, isCurrent))) return;
   }
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { Arrivals } from '../src/collect/thread/arrivals.js';
-import type { Entry } from '../src/core/snapshot.js';
+import type { Entry } from '../src/core/entry.js';
 import { Pacer } from '../src/fs/pace.js';
 import { entry } from './support/entries.js';
 

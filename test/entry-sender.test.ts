@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { ContentPacker } from '../src/collect/thread/contents.js';
 import { EntrySender } from '../src/collect/thread/entry-sender.js';
+import type { Entry } from '../src/core/entry.js';
 import { parentOf, type RelPath } from '../src/core/relpath.js';
-import type { Entry } from '../src/core/snapshot.js';
 
 const KIB = 1024;
 

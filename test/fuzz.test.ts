@@ -13,6 +13,7 @@ import { checksum } from '../src/core/bytes.js';
 import { decodeMemory, encodeMemory } from '../src/core/collected-codec.js';
 import { decodeSignature, encodeSignature, SignatureMaker } from '../src/core/delta/signature.js';
 import { encodeCache } from '../src/core/digest-cache-codec.js';
+import { sortEntries } from '../src/core/entry.js';
 import { EntryTable } from '../src/core/entry-table.js';
 import {
   decodeHead,
@@ -30,7 +31,6 @@ import { describeHolder, holderOf, isMark, nameOfHolder, runFolderOf } from '../
 import { isManifest, Manifest, patchManifest } from '../src/core/manifest/staticfiles-json.js';
 import { decodeCache } from '../src/core/packed-digests.js';
 import { faultOf, parseRelPath, type RelPath, STAGE } from '../src/core/relpath.js';
-import { sortEntries } from '../src/core/snapshot.js';
 import { decodeWarm, encodeWarm } from '../src/core/warm-codec.js';
 import { readAnswer } from '../src/django/answer.js';
 import { resolveHere } from '../src/targets/ssh/config.js';
@@ -246,7 +246,7 @@ describe('what is remembered on this machine', { timeout: TIMEOUT_MS }, () => {
   it('by a daemon', () => {
     const warm = encodeWarm({
       madeFor: 'x',
-      entries: ENTRIES,
+      entries: EntryTable.of(ENTRIES),
       foreign: [path('f')],
       folders: ['app'],
       links: [{ path: path('l'), leadsTo: '/srv' }],

@@ -7,7 +7,7 @@ import { recall } from '../src/collect/memory.js';
 import { rootKey } from '../src/collect/scan-only.js';
 import { loadConfig } from '../src/config/load.js';
 import type { Config } from '../src/config/schema.js';
-import type { Entry } from '../src/core/snapshot.js';
+import type { Entry } from '../src/core/entry.js';
 import { LocalHalf, type LocalHalfHooks } from '../src/daemon/local-half.js';
 import { SafetyError, SourceError } from '../src/errors.js';
 import { StateFolder } from '../src/fs/state.js';
@@ -100,7 +100,7 @@ describe('a daemon that begins', () => {
       const everything = await half.collectAll(EVERYTHING);
       expect(everything.changes).toEqual([]);
       expect(everything.report).toMatchObject({ copied: 0, removed: 0 });
-      expect(snapshot.entries.map(withoutTime)).toEqual(everything.snapshot.entries.map(withoutTime));
+      expect([...snapshot.entries].map(withoutTime)).toEqual([...everything.snapshot.entries].map(withoutTime));
       expect(await readTree(site.root)).toEqual(tree);
     });
   });
@@ -154,7 +154,7 @@ describe('a daemon that begins', () => {
     await site.lifeOf((half) => half.begin());
     const ignoring = site.half({ ...site.config, source: { ...site.config.source, ignore: ['*.js'] } });
     const { snapshot } = await ignoring.begin();
-    expect(snapshot.entries.map((entry) => entry.path)).toEqual(['css/a.css', 'css/b.css']);
+    expect([...snapshot.entries].map((entry) => entry.path)).toEqual(['css/a.css', 'css/b.css']);
   });
 
   test('collects all where the last one was of another version', async () => {
@@ -459,7 +459,7 @@ describe('a sweep', () => {
     await rm(join(site.assets, 'css/late.css'));
     await rm(join(site.root, 'css/late.css'));
     await half.collect(await half.sweep());
-    expect(half.snapshot?.entries.map((entry) => entry.path)).toEqual(Object.keys(TREE));
+    expect([...(half.snapshot?.entries ?? [])].map((entry) => entry.path)).toEqual(Object.keys(TREE));
     await half.collect(await half.sweep());
     expect(await half.sweep()).toEqual([]);
   });
@@ -532,7 +532,7 @@ describe('foreseeing', () => {
     expect(await readTree(site.root)).toEqual(before);
     expect(await readTree(site.state.path)).toEqual(state);
     const { snapshot } = await half.collect(places);
-    const digests = new Map(snapshot.entries.map((entry) => [entry.path, entry.digest]));
+    const digests = new Map([...snapshot.entries].map((entry) => [entry.path, entry.digest]));
     for (const entry of foreseen?.entries ?? []) expect(digests.get(entry.path)).toBe(entry.digest);
   });
 

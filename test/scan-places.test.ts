@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { scanPlaces } from '../src/collect/collect-places.js';
 import { scanOnly } from '../src/collect/scan-only.js';
 import { type Marks, sweep } from '../src/collect/sweep.js';
-import { entriesIn, type Places, placesOf, replaceIn } from '../src/core/places.js';
+import { type Places, placesOf, replaceIn } from '../src/core/places.js';
 import type { Snapshot } from '../src/core/snapshot.js';
 import { touchedPlaces } from '../src/core/touched.js';
 import { SourceError } from '../src/errors.js';
@@ -35,7 +35,7 @@ async function newSite(tree: Tree): Promise<Site> {
     state,
     scanAll: () => scanOnly(root, { state, mode: 'write', force: 'past-guards' }),
     scanPlaces: async (places, known) => {
-      const part = await scanPlaces(root, places, entriesIn(known.entries, places), { state, mode: 'write' });
+      const part = await scanPlaces(root, places, known.entries.in(places), { state, mode: 'write' });
       return part && replaceIn(known, places, part);
     },
   };

@@ -7,8 +7,9 @@ import { digestFile } from '../src/collect/digest.js';
 import { DigestCache } from '../src/collect/digest-cache.js';
 import { scan } from '../src/collect/scan.js';
 import { encodeCache } from '../src/core/digest-cache-codec.js';
+import type { Entry } from '../src/core/entry.js';
 import { decodeCache } from '../src/core/packed-digests.js';
-import type { Entry, Snapshot } from '../src/core/snapshot.js';
+import type { Snapshot } from '../src/core/snapshot.js';
 import { FileError, SourceError } from '../src/errors.js';
 import { Pacer } from '../src/fs/pace.js';
 import { StateFolder } from '../src/fs/state.js';
@@ -97,7 +98,7 @@ describe('scan', () => {
   test('gives every file with its digest, sorted by path', async () => {
     const tree = await temporaryTree({ 'b.css': 'b', 'a/z.css': '', 'a-b.css': 'x' });
     const { entries, problems } = await tree.scan();
-    expect(entries.map((entry) => [entry.path, entry.size, entry.digest])).toEqual([
+    expect([...entries].map((entry) => [entry.path, entry.size, entry.digest])).toEqual([
       ['a-b.css', 1, sha256('x')],
       ['a/z.css', 0, sha256('')],
       ['b.css', 1, sha256('b')],
@@ -110,7 +111,7 @@ describe('scan', () => {
     await utimes(join(tree.root, 'a'), 0, 1_700_000_000.999);
     await utimes(join(tree.root, 'old'), 0, new Date(-5000));
     await chmod(join(tree.root, 'a'), 0o4640);
-    expect((await tree.scan()).entries).toMatchObject([
+    expect([...(await tree.scan()).entries]).toMatchObject([
       { path: 'a', mtime: 1_700_000_000, mode: 0o640 },
       { path: 'old', mtime: 0 },
     ]);
@@ -127,7 +128,7 @@ describe('scan', () => {
     await utimes(join(tree.root, 'a.css'), 0, 1000);
     await chmod(join(tree.root, 'a.css'), 0o000);
     const { entries, problems } = await withoutRoot(tree.folder, () => tree.scan());
-    expect(entries.map((entry) => entry.path)).toEqual(['b.css']);
+    expect([...entries].map((entry) => entry.path)).toEqual(['b.css']);
     expect(problems).toEqual([
       { path: 'a.css', step: 'scan', code: 'UNREADABLE', message: 'it cannot be read: permission denied' },
     ]);
@@ -194,14 +195,14 @@ describe('the digest cache', () => {
     const tree = await temporaryTree({ 'a.css': 'same' });
     const file = join(tree.root, 'a.css');
     await utimes(file, 1000, 1000);
-    expect((await tree.scan()).entries).toMatchObject([{ mtime: 1000 }]);
+    expect([...(await tree.scan()).entries]).toMatchObject([{ mtime: 1000 }]);
     await utimes(file, 2000, 2000);
-    expect((await tree.scan()).entries).toMatchObject([{ mtime: 1000 }]);
+    expect([...(await tree.scan()).entries]).toMatchObject([{ mtime: 1000 }]);
     await plant(tree.root, { 'a.css': 'same' });
-    expect((await tree.scan()).entries).toMatchObject([{ mtime: 1000 }]);
+    expect([...(await tree.scan()).entries]).toMatchObject([{ mtime: 1000 }]);
     await writeFile(file, 'other');
     await utimes(file, 3000, 3000);
-    expect((await tree.scan()).entries).toMatchObject([{ mtime: 3000 }]);
+    expect([...(await tree.scan()).entries]).toMatchObject([{ mtime: 3000 }]);
   });
 
   test('forgets files that are gone', async () => {
@@ -295,7 +296,7 @@ function laterByAnHour(): void {
 }
 
 function contents({ entries }: Snapshot): Record<string, string> {
-  return Object.fromEntries(entries.map((entry: Entry) => [entry.path, entry.digest]));
+  return Object.fromEntries([...entries].map((entry: Entry) => [entry.path, entry.digest]));
 }
 
 function sha256(content: string | Uint8Array): string {

@@ -1,6 +1,6 @@
 /** What staging does when all that waits comes to its end at once. */
 import { describe, expect, it } from 'vitest';
-import type { Entry } from '../src/core/snapshot.js';
+import type { Entry } from '../src/core/entry.js';
 import { emptyIndex } from '../src/core/target-index.js';
 import { TargetError } from '../src/errors.js';
 import { StateFolder } from '../src/fs/state.js';

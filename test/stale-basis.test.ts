@@ -7,8 +7,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { Arrivals } from '../src/collect/thread/arrivals.js';
+import { type Entry, sortEntries } from '../src/core/entry.js';
+import { EntryTable } from '../src/core/entry-table.js';
 import { CONTROL, isWithin, type RelPath } from '../src/core/relpath.js';
-import { type Entry, type Snapshot, sortEntries } from '../src/core/snapshot.js';
+import type { Snapshot } from '../src/core/snapshot.js';
 import { SafetyError } from '../src/errors.js';
 import { StateFolder } from '../src/fs/state.js';
 import type { LeaseTerms } from '../src/push/lease/holders.js';
@@ -49,9 +51,9 @@ async function machineOn(target: MemoryTarget, lease?: LeaseTerms): Promise<Mach
       connection.cycle(Promise.reject(new SafetyError('refused')), options()).catch((error: unknown) => error),
     cycle: (connection, files, ahead) => {
       const entries = sortEntries(Object.entries(files).map((file) => planted(root, ...file)));
-      const snapshot: Snapshot = { entries, problems: [] };
+      const snapshot: Snapshot = { entries: EntryTable.listing(entries), problems: [] };
       const arrivals = new Arrivals();
-      arrivals.add(snapshot.entries);
+      arrivals.add(entries);
       arrivals.end();
       const early = ahead === undefined ? {} : { arrivals };
       return connection.cycle(Promise.resolve({ snapshot }), { ...options(), ...early });

@@ -1,6 +1,7 @@
 /** A tree that somebody else made, on a target far away: how many of its files are read at once. */
 import { setImmediate } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { EntryTable } from '../src/core/entry-table.js';
 import type { RelPath } from '../src/core/relpath.js';
 import { emptyIndex } from '../src/core/target-index.js';
 import { attest, look } from '../src/push/survey.js';
@@ -41,7 +42,7 @@ it.each([
   }
   const sighting = await look(target, { kind: 'missing' }, 'site');
   expect(sighting.unknown.size).toBe(600);
-  await attest(target, sighting, { entries: wanted, problems: [] });
+  await attest(target, sighting, { entries: EntryTable.listing(wanted), problems: [] });
   expect(target.most).toBe(atOnce);
   expect(sighting.index).toEqual(emptyIndex('site'));
 });

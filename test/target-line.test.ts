@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { scanOnly } from '../src/collect/scan-only.js';
+import { EntryTable } from '../src/core/entry-table.js';
 import { type Places, placesOf } from '../src/core/places.js';
 import type { Snapshot } from '../src/core/snapshot.js';
 import { type Ending, targetReport } from '../src/cycle/report.js';
@@ -141,7 +142,7 @@ describe('rounds', () => {
     await bench.serve();
     await bench.edit({ b: 'soon' });
     const round = new Round();
-    const [entry] = bench.snapshot().entries.filter((each) => each.path === 'b');
+    const [entry] = [...bench.snapshot().entries].filter((each) => each.path === 'b');
     round.foreseen(entry === undefined ? [] : [entry], { of: () => Buffer.from('soon') });
     const taking = bench.line.take(round);
     await expect.poll(async () => (await controlFiles(bench.server.memory)).join()).toContain('stage/');
@@ -157,7 +158,7 @@ describe('rounds', () => {
     await bench.edit({ b: 'never' });
     const round = new Round();
     round.foreseen(
-      bench.snapshot().entries.filter((each) => each.path === 'b'),
+      [...bench.snapshot().entries].filter((each) => each.path === 'b'),
       { of: () => Buffer.from('never') },
     );
     const taking = bench.line.take(round);
@@ -563,7 +564,7 @@ async function makeLine(
   const retried: Ending[] = [];
   const standings: TargetStatus[] = [];
   let runs = 0;
-  let snapshot: Snapshot = { entries: [], problems: [] };
+  let snapshot: Snapshot = { entries: EntryTable.EMPTY, problems: [] };
   let isKnown = true;
   const look = async (): Promise<void> => {
     snapshot = await scanOnly(root, { state: state.folder('local'), mode: 'dry-run', force: 'past-guards' });

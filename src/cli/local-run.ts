@@ -14,7 +14,8 @@ import {
   type LocalWork,
   wholeOf,
 } from '../collect/thread/in-thread.js';
-import type { Entry, Snapshot } from '../core/snapshot.js';
+import type { Entry } from '../core/entry.js';
+import type { Snapshot } from '../core/snapshot.js';
 import { workOf } from '../cycle/local-work.js';
 import type { CollectReport } from '../cycle/report.js';
 import type { Problem } from '../errors.js';

@@ -2,7 +2,7 @@
  * runSync: one cycle for each target, carried out or only planned; and how its result is shown.
  */
 import type { LocalThread } from '../collect/thread/in-thread.js';
-import type { Digest } from '../core/snapshot.js';
+import type { Digest } from '../core/entry.js';
 import { chooseTargets, cycleOptions, jobsOf } from '../cycle/jobs.js';
 import { changeReport, type Ending, type SyncReport, type TargetReport } from '../cycle/report.js';
 import { EXIT, type ExitStatus } from '../errors.js';

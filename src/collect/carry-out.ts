@@ -5,8 +5,8 @@
  * is replaced when all it names is there, and what only the old one named goes after that.
  */
 import type { CollectPlan } from '../core/collect-plan.js';
+import type { Entry } from '../core/entry.js';
 import type { RelPath } from '../core/relpath.js';
-import type { Entry } from '../core/snapshot.js';
 import { FileError, type Problem } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
 import { type Digests, type Identified, renewed } from './identify.js';

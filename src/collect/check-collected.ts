@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { collectedDifferences, type Difference } from '../core/collected-differences.js';
-import type { Digest } from '../core/snapshot.js';
+import type { Digest } from '../core/entry.js';
 import { FileError } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import type { StateFolder } from '../fs/state.js';

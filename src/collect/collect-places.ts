@@ -7,12 +7,14 @@
  */
 import { statSync } from 'node:fs';
 import type { CachedDigest } from '../core/digest-cache-codec.js';
+import { type Digest, type Entry, findEntry } from '../core/entry.js';
+import { EntryTable } from '../core/entry-table.js';
 import { ignoreRules } from '../core/fnmatch.js';
 import { covers, type Places, placesOf } from '../core/places.js';
 import { comparePaths, isWithin, type RelPath } from '../core/relpath.js';
 import type { Candidate } from '../core/resolve.js';
 import { isMuchLost } from '../core/shrink.js';
-import { type Digest, type Entry, findEntry, type Snapshot } from '../core/snapshot.js';
+import type { Snapshot } from '../core/snapshot.js';
 import { pathUnder } from '../core/touched.js';
 import { Pacer } from '../fs/pace.js';
 import { isSystemError } from '../system-error.js';
@@ -237,7 +239,10 @@ export async function scanPlaces(
     const addition = { ...NO_ADDITION, counted: [[rootKey(root), grown] as const] };
     await saveState(options, () => extendMemory(options.state, addition));
   }
-  return { entries: scanned.files.map(({ entry }) => entry), problems: [...walked.problems, ...scanned.problems] };
+  return {
+    entries: EntryTable.listing(scanned.files.map(({ entry }) => entry)),
+    problems: [...walked.problems, ...scanned.problems],
+  };
 }
 
 /** Whether something that is no folder stands in the way to `place`: what it is, and what becomes of it, lies outside. */

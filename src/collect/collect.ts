@@ -5,10 +5,11 @@
  * last: a run that breaks off before knows the next time by their content which files are right.
  */
 import type { Memory } from '../core/collected-codec.js';
+import type { Digest } from '../core/entry.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Candidate } from '../core/resolve.js';
 import { type Counted, guardSources } from '../core/shrink.js';
-import type { Digest, Snapshot } from '../core/snapshot.js';
+import type { Snapshot } from '../core/snapshot.js';
 import type { FollowedLink } from '../core/touched.js';
 import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';

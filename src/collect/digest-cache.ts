@@ -15,6 +15,8 @@ import { IndexError } from '../errors.js';
 import { inSlices, Pacer, sortPaced } from '../fs/pace.js';
 import type { StateFolder } from '../fs/state.js';
 
+type Paths = Iterable<{ readonly path: string }> & { readonly length: number };
+
 /** What is known of a path now; nothing, if it is forgotten. */
 type Renewal = readonly [path: string, known: CachedDigest | undefined];
 
@@ -80,10 +82,10 @@ export class DigestCache {
    * Forgets what is not among `found`, but for what lies at or below the path of a problem: its state is unknown. Answers with how
    * many that were.
    */
-  retain(found: readonly { readonly path: string }[], problems: readonly { readonly path: string }[]): number {
+  retain(found: Paths, problems: readonly { readonly path: string }[]): number {
     if (this.size <= found.length) return 0;
     const { size } = this;
-    const paths = new Set(found.map(({ path }) => path));
+    const paths = new Set(Array.from(found, ({ path }) => path));
     const unknown = new Set(problems.map(({ path }) => path));
     for (const known of [this.#packed.paths(), this.#since.keys()]) {
       for (const path of known) if (!paths.has(path) && !isCovered(path, unknown)) this.delete(path);

@@ -7,8 +7,8 @@
  */
 import { createHash, hash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, type Stats } from 'node:fs';
+import type { Digest } from '../core/entry.js';
 import { CONTENT_HASH_DIGITS, type ContentHash } from '../core/manifest/hashed-name.js';
-import type { Digest } from '../core/snapshot.js';
 import { FileError } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';
 import { isSystemError } from '../system-error.js';

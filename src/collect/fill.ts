@@ -6,10 +6,12 @@
  */
 import { type CollectPlan, planCollect } from '../core/collect-plan.js';
 import type { Memory } from '../core/collected-codec.js';
+import type { Digest, Entry } from '../core/entry.js';
+import { EntryTable } from '../core/entry-table.js';
 import { looksHashed } from '../core/manifest/hashed-name.js';
 import { comparePaths, type RelPath } from '../core/relpath.js';
 import { type Candidate, isCovered } from '../core/resolve.js';
-import type { Digest, Entry, Snapshot } from '../core/snapshot.js';
+import type { Snapshot } from '../core/snapshot.js';
 import { type Problem, SourceError } from '../errors.js';
 import { type Pacer, sortPaced } from '../fs/pace.js';
 import { isSystemError, reasonOf } from '../system-error.js';
@@ -126,7 +128,10 @@ export async function fill(
   const isMade: ReadonlySet<string> = new Set(hashed?.made.map(({ entry }) => entry.path));
   const put = [...done.put.keys()].toSorted(comparePaths);
   return {
-    snapshot: { entries: await sortPaced([...kept, ...done.put.values()], byPath, pacer), problems },
+    snapshot: {
+      entries: EntryTable.listing(await sortPaced([...kept, ...done.put.values()], byPath, pacer)),
+      problems,
+    },
     count: wanted.count,
     copied: put.filter((path) => !isMade.has(path)),
     hashed: put.filter((path) => isMade.has(path) && path !== manifest?.name),

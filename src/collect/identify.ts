@@ -2,9 +2,9 @@
  * identify: what walk found, with the digest of each file: from the cache where its stamp agrees, else by reading.
  */
 import type { CachedDigest } from '../core/digest-cache-codec.js';
+import type { Digest, Entry } from '../core/entry.js';
 import type { ContentHash } from '../core/manifest/hashed-name.js';
 import type { RelPath } from '../core/relpath.js';
-import type { Digest, Entry } from '../core/snapshot.js';
 import { isLongQuiet } from '../core/unsettled.js';
 import type { Problem, ProblemStep } from '../errors.js';
 import type { Pacer } from '../fs/pace.js';

@@ -2,7 +2,7 @@
  * KeptContents: small files that were read to be hashed, and style sheets and scripts that were adjusted, kept while there
  * is room, so that they need not be read or made again to be written.
  */
-import type { Digest } from '../core/snapshot.js';
+import type { Digest } from '../core/entry.js';
 
 export const SMALL_BYTES = 64 * 1024; // of a larger file the reading is the smaller part of the work
 const MOST_READ_BYTES = 1024 * 1024; // with eight times as much, a first run is no faster

@@ -10,8 +10,9 @@
  */
 import { hash } from 'node:crypto';
 import { decodeMemory, encodeMemory, type Memory, NO_MEMORY } from '../core/collected-codec.js';
+import type { Digest } from '../core/entry.js';
 import { comparePaths, type RelPath } from '../core/relpath.js';
-import { type Digest, type Snapshot } from '../core/snapshot.js';
+import type { Snapshot } from '../core/snapshot.js';
 import type { StateFolder } from '../fs/state.js';
 
 const NAME = 'collected';
@@ -178,5 +179,7 @@ function inOrder(files: Map<string, Digest>): Map<string, Digest> {
 
 /** The files of `snapshot` that are not ours, by what is: `files`. */
 export function foreignIn({ entries }: Snapshot, files: ReadonlyMap<string, string>): RelPath[] {
-  return entries.filter(({ path, digest }) => files.get(path) !== digest).map(({ path }) => path);
+  const foreign: RelPath[] = [];
+  for (const { path, digest } of entries) if (files.get(path) !== digest) foreign.push(path);
+  return foreign;
 }

@@ -1,7 +1,7 @@
 /**
  * What collect and scanOnly are told about a run, beside what to work on.
  */
-import type { Digest, Entry } from '../core/snapshot.js';
+import type { Digest, Entry } from '../core/entry.js';
 import type { StateFolder } from '../fs/state.js';
 import { reasonForAny } from '../system-error.js';
 import type { Progress } from './identify.js';

@@ -2,8 +2,10 @@
  * scan: the Snapshot of a tree as it lies on the disk.
  */
 
+import type { Digest, Entry } from '../core/entry.js';
+import { EntryTable } from '../core/entry-table.js';
 import type { Places } from '../core/places.js';
-import type { Digest, Entry, Snapshot } from '../core/snapshot.js';
+import type { Snapshot } from '../core/snapshot.js';
 import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import type { DigestCache } from './digest-cache.js';
@@ -61,7 +63,7 @@ export async function scan(root: string, { signal, marks, ...options }: ScanOpti
   });
   const problems = [...walked.problems, ...unread];
   const gone = isKept ? cache.retain(entries, problems) : 0;
-  return { entries: onEntry === undefined ? entries : [], problems, files, gone };
+  return { entries: onEntry === undefined ? EntryTable.listing(entries) : EntryTable.EMPTY, problems, files, gone };
 }
 
 type TreeOptions = IdentifyOptions & Pick<WalkOptions, 'marks'>;

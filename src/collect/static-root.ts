@@ -24,8 +24,8 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Digest, Entry } from '../core/entry.js';
 import { ancestorsOf, nameOf, parentOf, type RelPath } from '../core/relpath.js';
-import type { Digest, Entry } from '../core/snapshot.js';
 import { FileError, SourceError } from '../errors.js';
 import { temporaryFor } from '../fs/atomic-write.js';
 import type { Pacer } from '../fs/pace.js';

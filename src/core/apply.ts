@@ -2,9 +2,9 @@
  * applyOutcomes: the index after a push, made from what was really achieved and from nothing else.
  */
 import type { Problem } from '../errors.js';
+import type { Entry } from './entry.js';
 import type { Step } from './plan.js';
 import type { RelPath } from './relpath.js';
-import type { Entry } from './snapshot.js';
 import { afterPush, type TargetIndex, type Truths } from './target-index.js';
 import { atOnce, isStop, type Work } from './work.js';
 

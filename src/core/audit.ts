@@ -3,9 +3,9 @@
  *
  * It keeps what it finds and which files of ours it saw, never the listing itself.
  */
+import type { Entry } from './entry.js';
 import type { Naming } from './folding.js';
 import { ancestorsOf, comparePaths, foldedPath, isWithin, type RelPath } from './relpath.js';
-import type { Entry } from './snapshot.js';
 import type { TargetIndex, Truths } from './target-index.js';
 
 /** A digest that no content has: something lies there, and it is not what it should be. */

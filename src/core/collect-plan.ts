@@ -5,10 +5,10 @@
  * somebody else made, or has changed since, stays and is published like the rest.
  */
 import type { Problem } from '../errors.js';
+import type { Digest, Entry } from './entry.js';
 import { inTheWay } from './in-the-way.js';
 import { comparePaths, type RelPath } from './relpath.js';
 import { findConflicts } from './resolve.js';
-import type { Digest, Entry } from './snapshot.js';
 
 /** A winner. */
 export interface Wanted {

@@ -5,8 +5,8 @@
  */
 import { IndexError } from '../errors.js';
 import { ByteReader, ByteWriter, damaged, unseal } from './bytes.js';
+import type { Digest } from './entry.js';
 import { readPath, writePath } from './path-codec.js';
-import type { Digest } from './snapshot.js';
 
 const MAGIC = Buffer.from('PSCO');
 const FORMAT = 2;

@@ -1,8 +1,8 @@
 /**
  * collectedDifferences: where STATIC_ROOT, as far as it is ours, is not what collectstatic makes. Pure.
  */
+import type { Digest } from './entry.js';
 import { comparePaths } from './relpath.js';
-import type { Digest } from './snapshot.js';
 
 export interface Difference {
   readonly path: string;

@@ -3,9 +3,10 @@
  *
  * Content decides, never the time: a file that was only touched is no change, and keeps its published mtime.
  */
+import { type Entry, sameContent } from './entry.js';
 import type { RelPath } from './relpath.js';
 import { isCovered } from './resolve.js';
-import { type Entry, type Snapshot, sameContent } from './snapshot.js';
+import type { Snapshot } from './snapshot.js';
 import type { TargetIndex } from './target-index.js';
 import { atOnce, isStop, type Work } from './work.js';
 

@@ -10,10 +10,10 @@
 import { createHash } from 'node:crypto';
 import { IndexError } from '../errors.js';
 import { ByteReader, ByteWriter, damaged, unseal } from './bytes.js';
+import type { Digest } from './entry.js';
 import { CONTENT_HASH_DIGITS, type ContentHash } from './manifest/hashed-name.js';
 import { writePath } from './path-codec.js';
 import { comparePaths } from './relpath.js';
-import type { Digest } from './snapshot.js';
 
 const MAGIC = Buffer.from('PSDC');
 const FORMAT = 2;

@@ -1,10 +1,11 @@
 /**
- * EntryTable: many entries as a value, sorted by path, each path once: packed as they were read, and what has changed since
- * beside them. To change a few costs a few, and an entry is an object for as long as somebody looks at it.
+ * EntryTable: many entries as a value, sorted by path, each path once: packed or listed as they came, and what has changed since
+ * beside them. To change a few costs a few, and of those that are packed, an entry is an object for as long as somebody looks at it.
  */
+import { type Digest, type Entry, positionOf, sortEntries } from './entry.js';
+import { ListedEntries } from './listed-entries.js';
 import { PackedEntries } from './packed-entries.js';
 import type { RelPath } from './relpath.js';
-import { type Digest, type Entry, positionOf, sortEntries } from './snapshot.js';
 import { atOnce, isStop, type Work } from './work.js';
 
 const FEW_CHANGES = 16_384;
@@ -13,23 +14,29 @@ const MOST_CHANGED = 1 / 4; // of the entries: more of them take more memory tha
 /** What a path holds from now on: its entry, or nothing. */
 export type EntryChanges = ReadonlyMap<RelPath, Entry | undefined>;
 
+/** One of the changes. */
+interface Renewal {
+  readonly path: RelPath;
+  readonly entry: Entry | undefined;
+}
+
 export class EntryTable implements Iterable<Entry> {
   static readonly EMPTY = EntryTable.of([]);
 
   readonly length: number;
   /** The sum of the sizes of the files. */
   readonly fileBytes: number;
-  readonly #packed: PackedEntries;
+  readonly #base: PackedEntries | ListedEntries;
   readonly #changes: EntryChanges;
   /** The changes, sorted by path. */
-  #inOrder: readonly { readonly path: RelPath; readonly entry: Entry | undefined }[] | undefined;
+  #inOrder: readonly Renewal[] | undefined;
 
   constructor(
-    packed: PackedEntries,
+    base: PackedEntries | ListedEntries,
     changes: EntryChanges = new Map(),
-    { length, fileBytes }: Pick<EntryTable, 'length' | 'fileBytes'> = packed,
+    { length, fileBytes }: Pick<EntryTable, 'length' | 'fileBytes'> = base,
   ) {
-    this.#packed = packed;
+    this.#base = base;
     this.#changes = changes;
     this.length = length;
     this.fileBytes = fileBytes;
@@ -38,6 +45,11 @@ export class EntryTable implements Iterable<Entry> {
   /** `entries` are sorted by path, each path once. */
   static of(entries: Iterable<Entry>): EntryTable {
     return new EntryTable(PackedEntries.of(entries));
+  }
+
+  /** As `of`, of such that are soon gone again. */
+  static listing(entries: readonly Entry[]): EntryTable {
+    return new EntryTable(new ListedEntries(entries));
   }
 
   with(changes: EntryChanges): EntryTable {
@@ -54,7 +66,7 @@ export class EntryTable implements Iterable<Entry> {
         if (isStop(at++)) yield;
         all.set(path, after);
       }
-      return new EntryTable(yield* new EntryTable(this.#packed, all).packing());
+      return new EntryTable(yield* new EntryTable(this.#base, all).packing());
     }
     let { length, fileBytes } = this;
     for (const [path, after] of changes) {
@@ -65,7 +77,9 @@ export class EntryTable implements Iterable<Entry> {
       length += Number(after !== undefined) - Number(before !== undefined);
       fileBytes += (after?.size ?? 0) - (before?.size ?? 0);
     }
-    return new EntryTable(this.#packed, all, { length, fileBytes });
+    const changed = new EntryTable(this.#base, all, { length, fileBytes });
+    if (this.#inOrder !== undefined) changed.#inOrder = mergeRenewals(this.#inOrder, inOrder(changes));
+    return changed;
   }
 
   /** Without those at `paths`, most of which it may not hold. */
@@ -91,22 +105,28 @@ export class EntryTable implements Iterable<Entry> {
 
   /** All of it, packed. */
   *packing(): Work<PackedEntries> {
-    return this.#changes.size === 0 ? this.#packed : yield* PackedEntries.packing(this);
+    const isPacked = this.#changes.size === 0 && this.#base instanceof PackedEntries;
+    return isPacked ? this.#base : yield* PackedEntries.packing(this);
+  }
+
+  /** The same, to be kept for long. */
+  *packed(): Work<EntryTable> {
+    return new EntryTable(yield* this.packing());
   }
 
   find(path: RelPath): Entry | undefined {
-    return this.#changes.has(path) ? this.#changes.get(path) : this.#packed.find(path);
+    return this.#changes.has(path) ? this.#changes.get(path) : this.#base.find(path);
   }
 
   [Symbol.iterator](): Generator<Entry, void> {
-    return this.from('');
+    return this.#changes.size === 0 ? this.#base.from() : this.from('');
   }
 
   /** From the first on whose path is not before `path`. */
   *from(path: string): Generator<Entry, void> {
-    const changed = (this.#inOrder ??= sortEntries(Array.from(this.#changes, ([at, entry]) => ({ path: at, entry }))));
+    const changed = (this.#inOrder ??= inOrder(this.#changes));
     let next = positionOf(changed, path);
-    for (const entry of this.#packed.from(path)) {
+    for (const entry of this.#base.from(path)) {
       for (let at = changed[next]; at !== undefined && at.path <= entry.path; at = changed[++next]) {
         if (at.entry !== undefined) yield at.entry;
       }
@@ -134,7 +154,7 @@ export class EntryTable implements Iterable<Entry> {
 
   /** Calls `found` with those that have one of these contents, in no particular order. */
   *seeking(digests: ReadonlySet<Digest>, found: (entry: Entry) => void): Work<void> {
-    yield* this.#packed.seeking(digests, (entry) => {
+    yield* this.#base.seeking(digests, (entry) => {
       if (!this.#changes.has(entry.path)) found(entry);
     });
     for (const entry of this.#changes.values()) if (entry !== undefined && digests.has(entry.digest)) found(entry);
@@ -147,4 +167,21 @@ export class EntryTable implements Iterable<Entry> {
       yield entry;
     }
   }
+}
+
+function inOrder(changes: EntryChanges): Renewal[] {
+  return sortEntries(Array.from(changes, ([path, entry]) => ({ path, entry })));
+}
+
+/** Of two lists in order; where both tell of a path, the second one counts. */
+function mergeRenewals(first: readonly Renewal[], second: readonly Renewal[]): Renewal[] {
+  const merged: Renewal[] = [];
+  let at = 0;
+  for (const renewal of second) {
+    for (let next = first[at]; next !== undefined && next.path <= renewal.path; next = first[++at])
+      if (next.path !== renewal.path) merged.push(next);
+    merged.push(renewal);
+  }
+  for (let next = first[at]; next !== undefined; next = first[++at]) merged.push(next);
+  return merged;
 }

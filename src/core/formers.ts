@@ -1,10 +1,10 @@
 /**
  * Formers: of what a target holds, what a file is most likely a later version of. What the two have in common need not be sent.
  */
+import type { Entry } from './entry.js';
 import type { EntryTable } from './entry-table.js';
 import { isPatched } from './origins.js';
 import { nameOf } from './relpath.js';
-import type { Entry } from './snapshot.js';
 
 /** A name that holds a hash, as Django's `app.0123456789ab.css` or a bundler's `app-DiwrgTda.js`: what is before and behind it. */
 const HASHED = /^(.*[.-])[\w-]{8,64}(\.[^./]+|)$/s;

@@ -14,11 +14,11 @@
 import { createHash } from 'node:crypto';
 import { IndexError } from '../errors.js';
 import { ByteReader, ByteWriter, CHECKSUM_BYTES, checksum, damaged, unseal } from './bytes.js';
+import type { Entry } from './entry.js';
 import { EntryTable } from './entry-table.js';
 import { PackedEntries, readEntry, readRelPath, writeEntry } from './packed-entries.js';
 import { writePath } from './path-codec.js';
 import { parseRelPath, type RelPath } from './relpath.js';
-import type { Entry } from './snapshot.js';
 import { type Pending, pendingOf, type TargetIndex, type Truths } from './target-index.js';
 import { atOnce, isStop, type Work } from './work.js';
 

@@ -8,7 +8,7 @@
 import type { Problem, ProblemCode } from '../errors.js';
 import { groupOfNew, isBefore, type Stop } from './plan.js';
 import { parseRelPath, type RelPath } from './relpath.js';
-import { findEntry, type Snapshot } from './snapshot.js';
+import type { Snapshot } from './snapshot.js';
 import type { TargetIndex } from './target-index.js';
 
 const PASSING: ReadonlySet<ProblemCode> = new Set(['CHANGED', 'NO_SPACE', 'DENIED', 'READ_ONLY', 'FAILED']);
@@ -29,7 +29,7 @@ export function lackOf(
   for (const problem of problems) {
     const path = isPassing(problem) ? parseRelPath(problem.path) : undefined;
     if (path === undefined || !accepts(path)) continue;
-    if (index.entries.find(path) !== undefined || findEntry(entries, path) !== undefined) continue;
+    if (index.entries.find(path) !== undefined || entries.find(path) !== undefined) continue;
     const stop = { group: groupOfNew(path, manifest), problem };
     if (first === undefined || isBefore(stop.group, first.group)) first = stop;
   }

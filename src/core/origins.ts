@@ -2,9 +2,9 @@
  * Origins: where a target has the content already that it is to get under another name. A copy made there costs a request
  * or a few, whatever its size.
  */
+import type { Digest, Entry } from './entry.js';
 import type { EntryTable } from './entry-table.js';
 import { isPacked } from './packed.js';
-import type { Digest, Entry } from './snapshot.js';
 import { isStop, type Work } from './work.js';
 
 /** Smaller content is sent sooner than the requests are that copy it. Bytes. */

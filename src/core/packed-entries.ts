@@ -5,11 +5,11 @@
  *   entry   path (length shared with the path before, rest), size, mtime, mode, 32 bytes of digest
  */
 import { ByteReader, ByteWriter, damaged } from './bytes.js';
+import type { Digest, Entry } from './entry.js';
 import { readPath, writePath } from './path-codec.js';
 import { PathCursor } from './path-cursor.js';
 import { BETWEEN_MARKS, PathMarks } from './path-marks.js';
 import { isControl, parseRelPath, type RelPath } from './relpath.js';
-import type { Digest, Entry } from './snapshot.js';
 import { atOnce, isStop, type Work } from './work.js';
 
 const DIGEST_BYTES = 32;

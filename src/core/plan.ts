@@ -16,10 +16,10 @@
  */
 import type { Problem } from '../errors.js';
 import type { Change } from './diff.js';
+import type { Entry } from './entry.js';
 import type { Namesakes } from './folding.js';
 import { inTheWay } from './in-the-way.js';
 import { foldedPath, nameOf, type RelPath } from './relpath.js';
-import type { Entry } from './snapshot.js';
 import { atOnce, isStop, type Work } from './work.js';
 
 export type Step =

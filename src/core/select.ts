@@ -1,8 +1,10 @@
 /**
  * select: the part of a snapshot that one target gets, with the modes that it is to have there.
  */
+import type { Entry } from './entry.js';
+import { EntryTable } from './entry-table.js';
 import type { RelPath } from './relpath.js';
-import type { Entry, Snapshot } from './snapshot.js';
+import type { Snapshot } from './snapshot.js';
 import { atOnce, isStop, type Work } from './work.js';
 
 export interface Selection {
@@ -16,12 +18,21 @@ export function select(snapshot: Snapshot, selection: Selection): Snapshot {
 }
 
 /** As `select`. */
-export function* selecting(snapshot: Snapshot, { accepts, fileMode }: Selection): Work<Snapshot> {
-  const entries: Entry[] = [];
+export function* selecting(snapshot: Snapshot, selection: Selection): Work<Snapshot> {
+  return { ...snapshot, entries: EntryTable.listing(yield* selectingFrom(snapshot.entries, selection)) };
+}
+
+/** The same of entries in any order, which keep it. */
+export function selectFrom(entries: Iterable<Entry>, selection: Selection): Entry[] {
+  return atOnce(selectingFrom(entries, selection));
+}
+
+function* selectingFrom(entries: Iterable<Entry>, { accepts, fileMode }: Selection): Work<Entry[]> {
+  const selected: Entry[] = [];
   let at = 0;
-  for (const entry of snapshot.entries) {
+  for (const entry of entries) {
     if (isStop(at++)) yield;
-    if (accepts(entry.path)) entries.push(entry.mode === fileMode ? entry : { ...entry, mode: fileMode });
+    if (accepts(entry.path)) selected.push(entry.mode === fileMode ? entry : { ...entry, mode: fileMode });
   }
-  return { ...snapshot, entries };
+  return selected;
 }

@@ -1,55 +1,11 @@
 /**
- * Snapshot: the state of a tree of files at one moment. The common currency of scan, diff and the index.
+ * Snapshot: the state of a tree of files at one moment.
  */
-
 import type { Problem } from '../errors.js';
-import { firstNotBefore } from './halving.js';
-import { comparePaths, type RelPath } from './relpath.js';
+import type { EntryTable } from './entry-table.js';
 
-/** SHA-256 of a file's content, 64 lower-case hexadecimal digits. */
-export type Digest = string;
-
-/** One file. */
-export interface Entry {
-  readonly path: RelPath;
-  /** Bytes. */
-  readonly size: number;
-  readonly digest: Digest;
-  /** Seconds since 1970, whole: all that SFTP version 3 carries. Part of a published file's identity. */
-  readonly mtime: number;
-  /** Permission bits only, such as 0o644. */
-  readonly mode: number;
-}
-
-/** A tree. `entries` is sorted by path, each path once; `problems` are the paths whose state is unknown. */
+/** A tree. `problems` are the paths whose state is unknown. */
 export interface Snapshot {
-  readonly entries: readonly Entry[];
+  readonly entries: EntryTable;
   readonly problems: readonly Problem[];
-}
-
-/** Entries in the order that a Snapshot keeps. */
-export function sortEntries<T extends { readonly path: RelPath }>(entries: Iterable<T>): T[] {
-  return [...entries].sort((a, b) => comparePaths(a.path, b.path));
-}
-
-/** The entry of `path` in `entries`, which are sorted as in a Snapshot. */
-export function findEntry(entries: readonly Entry[], path: RelPath): Entry | undefined {
-  const found = entries[positionOf(entries, path)];
-  return found?.path === path ? found : undefined;
-}
-
-/** Whether one of `entries`, which are sorted as in a Snapshot, lies below `folder`, at any depth. */
-export function holdsBelow(entries: readonly Entry[], folder: RelPath): boolean {
-  const below = `${folder}/`;
-  return entries[positionOf(entries, below)]?.path.startsWith(below) === true;
-}
-
-/** The position of the first of the sorted `entries` whose path is not before `path`. */
-export function positionOf(entries: readonly { readonly path: RelPath }[], path: string): number {
-  return firstNotBefore(entries.length, (at) => (entries[at] as { readonly path: RelPath }).path < path);
-}
-
-/** Whether two entries are the same content. The name and the times do not matter. */
-export function sameContent(a: Entry, b: Entry): boolean {
-  return a.size === b.size && a.digest === b.digest;
 }

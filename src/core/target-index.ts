@@ -5,9 +5,9 @@
  * has not said how that ended, and in neither when nothing of ours lies there. So the index never claims content that
  * the target may not hold.
  */
+import type { Entry } from './entry.js';
 import { type EntryChanges, EntryTable } from './entry-table.js';
 import type { RelPath } from './relpath.js';
-import type { Entry } from './snapshot.js';
 import { atOnce, isStop, type Work } from './work.js';
 
 export interface TargetIndex {

@@ -5,12 +5,11 @@
  */
 import { IndexError } from '../errors.js';
 import { ByteReader, ByteWriter, damaged, unseal } from './bytes.js';
-import { EntryTable } from './entry-table.js';
+import type { EntryTable } from './entry-table.js';
 import { decodeSnapshot, encodeSnapshot } from './index-codec.js';
 import { type Marks, readMarks, writeMarks } from './marks-codec.js';
 import { readPath, writePath } from './path-codec.js';
 import { parseRelPath, type RelPath } from './relpath.js';
-import type { Entry } from './snapshot.js';
 import type { FollowedLink } from './touched.js';
 
 const MAGIC = Buffer.from('PSWM');
@@ -19,7 +18,7 @@ const FORMAT = 1;
 export interface Warm {
   /** Says which configuration it holds for. Another one has nothing to do with it. */
   readonly madeFor: string;
-  readonly entries: readonly Entry[];
+  readonly entries: EntryTable;
   readonly foreign: readonly RelPath[];
   readonly folders: readonly string[];
   readonly links: readonly FollowedLink[];
@@ -29,7 +28,7 @@ export interface Warm {
 }
 
 export function encodeWarm({ madeFor, entries, foreign, folders, links, marks, changedSince }: Warm): Buffer {
-  const snapshot = encodeSnapshot(EntryTable.of(entries));
+  const snapshot = encodeSnapshot(entries);
   const writer = new ByteWriter(snapshot.length * 2).bytes(MAGIC).number(FORMAT).text(madeFor);
   writer.number(snapshot.length).bytes(snapshot);
   writePaths(writer, foreign);
@@ -56,7 +55,7 @@ function read(reader: ByteReader, madeFor: string): Warm | undefined {
   if (!reader.bytes(MAGIC.length).equals(MAGIC)) throw damaged('it does not begin like one');
   if (reader.number() !== FORMAT) throw new IndexError('it has another format', 'foreign-version');
   if (reader.text() !== madeFor) return undefined;
-  const entries = [...decodeSnapshot(reader.bytes(reader.number()))];
+  const entries = decodeSnapshot(reader.bytes(reader.number()));
   const foreign = readPaths(reader).map(relPath);
   const folders = readPaths(reader);
   const links: FollowedLink[] = [];

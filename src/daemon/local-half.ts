@@ -17,17 +17,19 @@ import {
 import type { Config } from '../config/schema.js';
 import type { ToSign } from '../core/delta/signature.js';
 import { type Change, diff } from '../core/diff.js';
+import { type Entry, sameContent } from '../core/entry.js';
 import { EntryTable } from '../core/entry-table.js';
 import { ignoreRules } from '../core/fnmatch.js';
 import { isPassing } from '../core/lack.js';
-import { covers, entriesIn, type Places, partOf, replaceIn, touches } from '../core/places.js';
+import { covers, type Places, partOf, replaceIn, touches } from '../core/places.js';
 import { isWithin, type RelPath } from '../core/relpath.js';
-import { type Entry, findEntry, type Snapshot, sameContent } from '../core/snapshot.js';
+import type { Snapshot } from '../core/snapshot.js';
 import { emptyIndex } from '../core/target-index.js';
 import { type FollowedLink, type Root, touchedPlaces } from '../core/touched.js';
 import { workOf } from '../cycle/local-work.js';
 import { type ChangeReport, type CollectReport, changeReport } from '../cycle/report.js';
 import type { Problem } from '../errors.js';
+import { inSlices, Pacer } from '../fs/pace.js';
 import type { StateFolder } from '../fs/state.js';
 import type { Behind } from './being-written.js';
 import { leaveWarm, takeWarm } from './warm-state.js';
@@ -64,7 +66,7 @@ export interface CollectAllOptions {
 
 const MOST_CHANGED = 2000; // more of them are cheaper to collect as a whole
 
-const NOTHING: Snapshot = { entries: [], problems: [] };
+const NOTHING: Snapshot = { entries: EntryTable.EMPTY, problems: [] };
 const GENTLY: CollectAllOptions = { force: false, reread: false };
 
 type Result = Awaited<ReturnType<typeof wholeOf>>;
@@ -145,7 +147,7 @@ export class LocalHalf {
     const paths = touchedPlaces(this.#roots, this.#links, [place]);
     if (paths === 'all') return { files: [place], size: 0 };
     const files = paths.flatMap((path) => this.#roots.flatMap((root) => placeIn(root, path)));
-    const sizes = paths.map((path) => findEntry(this.#snapshot.entries, path)?.size ?? 0);
+    const sizes = paths.map((path) => this.#snapshot.entries.find(path)?.size ?? 0);
     return { files: [...new Set([place, ...files])], size: Math.max(0, ...sizes) };
   }
 
@@ -205,8 +207,9 @@ export class LocalHalf {
       const swept = this.#isDjangos ? await this.#sweepSources(undefined) : undefined;
       const [work, settings] = [this.#work('write'), this.#settings({ force, reread, contents: 'drop' })];
       const result = await this.#aside((thread) => wholeOf(thread.run(work, settings, this.#hooks)));
+      const kept = { ...result.snapshot, entries: await inSlices(result.snapshot.entries.packed(), new Pacer()) };
       const before = this.#snapshot;
-      this.#snapshot = result.snapshot;
+      this.#snapshot = kept;
       this.#epoch++;
       if (swept !== undefined && this.#marks !== undefined) this.#marks = { ...this.#marks, sources: swept.marks };
       this.#take(result, undefined);
@@ -238,7 +241,7 @@ export class LocalHalf {
       { signal: this.#hooks.signal },
     );
     const foreseen = await result.catch(() => undefined); // whoever collects will hear of it
-    const entries = foreseen?.snapshot.entries.filter((entry) => !this.#holds(entry)) ?? [];
+    const entries = [...(foreseen?.snapshot.entries ?? [])].filter((entry) => !this.#holds(entry));
     return entries.length === 0 ? undefined : { entries, contents };
   }
 
@@ -421,7 +424,7 @@ export class LocalHalf {
   }
 
   #holds(entry: Entry): boolean {
-    const there = findEntry(this.#snapshot.entries, entry.path);
+    const there = this.#snapshot.entries.find(entry.path);
     return there !== undefined && sameContent(there, entry);
   }
 
@@ -429,7 +432,7 @@ export class LocalHalf {
     // What others put there may be what a reference leads to, wherever it lies.
     const isAll = this.#config.static.storage === 'manifest';
     const foreign = isAll ? this.#foreign : this.#foreign.filter((path) => covers(places, path));
-    const known = { entries: entriesIn(this.#snapshot.entries, places), foreign, folders: this.#folders };
+    const known = { entries: this.#snapshot.entries.in(places), foreign, folders: this.#folders };
     return { places, known, epoch: this.#epoch };
   }
 
@@ -492,7 +495,7 @@ export class LocalHalf {
 }
 
 function differing(before: Snapshot, now: Snapshot): Change[] {
-  return diff({ ...emptyIndex(''), entries: EntryTable.of(before.entries) }, now);
+  return diff({ ...emptyIndex(''), entries: before.entries }, now);
 }
 
 function placeIn({ path, prefix }: Root, published: RelPath): string[] {

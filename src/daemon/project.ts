@@ -8,7 +8,7 @@ import type { Config } from '../config/schema.js';
 import type { ToSign } from '../core/delta/signature.js';
 import { isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
 import type { Batch } from '../core/settle.js';
-import { holdsBelow, type Snapshot } from '../core/snapshot.js';
+import type { Snapshot } from '../core/snapshot.js';
 import { type Ending } from '../cycle/report.js';
 import { type Failure, SourceError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
@@ -601,5 +601,5 @@ interface Prepared {
 /** Whether it was about a folder: what came into a new one before it was watched may not have been told. */
 function hasNewFolder({ places, snapshot, changes }: Collection): boolean {
   if (!changes.some(({ kind }) => kind === 'added')) return false;
-  return places === 'all' || places.some((place) => holdsBelow(snapshot.entries, place));
+  return places === 'all' || places.some((place) => snapshot.entries.holdsBelow(place));
 }

@@ -5,8 +5,8 @@
  * where something is different is known once it was collected.
  */
 import { Arrivals } from '../collect/thread/arrivals.js';
+import type { Digest, Entry } from '../core/entry.js';
 import type { RelPath } from '../core/relpath.js';
-import type { Digest, Entry } from '../core/snapshot.js';
 import type { Wanted } from '../sync.js';
 
 export interface ContentSource {

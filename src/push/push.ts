@@ -6,6 +6,7 @@
  * push goes on where it was.
  */
 import { type Outcome, truthsOf } from '../core/apply.js';
+import type { Entry } from '../core/entry.js';
 import {
   type Group,
   isBefore,
@@ -17,7 +18,6 @@ import {
   uploadsOf,
 } from '../core/plan.js';
 import type { RelPath } from '../core/relpath.js';
-import type { Entry } from '../core/snapshot.js';
 import { type TargetIndex, type Truths, withPending, withUnsettled } from '../core/target-index.js';
 import { isStop, type Work } from '../core/work.js';
 import { type Problem, TargetError } from '../errors.js';

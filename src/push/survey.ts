@@ -5,9 +5,10 @@
  * to believe, every file that may be the wanted one is read back and hashed: nothing is guessed.
  */
 import { createHash } from 'node:crypto';
+import { type Digest, type Entry, sameContent, sortEntries } from '../core/entry.js';
 import { EntryTable } from '../core/entry-table.js';
 import { ancestorsOf, type RelPath } from '../core/relpath.js';
-import { type Digest, type Entry, type Snapshot, sameContent, sortEntries } from '../core/snapshot.js';
+import type { Snapshot } from '../core/snapshot.js';
 import { emptyIndex, type Observed, settlePending, type TargetIndex, withTruths } from '../core/target-index.js';
 import type { RemoteFile, Target } from '../targets/target.js';
 import { ByteBudget } from './byte-budget.js';
@@ -50,7 +51,7 @@ export function isMissing({ index, unknown }: Sighting, entry: Entry): boolean {
 export async function attest(target: Target, { index, unknown }: Sighting, wanted: Snapshot): Promise<TargetIndex> {
   if (unknown.size === 0) return index;
   const known: Entry[] = [];
-  const candidates = wanted.entries.filter((entry) => unknown.get(entry.path)?.size === entry.size);
+  const candidates = [...wanted.entries].filter((entry) => unknown.get(entry.path)?.size === entry.size);
   await readInParallel(target, candidates, async (entry) => {
     const there = unknown.get(entry.path);
     if (there === undefined || (await contentOf(target, entry.path)) !== entry.digest) return;

@@ -12,9 +12,9 @@ import {
   unreadable,
   wrongContent,
 } from '../core/audit.js';
+import type { Entry } from '../core/entry.js';
 import { folderMode } from '../core/folder-mode.js';
 import type { RelPath } from '../core/relpath.js';
-import type { Entry } from '../core/snapshot.js';
 import type { TargetIndex } from '../core/target-index.js';
 import { type Problem, TargetError } from '../errors.js';
 import type { Target } from '../targets/target.js';

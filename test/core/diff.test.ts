@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { diff } from '../../src/core/diff.js';
-import type { Entry } from '../../src/core/snapshot.js';
+import type { Entry } from '../../src/core/entry.js';
+import { EntryTable } from '../../src/core/entry-table.js';
 import { withPending } from '../../src/core/target-index.js';
 import { entry, index, path, snapshot } from '../support/entries.js';
 
@@ -47,7 +48,7 @@ it('changes no mode in place that another name of the same file may keep', () =>
 it('removes nothing whose state in the sources is unknown, nor anything below an unreadable folder', () => {
   const have = index(entry('a'), entry('dir/b'), entry('dir/deep/c'), entry('dirt'));
   const wanted = {
-    entries: [],
+    entries: EntryTable.EMPTY,
     problems: ['a', 'dir'].map((at) => ({ path: at, step: 'scan' as const, code: 'UNREADABLE' as const, message: '' })),
   };
   expect(diff(have, wanted).map((change) => change.path)).toEqual(['dirt']);

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { type Entry, findEntry, sortEntries } from '../../src/core/entry.js';
 import { EntryTable } from '../../src/core/entry-table.js';
 import { decodeSnapshot, encodeSnapshot } from '../../src/core/index-codec.js';
-import { entriesIn, placesOf } from '../../src/core/places.js';
+import { covers, placesOf } from '../../src/core/places.js';
 import type { RelPath } from '../../src/core/relpath.js';
-import { type Entry, findEntry, holdsBelow, sortEntries } from '../../src/core/snapshot.js';
 import { atOnce } from '../../src/core/work.js';
 import { anyEntry, anyPath, entry, path } from '../support/entries.js';
 
@@ -32,26 +32,33 @@ function changed(entries: readonly Entry[], changes: ReadonlyMap<RelPath, Entry 
 describe('a table', () => {
   it('holds what a list with the same changes holds, and finds it', () => {
     fc.assert(
-      fc.property(manyEntries, anyChanges, anyChanges, anyPath, (entries, first, second, sought) => {
-        const table = EntryTable.of(entries).with(first).with(second);
-        const list = changed(changed(entries, first), second);
-        expect([...table]).toEqual(list);
-        expect([table.length, table.fileBytes]).toEqual([list.length, totalBytes(list)]);
-        for (const each of [...list.map(({ path: at }) => at), ...first.keys(), sought]) {
-          expect(table.find(each)).toEqual(findEntry(list, each));
-          expect(table.holdsBelow(each)).toBe(holdsBelow(list, each));
-          expect(table.below(each)).toEqual(list.filter(({ path: at }) => at.startsWith(`${each}/`)));
-        }
-        expect([...table.from(sought)]).toEqual(list.filter(({ path: at }) => at >= sought));
-        const digests = new Set(list.slice(0, 2).map(({ digest }) => digest));
-        const fitting = list.filter(({ digest }) => digests.has(digest));
-        const found: Entry[] = [];
-        atOnce(table.seeking(digests, (each) => found.push(each)));
-        expect(sortEntries(found)).toEqual(fitting);
-        expect(atOnce(table.countingWithout(first.keys()))).toEqual(
-          (({ length, fileBytes }) => ({ length, fileBytes }))(table.without(first.keys())),
-        );
-      }),
+      fc.property(
+        manyEntries,
+        anyChanges,
+        anyChanges,
+        anyPath,
+        fc.boolean(),
+        (entries, first, second, sought, isListed) => {
+          const table = (isListed ? EntryTable.listing(entries) : EntryTable.of(entries)).with(first).with(second);
+          const list = changed(changed(entries, first), second);
+          expect([...table]).toEqual(list);
+          expect([table.length, table.fileBytes]).toEqual([list.length, totalBytes(list)]);
+          for (const each of [...list.map(({ path: at }) => at), ...first.keys(), sought]) {
+            expect(table.find(each)).toEqual(findEntry(list, each));
+            expect(table.holdsBelow(each)).toBe(list.some(({ path: at }) => at.startsWith(`${each}/`)));
+            expect(table.below(each)).toEqual(list.filter(({ path: at }) => at.startsWith(`${each}/`)));
+          }
+          expect([...table.from(sought)]).toEqual(list.filter(({ path: at }) => at >= sought));
+          const digests = new Set(list.slice(0, 2).map(({ digest }) => digest));
+          const fitting = list.filter(({ digest }) => digests.has(digest));
+          const found: Entry[] = [];
+          atOnce(table.seeking(digests, (each) => found.push(each)));
+          expect(sortEntries(found)).toEqual(fitting);
+          expect(atOnce(table.countingWithout(first.keys()))).toEqual(
+            (({ length, fileBytes }) => ({ length, fileBytes }))(table.without(first.keys())),
+          );
+        },
+      ),
       { numRuns: 300 },
     );
   });
@@ -60,15 +67,18 @@ describe('a table', () => {
     fc.assert(
       fc.property(manyEntries, anyChanges, fc.array(anyPath, { maxLength: 5 }), (entries, changes, paths) => {
         const places = placesOf(paths);
-        expect(EntryTable.of(entries).with(changes).in(places)).toEqual(entriesIn(changed(entries, changes), places));
+        const fitting = changed(entries, changes).filter(({ path: at }) => covers(places, at));
+        for (const table of [EntryTable.of(entries), EntryTable.listing(entries)])
+          expect(table.with(changes).in(places)).toEqual(fitting);
       }),
     );
   });
 
   it('is the same when it was written and read', () => {
     fc.assert(
-      fc.property(manyEntries, anyChanges, (entries, changes) => {
-        const table = EntryTable.of(entries).with(changes);
+      fc.property(manyEntries, anyChanges, fc.boolean(), (entries, changes, isListed) => {
+        const table = (isListed ? EntryTable.listing(entries) : EntryTable.of(entries)).with(changes);
+        expect([...atOnce(table.packed())]).toEqual([...table]);
         for (const from of ['sound', 'anybody'] as const)
           expect([...decodeSnapshot(encodeSnapshot(table), from)]).toEqual([...table]);
       }),

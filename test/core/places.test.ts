@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { covers, entriesIn, indexPartOf, insertInto, partOf, placesOf, replaceIn } from '../../src/core/places.js';
+import { sortEntries } from '../../src/core/entry.js';
+import { EntryTable } from '../../src/core/entry-table.js';
+import { covers, indexPartOf, partOf, placesOf, replaceIn } from '../../src/core/places.js';
 import { isWithin } from '../../src/core/relpath.js';
-import { type Entry, type Snapshot, sortEntries } from '../../src/core/snapshot.js';
+import type { Snapshot } from '../../src/core/snapshot.js';
 import type { TargetIndex } from '../../src/core/target-index.js';
 import type { Problem } from '../../src/errors.js';
 import { anyPath, anyTree, entry, index, path, snapshot } from '../support/entries.js';
@@ -14,14 +16,17 @@ function problem(at: string): Problem {
 }
 
 const anyProblems = fc.array(fc.oneof(anyPath, fc.constant('')).map(problem), { maxLength: 4 });
-const anySnapshot: fc.Arbitrary<Snapshot> = fc.record({ entries: anyTree, problems: anyProblems });
+const anySnapshot: fc.Arbitrary<Snapshot> = fc.record({
+  entries: anyTree.map((tree) => EntryTable.of(tree)),
+  problems: anyProblems,
+});
 
 function isIn(places: readonly string[], at: string): boolean {
   return places.some((place) => at === place || at.startsWith(`${place}/`));
 }
 
-function paths(each: { readonly entries: readonly Entry[] }): string[] {
-  return each.entries.map((one) => one.path);
+function paths({ entries }: Snapshot): string[] {
+  return [...entries].map((one) => one.path);
 }
 
 describe('places', () => {
@@ -45,13 +50,17 @@ describe('places', () => {
 describe('the entries in places', () => {
   test('are what lies at or below them, and not what stands between', () => {
     const tree = ['a', 'a-b', 'a.b', 'a/b', 'a0', 'b'].map((name) => entry(name));
-    expect(entriesIn(sortEntries(tree), [path('a')]).map((each) => each.path)).toEqual(['a', 'a/b']);
+    expect(
+      EntryTable.of(sortEntries(tree))
+        .in([path('a')])
+        .map((each) => each.path),
+    ).toEqual(['a', 'a/b']);
   });
 
   test('are those that a look at each of them would find', () => {
     fc.assert(
       fc.property(anyTree, anyPlaces, (tree, places) => {
-        expect(entriesIn(tree, places)).toEqual(tree.filter((each) => isIn(places, each.path)));
+        expect(EntryTable.of(tree).in(places)).toEqual(tree.filter((each) => isIn(places, each.path)));
       }),
     );
   });
@@ -59,7 +68,10 @@ describe('the entries in places', () => {
 
 describe('a part of a snapshot', () => {
   test('has the problems of its places, of what is above them, and of the root', () => {
-    const whole: Snapshot = { entries: [], problems: ['', 'css', 'css/a', 'css/a/b', 'css/b', 'cs'].map(problem) };
+    const whole: Snapshot = {
+      entries: EntryTable.EMPTY,
+      problems: ['', 'css', 'css/a', 'css/a/b', 'css/b', 'cs'].map(problem),
+    };
     expect(partOf(whole, [path('css/a')]).problems.map((each) => each.path)).toEqual(['', 'css', 'css/a', 'css/a/b']);
   });
 
@@ -67,7 +79,7 @@ describe('a part of a snapshot', () => {
     fc.assert(
       fc.property(anySnapshot, anyPlaces, (whole, places) => {
         const again = replaceIn(whole, places, partOf(whole, places));
-        expect(again.entries).toEqual(whole.entries);
+        expect([...again.entries]).toEqual([...whole.entries]);
         expect(new Set(again.problems.map((each) => each.path))).toEqual(
           new Set(whole.problems.map((each) => each.path)),
         );
@@ -78,16 +90,17 @@ describe('a part of a snapshot', () => {
   test('that is replaced leaves the rest as it was, in order', () => {
     fc.assert(
       fc.property(anySnapshot, anySnapshot, anyPlaces, (whole, other, places) => {
-        const fresh = { ...other, entries: other.entries.filter((each) => isIn(places, each.path)) };
-        const kept = whole.entries.filter((each) => !isIn(places, each.path));
-        expect(replaceIn(whole, places, fresh).entries).toEqual(sortEntries([...kept, ...fresh.entries]));
+        const inPlaces = [...other.entries].filter((each) => isIn(places, each.path));
+        const fresh = { ...other, entries: EntryTable.listing(inPlaces) };
+        const kept = [...whole.entries].filter((each) => !isIn(places, each.path));
+        expect([...replaceIn(whole, places, fresh).entries]).toEqual(sortEntries([...kept, ...inPlaces]));
       }),
     );
   });
 
   test('that is replaced has a problem above it but once', () => {
-    const whole: Snapshot = { entries: [], problems: [problem('css'), problem('css/a'), problem('js')] };
-    const fresh: Snapshot = { entries: [], problems: [problem('css')] };
+    const whole: Snapshot = { entries: EntryTable.EMPTY, problems: [problem('css'), problem('css/a'), problem('js')] };
+    const fresh: Snapshot = { entries: EntryTable.EMPTY, problems: [problem('css')] };
     const after = replaceIn(whole, [path('css/a')], fresh);
     expect(after.problems.map((each) => each.path).toSorted()).toEqual(['css', 'js']);
   });
@@ -106,18 +119,5 @@ describe('a part of an index', () => {
     expect([...part.entries].map((each) => each.path)).toEqual(['a/y']);
     expect([...part.pending.keys()]).toEqual(['a/x']);
     expect(part.generation).toBe(whole.generation);
-  });
-});
-
-describe('insertInto', () => {
-  test('gives what sorting all of them gives', () => {
-    fc.assert(
-      fc.property(anyTree, fc.integer(), (tree, seed) => {
-        const isFresh = (at: number): boolean => ((seed >> (at % 31)) & 1) === 1;
-        const old = tree.filter((_, at) => !isFresh(at));
-        const fresh = tree.filter((_, at) => isFresh(at));
-        expect(insertInto(old, fresh)).toEqual(tree);
-      }),
-    );
   });
 });

@@ -17,7 +17,7 @@ const anyMarks = fc
 
 const anyWarm: fc.Arbitrary<Warm> = fc.record({
   madeFor: fc.string(),
-  entries: anyTree,
+  entries: anyTree.map((tree) => EntryTable.of(tree)),
   foreign: fc.array(anyPath, { maxLength: 5 }),
   folders: fc.array(anyPath, { maxLength: 5 }),
   links: fc.array(fc.record({ path: anyPath, leadsTo: anyFolder }), { maxLength: 4 }),
@@ -27,7 +27,7 @@ const anyWarm: fc.Arbitrary<Warm> = fc.record({
 
 const SMALL: Warm = {
   madeFor: 'x',
-  entries: [entry('a')],
+  entries: EntryTable.of([entry('a')]),
   foreign: [path('a')],
   folders: ['f'],
   links: [{ path: path('l'), leadsTo: '/t' }],

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { diffing } from '../../src/core/diff.js';
+import type { Entry } from '../../src/core/entry.js';
 import { EntryTable } from '../../src/core/entry-table.js';
 import { guardExposure } from '../../src/core/exposure.js';
 import { encodingSegment, encodingSnapshot, FIRST_CHECKSUM } from '../../src/core/index-codec.js';
@@ -7,7 +8,6 @@ import { originsIn } from '../../src/core/origins.js';
 import { makePlan, planning } from '../../src/core/plan.js';
 import type { RelPath } from '../../src/core/relpath.js';
 import { selecting } from '../../src/core/select.js';
-import type { Entry } from '../../src/core/snapshot.js';
 import { afterPush, emptyIndex } from '../../src/core/target-index.js';
 import { atOnce, type Work } from '../../src/core/work.js';
 import { entry } from '../support/entries.js';
@@ -16,8 +16,8 @@ const MANY = 4096;
 const MOST_IN_A_GO = 512; // elements: some tenths of a millisecond
 
 const entries = Array.from({ length: MANY }, (_, at) => entry(`file-${String(at).padStart(5, '0')}.png`, `${at}`));
-const snapshot = { entries, problems: [] };
 const table = EntryTable.of(entries);
+const snapshot = { entries: table, problems: [] };
 const [empty, full] = [emptyIndex('test'), { ...emptyIndex('test'), entries: table }];
 const changes = atOnce(diffing(empty, snapshot));
 const truths: ReadonlyMap<RelPath, Entry> = new Map(entries.map((each) => [each.path, each]));
@@ -27,7 +27,7 @@ const plan = makePlan(changes, 'delete');
 it.each<[string, () => Work<unknown>]>([
   ['selecting', () => selecting(snapshot, everything)],
   ['diffing, all new', () => diffing(empty, snapshot)],
-  ['diffing, all gone', () => diffing(full, { entries: [], problems: [] })],
+  ['diffing, all gone', () => diffing(full, { entries: EntryTable.EMPTY, problems: [] })],
   ['diffing, nothing new', () => diffing(full, snapshot)],
   ['planning', () => planning(changes, 'delete')],
   ['guarding', () => guardExposure(plan, () => false)],

@@ -7,9 +7,10 @@ import { type Collected, collect } from '../../src/collect/collect.js';
 import { collectPlaces } from '../../src/collect/collect-places.js';
 import { recall } from '../../src/collect/memory.js';
 import type { CollectProject } from '../../src/collect/project.js';
-import { covers, entriesIn, replaceIn } from '../../src/core/places.js';
+import type { Entry } from '../../src/core/entry.js';
+import { covers, replaceIn } from '../../src/core/places.js';
 import { isWithin } from '../../src/core/relpath.js';
-import type { Entry, Snapshot } from '../../src/core/snapshot.js';
+import type { Snapshot } from '../../src/core/snapshot.js';
 import { touchedPlaces } from '../../src/core/touched.js';
 import { StateFolder } from '../../src/fs/state.js';
 import { path } from '../support/entries.js';
@@ -79,7 +80,7 @@ describe('collecting by place', () => {
         const { snapshot } = site;
         const tree = await readTree(site.project.root);
         const everything = await site.collectAll();
-        expect(snapshot.entries.map(withoutTime)).toEqual(everything.snapshot.entries.map(withoutTime));
+        expect([...snapshot.entries].map(withoutTime)).toEqual([...everything.snapshot.entries].map(withoutTime));
         expect(pathsOf(snapshot.problems)).toEqual(pathsOf(everything.snapshot.problems));
         expect(everything).toMatchObject({ copied: [], removed: [] });
         expect(await readTree(site.project.root)).toEqual(tree);
@@ -94,7 +95,7 @@ describe('collecting by place', () => {
     const [before] = site.snapshot.entries;
     await utimes(join(site.project.sources[0]?.path ?? '', 'a'), 1, 1);
     expect(await site.collectPlaces([join(site.project.sources[0]?.path ?? '', 'a')])).toBe(true);
-    expect(site.snapshot.entries).toEqual([before]);
+    expect([...site.snapshot.entries]).toEqual([before]);
   });
 
   test.each([
@@ -107,7 +108,7 @@ describe('collecting by place', () => {
     const one = site.project.sources[0]?.path ?? '';
     await change(one);
     const tree = await readTree(site.project.root);
-    const known = { entries: site.snapshot.entries, foreign: [], folders: [] };
+    const known = { entries: [...site.snapshot.entries], foreign: [], folders: [] };
     const places = [path('css/a/b'), path('many'), ...numbered(2001).map(([name]) => path(name))].toSorted();
     const collected = await collectPlaces(site.project, places, known, { state: site.state, mode: 'write' });
     expect(collected).toBeUndefined();
@@ -167,7 +168,7 @@ async function newSite(trees: Readonly<Record<'one' | 'two', Tree>>): Promise<Si
       const places = touchedPlaces(roots, links, touched);
       if (places === 'all') throw new Error('no root was touched');
       const foreign = ownership.foreign.filter((each) => places.some((place) => isWithin(each, place)));
-      const known = { entries: entriesIn(snapshot.entries, places), foreign, folders: ownership.folders };
+      const known = { entries: snapshot.entries.in(places), foreign, folders: ownership.folders };
       const collected = await collectPlaces(project, places, known, { state, mode: 'write', force: 'past-guards' });
       if (collected === undefined) {
         ({ snapshot, ownership, links } = await all());

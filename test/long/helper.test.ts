@@ -260,7 +260,7 @@ function digestOf(file: string): string {
 /** What a run says of itself, but for when and where. */
 function told({ collected }: { readonly collected: Collected }) {
   const { snapshot, copied, hashed, removed, problems, ownership } = collected;
-  const entries = snapshot.entries.map(({ path, size, digest, mode }) => ({ path, size, digest, mode }));
+  const entries = [...snapshot.entries].map(({ path, size, digest, mode }) => ({ path, size, digest, mode }));
   return { entries, copied, hashed, removed, problems, ownership };
 }
 

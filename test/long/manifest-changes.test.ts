@@ -12,7 +12,7 @@ import { collectPlaces } from '../../src/collect/collect-places.js';
 import { HashedSite } from '../../src/collect/hashed/hashed-site.js';
 import type { CollectProject } from '../../src/collect/project.js';
 import { DJANGO_RELEASES, type DjangoRelease } from '../../src/core/manifest/rules.js';
-import { covers, entriesIn, replaceIn } from '../../src/core/places.js';
+import { covers, replaceIn } from '../../src/core/places.js';
 import { touchedPlaces } from '../../src/core/touched.js';
 import { ManifestError } from '../../src/errors.js';
 import { Pacer } from '../../src/fs/pace.js';
@@ -268,7 +268,7 @@ async function keep(folder: string, project: CollectProject): Promise<Kept> {
     const places = last === undefined ? 'all' : touchedPlaces(roots, last.links, touched);
     if (places === 'all' || last === undefined) return all();
     const { snapshot, ownership, links } = last;
-    const known = { entries: entriesIn(snapshot.entries, places), ...ownership };
+    const known = { entries: snapshot.entries.in(places), ...ownership };
     last = undefined;
     const collected = await collectPlaces(project, places, known, { ...options, site: kept });
     if (collected === undefined) return all();

@@ -22,6 +22,8 @@ import { recall } from '../../src/collect/memory.js';
 import { type Since, sinceBaseline } from '../../src/collect/since/since-baseline.js';
 import { LocalThread, wholeOf } from '../../src/collect/thread/in-thread.js';
 import type { LocalSettings, LocalWork } from '../../src/collect/thread/protocol.js';
+import type { Entry } from '../../src/core/entry.js';
+import { EntryTable } from '../../src/core/entry-table.js';
 import { covers } from '../../src/core/places.js';
 import { comparePaths, type RelPath } from '../../src/core/relpath.js';
 import type { Snapshot } from '../../src/core/snapshot.js';
@@ -60,7 +62,7 @@ describe('of a STATIC_ROOT that others fill', () => {
   it('nothing has changed', async () => {
     const { look, run } = await scene();
     const { baseline, files } = await run();
-    expect(await look()).toMatchObject({ baseline, files, places: [], snapshot: { entries: [] } });
+    expect(await look()).toMatchObject({ baseline, files, places: [], snapshot: { entries: { length: 0 } } });
   });
 
   it('some files have another content', async () => {
@@ -70,7 +72,7 @@ describe('of a STATIC_ROOT that others fill', () => {
     await writeFile(join(root, 'one.js'), 'longer than before');
     const since = await look();
     expect(since).toMatchObject({ files, places: ['b/two.css', 'one.js'], problems: [] });
-    expect(since?.snapshot.entries.map(({ path, size }) => [path, size])).toEqual([
+    expect([...(since?.snapshot.entries ?? [])].map(({ path, size }) => [path, size])).toEqual([
       ['b/two.css', 5],
       ['one.js', 18],
     ]);
@@ -100,13 +102,13 @@ describe('of a STATIC_ROOT that others fill', () => {
     const since = await look();
     expect(since).toMatchObject({ files: files + 5, places, problems: [] });
     const paths = ['b/link.js', 'b/new.js', 'c/d/deep.png', 'c/flat.png', 'new.css'];
-    expect(since?.snapshot.entries.map(({ path }) => path)).toEqual(paths);
+    expect([...(since?.snapshot.entries ?? [])].map(({ path }) => path)).toEqual(paths);
     // They are looked at each time, for no mark tells of them.
     await plant(root, { 'c/d/deep.png': 'other', 'c/more/e.png': 'e' });
     rmSync(join(root, 'c/flat.png'));
     const later = await look();
     expect(later).toMatchObject({ files: files + 5, places });
-    expect(later?.snapshot.entries.map(({ path, size }) => [path, size])).toEqual([
+    expect([...(later?.snapshot.entries ?? [])].map(({ path, size }) => [path, size])).toEqual([
       ['b/link.js', 3],
       ['b/new.js', 3],
       ['c/d/deep.png', 5],
@@ -137,12 +139,14 @@ describe('of a STATIC_ROOT that others fill', () => {
     for (let times = 0; times < 2; times++) {
       const since = await look();
       expect(since).toMatchObject({ files: left, places, problems: [] });
-      expect(since?.snapshot.entries.map(({ path }) => path)).toEqual(paths);
+      expect([...(since?.snapshot.entries ?? [])].map(({ path }) => path)).toEqual(paths);
     }
     await plant(root, { 'one.js': 'again', 'b/two.css': 'again' });
     const again = await look();
     expect(again).toMatchObject({ files: 2 + paths.length, problems: [] });
-    expect(again?.snapshot.entries.map(({ path }) => path)).toEqual(['b/two.css', 'one.js', ...paths].sort());
+    expect([...(again?.snapshot.entries ?? [])].map(({ path }) => path)).toEqual(
+      ['b/two.css', 'one.js', ...paths].sort(),
+    );
   });
 
   it('all is looked at when so much went that it may be lost', async () => {
@@ -151,7 +155,7 @@ describe('of a STATIC_ROOT that others fill', () => {
     await plantOld(Object.fromEntries(names.map((name) => [name, 'x'])));
     await run();
     for (const name of names.slice(0, 10)) rmSync(join(root, name));
-    expect(await look()).toMatchObject({ files: 90, snapshot: { entries: [] } });
+    expect(await look()).toMatchObject({ files: 90, snapshot: { entries: { length: 0 } } });
     rmSync(join(root, names[10] ?? ''));
     expect(await look()).toBeUndefined();
   });
@@ -164,9 +168,11 @@ describe('of a STATIC_ROOT that others fill', () => {
     await run();
     rmSync(join(root, one));
     await writeFile(join(root, other), 'edited');
-    expect(await look()).toMatchObject({ files: 3, places: [one, other], snapshot: { entries: [{ path: other }] } });
+    const left = await look();
+    expect(left).toMatchObject({ files: 3, places: [one, other] });
+    expect([...(left?.snapshot.entries ?? [])]).toMatchObject([{ path: other }]);
     rmSync(join(root, other));
-    expect(await look()).toMatchObject({ files: 2, places: [one, other], snapshot: { entries: [] } });
+    expect(await look()).toMatchObject({ files: 2, places: [one, other], snapshot: { entries: { length: 0 } } });
   });
 
   it('all is looked at when another run has forgotten what was there', async () => {
@@ -325,7 +331,7 @@ describe('of what is collected', () => {
     expect(await look()).toMatchObject({ baseline, files, places: [] });
     for (const place of [assets, root]) {
       writeFileSync(join(place, 'a.css'), `edited in ${place}`);
-      expect(await look()).toMatchObject({ files, copied: 1, places: ['a.css'], snapshot: { entries: [{}] } });
+      expect(await look()).toMatchObject({ files, copied: 1, places: ['a.css'], snapshot: { entries: { length: 1 } } });
       expect(readFileSync(join(root, 'a.css'), 'utf8')).toBe(`edited in ${assets}`);
       // What was another one since is one of the places from now on.
       expect(await look()).toMatchObject({ files, copied: 0, places: ['a.css'] });
@@ -435,7 +441,7 @@ describe('of what is collected', () => {
     const paths = ['more/c.css', 'more/deep/b.css', 'more/foreign.css', 'new.png'];
     const since = await look();
     expect(since).toMatchObject({ files: files + 3, copied: 0, removed: 0 });
-    expect(since?.snapshot.entries.map(({ path }) => path)).toEqual(paths);
+    expect([...(since?.snapshot.entries ?? [])].map(({ path }) => path)).toEqual(paths);
     rmSync(join(assets, 'more'), { recursive: true });
     expect(await look()).toMatchObject({ files: files + 1, copied: 0, removed: 2 });
     expect(await readTree(root)).toEqual({ ...(await wanted()), 'more/foreign.css': 'by hand' });
@@ -511,7 +517,7 @@ function broughtUpToDate(before: ReadonlyMap<string, string>, { places, snapshot
 }
 
 function digestsOf({ entries }: Snapshot): [path: string, digest: string][] {
-  return entries.map(({ path, digest }) => [path, digest]);
+  return [...entries].map(({ path, digest }) => [path, digest]);
 }
 
 function filesIn(folder: string): Map<string, string> {
@@ -587,7 +593,7 @@ describe('a target that holds all since a baseline', () => {
   it('gets what has changed since, and nothing else is touched', async () => {
     const { bench, target, sync } = await noted();
     const { entries } = await bench.plant({ ...SITE, 'a.css': 'new' });
-    const changed = entries.filter(({ path }) => path === 'a.css');
+    const changed = [...entries].filter(({ path }) => path === 'a.css');
     const result = await sync({ places: ['a.css' as RelPath], entries: changed });
     expect(result.plan.changes).toMatchObject([{ kind: 'modified', path: 'a.css' }]);
     expect(await publicTree(target)).toEqual({ ...SITE, 'a.css': 'new' });
@@ -794,7 +800,7 @@ const SITE = { 'a.css': 'a', 'b.css': 'b' };
 
 interface Told {
   readonly places: readonly RelPath[];
-  readonly entries?: Awaited<ReturnType<Awaited<ReturnType<typeof makeBench>>['plant']>>['entries'];
+  readonly entries?: readonly Entry[];
   readonly whole?: Awaited<ReturnType<Awaited<ReturnType<typeof makeBench>>['plant']>>;
   readonly baseline?: string;
   readonly terms?: string;
@@ -812,7 +818,11 @@ async function noted() {
   const first = await bench.plant(SITE);
   const sync = async ({ places, entries = [], whole = first, baseline = 'first', before, ...rest }: Told) => {
     const { terms = '', deletion = 'delete' } = rest;
-    const since = { follows: new Set([baseline]), places, snapshot: { entries, problems: [] } };
+    const since = {
+      follows: new Set([baseline]),
+      places,
+      snapshot: { entries: EntryTable.listing(entries), problems: [] },
+    };
     return syncTarget({ ...bench.job(target), terms, deletion, limit: undefined }, async () => whole, {
       ...bench.options(),
       ...(rest.site !== undefined && { site: rest.site }),

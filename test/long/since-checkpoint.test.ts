@@ -20,7 +20,6 @@ import { lookAgain, placesIn } from '../../src/collect/sweep.js';
 import { LocalThread, wholeOf } from '../../src/collect/thread/in-thread.js';
 import { newTurn } from '../../src/collect/thread/turn.js';
 import { DJANGO_RELEASES, NEWEST_DJANGO } from '../../src/core/manifest/rules.js';
-import { entriesIn } from '../../src/core/places.js';
 import type { RelPath } from '../../src/core/relpath.js';
 import { ManifestError } from '../../src/errors.js';
 import { Pacer } from '../../src/fs/pace.js';
@@ -543,7 +542,7 @@ function siteIn(
       const site = await HashedSite.load(project, { state }, new Pacer());
       await change();
       const places = [path as RelPath];
-      const known = { entries: entriesIn(snapshot.entries, places), ...ownership };
+      const known = { entries: snapshot.entries.in(places), ...ownership };
       await collectPlaces(project, places, known, { state, mode: 'write', site });
     },
   };

@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { sign } from '../../src/collect/sign.js';
 import { Arrivals } from '../../src/collect/thread/arrivals.js';
+import type { Entry } from '../../src/core/entry.js';
+import { EntryTable } from '../../src/core/entry-table.js';
 import type { RelPath } from '../../src/core/relpath.js';
-import type { Entry, Snapshot } from '../../src/core/snapshot.js';
+import type { Snapshot } from '../../src/core/snapshot.js';
 import { Pacer } from '../../src/fs/pace.js';
 import { StateFolder } from '../../src/fs/state.js';
 import type { LeaseTerms } from '../../src/push/lease/holders.js';
@@ -138,7 +140,7 @@ async function snapshotOf(
   }
   if (pace === 'in one batch') arrivals.add(entries);
   arrivals.end();
-  return { entries: await arrivals.sorted(new Pacer()), problems: [] };
+  return { entries: EntryTable.listing(await arrivals.sorted(new Pacer())), problems: [] };
 }
 
 /** The time follows from the content, so that the same content has the same one in every run. */

@@ -1,9 +1,10 @@
 /** Entries, indexes and changes as literals, and the generators of property tests. */
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
+import { type Entry, sortEntries } from '../../src/core/entry.js';
 import { EntryTable } from '../../src/core/entry-table.js';
 import { parseRelPath, type RelPath } from '../../src/core/relpath.js';
-import { type Entry, type Snapshot, sortEntries } from '../../src/core/snapshot.js';
+import type { Snapshot } from '../../src/core/snapshot.js';
 import { emptyIndex, type TargetIndex } from '../../src/core/target-index.js';
 
 export function path(text: string): RelPath {
@@ -23,7 +24,7 @@ export function entry(name: string, content = name, rest: Partial<Entry> = {}): 
 }
 
 export function snapshot(...entries: Entry[]): Snapshot {
-  return { entries: sortEntries(entries), problems: [] };
+  return { entries: EntryTable.listing(sortEntries(entries)), problems: [] };
 }
 
 export function index(...entries: Entry[]): TargetIndex {

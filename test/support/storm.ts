@@ -171,7 +171,7 @@ class Machine {
 /** They come before the snapshot is whole. */
 function arrivalsOf({ entries }: Snapshot): Arrivals {
   const arrivals = new Arrivals();
-  arrivals.add(entries);
+  arrivals.add([...entries]);
   arrivals.end();
   return arrivals;
 }

@@ -2,9 +2,9 @@
  * GrowingSite: a site with hashed names of which files came or went. All of it is gone over, in memory; what it is then stands beside
  * what is proposed, so that it can be stored.
  */
+import type { Digest } from '../../core/entry.js';
 import type { Places } from '../../core/places.js';
 import type { RelPath } from '../../core/relpath.js';
-import type { Digest } from '../../core/snapshot.js';
 import type { Found, HashedSite, Proposal, SiteInMind } from './hashed-site.js';
 import type { WholeSite } from './post-process.js';
 

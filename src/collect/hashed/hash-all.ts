@@ -2,10 +2,10 @@
  * hashAll: what hashed names add to all that is collected.
  */
 import type { Memory } from '../../core/collected-codec.js';
+import type { Digest } from '../../core/entry.js';
 import { looksHashed } from '../../core/manifest/hashed-name.js';
 import type { Traces } from '../../core/manifest/trace.js';
 import type { RelPath } from '../../core/relpath.js';
-import type { Digest } from '../../core/snapshot.js';
 import type { Pacer } from '../../fs/pace.js';
 import { digestFile } from '../digest.js';
 import type { FillInput, HashedPart } from '../fill.js';

@@ -5,6 +5,7 @@
  * It is loaded from the disk, and told of every place in which something may have changed since.
  */
 import type { Memory } from '../../core/collected-codec.js';
+import type { Digest } from '../../core/entry.js';
 import type { Made } from '../../core/manifest/passes.js';
 import type { PostProcessed } from '../../core/manifest/post-process.js';
 import { ProcessedSite } from '../../core/manifest/processed-site.js';
@@ -12,7 +13,6 @@ import type { Traces } from '../../core/manifest/trace.js';
 import { covers, type Places } from '../../core/places.js';
 import { isBelowOneOf, type RelPath } from '../../core/relpath.js';
 import { mayBeLost } from '../../core/shrink.js';
-import type { Digest } from '../../core/snapshot.js';
 import { ManifestError, SourceError } from '../../errors.js';
 import type { Pacer } from '../../fs/pace.js';
 import { DigestCache } from '../digest-cache.js';

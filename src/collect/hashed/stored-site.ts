@@ -5,6 +5,7 @@
 import { hash } from 'node:crypto';
 import { opendirSync } from 'node:fs';
 import type { Memory } from '../../core/collected-codec.js';
+import type { Digest } from '../../core/entry.js';
 import { type ContentHash, hashedName, isPlainName, pathOfName, withoutHash } from '../../core/manifest/hashed-name.js';
 import { type Collected, deepestFirst, type Made, Passes, type Rewritten } from '../../core/manifest/passes.js';
 import { isAdjustable } from '../../core/manifest/references.js';
@@ -21,7 +22,6 @@ import type { ContentFacts, FileTraces } from '../../core/manifest/trace.js';
 import { covers, type Places } from '../../core/places.js';
 import { normalizePath } from '../../core/python-path.js';
 import { ancestorsOf, comparePaths, nameOf, type RelPath } from '../../core/relpath.js';
-import type { Digest } from '../../core/snapshot.js';
 import { FileError } from '../../errors.js';
 import { isSystemError } from '../../system-error.js';
 import { readWhole } from '../digest.js';

@@ -4,10 +4,10 @@
  */
 
 import type { Memory } from '../../core/collected-codec.js';
+import type { Digest, Entry } from '../../core/entry.js';
 import type { Trouble } from '../../core/manifest/trouble.js';
 import { covers, type Places } from '../../core/places.js';
 import { comparePaths, isBelowOneOf, isWithin, type RelPath } from '../../core/relpath.js';
-import type { Digest, Entry } from '../../core/snapshot.js';
 import { touchedPlaces } from '../../core/touched.js';
 import type { CollectOptions } from '../collect.js';
 import { type CollectedPlaces, collectPlaces, type KnownPlaces } from '../collect-places.js';

@@ -17,7 +17,7 @@ export function holdsSameNames(
   { entries }: Pick<Snapshot, 'entries'>,
 ): boolean {
   const found = namesOf(
-    entries.map(({ path }) => `${root}/${path}`),
+    Array.from(entries, ({ path }) => `${root}/${path}`),
     root,
   );
   const excused = namesOf(touched, root);

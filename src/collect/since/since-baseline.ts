@@ -2,11 +2,13 @@
  * sinceBaseline: what has changed since a run before left nothing to be done, in time that hangs on how many files there are to
  * be looked at, and on nothing else. The thread that would collect and the one that called share the looking.
  */
+import type { Entry } from '../../core/entry.js';
+import { EntryTable } from '../../core/entry-table.js';
 import type { Marks } from '../../core/marks-codec.js';
 import type { Places } from '../../core/places.js';
 import { ancestorsOf, isWithin, type RelPath } from '../../core/relpath.js';
 import { isCovered } from '../../core/resolve.js';
-import type { Entry, Snapshot } from '../../core/snapshot.js';
+import type { Snapshot } from '../../core/snapshot.js';
 import { type Root, touchedPlaces } from '../../core/touched.js';
 import { Pacer } from '../../fs/pace.js';
 import { StateFolder } from '../../fs/state.js';
@@ -88,7 +90,7 @@ export async function sinceBaseline(
   // Something else fills it, and what came back may name what else has come since the look.
   if (work.kind === 'scan' && !went.places.every(isGone)) return undefined;
   const isFresh = ({ path }: Entry): boolean => !wasFile(`${root}/${path}`, baseline);
-  const scanned = (): number => baseline.files + made.snapshot.entries.filter(isFresh).length - went.files;
+  const scanned = (): number => baseline.files + [...made.snapshot.entries].filter(isFresh).length - went.files;
   const files = work.kind === 'scan' ? scanned() : made.files;
   // Else the next run has to look again, whatever the note says.
   const isSettled = made.problems.length + made.putOff === 0;
@@ -134,7 +136,7 @@ export function nothingSince(
     due: [],
     places: [],
     ...ofRoot,
-    snapshot: { entries: [], problems: [] },
+    snapshot: { entries: EntryTable.EMPTY, problems: [] },
     problems: [],
     ownership: { foreign: [], folders: [] },
     links: [],
@@ -191,7 +193,7 @@ function isFolder(place: string): boolean {
 
 /** Whether that is all there is at each of the places, as far as it can be known, and nothing else. */
 function isAllOf(places: Places, { snapshot, problems }: LocalResult, root: string): boolean {
-  const paths = snapshot.entries.map(({ path }) => path);
+  const paths = Array.from(snapshot.entries, ({ path }) => path);
   const [wanted, found] = [new Set<string>(places), new Set(paths.flatMap((path) => [path, ...ancestorsOf(path)]))];
   if (!paths.every((path) => isCovered(path, wanted))) return false;
   const isUnknown = (place: RelPath): boolean =>

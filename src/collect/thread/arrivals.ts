@@ -1,8 +1,8 @@
 /**
  * Arrivals: the entries of a snapshot as they become known, for those who can use some before all of them are there.
  */
+import type { Entry } from '../../core/entry.js';
 import { comparePaths } from '../../core/relpath.js';
-import type { Entry } from '../../core/snapshot.js';
 import { type Pacer, sortPaced } from '../../fs/pace.js';
 
 /** Whoever iterates gets all batches from the first on, and waits for those to come. */

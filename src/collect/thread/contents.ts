@@ -4,7 +4,7 @@
  * Bounded: what does not fit is simply read again. The bytes travel between threads in slabs, without being copied, and a
  * slab from which everything was taken goes back to be filled again.
  */
-import type { Digest } from '../../core/snapshot.js';
+import type { Digest } from '../../core/entry.js';
 import { SMALL_BYTES } from '../kept-contents.js';
 
 const SLAB_BYTES = 320 * 1024;

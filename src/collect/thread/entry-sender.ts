@@ -1,8 +1,8 @@
 /**
  * EntrySender: sends entries to another thread in batches, each after the contents that belong to it.
  */
+import type { Entry } from '../../core/entry.js';
 import { parentOf, type RelPath } from '../../core/relpath.js';
-import type { Entry } from '../../core/snapshot.js';
 import type { ContentPacker } from './contents.js';
 
 const ENTRIES_IN_BATCH = 2000; // each is unpacked in one go, in some milliseconds

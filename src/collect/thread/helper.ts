@@ -4,8 +4,8 @@
  * Both work on one list, the first thread from its beginning and the second one from its end, until they meet. What the
  * second one cannot do without trouble it leaves, and the first one sees to it: so trouble is told of in one place.
  */
+import type { Entry } from '../../core/entry.js';
 import { CONTENT_HASH_DIGITS } from '../../core/manifest/hashed-name.js';
-import type { Entry } from '../../core/snapshot.js';
 import type { Also, Reading } from '../digest.js';
 import { compact } from '../stamp.js';
 import type { Permissions, Put } from '../static-root.js';

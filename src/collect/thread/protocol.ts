@@ -3,9 +3,9 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { ToSign } from '../../core/delta/signature.js';
+import type { Entry } from '../../core/entry.js';
 import type { Places } from '../../core/places.js';
 import type { RelPath } from '../../core/relpath.js';
-import type { Entry } from '../../core/snapshot.js';
 import type { FollowedLink } from '../../core/touched.js';
 import type { DjangoProject } from '../../django/run-collectstatic.js';
 import type { Problem } from '../../errors.js';

@@ -10,7 +10,7 @@
 import { hash } from 'node:crypto';
 import { FileError } from '../../errors.js';
 import { ByteReader, ByteWriter, CHECKSUM_BYTES, damaged, unseal } from '../bytes.js';
-import type { Digest } from '../snapshot.js';
+import type { Digest } from '../entry.js';
 import { weakSum } from './weak-sum.js';
 
 /** Of SHA-256: an accident within them is not to be expected. */

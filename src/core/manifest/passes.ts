@@ -7,10 +7,10 @@
  */
 import { hash } from 'node:crypto';
 import { ManifestError } from '../../errors.js';
+import type { Digest } from '../entry.js';
 import { fnmatch } from '../fnmatch.js';
 import { joinPath, normalizePath } from '../python-path.js';
 import { faultOf, isWithin, parseRelPath, type RelPath } from '../relpath.js';
-import type { Digest } from '../snapshot.js';
 import { CONTENT_HASH_DIGITS, type ContentHash, hashedName, isPlainName, pathOfName } from './hashed-name.js';
 import { isAdjustable } from './references.js';
 import { type Answer, type DeadReference, rewrite } from './rewrite.js';

@@ -11,8 +11,8 @@
  */
 import { createHash, hash } from 'node:crypto';
 import { CHECKSUM_BYTES } from '../bytes.js';
+import type { Digest } from '../entry.js';
 import type { RelPath } from '../relpath.js';
-import type { Digest } from '../snapshot.js';
 import type { FollowedLink } from '../touched.js';
 import { CONTENT_HASH_DIGITS, type ContentHash } from './hashed-name.js';
 import type { ContentFacts, Trace } from './trace.js';

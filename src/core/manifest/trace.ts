@@ -6,8 +6,8 @@
  * an earlier answer is another one.
  */
 import { hash } from 'node:crypto';
+import type { Digest } from '../entry.js';
 import type { RelPath } from '../relpath.js';
-import type { Digest } from '../snapshot.js';
 import type { ContentHash } from './hashed-name.js';
 import type { Answer } from './rewrite.js';
 

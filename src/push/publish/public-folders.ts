@@ -2,11 +2,11 @@
  * PublicFolders: the folders that a share of a plan publishes into. Those that are missing are made, or moved here from the stage with
  * what is in them; nothing is written through a link.
  */
+import type { Entry } from '../../core/entry.js';
 import type { EntryTable } from '../../core/entry-table.js';
 import { handsOnGroup } from '../../core/folder-mode.js';
 import type { Share } from '../../core/plan.js';
 import { ancestorsOf, parentOf, type RelPath } from '../../core/relpath.js';
-import type { Entry } from '../../core/snapshot.js';
 import { isStop, type Work } from '../../core/work.js';
 import type { Problem } from '../../errors.js';
 import type { RemoteFile, Target } from '../../targets/target.js';

@@ -1,8 +1,8 @@
 /**
  * Item: one file on its way to the stage.
  */
+import type { Entry } from '../../core/entry.js';
 import { join, type RelPath } from '../../core/relpath.js';
-import type { Entry } from '../../core/snapshot.js';
 import { placeIn, type WholeFolder } from './whole-folders.js';
 
 /** Sent whole, made of content that lay there, or of some that did and the rest that was sent. */

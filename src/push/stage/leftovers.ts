@@ -5,9 +5,9 @@
  * The name of a staged file tells its digest, or the notes of its run do; its size and mtime are set last, so they tell
  * that it is complete.
  */
+import type { Digest, Entry } from '../../core/entry.js';
 import { runFolderOf } from '../../core/lease.js';
 import { join, nameOf, parentOf, type RelPath } from '../../core/relpath.js';
-import type { Digest, Entry } from '../../core/snapshot.js';
 import { TargetError } from '../../errors.js';
 import type { RemoteFile, Target } from '../../targets/target.js';
 import { notesIn, readNotes } from './notes.js';

@@ -4,9 +4,9 @@
  * A file that is staged under the name it is to have does not tell its digest; its note does. A note states a meaning, so
  * it may be there before its file or not at all: what has none is sent again. Notes are segments as in the journal.
  */
+import type { Entry } from '../../core/entry.js';
 import { decodeWholeSegments, encodeSegment, FIRST_CHECKSUM } from '../../core/index-codec.js';
 import { join, type RelPath } from '../../core/relpath.js';
-import type { Entry } from '../../core/snapshot.js';
 import { TargetError } from '../../errors.js';
 import type { Target } from '../../targets/target.js';
 import { readUpTo } from '../read-up-to.js';

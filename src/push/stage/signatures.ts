@@ -5,8 +5,8 @@
  */
 import { DeltaMaker, type Op } from '../../core/delta/delta.js';
 import { decodeSignature, type Signature } from '../../core/delta/signature.js';
+import type { Entry } from '../../core/entry.js';
 import { isPatched } from '../../core/origins.js';
-import type { Entry } from '../../core/snapshot.js';
 import type { TargetIndex } from '../../core/target-index.js';
 import { IndexError } from '../../errors.js';
 import { inSlices, Pacer } from '../../fs/pace.js';

@@ -8,12 +8,12 @@
  *
  * Content may be staged before it is certain that it will be published: nobody sees it, and `tidy` takes it away.
  */
+import type { Digest, Entry } from '../../core/entry.js';
 import { EntryTable } from '../../core/entry-table.js';
 import { Formers } from '../../core/formers.js';
 import { originsIn } from '../../core/origins.js';
 import { type Share, type Upload, uploadsOf } from '../../core/plan.js';
 import { join, type RelPath } from '../../core/relpath.js';
-import type { Digest, Entry } from '../../core/snapshot.js';
 import type { TargetIndex } from '../../core/target-index.js';
 import { isStop, type Work } from '../../core/work.js';
 import { type Problem, TargetError } from '../../errors.js';

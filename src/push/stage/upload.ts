@@ -7,7 +7,7 @@
 import { createHash, hash } from 'node:crypto';
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import type { Entry } from '../../core/snapshot.js';
+import type { Entry } from '../../core/entry.js';
 import { FileError } from '../../errors.js';
 import { makeRoomForPackets } from '../../heap.js';
 import { codeOf, reasonOf } from '../../system-error.js';

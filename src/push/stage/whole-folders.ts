@@ -4,9 +4,9 @@
  * Leaves refer to nothing, so they may become visible together, before anything else. That a folder is new is only
  * supposed here, from what the index knows: whoever publishes it looks, and publishes file by file where it is not.
  */
+import type { Entry } from '../../core/entry.js';
 import { isLeaf } from '../../core/plan.js';
 import { foldedPath, join, nameOf, parentOf, type RelPath } from '../../core/relpath.js';
-import type { Entry } from '../../core/snapshot.js';
 import type { TargetIndex } from '../../core/target-index.js';
 import { isStop, type Work } from '../../core/work.js';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { findEntry, holdsBelow, sortEntries } from '../../src/core/snapshot.js';
+import { findEntry, sortEntries } from '../../src/core/entry.js';
 import { anyEntry, anyPath } from '../support/entries.js';
 
 const anyEntries = fc.uniqueArray(anyEntry, { selector: (each) => each.path, maxLength: 30 }).map(sortEntries);
@@ -11,14 +11,6 @@ describe('among sorted entries', () => {
       fc.property(anyEntries, anyPath, (entries, path) => {
         for (const each of entries) expect(findEntry(entries, each.path)).toBe(each);
         expect(findEntry(entries, path)).toBe(entries.find((each) => each.path === path));
-      }),
-    );
-  });
-
-  it('a folder holds something exactly if a path begins with its name and a slash', () => {
-    fc.assert(
-      fc.property(anyEntries, anyPath, (entries, folder) => {
-        expect(holdsBelow(entries, folder)).toBe(entries.some((each) => each.path.startsWith(`${folder}/`)));
       }),
     );
   });
