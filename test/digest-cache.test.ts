@@ -65,3 +65,18 @@ test('a cache knows what it was told, and after it is loaded what was saved', as
     { numRuns: 150 },
   );
 });
+
+test('what a cache knew is not told where it is damaged, although it is the one that is meant', async () => {
+  const state = new StateFolder(await temporaryFolder());
+  const cache = await DigestCache.load(state, 'root', new Pacer());
+  cache.set('a', { stamp: 's', digest: 'a'.repeat(64), mtime: 1 });
+  await cache.save(new Pacer());
+  const seal = await DigestCache.sealOf(state, 'root');
+  expect(await DigestCache.pathsIn(state, 'root', seal)).toEqual(['a']);
+  const bytes = Buffer.from((await state.read('root')) ?? []);
+  bytes.writeUInt8(bytes.readUInt8(10) ^ 1, 10);
+  await state.write('root', bytes);
+  expect(await DigestCache.sealOf(state, 'root')).toBe(seal);
+  expect(await DigestCache.pathsIn(state, 'root', seal)).toBeUndefined();
+  expect((await DigestCache.load(state, 'root', new Pacer())).size).toBe(0);
+});

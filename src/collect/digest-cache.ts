@@ -39,7 +39,8 @@ export class DigestCache {
 
   /** The cache of the tree `name`: empty if there is none in `folder`, or one that is damaged or of another version. */
   static async load(folder: StateFolder, name: 'origins' | 'sources' | 'root', pacer: Pacer): Promise<DigestCache> {
-    return new DigestCache(folder, name, await read(await folder.read(name), pacer));
+    const bytes = await folder.read(name);
+    return new DigestCache(folder, name, (bytes && (await read(bytes, pacer))) ?? PackedDigests.NONE);
   }
 
   /** Another one as soon as another cache was saved; '' where there is none. */
@@ -51,7 +52,8 @@ export class DigestCache {
   static async pathsIn(folder: StateFolder, name: 'root', seal: string): Promise<SortedPaths | undefined> {
     const bytes = await folder.read(name);
     if (bytes?.subarray(-CHECKSUM_BYTES).toString('hex') !== seal) return undefined;
-    return sortedPaths((await read(bytes, new Pacer())).paths());
+    const packed = await read(bytes, new Pacer());
+    return packed && sortedPaths(packed.paths());
   }
 
   get size(): number {
@@ -102,12 +104,12 @@ export class DigestCache {
   }
 }
 
-async function read(bytes: Uint8Array | undefined, pacer: Pacer): Promise<PackedDigests> {
-  if (bytes === undefined) return PackedDigests.NONE;
+/** Undefined for bytes that are damaged or of another version. */
+async function read(bytes: Uint8Array, pacer: Pacer): Promise<PackedDigests | undefined> {
   try {
     return await inSlices(PackedDigests.reading(bytes), pacer);
   } catch (error) {
-    if (error instanceof IndexError) return PackedDigests.NONE;
+    if (error instanceof IndexError) return undefined;
     throw error;
   }
 }
