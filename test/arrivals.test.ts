@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { Arrivals } from '../src/collect/thread/arrivals.js';
 import type { Entry } from '../src/core/entry.js';
 import { Pacer } from '../src/fs/pace.js';
-import { entry } from './support/entries.js';
+import { entry, path as pathOf } from './support/entries.js';
 
 it('gives every reader all batches, those that came before it and those to come', async () => {
   const arrivals = new Arrivals();
@@ -25,14 +25,37 @@ it('keeps to itself what is for later, until all is there', async () => {
   arrivals.add([entry('c')]);
   arrivals.end();
   expect(await pathsOf(arrivals)).toEqual(['b', 'c']);
-  expect((await arrivals.sorted(new Pacer())).map(({ path }) => path)).toEqual(['a', 'b', 'c', 'd']);
+  expect([...(await arrivals.table(new Pacer()))].map(({ path }) => path)).toEqual(['a', 'b', 'c', 'd']);
 });
 
 it('puts all that came in the order of a snapshot', async () => {
   const arrivals = new Arrivals();
   arrivals.add([entry('b'), entry('c')]);
   arrivals.add([entry('a')]);
-  expect((await arrivals.sorted(new Pacer())).map(({ path }) => path)).toEqual(['a', 'b', 'c']);
+  expect([...(await arrivals.table(new Pacer()))].map(({ path }) => path)).toEqual(['a', 'b', 'c']);
+});
+
+it('keeps very many of them packed, whatever the order in which they come', async () => {
+  const arrivals = new Arrivals();
+  const [one, batches, size] = [entry('one'), 100, 1500];
+  const entriesOf = (batch: number): Entry[] =>
+    Array.from({ length: size }, (_, at) => ({
+      ...one,
+      path: pathOf(`folder-${1000 + batch}/file-${1000 + at}`),
+      size: batch,
+    }));
+  const odd = [3, 50, 51, 98];
+  for (let batch = 0; batch < batches; batch++) {
+    if (batch < 2) arrivals.add(entriesOf(batch));
+    else if (!odd.includes(batch)) arrivals.addForLater(entriesOf(batch));
+  }
+  for (const batch of odd) arrivals.addForLater(entriesOf(batch).toReversed());
+  arrivals.end();
+  const table = await arrivals.table(new Pacer());
+  expect(table.length).toBe(batches * size);
+  const inOrder = Array.from({ length: batches }, (_, batch) => entriesOf(batch)).flat();
+  expect([...table]).toEqual(inOrder);
+  expect(table.find(pathOf('folder-1098/file-2000'))).toMatchObject({ size: 98 });
 });
 
 async function pathsOf(arrivals: AsyncIterable<readonly Entry[]>): Promise<string[]> {

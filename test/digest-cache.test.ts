@@ -66,6 +66,51 @@ test('a cache knows what it was told, and after it is loaded what was saved', as
   );
 });
 
+test('a cache that is told very much in order knows all of it, and what becomes of it', async () => {
+  const state = new StateFolder(await temporaryFolder());
+  const cache = await DigestCache.load(state, 'root', new Pacer());
+  const model = new Map<string, CachedDigest>();
+  const tell = (path: string, at: number): void => {
+    const entry = { stamp: `s${at}`, digest: `${at % 10}`.repeat(64), mtime: at };
+    cache.set(path, entry);
+    model.set(path, entry);
+  };
+  const forget = (path: string): void => {
+    cache.delete(path);
+    model.delete(path);
+  };
+  for (let at = 0; at < 5000; at++) tell(`file-${10_000 + at}`, at);
+  for (const at of [1, 1023, 1024, 2500, 4999]) forget(`file-${10_000 + at}`);
+  tell('file-0', 1); // before all others
+  tell('file-12000', 7); // anew
+  tell('file-12500', 8); // which was forgotten
+  for (let at = 5000; at < 8000; at++) tell(`file-${10_000 + at}`, at);
+  expect(cache.size).toBe(model.size);
+  const names = [...model.keys(), 'file-10001', 'file-14999', 'file-1', 'z'];
+  for (const asked of [...names, ...names.toReversed()]) expect(cache.get(asked)).toEqual(model.get(asked));
+  await cache.save(new Pacer());
+  const loaded = await DigestCache.load(state, 'root', new Pacer());
+  expect(loaded.size).toBe(model.size);
+  for (const asked of names) expect(loaded.get(asked)).toEqual(model.get(asked));
+});
+
+test('a cache forgets what nobody has asked for, but for what is unknown', async () => {
+  const state = new StateFolder(await temporaryFolder());
+  const before = await DigestCache.load(state, 'root', new Pacer());
+  const entry = { stamp: 's', digest: 'a'.repeat(64), mtime: 1 };
+  for (const path of NAMES) before.set(path, entry);
+  expect(before.retainAsked([])).toBe(0); // all of it is new
+  await before.save(new Pacer());
+  const cache = await DigestCache.load(state, 'root', new Pacer());
+  for (const path of ['a', 'z', 'neither']) cache.get(path);
+  cache.set('a-b', entry);
+  cache.set('c', entry);
+  expect(cache.retainAsked([{ path: 'b' }])).toBe(2);
+  const left = NAMES.filter((path) => path !== 'a/b' && path !== 'a/c');
+  expect([...NAMES, 'c'].filter((path) => cache.get(path) !== undefined)).toEqual([...left, 'c']);
+  expect(cache.size).toBe(left.length + 1);
+});
+
 test('what a cache knew is not told where it is damaged, although it is the one that is meant', async () => {
   const state = new StateFolder(await temporaryFolder());
   const cache = await DigestCache.load(state, 'root', new Pacer());

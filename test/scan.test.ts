@@ -151,6 +151,38 @@ describe('scan', () => {
   });
 });
 
+describe('a scan in shares', () => {
+  const names = ['a-b', 'a/c', 'a/d', 'b/e', 'b/f', 'c'];
+  const site = Object.fromEntries(names.map((name) => [name, `content of ${name}`]));
+
+  test.each([1, 2, 3, 100])('of %i files says what one of all of them does', async (filesInShare) => {
+    const tree = await temporaryTree(site);
+    const whole = await tree.scan();
+    rmSync(join(tree.root, 'a/d'));
+    await plant(tree.root, { 'a/c': 'other' });
+    const seen: Entry[] = [];
+    const cache = await tree.cache();
+    const scanned = await scan(tree.root, { cache, filesInShare, onEntry: (entry) => seen.push(entry) });
+    const { entries } = await tree.scan();
+    expect(seen).toEqual([...entries]);
+    expect(entries.length).toBe(whole.entries.length - 1);
+    expect(scanned).toMatchObject({ files: 5, gone: 1, problems: [] });
+    expect(cache.size).toBe(5);
+  });
+
+  test('reads those of the first before it has found all of them, and tells how many it knows of', async () => {
+    const tree = await temporaryTree(site);
+    const told: string[] = [];
+    await scan(tree.root, {
+      cache: await tree.cache(),
+      filesInShare: 3,
+      onFound: (files) => told.push(`${files} found`),
+      onEntry: (entry) => told.push(entry.path),
+    });
+    expect(told).toEqual(['3 found', 'a-b', 'a/c', 'a/d', '6 found', 'b/e', 'b/f', 'c', '6 found']);
+  });
+});
+
 describe('the digest cache', () => {
   test('spares reading a file whose stamp agrees, unless all are to be read again', async () => {
     laterByAnHour();

@@ -156,10 +156,7 @@ async function readSources(
   };
   const also = manifest && ('content-hash' as const);
   const wanted = await readWinners(listings, { ...readingOf(options), keep, pacer, also, step: 'collect', cache });
-  cache.retain(
-    wanted.files.map(({ entry }) => entry),
-    wanted.problems,
-  );
+  cache.retainAsked(wanted.problems);
   // A run that is given up keeps them as well: what was read is not read again.
   later.add(() => saveState(options, () => cache.save(new Pacer())));
   return wanted;

@@ -9,6 +9,7 @@ import { CHECKSUM_BYTES } from '../core/bytes.js';
 import { type CachedDigest, CacheEncoder, type CacheRecord } from '../core/digest-cache-codec.js';
 import { PackedDigests } from '../core/packed-digests.js';
 import { comparePaths } from '../core/relpath.js';
+import { type Renewal, RenewedDigests } from '../core/renewed-digests.js';
 import { isCovered } from '../core/resolve.js';
 import { type SortedPaths, sortedPaths } from '../core/sorted-paths.js';
 import { IndexError } from '../errors.js';
@@ -17,16 +18,14 @@ import type { StateFolder } from '../fs/state.js';
 
 type Paths = Iterable<{ readonly path: string }> & { readonly length: number };
 
-/** What is known of a path now; nothing, if it is forgotten. */
-type Renewal = readonly [path: string, known: CachedDigest | undefined];
-
 export class DigestCache {
   readonly #folder: StateFolder;
   readonly #name: string;
   /** As it was loaded. */
   readonly #packed: PackedDigests;
-  /** What is different since: most of it never is. */
-  readonly #since = new Map<string, CachedDigest | undefined>();
+  readonly #since = new RenewedDigests();
+  /** Of what was loaded, by position: 1 for what was asked for. */
+  readonly #isAsked: Uint8Array;
   #size: number;
   #isChanged = false;
 
@@ -34,6 +33,7 @@ export class DigestCache {
     this.#folder = folder;
     this.#name = name;
     this.#packed = packed;
+    this.#isAsked = new Uint8Array(packed.length);
     this.#size = packed.length;
   }
 
@@ -62,7 +62,9 @@ export class DigestCache {
 
   /** It takes least where the paths are asked for in their order. */
   get(path: string): CachedDigest | undefined {
-    return this.#since.has(path) ? this.#since.get(path) : this.#packed.find(path);
+    const known = this.#packed.find(path);
+    if (known !== undefined) this.#isAsked[this.#packed.position] = 1;
+    return this.#since.has(path) ? this.#since.get(path) : known;
   }
 
   set(path: string, entry: CachedDigest): void {
@@ -89,17 +91,29 @@ export class DigestCache {
     const { size } = this;
     const paths = new Set(Array.from(found, ({ path }) => path));
     const unknown = new Set(problems.map(({ path }) => path));
-    for (const known of [this.#packed.paths(), this.#since.keys()]) {
+    for (const known of [this.#packed.paths(), this.#since.paths()]) {
       for (const path of known) if (!paths.has(path) && !isCovered(path, unknown)) this.delete(path);
     }
+    return size - this.size;
+  }
+
+  /** As `retain`, where the paths of all that was found have been asked for, or set. */
+  retainAsked(problems: readonly { readonly path: string }[]): number {
+    if (!this.#isAsked.includes(0)) return 0;
+    const { size } = this;
+    const unknown = new Set(problems.map(({ path }) => path));
+    let at = 0;
+    for (const path of this.#packed.paths())
+      if (this.#isAsked[at++] === 0 && !isCovered(path, unknown)) this.delete(path);
     return size - this.size;
   }
 
   /** Writes the cache if it has changed since it was loaded. Rejects as StateFolder does. */
   async save(pacer: Pacer): Promise<void> {
     if (!this.#isChanged) return;
-    const since = await inOrder(this.#since, pacer);
-    await this.#folder.write(this.#name, encode(merged(this.#packed, since), this.size, pacer));
+    const recent = await inOrder(this.#since.recent, pacer);
+    const records = merged(merged(this.#packed, this.#since.packed()), recent);
+    await this.#folder.write(this.#name, encode(records, this.size, pacer));
     this.#isChanged = false;
   }
 }

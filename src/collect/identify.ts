@@ -67,78 +67,93 @@ export interface Identification {
  * for too long, is a problem.
  */
 export async function identify(found: readonly Found[], options: IdentifyOptions): Promise<Identification> {
+  const identifying = new Identifying(options);
   const files: Identified[] = [];
-  const problems = await identifyAll([...found], options, (file) => files.push(file));
-  return { files, problems };
+  options.onFound?.(found.length);
+  await identifying.take(found, (file) => files.push(file));
+  return { files, problems: identifying.end() };
 }
 
-/** As `identify`, one file after another: `found` is empty in the end, so that what nobody else keeps takes no memory. */
-export async function identifyAll(
-  found: Found[],
-  options: IdentifyOptions,
-  take: (file: Identified) => void,
-): Promise<readonly Problem[]> {
-  const { step, cache, pacer, reread, also, helper, onFound, onEntry, onProgress } = options;
-  onFound?.(found.length);
-  const knownOf = (file: Found): CachedDigest | undefined => {
-    const known = cache.get(file.path);
-    const isKnown = known?.stamp === file.stamp && reread === undefined && (also === undefined || known.hash);
-    return isKnown ? known : undefined;
-  };
-  const isUnread = found.map((file) => knownOf(file) === undefined); // before anything is read: two with one path are both read
-  const together =
-    helper &&
-    readTogether(
-      found.filter((_, at) => isUnread[at]),
-      helper,
-      also,
-    );
-  const patience = new Patience(pacer);
-  const problems: Problem[] = [];
-  let [files, bytes] = [0, 0];
-  try {
-    found.reverse();
-    for (let at = 0, file = found.pop(); file !== undefined; at++, file = found.pop()) {
-      const digest = isUnread[at] === true ? undefined : knownOf(file);
-      try {
-        const byHelper = isUnread[at] === true ? await together?.next() : undefined;
-        const identified =
-          digest === undefined ? await read(file, options, patience, byHelper) : identifiedAs(file, file, digest);
-        take(identified);
-        files++;
-        onEntry?.(identified.entry);
-      } catch (error) {
-        problems.push(problemOf(file.path, step, error));
-      }
-      bytes += file.size;
-      if (pacer.isDue) {
-        onProgress?.({ files, bytes });
-        await pacer.breathe();
-      }
-    }
-  } finally {
-    await together?.end();
+/** As `identify`, for files that come some at a time: whoever makes it knows how many they are, and tells `onFound`. */
+export class Identifying {
+  readonly #options: IdentifyOptions;
+  readonly #patience: Patience;
+  readonly #problems: Problem[] = [];
+  #files = 0;
+  #bytes = 0;
+
+  constructor(options: IdentifyOptions) {
+    this.#options = options;
+    this.#patience = new Patience(options.pacer);
   }
-  onProgress?.({ files, bytes });
-  return problems;
-}
 
-/** Undefined where that does not pay. */
-function readTogether(unread: readonly Found[], helper: Helper, also: Also): Together<Found, Reading> | undefined {
-  return Together.begin(helper, unread, (files, turn) => {
-    const memory = ReadFacts.memoryFor(files.length);
-    const facts = new ReadFacts(memory);
-    const list: ReadList = {
-      kind: 'read',
-      files: files.map(({ file }) => file),
-      sizes: files.map(({ size }) => size),
-      stamps: files.map(({ stamp }) => stamp),
-      also,
-      turn,
-      facts: memory,
-    };
-    return { list, madeOf: (at) => facts.get(at, files[at] as Found, also) };
-  });
+  /** Calls `take` for each of `found` that can be identified. */
+  async take(found: readonly Found[], take: (file: Identified) => void): Promise<void> {
+    const { step, pacer, helper, onEntry } = this.#options;
+    const unread = helper && new Set(found.filter((file) => this.#knownOf(file) === undefined)); // it is told before anything is read
+    const together = unread && this.#readTogether([...unread], helper);
+    try {
+      for (const file of found) {
+        const isShared = unread?.has(file) === true;
+        const digest = isShared ? undefined : this.#knownOf(file);
+        try {
+          const byHelper = isShared ? await together?.next() : undefined;
+          const identified =
+            digest === undefined
+              ? await read(file, this.#options, this.#patience, byHelper)
+              : identifiedAs(file, file, digest);
+          take(identified);
+          this.#files++;
+          onEntry?.(identified.entry);
+        } catch (error) {
+          this.#problems.push(problemOf(file.path, step, error));
+        }
+        this.#bytes += file.size;
+        if (pacer.isDue) {
+          this.#tell();
+          await pacer.breathe();
+        }
+      }
+    } finally {
+      await together?.end();
+    }
+  }
+
+  /** No more will come. Answers with the problems that were met. */
+  end(): readonly Problem[] {
+    this.#tell();
+    return this.#problems;
+  }
+
+  #tell(): void {
+    this.#options.onProgress?.({ files: this.#files, bytes: this.#bytes });
+  }
+
+  #knownOf({ path, stamp }: Found): CachedDigest | undefined {
+    const { cache, reread, also } = this.#options;
+    const known = cache.get(path);
+    const isKnown = known?.stamp === stamp && reread === undefined && (also === undefined || known.hash);
+    return isKnown ? known : undefined;
+  }
+
+  /** Undefined where that does not pay. */
+  #readTogether(unread: readonly Found[], helper: Helper): Together<Found, Reading> | undefined {
+    const { also } = this.#options;
+    return Together.begin(helper, unread, (files, turn) => {
+      const memory = ReadFacts.memoryFor(files.length);
+      const facts = new ReadFacts(memory);
+      const list: ReadList = {
+        kind: 'read',
+        files: files.map(({ file }) => file),
+        sizes: files.map(({ size }) => size),
+        stamps: files.map(({ stamp }) => stamp),
+        also,
+        turn,
+        facts: memory,
+      };
+      return { list, madeOf: (at) => facts.get(at, files[at] as Found, also) };
+    });
+  }
 }
 
 /** What is to be remembered after `known`. The published mtime stays as long as the content does. */

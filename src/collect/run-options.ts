@@ -22,7 +22,7 @@ export interface RunOptions {
   readonly helper?: Helper | undefined;
   /** Is shown each small content that is read. */
   readonly keep?: ((digest: Digest, bytes: Uint8Array) => void) | undefined;
-  /** Is told how many files there are, of the sources first, before the first of them is read. */
+  /** Is told how many files there are, of the sources first, before the first of them is read; of very many, as they are found. */
   readonly onFound?: ((files: number) => void) | undefined;
   /** Is told of each entry of the snapshot once, as soon as nothing will change it any more, in no particular order. */
   readonly onEntry?: ((entry: Entry) => void) | undefined;

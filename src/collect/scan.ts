@@ -9,10 +9,12 @@ import type { Snapshot } from '../core/snapshot.js';
 import type { Problem } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import type { DigestCache } from './digest-cache.js';
-import { type Identified, type IdentifyOptions, identify, identifyAll, type Progress } from './identify.js';
+import { type Identified, Identifying, type IdentifyOptions, identify, type Progress } from './identify.js';
 import { look } from './look.js';
 import { requireNoSourceIn, type SourceProject } from './sources.js';
-import { type Walked, type WalkOptions, walk, walkWays } from './walk.js';
+import { type Found, type Walked, type WalkOptions, walk, walking, walkWays } from './walk.js';
+
+const FILES_IN_SHARE = 65_536; // some 15 MB of what stat said
 
 export interface ScanOptions {
   readonly cache: DigestCache;
@@ -23,12 +25,14 @@ export interface ScanOptions {
   readonly signal?: AbortSignal | undefined;
   /** Is shown each small content that is read. */
   readonly keep?: ((digest: Digest, bytes: Uint8Array) => void) | undefined;
-  /** Is told how many files there are, before the first of them is read. */
+  /** Is told how many files there are, before the first of them is read; of very many, again and again how many there are by then. */
   readonly onFound?: ((files: number) => void) | undefined;
   /** Is told of each file as soon as it is identified. */
   readonly onEntry?: ((entry: Entry) => void) | undefined;
   /** Called every few milliseconds, and at the end. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** How many files are found before the first of them are read, where that is not the usual number. */
+  readonly filesInShare?: number | undefined;
 }
 
 /** A tree with what stat said of each file. */
@@ -51,19 +55,41 @@ export interface Scanned extends Snapshot {
  * when `root` cannot be read.
  */
 export async function scan(root: string, { signal, marks, ...options }: ScanOptions): Promise<Scanned> {
-  const { cache, onEntry } = options;
+  const { cache, onEntry, filesInShare = FILES_IN_SHARE, onFound } = options;
   const [step, pacer] = ['scan' as const, new Pacer({ signal })];
-  const isKept = onEntry === undefined || cache.size > 0; // a cache that held nothing has nothing to forget
-  const walked = await walk(root, { step, pacer, marks });
+  const walked = walking(root, { step, pacer, marks });
+  const identifying = new Identifying({ ...options, step, pacer });
   const entries: Entry[] = [];
   let files = 0;
-  const unread = await identifyAll(walked.files, { ...options, step, pacer }, ({ entry }) => {
-    files++;
-    if (isKept) entries.push(entry);
-  });
-  const problems = [...walked.problems, ...unread];
-  const gone = isKept ? cache.retain(entries, problems) : 0;
-  return { entries: onEntry === undefined ? EntryTable.listing(entries) : EntryTable.EMPTY, problems, files, gone };
+  for await (const found of inShares(walked.files, filesInShare, onFound)) {
+    await identifying.take(found, ({ entry }) => {
+      files++;
+      if (onEntry === undefined) entries.push(entry);
+    });
+  }
+  const problems = [...walked.problems, ...identifying.end()];
+  const gone = cache.retainAsked(problems);
+  return { entries: EntryTable.listing(entries), problems, files, gone };
+}
+
+/** All of them in one, or of very many `most` at a time, so that no more of them have to be kept in mind. */
+async function* inShares(
+  coming: AsyncIterable<readonly Found[]>,
+  most: number,
+  onFound: ScanOptions['onFound'],
+): AsyncGenerator<readonly Found[], void> {
+  let share: Found[] = [];
+  let before = 0;
+  for await (const files of coming) {
+    for (const file of files) share.push(file);
+    if (share.length < most) continue;
+    before += share.length;
+    onFound?.(before);
+    yield share;
+    share = [];
+  }
+  onFound?.(before + share.length);
+  yield share;
 }
 
 type TreeOptions = IdentifyOptions & Pick<WalkOptions, 'marks'>;

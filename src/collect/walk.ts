@@ -95,11 +95,21 @@ export interface WalkOptions {
   readonly marks?: MarkTaker | undefined;
 }
 
+/** A walk under way. The files come some at a time, in their order; all else is whole when the last of them have come. */
+export interface Walking extends Omit<Walked, 'files'> {
+  readonly files: AsyncIterable<readonly Found[]>;
+}
+
 /** Walks `root`, which is absolute. Rejects with a SourceError when `root` itself cannot be read. */
 export async function walk(root: string, options: WalkOptions): Promise<Walked> {
+  const { files, ...rest } = walking(root, options);
+  return { files: await gathered(files), ...rest };
+}
+
+/** As `walk`, for those who need no more than some files at a time. */
+export function walking(root: string, options: WalkOptions): Walking {
   const walker = new Walker(root, options);
-  await walker.run({ path: options.prefix, place: root, parent: undefined });
-  return walker;
+  return { files: walker.run({ path: options.prefix, place: root, parent: undefined }), ...walker.rest };
 }
 
 /** The names that lead down from a root to the part of it that is wanted; none for all of it. */
@@ -108,13 +118,13 @@ export type Way = readonly string[];
 /** As `walk`, but only what lies at or below the ends of `ways`. A way that leads nowhere leads to nothing. */
 export async function walkWays(root: string, ways: readonly Way[], options: WalkOptions): Promise<Walked> {
   const walker = new Walker(root, options);
-  for (const way of ways) await walker.runFrom({ path: options.prefix, place: root, parent: undefined }, way);
-  if (ways.length === 1) return walker;
+  const files = await gathered(walker.runAll({ path: options.prefix, place: root, parent: undefined }, ways));
+  const { rest } = walker;
+  if (ways.length === 1) return { files, ...rest };
   // What stands in several ways is met in each of them.
-  const problems = [...new Map(walker.problems.map((problem) => [problem.path, problem])).values()];
-  const links = [...new Map(walker.links.map((link) => [`${link.path}\0${link.leadsTo}`, link])).values()];
-  const { files, temporaries, folders } = walker;
-  return { files: files.toSorted(byPath), problems, temporaries, links, folders };
+  const problems = [...new Map(rest.problems.map((problem) => [problem.path, problem])).values()];
+  const links = [...new Map(rest.links.map((link) => [`${link.path}\0${link.leadsTo}`, link])).values()];
+  return { ...rest, files: files.toSorted(byPath), problems, links };
 }
 
 interface Folder {
@@ -141,12 +151,11 @@ interface Subfolder extends Folder {
 
 type Kind = Pick<Dirent, 'isDirectory' | 'isFile' | 'isSymbolicLink'>;
 
-class Walker implements Walked {
-  readonly files: Found[] = [];
-  readonly problems: Problem[] = [];
-  readonly temporaries: string[] = [];
-  readonly links: FollowedLink[] = [];
-  readonly folders = new Map<RelPath, number>();
+class Walker {
+  readonly #problems: Problem[] = [];
+  readonly #temporaries: string[] = [];
+  readonly #links: FollowedLink[] = [];
+  readonly #folders = new Map<RelPath, number>();
   readonly #step: ProblemStep;
   readonly #tree: Tree;
   readonly #ignore: IgnoreRules | undefined;
@@ -165,16 +174,30 @@ class Walker implements Walked {
     this.#tree = { root, source, hidden: prefix === undefined ? 0 : prefix.length + 1 };
   }
 
-  async run(root: Folder): Promise<void> {
-    await this.#descend(await this.#read(root));
+  /** All but the files: it grows as they come. */
+  get rest(): Omit<Walked, 'files'> {
+    return {
+      problems: this.#problems,
+      temporaries: this.#temporaries,
+      links: this.#links,
+      folders: this.#folders,
+    };
   }
 
-  async runFrom(root: Folder, way: Way): Promise<void> {
-    if (way.length === 0) return this.run(root);
+  async *run(root: Folder): AsyncGenerator<readonly Found[], void> {
+    yield* this.#descend(await this.#read(root));
+  }
+
+  async *runAll(root: Folder, ways: readonly Way[]): AsyncGenerator<readonly Found[], void> {
+    for (const way of ways) yield* this.#runFrom(root, way);
+  }
+
+  async *#runFrom(root: Folder, way: Way): AsyncGenerator<readonly Found[], void> {
+    if (way.length === 0) return yield* this.run(root);
     let folder = root;
     for (const [at, name] of way.entries()) {
       this.#look(folder, name);
-      if (at === way.length - 1) return this.#descend(await this.#level());
+      if (at === way.length - 1) return yield* this.#descend(await this.#level());
       const [next] = this.#levelFolders;
       if (next === undefined) return;
       folder = next;
@@ -196,14 +219,14 @@ class Walker implements Walked {
   }
 
   /** Takes the files in order of their paths: among them stands a folder where its name and a slash would. */
-  async #descend(top: Level): Promise<void> {
+  async *#descend(top: Level): AsyncGenerator<readonly Found[], void> {
     const open = [top];
     for (let level = open.at(-1); level !== undefined; level = open.at(-1)) {
       const folder = level.folders[level.folder++];
-      for (let next = level.files[level.file]; next !== undefined; next = level.files[++level.file]) {
+      const first = level.file;
+      for (let next = level.files[first]; next !== undefined; next = level.files[++level.file])
         if (folder !== undefined && folder.key < next.path) break;
-        this.files.push(next);
-      }
+      if (level.file > first) yield level.files.slice(first, level.file);
       if (folder === undefined) open.pop();
       else open.push(await this.#read(folder));
     }
@@ -271,7 +294,7 @@ class Walker implements Walked {
     this.#rank++;
     const place = `${folder.place}/${name}`;
     if (!entry.isFile() || isTemporary(name)) this.#marks?.mark(folder.place, name);
-    if (isTemporary(name)) return void this.temporaries.push(place);
+    if (isTemporary(name)) return void this.#temporaries.push(place);
     if (folder.parent === undefined && name === CONTROL) return;
     const text = pathIn(folder, name);
     const path = parseRelPath(text);
@@ -301,7 +324,7 @@ class Walker implements Walked {
   #takeLink(link: Subfolder, name: string): void {
     const { path, place } = link;
     try {
-      for (const leadsTo of hopsFrom(place)) this.links.push({ path, leadsTo });
+      for (const leadsTo of hopsFrom(place)) this.#links.push({ path, leadsTo });
       const stats = statSync(place);
       if (stats.isDirectory()) {
         if (!leadsUp(link)) this.#enter(link);
@@ -322,7 +345,7 @@ class Walker implements Walked {
 
   #enter(folder: Subfolder): void {
     this.#levelFolders.push(folder);
-    this.folders.set(folder.path, this.#rank);
+    this.#folders.set(folder.path, this.#rank);
   }
 
   #found(path: RelPath, stats: Stats, isLink: boolean): Found {
@@ -339,8 +362,14 @@ class Walker implements Walked {
   }
 
   #report(path: string, code: ProblemCode, message: string): void {
-    this.problems.push({ path, step: this.#step, code, message });
+    this.#problems.push({ path, step: this.#step, code, message });
   }
+}
+
+async function gathered(coming: AsyncIterable<readonly Found[]>): Promise<Found[]> {
+  const all: Found[] = [];
+  for await (const files of coming) for (const file of files) all.push(file);
+  return all;
 }
 
 /** No two have the same path. */

@@ -50,12 +50,8 @@ export class CacheEncoder {
 
   /** Answers with a piece when there is one: good until more is added. */
   add(path: string, entry: CachedDigest): Buffer | undefined {
-    writePath(this.#writer, this.#before, path);
+    writeRecord(this.#writer, this.#before, path, entry);
     this.#before = path;
-    const { stamp, digest, mtime, hash } = entry;
-    this.#writer.number(mtime).number(stamp.length * 2 + (hash === undefined ? 0 : 1));
-    this.#writer.latin1(stamp).hex(digest);
-    if (hash !== undefined) this.#writer.hex(hash);
     return this.#writer.length < PIECE_BYTES ? undefined : this.#piece();
   }
 
@@ -70,6 +66,15 @@ export class CacheEncoder {
     this.#sum.update(piece);
     return piece;
   }
+}
+
+/** `before` is the path of the record before it. */
+export function writeRecord(writer: ByteWriter, before: string, path: string, entry: CachedDigest): void {
+  const { stamp, digest, mtime, hash } = entry;
+  writePath(writer, before, path);
+  writer.number(mtime).number(stamp.length * 2 + (hash === undefined ? 0 : 1));
+  writer.latin1(stamp).hex(digest);
+  if (hash !== undefined) writer.hex(hash);
 }
 
 /** The records in `bytes`, which nobody has looked at, and how many they are. Throws an IndexError at whatever such bytes cannot be. */

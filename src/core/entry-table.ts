@@ -114,6 +114,24 @@ export class EntryTable implements Iterable<Entry> {
     return new EntryTable(yield* this.packing());
   }
 
+  /** What `part` makes of each, or leaves out. `part` keeps the paths, and answers with the same entry where nothing is different. */
+  *mapping(part: (entry: Entry) => Entry | undefined): Work<EntryTable> {
+    if (this.#base instanceof ListedEntries) return EntryTable.listing(yield* inStops(this.#mapped(part)));
+    let at = 0;
+    for (const entry of this) {
+      if (isStop(at++)) yield;
+      if (part(entry) !== entry) return new EntryTable(yield* PackedEntries.packing(this.#mapped(part)));
+    }
+    return this;
+  }
+
+  *#mapped(part: (entry: Entry) => Entry | undefined): Generator<Entry, void> {
+    for (const entry of this) {
+      const mapped = part(entry);
+      if (mapped !== undefined) yield mapped;
+    }
+  }
+
   find(path: RelPath): Entry | undefined {
     return this.#changes.has(path) ? this.#changes.get(path) : this.#base.find(path);
   }
@@ -184,4 +202,13 @@ function mergeRenewals(first: readonly Renewal[], second: readonly Renewal[]): R
   }
   for (let next = first[at]; next !== undefined; next = first[++at]) merged.push(next);
   return merged;
+}
+
+function* inStops<T>(items: Iterable<T>): Work<T[]> {
+  const all: T[] = [];
+  for (const item of items) {
+    if (isStop(all.length)) yield;
+    all.push(item);
+  }
+  return all;
 }

@@ -3,20 +3,30 @@
  * asked for.
  */
 import { IndexError } from '../errors.js';
-import { damaged } from './bytes.js';
-import { type CachedDigest, type CacheRecord, DIGEST_BYTES, HASH_BYTES, openCache } from './digest-cache-codec.js';
+import { ByteWriter, damaged } from './bytes.js';
+import {
+  type CachedDigest,
+  type CacheRecord,
+  DIGEST_BYTES,
+  HASH_BYTES,
+  openCache,
+  writeRecord,
+} from './digest-cache-codec.js';
 import { PathCursor } from './path-cursor.js';
 import { BETWEEN_MARKS, PathMarks } from './path-marks.js';
 import { atOnce, isStop, type Work } from './work.js';
+
+const NOT_FAR = 4; // records: mostly the path that comes next is asked for
 
 export class PackedDigests implements Iterable<CacheRecord> {
   readonly length: number;
   readonly #content: Buffer;
   readonly #marks: PathMarks;
-  /** Where the last search ended. Most of them ask for the path that comes next. */
+  /** Where the last search ended, and the path of the record before that, as far as it is known. */
   #cursor: DigestCursor | undefined;
   #position = -1;
   #path: string | undefined;
+  #before: string | undefined;
 
   private constructor(content: Buffer, length: number, marks: PathMarks) {
     this.length = length;
@@ -46,10 +56,30 @@ export class PackedDigests implements Iterable<CacheRecord> {
     return new PackedDigests(content, count, marks);
   }
 
+  /** `records` are sorted by path, each path once. */
+  static of(records: Iterable<CacheRecord>): PackedDigests {
+    const writer = new ByteWriter();
+    const marks = new PathMarks();
+    let [before, length] = ['', 0];
+    for (const [path, entry] of records) {
+      if (PathMarks.isDue(length)) marks.note(path, writer.length);
+      writeRecord(writer, before, path, entry);
+      before = path;
+      length++;
+    }
+    return new PackedDigests(Buffer.from(writer.finish()), length, marks);
+  }
+
+  /** It takes least where paths are asked for in their order, whether they are here or not. */
   find(path: string): CachedDigest | undefined {
     if (this.length === 0) return undefined;
-    const isHere = this.#path === path || this.#advance() === path || this.#search(path) === path;
-    return isHere ? this.#cursor?.digest() : undefined;
+    if (!this.#standsFor(path) && !this.#goOn(path)) this.#search(path);
+    return this.#path === path ? this.#cursor?.digest() : undefined;
+  }
+
+  /** The position of the one that was found last. */
+  get position(): number {
+    return this.#position;
   }
 
   *paths(): Generator<string, void> {
@@ -68,25 +98,41 @@ export class PackedDigests implements Iterable<CacheRecord> {
     }
   }
 
-  #advance(): string | undefined {
-    if (this.#position + 1 === this.length) return undefined;
-    this.#position++;
-    this.#cursor ??= new DigestCursor(this.#content);
-    this.#cursor.next();
-    return (this.#path = this.#cursor.path);
+  /** Whether it stands where `path` is, or would be: at the first that is not before it, or at the last where all are. */
+  #standsFor(path: string): boolean {
+    const here = this.#path;
+    if (here === undefined) return false;
+    if (here < path) return this.#position + 1 === this.length;
+    return here === path || (this.#before !== undefined && this.#before < path);
   }
 
-  /** Stands at the first that is not before `path`, or at the last of those among which it would be. */
-  #search(path: string): string | undefined {
+  /** Goes there, if it is not far. */
+  #goOn(path: string): boolean {
+    if (this.#path === undefined || this.#path >= path) return false;
+    for (let left = NOT_FAR; left > 0; left--) {
+      this.#advance();
+      if (this.#standsFor(path)) return true;
+    }
+    return false;
+  }
+
+  /** Goes there from the last mark before it. */
+  #search(path: string): void {
     const mark = Math.max(0, this.#marks.before(path));
     const { path: before, offset } = this.#marks.at(mark);
     this.#cursor = new DigestCursor(this.#content, offset, before);
     this.#position = mark * BETWEEN_MARKS - 1;
-    for (let left = BETWEEN_MARKS; left > 0; left--) {
-      const found = this.#advance();
-      if (found === undefined || found >= path) break;
-    }
-    return this.#path;
+    this.#path = mark === 0 ? '' : undefined;
+    do this.#advance();
+    while (!this.#standsFor(path));
+  }
+
+  #advance(): void {
+    this.#before = this.#path;
+    this.#cursor ??= new DigestCursor(this.#content);
+    this.#cursor.next();
+    this.#position++;
+    this.#path = this.#cursor.path;
   }
 }
 

@@ -30,7 +30,8 @@ export class PackedEntries {
   readonly content: Buffer;
   readonly #marks: PathMarks;
 
-  private constructor(content: Buffer, { length, fileBytes, marks }: Contents) {
+  /** Of what an EntryPacker has packed, or somebody has looked through. */
+  constructor(content: Buffer, { length, fileBytes, marks }: Contents) {
     this.content = content;
     this.length = length;
     this.fileBytes = fileBytes;
@@ -44,18 +45,13 @@ export class PackedEntries {
 
   /** As `of`. */
   static *packing(entries: Iterable<Entry>): Work<PackedEntries> {
-    const writer = new ByteWriter();
-    const marks = new PathMarks();
-    let [before, length, fileBytes] = ['', 0, 0];
+    const packer = new EntryPacker();
+    let at = 0;
     for (const entry of entries) {
-      if (PathMarks.isDue(length)) marks.note(entry.path, writer.length);
-      writePath(writer, before, entry.path);
-      writeEntry(writer, entry);
-      before = entry.path;
-      fileBytes += entry.size;
-      if (isStop(length++)) yield;
+      packer.add(entry);
+      if (isStop(at++)) yield;
     }
-    return new PackedEntries(writer.finish(), { length, fileBytes, marks });
+    return packer.finish();
   }
 
   /** The rest of what `reader` reads, which nobody has checked. Throws an IndexError 'damaged'. */
@@ -126,6 +122,40 @@ export class PackedEntries {
   #cursorAt(mark: number): Cursor {
     const { path, offset } = this.#marks.at(mark);
     return new Cursor(this.content, offset, path);
+  }
+}
+
+/** Packs entries that come one after another, sorted by path, each path once. */
+export class EntryPacker {
+  readonly #writer = new ByteWriter();
+  readonly #marks = new PathMarks();
+  #length = 0;
+  #fileBytes = 0;
+  #last = '';
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Whether one with this path may come next. */
+  takes(path: RelPath): boolean {
+    return path > this.#last;
+  }
+
+  add(entry: Entry): void {
+    const writer = this.#writer;
+    if (PathMarks.isDue(this.#length)) this.#marks.note(entry.path, writer.length);
+    writePath(writer, this.#last, entry.path);
+    writeEntry(writer, entry);
+    this.#last = entry.path;
+    this.#fileBytes += entry.size;
+    this.#length++;
+  }
+
+  /** All that came. No more may. */
+  finish(): PackedEntries {
+    const [length, fileBytes, marks] = [this.#length, this.#fileBytes, this.#marks];
+    return new PackedEntries(this.#writer.finish(), { length, fileBytes, marks });
   }
 }
 

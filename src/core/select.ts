@@ -2,10 +2,9 @@
  * select: the part of a snapshot that one target gets, with the modes that it is to have there.
  */
 import type { Entry } from './entry.js';
-import { EntryTable } from './entry-table.js';
 import type { RelPath } from './relpath.js';
 import type { Snapshot } from './snapshot.js';
-import { atOnce, isStop, type Work } from './work.js';
+import { atOnce, type Work } from './work.js';
 
 export interface Selection {
   readonly accepts: (path: RelPath) => boolean;
@@ -19,20 +18,15 @@ export function select(snapshot: Snapshot, selection: Selection): Snapshot {
 
 /** As `select`. */
 export function* selecting(snapshot: Snapshot, selection: Selection): Work<Snapshot> {
-  return { ...snapshot, entries: EntryTable.listing(yield* selectingFrom(snapshot.entries, selection)) };
+  return { ...snapshot, entries: yield* snapshot.entries.mapping((entry) => selected(entry, selection)) };
 }
 
 /** The same of entries in any order, which keep it. */
 export function selectFrom(entries: Iterable<Entry>, selection: Selection): Entry[] {
-  return atOnce(selectingFrom(entries, selection));
+  return Array.from(entries, (entry) => selected(entry, selection)).filter((entry) => entry !== undefined);
 }
 
-function* selectingFrom(entries: Iterable<Entry>, { accepts, fileMode }: Selection): Work<Entry[]> {
-  const selected: Entry[] = [];
-  let at = 0;
-  for (const entry of entries) {
-    if (isStop(at++)) yield;
-    if (accepts(entry.path)) selected.push(entry.mode === fileMode ? entry : { ...entry, mode: fileMode });
-  }
-  return selected;
+function selected(entry: Entry, { accepts, fileMode }: Selection): Entry | undefined {
+  if (!accepts(entry.path)) return undefined;
+  return entry.mode === fileMode ? entry : { ...entry, mode: fileMode };
 }

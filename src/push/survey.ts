@@ -51,8 +51,10 @@ export function isMissing({ index, unknown }: Sighting, entry: Entry): boolean {
 export async function attest(target: Target, { index, unknown }: Sighting, wanted: Snapshot): Promise<TargetIndex> {
   if (unknown.size === 0) return index;
   const known: Entry[] = [];
-  const candidates = [...wanted.entries].filter((entry) => unknown.get(entry.path)?.size === entry.size);
-  await readInParallel(target, candidates, async (entry) => {
+  const candidates = function* (): Generator<Entry, void> {
+    for (const entry of wanted.entries) if (unknown.get(entry.path)?.size === entry.size) yield entry;
+  };
+  await readInParallel(target, candidates(), async (entry) => {
     const there = unknown.get(entry.path);
     if (there === undefined || (await contentOf(target, entry.path)) !== entry.digest) return;
     known.push({ ...entry, mtime: there.mtime, mode: there.mode });

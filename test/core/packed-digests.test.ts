@@ -23,10 +23,12 @@ describe('packed digests', () => {
         fc.array(anyPath),
         (held, asked, others) => {
           const known = new Map<string, CachedDigest>(held.map((path, at) => [path, digestOf(at)]));
-          const packed = readFrom(encodeCache(known));
-          for (const path of [...asked.map((at) => held[at] ?? `${at}`), ...others, ...held.toSorted()])
-            expect(packed.find(path)).toEqual(known.get(path));
-          expect(new Map(packed)).toEqual(known);
+          const inOrder = [...known].toSorted(([a], [b]) => (a < b ? -1 : 1));
+          for (const packed of [readFrom(encodeCache(known)), PackedDigests.of(inOrder)]) {
+            for (const path of [...asked.map((at) => held[at] ?? `${at}`), ...others, ...held.toSorted()])
+              expect(packed.find(path)).toEqual(known.get(path));
+            expect(new Map(packed)).toEqual(known);
+          }
         },
       ),
     );

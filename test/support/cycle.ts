@@ -7,7 +7,6 @@ import { onTestFinished } from 'vitest';
 import { sign } from '../../src/collect/sign.js';
 import { Arrivals } from '../../src/collect/thread/arrivals.js';
 import type { Entry } from '../../src/core/entry.js';
-import { EntryTable } from '../../src/core/entry-table.js';
 import type { RelPath } from '../../src/core/relpath.js';
 import type { Snapshot } from '../../src/core/snapshot.js';
 import { Pacer } from '../../src/fs/pace.js';
@@ -140,7 +139,7 @@ async function snapshotOf(
   }
   if (pace === 'in one batch') arrivals.add(entries);
   arrivals.end();
-  return { entries: EntryTable.listing(await arrivals.sorted(new Pacer())), problems: [] };
+  return { entries: await arrivals.table(new Pacer()), problems: [] };
 }
 
 /** The time follows from the content, so that the same content has the same one in every run. */

@@ -2,14 +2,23 @@
  * Arrivals: the entries of a snapshot as they become known, for those who can use some before all of them are there.
  */
 import type { Entry } from '../../core/entry.js';
+import { EntryTable } from '../../core/entry-table.js';
+import { EntryPacker } from '../../core/packed-entries.js';
 import { comparePaths } from '../../core/relpath.js';
-import { type Pacer, sortPaced } from '../../fs/pace.js';
+import { inSlices, type Pacer, sortPaced } from '../../fs/pace.js';
+
+const MOST_LISTED = 131_072; // entries: to pack them takes a little time, and all of a first push are asked for again
 
 /** Whoever iterates gets all batches from the first on, and waits for those to come. */
 export class Arrivals implements AsyncIterable<readonly Entry[]> {
   readonly #batches: (readonly Entry[])[] = [];
   /** What is not handed on. */
   readonly #later: (readonly Entry[])[] = [];
+  /** How many of those are still objects. */
+  #listed = 0;
+  /** The first of them, where they are too many for that. They come in order but for a few. */
+  readonly #packed = new EntryPacker();
+  readonly #outOfOrder: Entry[] = [];
   #isOver = false;
   #wake: () => void = () => undefined;
   #news = this.#whenNext();
@@ -22,6 +31,9 @@ export class Arrivals implements AsyncIterable<readonly Entry[]> {
   /** Of very many entries, these are of no use before all of them are there. */
   addForLater(batch: readonly Entry[]): void {
     this.#later.push(batch);
+    this.#listed += batch.length;
+    // Twice as fast as they come, so that soon none is left.
+    if (this.#listed > MOST_LISTED || this.#packed.length > 0) this.#packFirst(2);
   }
 
   /** No more will come. */
@@ -30,12 +42,17 @@ export class Arrivals implements AsyncIterable<readonly Entry[]> {
     this.#announce();
   }
 
-  /** All that came, sorted by path. */
-  sorted(pacer: Pacer): Promise<Entry[]> {
-    const all: Entry[] = [];
-    for (const batches of [this.#batches, this.#later])
-      for (const batch of batches) for (const each of batch) all.push(each);
-    return sortPaced(all, (a, b) => comparePaths(a.path, b.path), pacer);
+  /** All that came. */
+  async table(pacer: Pacer): Promise<EntryTable> {
+    const now = this.#batches.flat();
+    if (this.#packed.length === 0)
+      return EntryTable.listing(await sortPaced([...now, ...this.#later.flat()], byPath, pacer));
+    while (this.#later.length > 0) {
+      this.#packFirst(1);
+      if (pacer.isDue) await pacer.breathe();
+    }
+    const beside = [...now, ...this.#outOfOrder].map((entry) => [entry.path, entry] as const);
+    return inSlices(new EntryTable(this.#packed.finish()).changing(new Map(beside)), pacer);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<readonly Entry[], void> {
@@ -46,6 +63,14 @@ export class Arrivals implements AsyncIterable<readonly Entry[]> {
         yield batch;
       } else if (this.#isOver) return;
       else await this.#news;
+    }
+  }
+
+  #packFirst(batches: number): void {
+    for (const entry of this.#later.splice(0, batches).flat()) {
+      this.#listed--;
+      if (this.#packed.takes(entry.path)) this.#packed.add(entry);
+      else this.#outOfOrder.push(entry);
     }
   }
 
@@ -60,4 +85,8 @@ export class Arrivals implements AsyncIterable<readonly Entry[]> {
       this.#wake = resolve;
     });
   }
+}
+
+function byPath(a: Entry, b: Entry): number {
+  return comparePaths(a.path, b.path);
 }

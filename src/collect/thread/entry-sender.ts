@@ -29,11 +29,11 @@ export class EntrySender {
     this.#send = send;
   }
 
-  /** There will be about so many. */
+  /** There will be about so many, or more. */
   expect(files: number): void {
     if (files <= MANY_FILES) return;
     this.#packer.keepLess();
-    this.#left = MOST_AHEAD;
+    this.#left = Math.min(this.#left, MOST_AHEAD);
   }
 
   add(entry: Entry): void {

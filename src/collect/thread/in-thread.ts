@@ -3,7 +3,6 @@
  */
 import { MessageChannel, type MessagePort, type ResourceLimits, Worker } from 'node:worker_threads';
 import type { ToSign } from '../../core/delta/signature.js';
-import { EntryTable } from '../../core/entry-table.js';
 import type { Snapshot } from '../../core/snapshot.js';
 import { ConfigError, ManifestError, type Problem, SafetyError, SourceError } from '../../errors.js';
 import { Pacer } from '../../fs/pace.js';
@@ -249,10 +248,7 @@ export async function wholeOf({ result }: LocalRun): Promise<LocalResult> {
 }
 
 async function resultOf({ unknown, ...summary }: LocalSummary, arrivals: Arrivals): Promise<LocalResult> {
-  return {
-    ...summary,
-    snapshot: { entries: EntryTable.listing(await arrivals.sorted(new Pacer())), problems: unknown },
-  };
+  return { ...summary, snapshot: { entries: await arrivals.table(new Pacer()), problems: unknown } };
 }
 
 /** An error loses its class on the way between threads. */
