@@ -1,10 +1,11 @@
 /**
- * diff: what must change on a target so that it holds what is wanted. A merge-join of two sorted lists.
+ * diff: what must change on a target so that it holds what is wanted. A merge-join of two sorted tables, of which nothing is made but
+ * what is different.
  *
  * Content decides, never the time: a file that was only touched is no change, and keeps its published mtime.
  */
-import { type Entry, sameContent } from './entry.js';
-import type { RelPath } from './relpath.js';
+import { type Entry, sameContent, sortEntries } from './entry.js';
+import { comparePaths, type RelPath } from './relpath.js';
 import { isCovered } from './resolve.js';
 import type { Snapshot } from './snapshot.js';
 import type { TargetIndex } from './target-index.js';
@@ -39,48 +40,32 @@ export function diff(index: TargetIndex, wanted: Snapshot): Change[] {
 export function* diffing(index: TargetIndex, wanted: Snapshot): Work<Change[]> {
   const isUnknown = unknownIn(wanted);
   const changes: Change[] = [];
-  const held = heldIn(index);
-  let at = 0;
-  let have = next();
-  for (const entry of wanted.entries) {
-    if (isStop(at++)) yield;
-    for (; have !== undefined && have.path < entry.path; have = next()) {
-      if (isStop(at++)) yield;
-      removal(have);
-    }
-    if (have?.path !== entry.path) changes.push({ kind: 'added', path: entry.path, entry });
-    else {
-      const change = compare(have.entry, entry);
-      if (change !== undefined) changes.push(change);
-      have = next();
-    }
+  const [have, want] = [index.entries.cursor(), wanted.entries.cursor()];
+  let [isHeld, isWanted] = [have.next(), want.next()];
+  for (let at = 0; isHeld || isWanted; at++) {
+    if (isStop(at)) yield;
+    const isSame = isHeld && isWanted && have.isAs(want);
+    const order = isSame ? 0 : isHeld && isWanted ? comparePaths(have.path, want.path) : isHeld ? -1 : 1;
+    if (order > 0) changes.push(added(want.entry()));
+    else if (order < 0 && !isUnknown(have.path)) changes.push({ kind: 'removed', path: have.path, old: have.entry() });
+    else if (order === 0 && !isSame) changes.push(...compare(have.entry(), want.entry()));
+    if (order <= 0) isHeld = have.next();
+    if (order >= 0) isWanted = want.next();
   }
-  for (; have !== undefined; have = next()) {
-    if (isStop(at++)) yield;
-    removal(have);
-  }
-  return apart(changes, index);
-
-  function next(): Held | undefined {
-    return held.next().value ?? undefined;
-  }
-
-  function removal({ path, entry }: Held): void {
-    if (!isUnknown(path)) changes.push({ kind: 'removed', path, old: entry });
-  }
+  const lost = [...index.pending.keys()].filter((path) => wanted.entries.find(path) === undefined && !isUnknown(path));
+  for (const path of lost) changes.push({ kind: 'removed', path, old: undefined });
+  return apart(lost.length === 0 ? changes : sortEntries(changes), index);
 }
 
-interface Held {
-  readonly path: RelPath;
-  /** Undefined while pending. */
-  readonly entry: Entry | undefined;
+function added(entry: Entry): Change {
+  return { kind: 'added', path: entry.path, entry };
 }
 
-function compare(have: Entry | undefined, entry: Entry): Change | undefined {
-  if (have === undefined) return { kind: 'added', path: entry.path, entry };
-  if (!sameContent(have, entry)) return { kind: 'modified', path: entry.path, entry, old: have };
-  if (have.mode === entry.mode) return undefined;
-  return { kind: 'mode', path: entry.path, entry: { ...have, mode: entry.mode }, old: have, where: 'in place' };
+/** They are of one path. Nothing but their times may be different. */
+function compare(have: Entry, entry: Entry): Change[] {
+  if (!sameContent(have, entry)) return [{ kind: 'modified', path: entry.path, entry, old: have }];
+  if (have.mode === entry.mode) return [];
+  return [{ kind: 'mode', path: entry.path, entry: { ...have, mode: entry.mode }, old: have, where: 'in place' }];
 }
 
 /** The names of one file have the same content, time and mode, and get another mode all together or each in a file of its own. */
@@ -102,18 +87,6 @@ function apart(changes: Change[], { entries }: TargetIndex): Change[] {
 
 function identityOf({ digest, mtime, mode }: Entry): string {
   return `${digest} ${mtime} ${mode}`;
-}
-
-/** All that an index knows of, sorted by path. */
-function* heldIn(index: TargetIndex): Generator<Held, void> {
-  const pending = [...index.pending.keys()].sort();
-  let at = 0;
-  for (const entry of index.entries) {
-    for (let path = pending[at]; path !== undefined && path < entry.path; path = pending[++at])
-      yield { path, entry: undefined };
-    yield { path: entry.path, entry };
-  }
-  for (const path of pending.slice(at)) yield { path, entry: undefined };
 }
 
 function unknownIn(snapshot: Snapshot): (path: RelPath) => boolean {

@@ -2,7 +2,7 @@
  * EntryTable: many entries as a value, sorted by path, each path once: packed or listed as they came, and what has changed since
  * beside them. To change a few costs a few, and of those that are packed, an entry is an object for as long as somebody looks at it.
  */
-import { type Digest, type Entry, positionOf, sortEntries } from './entry.js';
+import { type Digest, type Entry, type EntryCursor, isSameAt, positionOf, sortEntries, withMode } from './entry.js';
 import { ListedEntries } from './listed-entries.js';
 import { PackedEntries } from './packed-entries.js';
 import type { RelPath } from './relpath.js';
@@ -114,22 +114,23 @@ export class EntryTable implements Iterable<Entry> {
     return new EntryTable(yield* this.packing());
   }
 
-  /** What `part` makes of each, or leaves out. `part` keeps the paths, and answers with the same entry where nothing is different. */
-  *mapping(part: (entry: Entry) => Entry | undefined): Work<EntryTable> {
-    if (this.#base instanceof ListedEntries) return EntryTable.listing(yield* inStops(this.#mapped(part)));
+  /** Those that `accepts` lets pass, with this mode: the same table where all of them are so. */
+  *selecting(accepts: (path: RelPath) => boolean, mode: number): Work<EntryTable> {
     let at = 0;
-    for (const entry of this) {
+    for (const cursor = this.cursor(); cursor.next(); ) {
       if (isStop(at++)) yield;
-      if (part(entry) !== entry) return new EntryTable(yield* PackedEntries.packing(this.#mapped(part)));
+      if (cursor.mode === mode && accepts(cursor.path)) continue;
+      const isPacked = this.#base instanceof PackedEntries;
+      const selected = this.#selected(accepts, mode);
+      return isPacked
+        ? new EntryTable(yield* PackedEntries.packing(selected))
+        : EntryTable.listing(yield* listOf(selected));
     }
     return this;
   }
 
-  *#mapped(part: (entry: Entry) => Entry | undefined): Generator<Entry, void> {
-    for (const entry of this) {
-      const mapped = part(entry);
-      if (mapped !== undefined) yield mapped;
-    }
+  *#selected(accepts: (path: RelPath) => boolean, mode: number): Generator<Entry, void> {
+    for (const entry of this) if (accepts(entry.path)) yield withMode(entry, mode);
   }
 
   find(path: RelPath): Entry | undefined {
@@ -137,20 +138,20 @@ export class EntryTable implements Iterable<Entry> {
   }
 
   [Symbol.iterator](): Generator<Entry, void> {
-    return this.#changes.size === 0 ? this.#base.from() : this.from('');
+    return this.from('');
   }
 
   /** From the first on whose path is not before `path`. */
   *from(path: string): Generator<Entry, void> {
-    const changed = (this.#inOrder ??= inOrder(this.#changes));
-    let next = positionOf(changed, path);
-    for (const entry of this.#base.from(path)) {
-      for (let at = changed[next]; at !== undefined && at.path <= entry.path; at = changed[++next]) {
-        if (at.entry !== undefined) yield at.entry;
-      }
-      if (changed[next - 1]?.path !== entry.path) yield entry;
-    }
-    for (let at = changed[next]; at !== undefined; at = changed[++next]) if (at.entry !== undefined) yield at.entry;
+    for (const cursor = this.cursor(path); cursor.next(); ) yield cursor.entry();
+  }
+
+  /** Over those from the first on whose path is not before `path`. */
+  cursor(path = ''): EntryCursor {
+    const base = this.#base.cursor(path);
+    if (this.#changes.size === 0) return base;
+    const renewals = (this.#inOrder ??= inOrder(this.#changes));
+    return new ChangedCursor(base, renewals, positionOf(renewals, path));
   }
 
   /** Those at or below one of `places`, none of which lies within another one. */
@@ -204,7 +205,62 @@ function mergeRenewals(first: readonly Renewal[], second: readonly Renewal[]): R
   return merged;
 }
 
-function* inStops<T>(items: Iterable<T>): Work<T[]> {
+class ChangedCursor implements EntryCursor {
+  readonly #base: EntryCursor;
+  readonly #renewals: readonly Renewal[];
+  #at: number;
+  /** Whether the base stands at an entry that is still to come, or is where this one stands. */
+  #isBaseLeft: boolean;
+  #here: Entry | 'base' | undefined;
+
+  /** `base` and `first`, among `renewals`, are where it begins. */
+  constructor(base: EntryCursor, renewals: readonly Renewal[], first: number) {
+    this.#base = base;
+    this.#renewals = renewals;
+    this.#at = first;
+    this.#isBaseLeft = base.next();
+  }
+
+  next(): boolean {
+    if (this.#here === 'base') this.#isBaseLeft = this.#base.next();
+    for (let next = this.#renewal(); next !== undefined; next = this.#renewal()) {
+      this.#at++;
+      if (this.#isBaseLeft && this.#base.path === next.path) this.#isBaseLeft = this.#base.next();
+      this.#here = next.entry;
+      if (this.#here !== undefined) return true;
+    }
+    this.#here = 'base';
+    return this.#isBaseLeft;
+  }
+
+  get path(): RelPath {
+    return this.#here === 'base' ? this.#base.path : this.entry().path;
+  }
+
+  get mode(): number {
+    return this.#here === 'base' ? this.#base.mode : this.entry().mode;
+  }
+
+  get standing(): EntryCursor {
+    return this.#here === 'base' ? this.#base.standing : this;
+  }
+
+  entry(): Entry {
+    return this.#here === 'base' ? this.#base.entry() : (this.#here as Entry);
+  }
+
+  isAs(other: EntryCursor): boolean {
+    return this.#here === 'base' ? this.#base.isAs(other) : isSameAt(this, other);
+  }
+
+  /** The one that comes next; undefined where an entry of the base does. */
+  #renewal(): Renewal | undefined {
+    const next = this.#renewals[this.#at];
+    return next !== undefined && (!this.#isBaseLeft || next.path <= this.#base.path) ? next : undefined;
+  }
+}
+
+function* listOf<T>(items: Iterable<T>): Work<T[]> {
   const all: T[] = [];
   for (const item of items) {
     if (isStop(all.length)) yield;

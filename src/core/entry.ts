@@ -19,6 +19,19 @@ export interface Entry {
   readonly mode: number;
 }
 
+/** Goes over entries in their order, and makes of the one where it stands no more than is asked for. It begins before the first. */
+export interface EntryCursor {
+  /** Goes on to the next one; false where there is none. */
+  next(): boolean;
+  readonly path: RelPath;
+  readonly mode: number;
+  entry(): Entry;
+  /** Itself, or the one that stands for it there. */
+  readonly standing: EntryCursor;
+  /** Whether `other` stands at the same path, content and mode. */
+  isAs(other: EntryCursor): boolean;
+}
+
 /** Entries in the order that an EntryTable keeps. */
 export function sortEntries<T extends { readonly path: RelPath }>(entries: Iterable<T>): T[] {
   return [...entries].sort((a, b) => comparePaths(a.path, b.path));
@@ -38,4 +51,14 @@ export function positionOf(entries: readonly { readonly path: RelPath }[], path:
 /** Whether two entries are the same content. The name and the times do not matter. */
 export function sameContent(a: Entry, b: Entry): boolean {
   return a.size === b.size && a.digest === b.digest;
+}
+
+/** Whether `a` and `b` stand at the same path, content and mode. */
+export function isSameAt(a: EntryCursor, b: EntryCursor): boolean {
+  return a.mode === b.mode && a.path === b.path && sameContent(a.entry(), b.entry());
+}
+
+/** The same entry where that is its mode. */
+export function withMode(entry: Entry, mode: number): Entry {
+  return entry.mode === mode ? entry : { ...entry, mode };
 }

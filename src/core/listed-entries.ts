@@ -2,7 +2,7 @@
  * ListedEntries: entries as the objects that they came as, for those that are soon gone again: to pack them would cost more than it
  * saves.
  */
-import { type Digest, type Entry, findEntry, positionOf } from './entry.js';
+import { type Digest, type Entry, type EntryCursor, findEntry, isSameAt, positionOf } from './entry.js';
 import type { RelPath } from './relpath.js';
 import { isStop, type Work } from './work.js';
 
@@ -25,9 +25,9 @@ export class ListedEntries {
     return findEntry(this.#entries, path);
   }
 
-  /** From the first on whose path is not before `path`. */
-  *from(path = ''): Generator<Entry, void> {
-    for (let at = positionOf(this.#entries, path); at < this.length; at++) yield this.#entries[at] as Entry;
+  /** Over those from the first on whose path is not before `path`. */
+  cursor(path = ''): EntryCursor {
+    return new ListCursor(this.#entries, positionOf(this.#entries, path));
   }
 
   /** Calls `found` with those that have one of these contents. */
@@ -36,5 +36,39 @@ export class ListedEntries {
       if (isStop(at)) yield;
       if (digests.has(entry.digest)) found(entry);
     }
+  }
+}
+
+class ListCursor implements EntryCursor {
+  readonly #entries: readonly Entry[];
+  #at: number;
+
+  constructor(entries: readonly Entry[], first: number) {
+    this.#entries = entries;
+    this.#at = first - 1;
+  }
+
+  next(): boolean {
+    return ++this.#at < this.#entries.length;
+  }
+
+  get path(): RelPath {
+    return this.entry().path;
+  }
+
+  get mode(): number {
+    return this.entry().mode;
+  }
+
+  get standing(): EntryCursor {
+    return this;
+  }
+
+  entry(): Entry {
+    return this.#entries[this.#at] as Entry;
+  }
+
+  isAs(other: EntryCursor): boolean {
+    return isSameAt(this, other);
   }
 }

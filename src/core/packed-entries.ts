@@ -5,7 +5,7 @@
  *   entry   path (length shared with the path before, rest), size, mtime, mode, 32 bytes of digest
  */
 import { ByteReader, ByteWriter, damaged } from './bytes.js';
-import type { Digest, Entry } from './entry.js';
+import { type Digest, type Entry, type EntryCursor, isSameAt } from './entry.js';
 import { readPath, writePath } from './path-codec.js';
 import { PathCursor } from './path-cursor.js';
 import { BETWEEN_MARKS, PathMarks } from './path-marks.js';
@@ -89,16 +89,11 @@ export class PackedEntries {
     return undefined;
   }
 
-  /** From the first on whose path is not before `path`. */
-  *from(path = ''): Generator<Entry, void> {
-    const mark = Math.max(0, this.#marks.before(path));
-    const cursor = this.#cursorAt(mark);
-    let isReached = false;
-    for (let at = mark * BETWEEN_MARKS; at < this.length; at++) {
-      cursor.next();
-      isReached ||= cursor.path >= path;
-      if (isReached) yield cursor.entry();
-    }
+  /** Over those from the first on whose path is not before `path`. */
+  cursor(path = ''): EntryCursor {
+    const cursor = this.#cursorAt(Math.max(0, this.#marks.before(path)));
+    cursor.stopBefore(path);
+    return cursor;
   }
 
   /** Calls `found` with those that have one of these contents. */
@@ -159,20 +154,48 @@ export class EntryPacker {
   }
 }
 
-/** Goes over entries, and makes of them what is asked for. */
-class Cursor extends PathCursor {
+class Cursor extends PathCursor<RelPath> implements EntryCursor {
   size = 0;
+  mode = 0;
   #mtime = 0;
-  #mode = 0;
   #digestAt = 0;
+  #isAhead = false;
 
-  /** Goes on to the next entry, which must be there. */
-  next(): void {
+  next(): boolean {
+    if (this.#isAhead) {
+      this.#isAhead = false;
+      return true;
+    }
+    if (this.offset === this.content.length) return false;
     this.nextPath();
     this.size = this.number();
     this.#mtime = this.number();
-    this.#mode = this.number();
+    this.mode = this.number();
     this.#digestAt = this.skip(DIGEST_BYTES);
+    return true;
+  }
+
+  /** The next one is the first whose path is not before `path`. */
+  stopBefore(path: string): void {
+    while (this.next()) {
+      this.#isAhead = this.path >= path;
+      if (this.#isAhead) return;
+    }
+  }
+
+  get standing(): EntryCursor {
+    return this;
+  }
+
+  isAs({ standing }: EntryCursor): boolean {
+    if (!(standing instanceof Cursor)) return isSameAt(this, standing);
+    const [mine, others] = [this.#digestAt, standing.#digestAt];
+    return (
+      this.size === standing.size &&
+      this.mode === standing.mode &&
+      this.isAtPathOf(standing) &&
+      this.content.compare(standing.content, others, others + DIGEST_BYTES, mine, mine + DIGEST_BYTES) === 0
+    );
   }
 
   get beginningOfDigest(): number {
@@ -181,10 +204,10 @@ class Cursor extends PathCursor {
 
   entry(): Entry {
     return {
-      path: this.path as RelPath,
+      path: this.path,
       size: this.size,
       mtime: this.#mtime,
-      mode: this.#mode,
+      mode: this.mode,
       digest: this.content.toString('hex', this.#digestAt, this.#digestAt + DIGEST_BYTES),
     };
   }

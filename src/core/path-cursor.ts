@@ -10,7 +10,8 @@ const FIRST_PATH_BYTES = 512;
 const CONTINUES = 0x80; // of a byte of a number: another one follows
 const NOT_ASCII = 0x80;
 
-export class PathCursor {
+/** Paths are of the type that whoever wrote them knows that they are. */
+export class PathCursor<Path extends string = string> {
   protected readonly content: Buffer;
   /** Where the next thing to be read begins. */
   offset: number;
@@ -25,8 +26,8 @@ export class PathCursor {
     this.#append(Buffer.from(before), 0, Buffer.byteLength(before), 0);
   }
 
-  get path(): string {
-    return this.#path.toString(this.#isAscii ? 'latin1' : 'utf8', 0, this.#pathBytes);
+  get path(): Path {
+    return this.#path.toString(this.#isAscii ? 'latin1' : 'utf8', 0, this.#pathBytes) as Path;
   }
 
   /** Whether `path`, as it was just made, is all that the bytes say: what is not UTF-8 becomes something else. */
@@ -36,6 +37,11 @@ export class PathCursor {
 
   isAt(path: Buffer): boolean {
     return path.length === this.#pathBytes && path.compare(this.#path, 0, this.#pathBytes) === 0;
+  }
+
+  isAtPathOf(other: PathCursor): boolean {
+    const length = other.#pathBytes;
+    return length === this.#pathBytes && this.#path.compare(other.#path, 0, length, 0, length) === 0;
   }
 
   /** Reads the path of the next record, which must be there. */

@@ -1,7 +1,7 @@
 /**
  * select: the part of a snapshot that one target gets, with the modes that it is to have there.
  */
-import type { Entry } from './entry.js';
+import { type Entry, withMode } from './entry.js';
 import type { RelPath } from './relpath.js';
 import type { Snapshot } from './snapshot.js';
 import { atOnce, type Work } from './work.js';
@@ -18,15 +18,10 @@ export function select(snapshot: Snapshot, selection: Selection): Snapshot {
 
 /** As `select`. */
 export function* selecting(snapshot: Snapshot, selection: Selection): Work<Snapshot> {
-  return { ...snapshot, entries: yield* snapshot.entries.mapping((entry) => selected(entry, selection)) };
+  return { ...snapshot, entries: yield* snapshot.entries.selecting(selection.accepts, selection.fileMode) };
 }
 
 /** The same of entries in any order, which keep it. */
-export function selectFrom(entries: Iterable<Entry>, selection: Selection): Entry[] {
-  return Array.from(entries, (entry) => selected(entry, selection)).filter((entry) => entry !== undefined);
-}
-
-function selected(entry: Entry, { accepts, fileMode }: Selection): Entry | undefined {
-  if (!accepts(entry.path)) return undefined;
-  return entry.mode === fileMode ? entry : { ...entry, mode: fileMode };
+export function selectFrom(entries: readonly Entry[], { accepts, fileMode }: Selection): Entry[] {
+  return entries.filter(({ path }) => accepts(path)).map((entry) => withMode(entry, fileMode));
 }

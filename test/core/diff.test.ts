@@ -1,9 +1,11 @@
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { diff } from '../../src/core/diff.js';
-import type { Entry } from '../../src/core/entry.js';
+import { type Change, diff } from '../../src/core/diff.js';
+import { type Entry, findEntry, sameContent, sortEntries } from '../../src/core/entry.js';
 import { EntryTable } from '../../src/core/entry-table.js';
+import { comparePaths, type RelPath } from '../../src/core/relpath.js';
 import { withPending } from '../../src/core/target-index.js';
-import { entry, index, path, snapshot } from '../support/entries.js';
+import { anyEntry, entry, index, path, snapshot } from '../support/entries.js';
 
 it('finds what was added, modified and removed, sorted by path', () => {
   const have = index(entry('a'), entry('b', 'old'), entry('d'));
@@ -65,3 +67,48 @@ it('sends again what is pending, and removes what is pending and not wanted', ()
     { kind: 'removed', path: 'z', old: undefined },
   ]);
 });
+
+it('finds the same in whatever form the two are kept, as a look at one path after another does', () => {
+  const anyEntries = fc
+    .uniqueArray(anyEntry, { selector: (each) => each.path, maxLength: 60 })
+    .map((entries) => sortEntries(entries));
+  const half = (entries: readonly Entry[], at: number): Entry[] => entries.filter((_, position) => position % 2 === at);
+  const others = (entries: readonly Entry[]) => half(entries, 1).map((each) => ({ ...each, mtime: 1 }));
+  /** Packed, listed, and each of them changed until it holds the same. */
+  const formsOf = (entries: readonly Entry[], odd: readonly Entry[]): EntryTable[] => {
+    const strangers = odd.filter(({ path: at }) => !entries.some((each) => each.path === at));
+    const renewed = new Map<RelPath, Entry | undefined>(half(entries, 1).map((each) => [each.path, each]));
+    for (const { path: at } of strangers) renewed.set(at, undefined);
+    const before = sortEntries([...half(entries, 0), ...others(entries), ...strangers]);
+    const changed = [EntryTable.of(before), EntryTable.listing(before)].map((table) => table.with(renewed));
+    return [EntryTable.of(entries), EntryTable.listing(entries), ...changed];
+  };
+  fc.assert(
+    fc.property(anyEntries, anyEntries, fc.subarray(['first', 'last'] as const), (held, asked, shared) => {
+      const same = shared.flatMap((which) => (which === 'first' ? held.slice(0, 20) : held.slice(-20)));
+      const wanted = sortEntries(new Map([...asked, ...same].map((each) => [each.path, each])).values());
+      const expected = naive(held, wanted);
+      for (const entries of formsOf(held, asked)) {
+        for (const table of formsOf(wanted, held)) {
+          const found = diff({ ...index(), entries }, { entries: table, problems: [] });
+          expect(found.map((change) => (change.kind === 'mode' ? { ...change, where: 'in place' } : change))).toEqual(
+            expected,
+          );
+        }
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+function naive(held: readonly Entry[], wanted: readonly Entry[]): Change[] {
+  const paths = new Set([...held, ...wanted].map((each) => each.path));
+  return [...paths].sort(comparePaths).flatMap((at): Change[] => {
+    const [old, each] = [findEntry(held, at), findEntry(wanted, at)];
+    if (each === undefined) return [{ kind: 'removed', path: at, old }];
+    if (old === undefined) return [{ kind: 'added', path: at, entry: each }];
+    if (!sameContent(old, each)) return [{ kind: 'modified', path: at, entry: each, old }];
+    if (old.mode === each.mode) return [];
+    return [{ kind: 'mode', path: at, entry: { ...old, mode: each.mode }, old, where: 'in place' }];
+  });
+}

@@ -63,6 +63,20 @@ describe('a table', () => {
     );
   });
 
+  it('selects what a list selects, and is itself where that is all of it', () => {
+    fc.assert(
+      fc.property(manyEntries, anyChanges, anyPath, fc.boolean(), (entries, changes, last, isListed) => {
+        const table = (isListed ? EntryTable.listing(entries) : EntryTable.of(entries)).with(changes);
+        const accepts = (at: RelPath): boolean => at <= last;
+        const list = [...table].filter((each) => accepts(each.path)).map((each) => ({ ...each, mode: 0o640 }));
+        const selected = atOnce(table.selecting(accepts, 0o640));
+        expect([...selected]).toEqual(list);
+        expect(selected.length).toBe(list.length);
+        expect(atOnce(selected.selecting(accepts, 0o640))).toBe(selected);
+      }),
+    );
+  });
+
   it('holds in places what a list holds there', () => {
     fc.assert(
       fc.property(manyEntries, anyChanges, fc.array(anyPath, { maxLength: 5 }), (entries, changes, paths) => {
