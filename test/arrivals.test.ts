@@ -21,11 +21,12 @@ it('gives every reader all batches, those that came before it and those to come'
 it('keeps to itself what is for later, until all is there', async () => {
   const arrivals = new Arrivals();
   arrivals.add([entry('b')]);
-  arrivals.addForLater([entry('a'), entry('d')]);
+  arrivals.add([entry('a'), entry('d')], 'later');
+  arrivals.add([entry('e')], 'hardly');
   arrivals.add([entry('c')]);
   arrivals.end();
   expect(await pathsOf(arrivals)).toEqual(['b', 'c']);
-  expect([...(await arrivals.table(new Pacer()))].map(({ path }) => path)).toEqual(['a', 'b', 'c', 'd']);
+  expect([...(await arrivals.table(new Pacer()))].map(({ path }) => path)).toEqual(['a', 'b', 'c', 'd', 'e']);
 });
 
 it('puts all that came in the order of a snapshot', async () => {
@@ -35,7 +36,7 @@ it('puts all that came in the order of a snapshot', async () => {
   expect([...(await arrivals.table(new Pacer()))].map(({ path }) => path)).toEqual(['a', 'b', 'c']);
 });
 
-it('keeps very many of them packed, whatever the order in which they come', async () => {
+it('gives all of very many, most of them packed, whatever the order in which they come', async () => {
   const arrivals = new Arrivals();
   const [one, batches, size] = [entry('one'), 100, 1500];
   const entriesOf = (batch: number): Entry[] =>
@@ -46,10 +47,9 @@ it('keeps very many of them packed, whatever the order in which they come', asyn
     }));
   const odd = [3, 50, 51, 98];
   for (let batch = 0; batch < batches; batch++) {
-    if (batch < 2) arrivals.add(entriesOf(batch));
-    else if (!odd.includes(batch)) arrivals.addForLater(entriesOf(batch));
+    if (!odd.includes(batch)) arrivals.add(entriesOf(batch), batch < 2 ? 'now' : 'hardly');
   }
-  for (const batch of odd) arrivals.addForLater(entriesOf(batch).toReversed());
+  for (const batch of odd) arrivals.add(entriesOf(batch).toReversed(), batch === 3 ? 'later' : 'hardly');
   arrivals.end();
   const table = await arrivals.table(new Pacer());
   expect(table.length).toBe(batches * size);

@@ -28,6 +28,11 @@ test('of very many files, those that come first are of use at once, and the othe
   expect(uses.lastIndexOf('now')).toBeLessThan(uses.indexOf('later'));
 });
 
+test('those that are known from before are hardly of use', () => {
+  const { uses } = send(files({ folders: 1000, inFolder: 70, size: 10 }), 70_000, 70_000);
+  expect(new Set(uses)).toEqual(new Set(['now', 'hardly']));
+});
+
 function files({ folders, inFolder, size }: { folders: number; inFolder: number; size: number }): Entry[] {
   return Array.from({ length: folders * inFolder }, (_, i) => {
     const path = `app${Math.floor(i / inFolder)}/file${i}.png` as RelPath;
@@ -36,7 +41,7 @@ function files({ folders, inFolder, size }: { folders: number; inFolder: number;
 }
 
 /** `told`: the digests of the contents that had come by the time of the batch that they belong to. */
-function send(entries: readonly Entry[], expected = entries.length) {
+function send(entries: readonly Entry[], expected = entries.length, known = 0) {
   const batches: (readonly Entry[])[] = [];
   const uses: string[] = [];
   const told: string[] = [];
@@ -47,6 +52,7 @@ function send(entries: readonly Entry[], expected = entries.length) {
     uses.push(use);
     told.push(...batch.flatMap(({ digest }) => (contents.has(digest) ? [digest] : [])));
   });
+  sender.know(known);
   sender.expect(expected);
   for (const entry of entries) {
     packer.keep(entry.digest, Buffer.alloc(entry.size));

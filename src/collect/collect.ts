@@ -75,6 +75,7 @@ export interface Ownership {
 export async function collect(project: CollectProject, options: CollectOptions): Promise<Collected> {
   const pacer = new Pacer(options);
   const memory = await recall(options.state);
+  options.onKnown?.(memory.files.size);
   const leaving = options.mode === 'write' ? Leaving.by(project, options) : undefined;
   const marking = leaving?.marking;
   const listings = await listSources(project, pacer, { marks: marking?.sources });

@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly keep?: ((digest: Digest, bytes: Uint8Array) => void) | undefined;
   /** Is told how many files there are, of the sources first, before the first of them is read; of very many, as they are found. */
   readonly onFound?: ((files: number) => void) | undefined;
+  /** Is told how many files of STATIC_ROOT are known from a run before, before any of them is told of. */
+  readonly onKnown?: ((files: number) => void) | undefined;
   /** Is told of each entry of the snapshot once, as soon as nothing will change it any more, in no particular order. */
   readonly onEntry?: ((entry: Entry) => void) | undefined;
   /** Called every few milliseconds. Counts the files of the sources first, if they are read, then those of STATIC_ROOT. */

@@ -37,6 +37,7 @@ export async function scanOnly(root: string, options: ScanOnlyOptions): Promise<
   const marks = options.baseline === undefined ? undefined : new MarkTaker();
   const roots = markRoots([root]);
   const known = cache.size;
+  options.onKnown?.(known);
   const snapshot = await scan(root, { ...options, cache, marks });
   const count = { key: rootKey(root), path: root, files: snapshot.files };
   // A daemon that looks at places counts what comes, and the cache does not know of it. Where STATIC_ROOT is collected, the cache knows

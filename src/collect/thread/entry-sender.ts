@@ -11,9 +11,15 @@ const MORE_OF_FOLDER = 256;
 const MANY_FILES = 60_000; // from here on memory is too dear to keep much of what was read, or to send much of it ahead
 const MOST_AHEAD = 8192; // of so many
 
+/**
+ * When a batch is of use: before all of them are there, when they are, or hardly ever, since it will mostly be as it is known from
+ * before.
+ */
+export type Use = 'now' | 'later' | 'hardly';
+
 export class EntrySender {
   readonly #packer: ContentPacker;
-  readonly #send: (batch: readonly Entry[], use: 'now' | 'later') => void;
+  readonly #send: (batch: readonly Entry[], use: Use) => void;
   #batch: Entry[] = [];
   /** Of the last one in it. */
   #folder: RelPath | undefined;
@@ -22,9 +28,9 @@ export class EntrySender {
   #most = 0;
   /** How many are still of use before all are there. */
   #left = Number.POSITIVE_INFINITY;
+  #rest: Use = 'later';
 
-  /** `use`: whether a batch is of use before all of them are there. */
-  constructor(packer: ContentPacker, send: (batch: readonly Entry[], use: 'now' | 'later') => void) {
+  constructor(packer: ContentPacker, send: (batch: readonly Entry[], use: Use) => void) {
     this.#packer = packer;
     this.#send = send;
   }
@@ -34,6 +40,11 @@ export class EntrySender {
     if (files <= MANY_FILES) return;
     this.#packer.keepLess();
     this.#left = Math.min(this.#left, MOST_AHEAD);
+  }
+
+  /** So many are known from before. */
+  know(files: number): void {
+    this.#rest = files > 0 ? 'hardly' : 'later';
   }
 
   add(entry: Entry): void {
@@ -50,7 +61,7 @@ export class EntrySender {
   flush(): void {
     this.#packer.finish();
     const batch = this.#batch;
-    if (batch.length > 0) this.#send(batch, this.#left > 0 ? 'now' : 'later');
+    if (batch.length > 0) this.#send(batch, this.#left > 0 ? 'now' : this.#rest);
     this.#left -= batch.length;
     this.#batch = [];
     this.#isDue = false;

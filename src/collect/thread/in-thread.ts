@@ -109,8 +109,7 @@ export class LocalThread {
       }
       if (message.kind === 'contents') contents.add(message.slab);
       if (message.kind === 'entries') {
-        if (message.use === 'now') arrivals.add(message.entries);
-        else arrivals.addForLater(message.entries);
+        arrivals.add(message.entries, message.use);
         if (settings.heap === 'small') {
           keepHeapSmall((arrived += message.entries.length));
           keepNewSpaceSmall();

@@ -19,6 +19,7 @@ import type { Tree, Went } from '../since/gone.js';
 import type { LookSince } from '../since/look-since.js';
 import type { Changes, Gone, Marks, Swept } from '../sweep.js';
 import type { Slab } from './contents.js';
+import type { Use } from './entry-sender.js';
 import type { SharedList } from './helper.js';
 
 /** What to do: fill STATIC_ROOT from the sources, or take it as it is; all of it, or some places. Or look what changed. */
@@ -136,7 +137,7 @@ export type ThreadMessage =
   | { readonly kind: 'help'; readonly list: SharedList }
   | { readonly kind: 'progress'; readonly progress: Progress }
   | { readonly kind: 'warning'; readonly text: string }
-  | { readonly kind: 'entries'; readonly entries: readonly Entry[]; readonly use: 'now' | 'later' }
+  | { readonly kind: 'entries'; readonly entries: readonly Entry[]; readonly use: Use }
   | { readonly kind: 'contents'; readonly slab: Slab }
   | { readonly kind: 'done'; readonly summary: LocalSummary }
   /** The part cannot be worked on by itself. */

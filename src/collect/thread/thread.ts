@@ -72,6 +72,7 @@ async function work({ work: task, settings, port }: LocalTask): Promise<void> {
         if (heap === 'small') keepHeapSmall(files);
         entries.expect(files);
       },
+      onKnown: (files) => entries.know(files),
       onEntry: snapshot === 'drop' ? undefined : (entry) => entries.add(entry),
       onProgress: (progress) => say({ kind: 'progress', progress }),
       onWarning: (text) => say({ kind: 'warning', text }),
