@@ -23,7 +23,7 @@ import { Later } from './later.js';
 import { foreignIn, recall, remember } from './memory.js';
 import type { CollectProject, Staged } from './project.js';
 import { type RunOptions, saveState } from './run-options.js';
-import { readRoot } from './scan.js';
+import { matchRoot, readRoot } from './scan.js';
 import type { CheckpointDraft } from './since/checkpoint.js';
 import { Leaving } from './since/leaving.js';
 import { countOf, type Listing, linksOf, listSources } from './sources.js';
@@ -91,20 +91,21 @@ export async function collect(project: CollectProject, options: CollectOptions):
   const { hashed, filled } = await later.atLatestAfter(async () => {
     const reading = { ...readingOf(options), pacer, step: 'scan', cache: root, marks: marking?.root } as const;
     const sources = [...project.sources, ...(project.staged?.sources ?? [])];
-    const present = await readRoot({ ...project, sources }, reading);
     const { manifest } = project;
-    const hashes =
-      manifest && (await hash({ ...project, manifest }, { listings, wanted, present, memory, contents }, run));
-    const all = await fill(
-      { ...project, manifest: manifest ?? project.staged?.manifest },
-      { wanted, present, hashed: hashes ?? partOf(project.staged) },
-      { ...memory, root },
-      { ...options, pacer, contents, meanwhile: () => later.do(), onPut },
-    );
-    return { hashed: hashes, filled: all };
+    const filling = { ...options, pacer, contents, meanwhile: () => later.do(), onPut };
+    if (manifest === undefined) {
+      const present = await matchRoot({ ...project, sources }, reading, wanted.files);
+      const input = { wanted, present, hashed: partOf(project.staged) };
+      const target = { ...project, manifest: project.staged?.manifest };
+      return { hashed: undefined, filled: await fill(target, input, { ...memory, root }, filling) };
+    }
+    const present = await readRoot({ ...project, sources }, reading);
+    const hashes = await hash({ ...project, manifest }, { listings, wanted, present, memory, contents }, run);
+    const input = { wanted, present, hashed: hashes };
+    return { hashed: hashes, filled: await fill({ ...project, manifest }, input, { ...memory, root }, filling) };
   });
   const { snapshot, files, made, folders } = filled;
-  root.retain(snapshot.entries, snapshot.problems);
+  root.retainAsked(snapshot.problems);
   if (options.mode === 'write') {
     const seen = new Map([...memory.sources, ...counts.map(({ key, files: count }) => [key, count] as const)]);
     await saveState(options, () => remember(options.state, { sources: seen, files, made, folders }, memory));

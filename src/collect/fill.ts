@@ -4,7 +4,7 @@
  * Order: what vanished is removed, what differs is put (each file whole, by a rename), folders left empty go. A run that
  * breaks off anywhere leaves whole files only. What cannot be read is never taken for gone.
  */
-import { type CollectPlan, planCollect } from '../core/collect-plan.js';
+import { type CollectPlan, match, planCollect } from '../core/collect-plan.js';
 import type { Memory } from '../core/collected-codec.js';
 import type { Digest, Entry } from '../core/entry.js';
 import { EntryTable } from '../core/entry-table.js';
@@ -13,7 +13,7 @@ import { comparePaths, type RelPath } from '../core/relpath.js';
 import { type Candidate, isCovered } from '../core/resolve.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { type Problem, SourceError } from '../errors.js';
-import { type Pacer, sortPaced } from '../fs/pace.js';
+import { inSlices, type Pacer, sortPaced } from '../fs/pace.js';
 import { isSystemError, reasonOf } from '../system-error.js';
 import { carryOut, type Done, foresee, type MadeFile, type WantedFile } from './carry-out.js';
 import { digestFile } from './digest.js';
@@ -23,7 +23,7 @@ import type { KeptContents } from './kept-contents.js';
 import { look } from './look.js';
 import { rememberBrokenOff } from './memory.js';
 import { type RunOptions, saveState } from './run-options.js';
-import type { ScannedTree } from './scan.js';
+import type { MatchedTree, ScannedTree } from './scan.js';
 import { type Permissions, type Put, StaticRoot } from './static-root.js';
 import type { Winners } from './winners.js';
 
@@ -85,7 +85,8 @@ export type Seal = Pick<ManifestProject, 'name' | 'folder' | 'stale'>;
 /** What was found, of the same part of the tree on both sides. */
 export interface FillInput {
   readonly wanted: Winners;
-  readonly present: ScannedTree;
+  /** Compared with the winners already, or to be compared with all that is wanted. */
+  readonly present: MatchedTree | ScannedTree;
   /** Undefined where no hashed names are made. */
   readonly hashed: HashedPart | undefined;
 }
@@ -113,14 +114,23 @@ export async function fill(
   // A manifest that is written elsewhere now, or under another name, is none of the old hashed files.
   const isKept = (path: string): boolean =>
     wanted.isUnknown(path) || (manifest?.stale === 'keep' && before.made.has(path) && looksHashed(path));
-  const plan = planCollect(files, present.files, before.files, isKept, sealOf(manifest));
+  const isMatched = 'mismatch' in present;
+  const mismatch = isMatched ? present.mismatch : match(files, present.files);
+  const lying = isMatched ? present.entries : EntryTable.listing(present.files.map(({ entry }) => entry));
+  const plan = planCollect(mismatch, before.files, isKept, sealOf(manifest));
   const { done, ...memory } =
     options.mode === 'dry-run'
       ? { ...before, done: foresee(plan) }
-      : await makeSo(target, { ...input, files, plan, isKept }, before, options);
+      : await makeSo(target, { ...input, files, plan, lying, isKept }, before, options);
 
-  const kept = keptEntries(present.files, done);
-  for (const entry of options.mode === 'write' ? kept : [...kept, ...done.put.values()]) onEntry(entry);
+  const changes = new Map<RelPath, Entry | undefined>(done.put);
+  for (const path of done.removed) changes.set(path, undefined);
+  const entries = await inSlices(lying.changing(changes), pacer);
+  // What was put was told of when it was.
+  for (const entry of entries) {
+    if (options.mode === 'dry-run' || !done.put.has(entry.path)) onEntry(entry);
+    if (pacer.isDue) await pacer.breathe();
+  }
 
   const replaced: ReadonlySet<string> = new Set(done.put.keys());
   const remaining = present.problems.filter(({ path }) => !replaced.has(path));
@@ -128,10 +138,7 @@ export async function fill(
   const isMade: ReadonlySet<string> = new Set(hashed?.made.map(({ entry }) => entry.path));
   const put = [...done.put.keys()].toSorted(comparePaths);
   return {
-    snapshot: {
-      entries: EntryTable.listing(await sortPaced([...kept, ...done.put.values()], byPath, pacer)),
-      problems,
-    },
+    snapshot: { entries, problems },
     count: wanted.count,
     copied: put.filter((path) => !isMade.has(path)),
     hashed: put.filter((path) => isMade.has(path) && path !== manifest?.name),
@@ -149,6 +156,8 @@ export async function fill(
 /** What is to be made so: all that is to lie there, and the plan for that. */
 interface ToMake extends Pick<FillInput, 'present' | 'hashed'> {
   readonly files: readonly WantedFile[];
+  /** What lies there before. */
+  readonly lying: EntryTable;
   readonly plan: CollectPlan<WantedFile, Identified>;
   readonly isKept: (path: string) => boolean;
 }
@@ -156,7 +165,7 @@ interface ToMake extends Pick<FillInput, 'present' | 'hashed'> {
 /** What was done, and the memory after it. Where it breaks off, what was put is remembered before it rejects. */
 async function makeSo(
   target: FillTarget,
-  { present, hashed, files, plan, isKept }: ToMake,
+  { present, hashed, files, plan, lying, isKept }: ToMake,
   before: Before,
   options: FillOptions,
 ): Promise<Pick<Filled, 'files' | 'made' | 'folders'> & { readonly done: Done }> {
@@ -189,7 +198,9 @@ async function makeSo(
     await saveState({ ...options, signal: undefined }, () => rememberBrokenOff(options.state, addition));
     throw error;
   }
-  const ours = oursAfter(before.files, files, isKept, present, [...plan.obstructed, ...done.problems], done);
+  const failures = [...plan.obstructed, ...done.problems];
+  const there = { entries: lying, problems: present.problems };
+  const ours = oursAfter(before.files, files, isKept, there, failures, done);
   // Also what somebody else removed: the folders that were made for it are of no more use.
   const gone = ours === before.files ? [] : ([...before.files.keys()].filter((path) => !ours.has(path)) as RelPath[]);
   const folders = root.tidy(
@@ -251,7 +262,7 @@ function oursAfter(
   before: Memory['files'],
   wanted: readonly WantedFile[],
   isKept: (path: string) => boolean,
-  present: ScannedTree,
+  present: Snapshot,
   failures: readonly Problem[],
   { put, removed, putOff }: Done,
 ): Memory['files'] {
@@ -266,10 +277,9 @@ function oursAfter(
   const [gone, going] = [new Set<string>(removed), new Set<string>(putOff)];
   const left = new Map<string, Digest>();
   for (const [path, digest] of before) if (!ours.has(path) && !gone.has(path)) left.set(path, digest);
-  const lying = present.files.filter(({ entry }) => left.get(entry.path) === entry.digest);
-  const isLying: ReadonlySet<string> = new Set(lying.map(({ entry }) => entry.path));
   for (const [path, digest] of left) {
-    const stays = isLying.has(path) && (isKept(path) || going.has(path) || isCovered(path, failed));
+    const isLying = present.entries.find(path as RelPath)?.digest === digest;
+    const stays = isLying && (isKept(path) || going.has(path) || isCovered(path, failed));
     if (stays || isCovered(path, unread)) ours.set(path, digest);
   }
   return ours;
@@ -287,18 +297,6 @@ function madeAfter(
   if (others.length === 0 && fresh.size === before.size) return before;
   const plain = others.length === 0 ? undefined : new Set<string>(wanted.map(({ entry }) => entry.path));
   return new Set([...fresh, ...others.filter((path) => plain?.has(path) !== true)].filter((path) => ours.has(path)));
-}
-
-/** What lay in STATIC_ROOT before and still does. */
-function keptEntries(present: readonly Identified[], { put, removed }: Done): Entry[] {
-  const entries = present.map(({ entry }) => entry);
-  if (put.size === 0 && removed.length === 0) return entries;
-  const gone = new Set(removed);
-  return entries.filter(({ path }) => !put.has(path) && !gone.has(path));
-}
-
-function byPath(a: Entry, b: Entry): number {
-  return comparePaths(a.path, b.path);
 }
 
 function pathsOf(problems: readonly Problem[]): Set<string> {

@@ -2,8 +2,10 @@
  * scan: the Snapshot of a tree as it lies on the disk.
  */
 
+import { Matching, type Mismatch } from '../core/collect-plan.js';
 import type { Digest, Entry } from '../core/entry.js';
 import { EntryTable } from '../core/entry-table.js';
+import { EntryPacker } from '../core/packed-entries.js';
 import type { Places } from '../core/places.js';
 import type { Snapshot } from '../core/snapshot.js';
 import type { Problem } from '../errors.js';
@@ -44,6 +46,12 @@ export interface ScannedTree {
   readonly temporaries: readonly string[];
 }
 
+/** A tree that was compared with what is wanted. */
+export interface MatchedTree extends Omit<ScannedTree, 'files'> {
+  readonly entries: EntryTable;
+  readonly mismatch: Mismatch<Identified, Identified>;
+}
+
 /** A scan, with how many files there are, and how many that the cache knew are gone. Entries that went to `onEntry` are not in it. */
 export interface Scanned extends Snapshot {
   readonly files: number;
@@ -55,21 +63,29 @@ export interface Scanned extends Snapshot {
  * when `root` cannot be read.
  */
 export async function scan(root: string, { signal, marks, ...options }: ScanOptions): Promise<Scanned> {
-  const { cache, onEntry, filesInShare = FILES_IN_SHARE, onFound } = options;
-  const [step, pacer] = ['scan' as const, new Pacer({ signal })];
-  const walked = walking(root, { step, pacer, marks });
-  const identifying = new Identifying({ ...options, step, pacer });
+  const { cache, onEntry } = options;
   const entries: Entry[] = [];
   let files = 0;
-  for await (const found of inShares(walked.files, filesInShare, onFound)) {
-    await identifying.take(found, ({ entry }) => {
-      files++;
-      if (onEntry === undefined) entries.push(entry);
-    });
-  }
-  const problems = [...walked.problems, ...identifying.end()];
+  const reading = { ...options, marks, step: 'scan' as const, pacer: new Pacer({ signal }) };
+  const { problems } = await follow(root, reading, ({ entry }) => {
+    files++;
+    if (onEntry === undefined) entries.push(entry);
+  });
   const gone = cache.retainAsked(problems);
   return { entries: EntryTable.listing(entries), problems, files, gone };
+}
+
+/** Calls `take` for each file below `root`, sorted by path. */
+async function follow(
+  root: string,
+  options: TreeOptions & Pick<ScanOptions, 'filesInShare'>,
+  take: (file: Identified) => void,
+): Promise<Omit<Walked, 'files'>> {
+  const { step, pacer, marks, filesInShare = FILES_IN_SHARE, onFound } = options;
+  const { files, ...walked } = walking(root, { step, pacer, marks });
+  const identifying = new Identifying(options);
+  for await (const found of inShares(files, filesInShare, onFound)) await identifying.take(found, take);
+  return { ...walked, problems: [...walked.problems, ...identifying.end()] };
 }
 
 /** All of them in one, or of very many `most` at a time, so that no more of them have to be kept in mind. */
@@ -115,6 +131,31 @@ export async function readRoot(project: SourceProject, options: TreeOptions, pla
   const walked = await walkWays(root, ways, { step, pacer, marks });
   requireNoSourceIn(project, walked);
   return treeOf(walked, options);
+}
+
+/**
+ * As `readRoot`, of all of it. How it is different from what is `wanted`, sorted by path, is found out on the way, and nothing else is
+ * kept in mind of what is the same.
+ */
+export async function matchRoot(
+  project: SourceProject,
+  options: TreeOptions,
+  wanted: readonly Identified[],
+): Promise<MatchedTree> {
+  const { root } = project;
+  const matching = new Matching<Identified, Identified>(wanted);
+  if (look(root) === undefined) {
+    options.marks?.enter(root); // what comes there is new
+    return { entries: EntryTable.EMPTY, mismatch: matching.end(), problems: [], temporaries: [] };
+  }
+  const packer = new EntryPacker();
+  const walked = await follow(root, options, (file) => {
+    packer.add(file.entry);
+    matching.take(file);
+  });
+  requireNoSourceIn(project, walked);
+  const { problems, temporaries } = walked;
+  return { entries: new EntryTable(packer.finish()), mismatch: matching.end(), problems, temporaries };
 }
 
 async function treeOf(walked: Walked, options: TreeOptions): Promise<ScannedTree> {

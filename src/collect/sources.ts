@@ -120,7 +120,7 @@ function requireNoWayBack({ path }: Source, walked: Walked, root: string, ignore
 }
 
 /** What is put there would be put into a source, and what is removed would be gone from it. Throws a ConfigError. */
-export function requireNoSourceIn({ root, sources, ignore }: SourceProject, walked: Walked): void {
+export function requireNoSourceIn({ root, sources, ignore }: SourceProject, walked: Omit<Walked, 'files'>): void {
   const links = followed(walked);
   if (links.length === 0) return;
   const rules = ignoreRules(ignore);
@@ -137,7 +137,7 @@ export function requireNoSourceIn({ root, sources, ignore }: SourceProject, walk
 }
 
 /** The links to folders. One that was not followed leads nowhere. */
-function followed({ links, folders }: Walked): FollowedLink[] {
+function followed({ links, folders }: Pick<Walked, 'links' | 'folders'>): FollowedLink[] {
   return links.filter(({ path }) => folders.has(path));
 }
 

@@ -33,32 +33,80 @@ export interface CollectPlan<W extends Wanted = Wanted, P extends Present = Pres
   readonly obstructed: readonly Problem[];
 }
 
-/**
- * `wanted` and `present` are sorted by path. `ours` is what pushstatic put, with the content it had then. Nothing is
- * removed for which `isUnknown`: it may still be in a source that could not be read. `sealPath` is that of the manifest.
- */
-export function planCollect<W extends Wanted, P extends Present>(
+/** How what lies there is different from what is wanted; all of it sorted by path. */
+export interface Mismatch<W extends Wanted = Wanted, P extends Present = Present> {
+  /** What does not lie there as it is wanted. */
+  readonly missing: readonly W[];
+  /** What lies there, and is not wanted at all. */
+  readonly others: readonly P[];
+}
+
+/** Compares what lies there with what is wanted, a file after the other, both sorted by path. */
+export class Matching<W extends Wanted, P extends Present> {
+  readonly #wanted: readonly W[];
+  readonly #missing: W[] = [];
+  readonly #others: P[] = [];
+  #at = 0;
+
+  constructor(wanted: readonly W[]) {
+    this.#wanted = wanted;
+  }
+
+  /** The next file that lies there. */
+  take(have: P): void {
+    const { path, digest } = have.entry;
+    const winner = this.#skipTo(path);
+    if (winner?.entry.path !== path) this.#others.push(have);
+    else {
+      this.#at++;
+      if (have.found.isLink || winner.entry.digest !== digest) this.#missing.push(winner);
+    }
+  }
+
+  /** No more lies there. */
+  end(): Mismatch<W, P> {
+    this.#skipTo(undefined);
+    return { missing: this.#missing, others: this.#others };
+  }
+
+  /** What is wanted before `path` is missing. Answers with the first that is not before it. */
+  #skipTo(path: RelPath | undefined): W | undefined {
+    for (let next = this.#wanted[this.#at]; next !== undefined; next = this.#wanted[++this.#at]) {
+      if (path !== undefined && next.entry.path >= path) return next;
+      this.#missing.push(next);
+    }
+    return undefined;
+  }
+}
+
+export function match<W extends Wanted, P extends Present>(
   wanted: readonly W[],
   present: readonly P[],
+): Mismatch<W, P> {
+  const matching = new Matching<W, P>(wanted);
+  for (const have of present) matching.take(have);
+  return matching.end();
+}
+
+/**
+ * `ours` is what pushstatic put, with the content it had then. Nothing is removed for which `isUnknown`: it may still be in a
+ * source that could not be read. `sealPath` is that of the manifest.
+ */
+export function planCollect<W extends Wanted, P extends Present>(
+  { missing, others }: Mismatch<W, P>,
   ours: ReadonlyMap<string, Digest>,
   isUnknown: (path: string) => boolean,
   sealPath?: RelPath,
 ): CollectPlan<W, P> {
-  const copy: W[] = [];
   const remove: P[] = [];
   const staying: P[] = [];
-  let at = 0;
-  for (const winner of wanted) {
-    for (let have = present[at]; have !== undefined && have.entry.path < winner.entry.path; have = present[++at])
-      leave(have);
-    const have = present[at];
-    const isThere = have?.entry.path === winner.entry.path;
-    if (isThere) at++;
-    if (!isThere || have.found.isLink || have.entry.digest !== winner.entry.digest) copy.push(winner);
+  for (const have of others) {
+    const { path, digest } = have.entry;
+    const isRemovable = ours.get(path) === digest && !have.found.isLink && !isUnknown(path);
+    (isRemovable ? remove : staying).push(have);
   }
-  for (let have = present[at]; have !== undefined; have = present[++at]) leave(have);
-  const obstacles = obstaclesOf(copy, staying);
-  const free = obstacles.size === 0 ? copy : copy.filter(({ entry }) => !obstacles.has(entry.path));
+  const obstacles = obstaclesOf(missing, staying);
+  const free = obstacles.size === 0 ? missing : missing.filter(({ entry }) => !obstacles.has(entry.path));
   const first = inTheWay(remove.map(pathOf), free.map(pathOf));
   return {
     clear: remove.filter((have) => first.has(pathOf(have))),
@@ -67,12 +115,6 @@ export function planCollect<W extends Wanted, P extends Present>(
     remove: first.size === 0 ? remove : remove.filter((have) => !first.has(pathOf(have))),
     obstructed: [...obstacles].map(([path, obstacle]) => obstruction(path, obstacle)),
   };
-
-  function leave(have: P): void {
-    const { path, digest } = have.entry;
-    const isRemovable = ours.get(path) === digest && !have.found.isLink && !isUnknown(path);
-    (isRemovable ? remove : staying).push(have);
-  }
 }
 
 function pathOf({ entry }: Wanted): RelPath {

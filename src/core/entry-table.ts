@@ -66,7 +66,9 @@ export class EntryTable implements Iterable<Entry> {
         if (isStop(at++)) yield;
         all.set(path, after);
       }
-      return new EntryTable(yield* new EntryTable(this.#base, all).packing());
+      const changed = new EntryTable(this.#base, all);
+      if (this.#base instanceof ListedEntries) return EntryTable.listing(yield* listOf(changed));
+      return new EntryTable(yield* changed.packing());
     }
     let { length, fileBytes } = this;
     for (const [path, after] of changes) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Present, planCollect } from '../../src/core/collect-plan.js';
+import { match, type Present, planCollect } from '../../src/core/collect-plan.js';
 import { comparePaths } from '../../src/core/relpath.js';
 import { path } from '../support/entries.js';
 
@@ -17,8 +17,7 @@ interface Case {
 function plan({ wanted = {}, present = {}, ours = {}, unknown = [], seal }: Case) {
   const remembered = new Map(Object.entries(ours).map(([text, content]) => [path(text), content]));
   const made = planCollect(
-    files(wanted),
-    files(present),
+    match(files(wanted), files(present)),
     remembered,
     (each) => unknown.includes(each),
     seal === undefined ? undefined : path(seal),

@@ -8,9 +8,11 @@ import type { Traces } from '../../core/manifest/trace.js';
 import type { RelPath } from '../../core/relpath.js';
 import type { Pacer } from '../../fs/pace.js';
 import { digestFile } from '../digest.js';
-import type { FillInput, HashedPart } from '../fill.js';
+import type { HashedPart } from '../fill.js';
 import type { Identified } from '../identify.js';
+import type { ScannedTree } from '../scan.js';
 import type { Listing } from '../sources.js';
+import type { Winners } from '../winners.js';
 import { foundOrder, type SourceOrder, sourceOrder } from './found-order.js';
 import {
   hashSite,
@@ -24,7 +26,9 @@ import {
   type WholeSite,
 } from './post-process.js';
 
-export interface HashAllInput extends Pick<FillInput, 'wanted' | 'present'> {
+export interface HashAllInput {
+  readonly wanted: Winners;
+  readonly present: ScannedTree;
   readonly root: string;
   readonly listings: readonly Listing[];
   readonly memory: Pick<Memory, 'files' | 'made'>;
