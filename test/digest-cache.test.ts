@@ -79,19 +79,21 @@ test('a cache that is told very much in order knows all of it, and what becomes 
     cache.delete(path);
     model.delete(path);
   };
-  for (let at = 0; at < 5000; at++) tell(`file-${10_000 + at}`, at);
-  for (const at of [1, 1023, 1024, 2500, 4999]) forget(`file-${10_000 + at}`);
+  for (let at = 0; at < 55_000; at++) tell(`file-${100_000 + at}`, at);
+  for (const at of [1, 1023, 1024, 2500, 54_999]) forget(`file-${100_000 + at}`);
   tell('file-0', 1); // before all others
-  tell('file-12000', 7); // anew
-  tell('file-12500', 8); // which was forgotten
-  for (let at = 5000; at < 8000; at++) tell(`file-${10_000 + at}`, at);
+  tell('file-102000', 7); // anew
+  tell('file-102500', 8); // which was forgotten
+  for (let at = 55_000; at < 60_000; at++) tell(`file-${100_000 + at}`, at);
   expect(cache.size).toBe(model.size);
-  const names = [...model.keys(), 'file-10001', 'file-14999', 'file-1', 'z'];
-  for (const asked of [...names, ...names.toReversed()]) expect(cache.get(asked)).toEqual(model.get(asked));
+  const names = [...model.keys(), 'file-100001', 'file-154999', 'file-1', 'z'];
+  const known = (of: DigestCache, asked: readonly string[]) => asked.map((path) => of.get(path));
+  for (const asked of [names, names.toReversed()])
+    expect(known(cache, asked)).toEqual(asked.map((path) => model.get(path)));
   await cache.save(new Pacer());
   const loaded = await DigestCache.load(state, 'root', new Pacer());
   expect(loaded.size).toBe(model.size);
-  for (const asked of names) expect(loaded.get(asked)).toEqual(model.get(asked));
+  expect(known(loaded, names)).toEqual(names.map((path) => model.get(path)));
 });
 
 test('a cache forgets what nobody has asked for, but for what is unknown', async () => {

@@ -1,12 +1,13 @@
 /**
  * RenewedDigests: what has become different from a digest cache as it was loaded. Mostly that is little, or nothing; in a first look
- * at a tree it is all of it, and comes in order: then it is packed, a piece at a time.
+ * at a tree it is all of it, and comes in order: of a big one what came first is packed, a piece at a time.
  */
 import type { CachedDigest, CacheRecord } from './digest-cache-codec.js';
 import { firstNotBefore } from './halving.js';
 import { PackedDigests } from './packed-digests.js';
 
 const PIECE_RECORDS = 1024; // packed in one go, in some milliseconds
+const MOST_RECENT = 49_152; // records, about 15 MB: to pack fewer takes longer than it is worth
 
 /** What is known of a path now; nothing, if it is forgotten. */
 export type Renewal = readonly [path: string, known: CachedDigest | undefined];
@@ -20,7 +21,7 @@ export class RenewedDigests {
   /** One behind the other. */
   readonly #pieces: Piece[] = [];
   /** Counts for more than what is packed. */
-  #recent = new Map<string, CachedDigest | undefined>();
+  readonly #recent = new Map<string, CachedDigest | undefined>();
   #last = '';
   /** Whether what is recent lies behind what is packed, came in order, and is known. */
   #isPackable = true;
@@ -38,7 +39,7 @@ export class RenewedDigests {
     if (path <= this.#last || known === undefined) this.#isPackable = false;
     this.#last = path;
     this.#recent.set(path, known);
-    if (this.#isPackable && this.#recent.size === PIECE_RECORDS) this.#pack();
+    if (this.#isPackable && this.#recent.size === MOST_RECENT) this.#packFirst();
   }
 
   *paths(): Generator<string, void> {
@@ -61,10 +62,14 @@ export class RenewedDigests {
     return this.#pieces[behind - 1]?.digests.find(path);
   }
 
-  #pack(): void {
-    const records = [...this.#recent] as CacheRecord[]; // all of them are known
+  #packFirst(): void {
+    const records: CacheRecord[] = [];
+    for (const [path, known] of this.#recent) {
+      if (records.length === PIECE_RECORDS) break;
+      if (known !== undefined) records.push([path, known]);
+    }
+    for (const [path] of records) this.#recent.delete(path);
     const [[first]] = records as [CacheRecord];
     this.#pieces.push({ first, digests: PackedDigests.of(records) });
-    this.#recent = new Map();
   }
 }
