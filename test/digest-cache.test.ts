@@ -87,13 +87,13 @@ test('a cache that is told very much in order knows all of it, and what becomes 
   for (let at = 55_000; at < 60_000; at++) tell(`file-${100_000 + at}`, at);
   expect(cache.size).toBe(model.size);
   const names = [...model.keys(), 'file-100001', 'file-154999', 'file-1', 'z'];
-  const known = (of: DigestCache, asked: readonly string[]) => asked.map((path) => of.get(path));
+  const knownBy = (of: DigestCache, asked: readonly string[]) => asked.map((path) => of.get(path));
   for (const asked of [names, names.toReversed()])
-    expect(known(cache, asked)).toEqual(asked.map((path) => model.get(path)));
+    expect(knownBy(cache, asked)).toEqual(asked.map((path) => model.get(path)));
   await cache.save(new Pacer());
   const loaded = await DigestCache.load(state, 'root', new Pacer());
   expect(loaded.size).toBe(model.size);
-  expect(known(loaded, names)).toEqual(names.map((path) => model.get(path)));
+  expect(knownBy(loaded, names)).toEqual(names.map((path) => model.get(path)));
 });
 
 test('a cache forgets what nobody has asked for, but for what is unknown', async () => {
