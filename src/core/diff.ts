@@ -40,6 +40,7 @@ export function diff(index: TargetIndex, wanted: Snapshot): Change[] {
 export function* diffing(index: TargetIndex, wanted: Snapshot): Work<Change[]> {
   const isUnknown = unknownIn(wanted);
   const changes: Change[] = [];
+  const modes = new Map<RelPath, number>();
   const [have, want] = [index.entries.cursor(), wanted.entries.cursor()];
   let [isHeld, isWanted] = [have.next(), want.next()];
   for (let at = 0; isHeld || isWanted; at++) {
@@ -48,13 +49,22 @@ export function* diffing(index: TargetIndex, wanted: Snapshot): Work<Change[]> {
     const order = isSame ? 0 : isHeld && isWanted ? comparePaths(have.path, want.path) : isHeld ? -1 : 1;
     if (order > 0) changes.push(added(want.entry()));
     else if (order < 0 && !isUnknown(have.path)) changes.push({ kind: 'removed', path: have.path, old: have.entry() });
-    else if (order === 0 && !isSame) changes.push(...compare(have.entry(), want.entry()));
+    else if (order === 0 && !isSame) {
+      const change = compare(have.entry(), want.entry());
+      if (change !== undefined) changes.push(change);
+      if (change?.kind === 'mode') modes.set(change.path, change.entry.mode);
+    }
     if (order <= 0) isHeld = have.next();
     if (order >= 0) isWanted = want.next();
   }
-  const lost = [...index.pending.keys()].filter((path) => wanted.entries.find(path) === undefined && !isUnknown(path));
-  for (const path of lost) changes.push({ kind: 'removed', path, old: undefined });
-  return apart(lost.length === 0 ? changes : sortEntries(changes), index);
+  const found = changes.length;
+  let seen = 0;
+  for (const path of index.pending.keys()) {
+    if (isStop(seen++)) yield;
+    if (wanted.entries.find(path) === undefined && !isUnknown(path))
+      changes.push({ kind: 'removed', path, old: undefined });
+  }
+  return apart(changes.length === found ? changes : sortEntries(changes), modes, index);
 }
 
 function added(entry: Entry): Change {
@@ -62,16 +72,19 @@ function added(entry: Entry): Change {
 }
 
 /** They are of one path. Nothing but their times may be different. */
-function compare(have: Entry, entry: Entry): Change[] {
-  if (!sameContent(have, entry)) return [{ kind: 'modified', path: entry.path, entry, old: have }];
-  if (have.mode === entry.mode) return [];
-  return [{ kind: 'mode', path: entry.path, entry: { ...have, mode: entry.mode }, old: have, where: 'in place' }];
+function compare(have: Entry, entry: Entry): Change | undefined {
+  const { path, mode } = entry;
+  if (!sameContent(have, entry)) return { kind: 'modified', path, entry, old: have };
+  return have.mode === mode
+    ? undefined
+    : { kind: 'mode', path, entry: { ...have, mode }, old: have, where: 'in place' };
 }
 
-/** The names of one file have the same content, time and mode, and get another mode all together or each in a file of its own. */
-function apart(changes: Change[], { entries }: TargetIndex): Change[] {
-  const modes = new Map<RelPath, number>();
-  for (const change of changes) if (change.kind === 'mode') modes.set(change.path, change.entry.mode);
+/**
+ * The names of one file have the same content, time and mode, and get another mode all together or each in a file of its own. `modes`
+ * are those that paths get among the changes.
+ */
+function apart(changes: Change[], modes: ReadonlyMap<RelPath, number>, { entries }: TargetIndex): Change[] {
   if (modes.size === 0) return changes;
   const wanted = new Map<string, number | undefined>();
   const divided = new Set<string>();

@@ -164,13 +164,16 @@ export class EntryTable implements Iterable<Entry> {
 
   /** Those below `folder`, at any depth. */
   below(folder: RelPath): Entry[] {
+    const start = `${folder}/`;
     const found: Entry[] = [];
-    for (const entry of this.#from(`${folder}/`)) found.push(entry);
+    for (const cursor = this.cursor(start); cursor.next() && cursor.path.startsWith(start); )
+      found.push(cursor.entry());
     return found;
   }
 
   holdsBelow(folder: RelPath): boolean {
-    return this.#from(`${folder}/`).next().done !== true;
+    const cursor = this.cursor(`${folder}/`);
+    return cursor.next() && cursor.path.startsWith(`${folder}/`);
   }
 
   /** Calls `found` with those that have one of these contents, in no particular order. */
@@ -179,14 +182,6 @@ export class EntryTable implements Iterable<Entry> {
       if (!this.#changes.has(entry.path)) found(entry);
     });
     for (const entry of this.#changes.values()) if (entry !== undefined && digests.has(entry.digest)) found(entry);
-  }
-
-  /** Those whose path begins like this. */
-  *#from(start: string): Generator<Entry, void> {
-    for (const entry of this.from(start)) {
-      if (!entry.path.startsWith(start)) return;
-      yield entry;
-    }
   }
 }
 
