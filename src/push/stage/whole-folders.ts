@@ -53,6 +53,7 @@ export class WholeFolders {
       if (parent !== undefined) leaves.set(parent, (leaves.get(parent) ?? 0) + 1);
     }
     for (const [path, count] of leaves) {
+      yield; // each is looked for, and made
       const isWorthIt = count >= LEAST_LEAVES && !this.#byPath.has(path) && !held.holdsBelow(path);
       if (isWorthIt) this.#byPath.set(path, this.#begin(path));
     }
