@@ -10,8 +10,8 @@ import { TargetError } from '../../errors.js';
 import { loopTurn } from '../../fs/loop-turn.js';
 import { Dating, isRefused } from './dating.js';
 import { SftpHandles } from './handles.js';
-import { SftpRequests, type Waiter } from './requests.js';
-import { confused, ignoreMissing, notOffered, troubleIn } from './trouble.js';
+import { type Question, SftpRequests, type Waiter } from './requests.js';
+import { confused, notOffered, troubleIn } from './trouble.js';
 import {
   type Attributes,
   COPY_DATA,
@@ -22,6 +22,7 @@ import {
   REQUEST,
   type Reply,
   RequestWriter,
+  STATUS,
 } from './wire.js';
 
 const VERSION = 3;
@@ -375,12 +376,13 @@ export class SftpChannel {
 
   /** What a link leads to is meant, not the link. */
   stat(path: string): Promise<Attributes> {
-    return this.#look(REQUEST.stat, path);
+    return this.#requests.ask(lookAt(path), (id) => this.#writer.path(REQUEST.stat, id, path));
   }
 
   /** Undefined where nothing lies. */
   lstat(path: string): Promise<Attributes | undefined> {
-    return this.#look(REQUEST.lstat, path).catch(ignoreMissing);
+    const question = { ...lookAt(path), or: { status: STATUS.noSuchFile, answer: undefined } };
+    return this.#requests.ask<Attributes | undefined>(question, (id) => this.#writer.path(REQUEST.lstat, id, path));
   }
 
   /** Where a path leads to: absolute, without links. */
@@ -503,17 +505,11 @@ export class SftpChannel {
     }, write);
   }
 
-  #look(type: number, path: string): Promise<Attributes> {
-    const read = (reply: Reply): Attributes => reply.attributes();
-    return this.#requests.ask({ verb: 'look at', path, type: REPLY.attributes, read }, (id) =>
-      this.#writer.path(type, id, path),
-    );
-  }
-
   /** Nothing at the end. */
   #listOnce(handle: Buffer, path: string): Promise<Named[]> {
     const read = (reply: Reply): Named[] => reply.names();
-    return this.#requests.ask<Named[]>({ verb: 'list', path, type: REPLY.names, read, atEnd: [] }, (id) =>
+    const or = { status: STATUS.endOfFile, answer: [] };
+    return this.#requests.ask<Named[]>({ verb: 'list', path, type: REPLY.names, read, or }, (id) =>
       this.#writer.handle(REQUEST.readFolder, id, handle),
     );
   }
@@ -525,10 +521,15 @@ export class SftpChannel {
       into.set(bytes);
       return bytes.length;
     };
-    return this.#requests.ask({ verb: 'read', path: 'a file', type: REPLY.data, read, atEnd: 0 }, (id) =>
+    const or = { status: STATUS.endOfFile, answer: 0 };
+    return this.#requests.ask({ verb: 'read', path: 'a file', type: REPLY.data, read, or }, (id) =>
       this.#writer.read(id, handle, position, into.length),
     );
   }
+}
+
+function lookAt(path: string): Question<Attributes> {
+  return { verb: 'look at', path, type: REPLY.attributes, read: (reply) => reply.attributes() };
 }
 
 async function* inOnePiece(content: Uint8Array): AsyncGenerator<Uint8Array, void> {

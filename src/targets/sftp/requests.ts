@@ -25,8 +25,8 @@ export interface Question<T> {
   readonly path: string;
   readonly type: number;
   readonly read: (reply: Reply) => T;
-  /** What it means that nothing more follows, where that may be. */
-  readonly atEnd?: T;
+  /** A status that is an answer as well: to make an error of each where thousands of files are missing would take its time. */
+  readonly or?: { readonly status: number; readonly answer: T };
 }
 
 /** Is given the reply, which is good during the call only, or why there is none. What it throws is a broken reply. */
@@ -115,9 +115,9 @@ export class SftpRequests {
       this.send((failure, reply) => {
         if (failure !== undefined) return reject(failure);
         if (reply.type === question.type) return resolve(question.read(reply));
-        const { verb, path } = question;
+        const { verb, path, or } = question;
         const status = statusOf(reply);
-        if (status === STATUS.endOfFile && 'atEnd' in question) resolve(question.atEnd);
+        if (status === or?.status) resolve(or.answer);
         else reject(status === STATUS.ok ? confused() : refusal(status, reply, verb, path));
       }, write);
     });
