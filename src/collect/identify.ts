@@ -90,11 +90,13 @@ export class Identifying {
   /** Calls `take` for each of `found` that can be identified. */
   async take(found: readonly Found[], take: (file: Identified) => void): Promise<void> {
     const { step, pacer, helper, onEntry } = this.#options;
-    const unread = helper && new Set(found.filter((file) => this.#knownOf(file) === undefined)); // it is told before anything is read
-    const together = unread && this.#readTogether([...unread], helper);
+    // The helper is told before anything is read: of two with one path both are.
+    const isUnread = helper && found.map((file) => this.#knownOf(file) === undefined);
+    const unread = isUnread && found.filter((_, at) => isUnread[at]);
+    const together = unread && this.#readTogether(unread, helper);
     try {
-      for (const file of found) {
-        const isShared = unread?.has(file) === true;
+      for (const [at, file] of found.entries()) {
+        const isShared = isUnread?.[at] === true;
         const digest = isShared ? undefined : this.#knownOf(file);
         try {
           const byHelper = isShared ? await together?.next() : undefined;
