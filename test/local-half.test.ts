@@ -1,5 +1,5 @@
 /** The local half of a daemon, over real files and real threads: `npm test` builds their program first. */
-import { chmod, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { stringify } from 'yaml';
@@ -446,6 +446,23 @@ describe('a sweep', () => {
     expect(await half.sweep()).toEqual([]);
     await writeFile(join(site.assets, 'css/a.css'), 'longer');
     expect(await half.sweep()).toEqual([join(site.assets, 'css/a.css')]);
+    expect(await half.sweep()).toEqual([]);
+  });
+
+  test('finds a file that was gone when it looked, was there again when it was collected, and went once more', async () => {
+    const site = await newSite();
+    const half = site.half();
+    await half.begin();
+    await half.collect(await half.sweep());
+    const [file, away] = [join(site.assets, 'css/a.css'), join(site.assets, '../away.css')];
+    await rename(file, away);
+    const found = await half.sweep();
+    await rename(away, file);
+    expect((await half.collect(found)).changes).toEqual([]);
+    await rename(file, away);
+    expect((await half.collect(await half.sweep())).changes).toMatchObject([{ kind: 'removed', path: 'css/a.css' }]);
+    await half.collect(await half.sweep());
+    await half.collect(await half.sweep());
     expect(await half.sweep()).toEqual([]);
   });
 

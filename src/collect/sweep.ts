@@ -18,6 +18,8 @@ export interface Swept {
   readonly marks: Marks;
   /** Absolute places: whatever changed lies at or below one of them. Empty for a first sweep. */
   readonly touched: readonly string[];
+  /** Those of them that are folders of which something is gone. */
+  readonly bereft: readonly string[];
   /** What it took, in milliseconds. */
   readonly tookMs: number;
 }
@@ -35,18 +37,23 @@ export async function sweep(
   const rules = ignoreRules(ignore);
   const marks = new Map<string, Float64Array>();
   const touched: string[] = [];
+  const bereft: string[] = [];
   const open = folders.map((place): Folder => ({ place, parent: undefined, identity: identityOf(lookThrough(place)) }));
   for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
     const { place } = folder;
     const entries = leadsUp(folder) ? [] : list(place, rules);
     marks.set(place, Float64Array.from(entries, ({ mark }) => mark).sort());
-    if (before !== undefined) touched.push(...placesIn(changesIn(place, entries, before.get(place))));
+    if (before !== undefined) {
+      const changes = changesIn(place, entries, before.get(place));
+      touched.push(...placesIn(changes));
+      if (changes.gone.length > 0) bereft.push(place);
+    }
     for (const { name, identity } of entries) {
       if (identity !== undefined) open.push({ place: `${place}/${name}`, parent: folder, identity });
     }
     if (pacer.isDue) await pacer.breathe();
   }
-  return { marks, touched, tookMs: performance.now() - started };
+  return { marks, touched, bereft, tookMs: performance.now() - started };
 }
 
 /** What a sweep marked, and what it left out. */

@@ -88,6 +88,11 @@ export class LocalHalf {
    * again looks as it did then.
    */
   #changedSince: Set<RelPath> | 'much' = new Set();
+  /**
+   * The absolute folders of which the last sweep found something gone. It was collected later than it was marked: what was there again
+   * by then, and is gone once more, looks as it was marked.
+   */
+  #bereft: readonly string[] = [];
   /** The last run that writes. */
   #last: Promise<unknown> = Promise.resolve();
   #turns = 0;
@@ -253,6 +258,7 @@ export class LocalHalf {
     const before = this.#marks;
     const changedSince = this.#changedSince;
     this.#changedSince = new Set(); // what is collected from now on may be in the new marks or not
+    const bereft = this.#bereft;
     try {
       const swept = await Promise.all([this.#sweepSources(before?.sources), this.#sweepIn([root], [], before?.root)]);
       this.#marks = { sources: swept[0].marks, root: swept[1].marks };
@@ -261,7 +267,9 @@ export class LocalHalf {
       if (this.#isDjangos && this.#config.asked?.knowsSources !== true) return await this.#sweepByRunning();
       // The marks would name all that was collected since; a look at everything names what is left to be done.
       if (changedSince === 'much') return await this.#inOrder(() => this.#differing());
-      return [...swept.flatMap(({ touched }) => touched), ...[...changedSince].map((path) => `${root}/${path}`)];
+      const found = swept.flatMap(({ touched }) => touched);
+      this.#bereft = this.#isDjangos ? [] : swept.flatMap((each) => each.bereft); // sources are marked anew before Django collects
+      return [...new Set([...found, ...bereft, ...[...changedSince].map((path) => `${root}/${path}`)])];
     } catch (error) {
       this.#noteChanged(changedSince);
       throw error;
