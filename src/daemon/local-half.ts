@@ -84,15 +84,10 @@ export class LocalHalf {
   #problems: readonly Problem[] = [];
   #marks: { readonly sources: Marks; readonly root: Marks } | undefined;
   /**
-   * Paths whose copy was written or removed since the marks were taken. The marks cannot tell of them: a file that came and went
-   * again looks as it did then.
+   * Paths whose copy was written or removed since the marks were taken, and places of which the marks say that something is gone. The
+   * marks cannot tell of them: a file that came and went again looks as it did then, whether it was new or only back for a while.
    */
   #changedSince: Set<RelPath> | 'much' = new Set();
-  /**
-   * The absolute folders of which the last sweep found something gone. It was collected later than it was marked: what was there again
-   * by then, and is gone once more, looks as it was marked.
-   */
-  #bereft: readonly string[] = [];
   /** The last run that writes. */
   #last: Promise<unknown> = Promise.resolve();
   #turns = 0;
@@ -258,18 +253,16 @@ export class LocalHalf {
     const before = this.#marks;
     const changedSince = this.#changedSince;
     this.#changedSince = new Set(); // what is collected from now on may be in the new marks or not
-    const bereft = this.#bereft;
     try {
       const swept = await Promise.all([this.#sweepSources(before?.sources), this.#sweepIn([root], [], before?.root)]);
       this.#marks = { sources: swept[0].marks, root: swept[1].marks };
       this.#sweepCostMs = swept[0].tookMs + swept[1].tookMs;
       if (before === undefined) return [];
+      if (!this.#isDjangos) this.#noteBereft(swept.flatMap(({ bereft }) => bereft)); // else sources are marked anew before each run
       if (this.#isDjangos && this.#config.asked?.knowsSources !== true) return await this.#sweepByRunning();
       // The marks would name all that was collected since; a look at everything names what is left to be done.
       if (changedSince === 'much') return await this.#inOrder(() => this.#differing());
-      const found = swept.flatMap(({ touched }) => touched);
-      this.#bereft = this.#isDjangos ? [] : swept.flatMap((each) => each.bereft); // sources are marked anew before Django collects
-      return [...new Set([...found, ...bereft, ...[...changedSince].map((path) => `${root}/${path}`)])];
+      return [...swept.flatMap(({ touched }) => touched), ...[...changedSince].map((path) => `${root}/${path}`)];
     } catch (error) {
       this.#noteChanged(changedSince);
       throw error;
@@ -481,6 +474,12 @@ export class LocalHalf {
     const unknown = new Set(this.#snapshot.problems.map(({ path }) => path));
     const cleared = before.all.problems.map(({ path }) => path).filter((path) => !unknown.has(path));
     return { snapshot: this.#snapshot, places, changes, cleared, report, contents };
+  }
+
+  /** By absolute folder. */
+  #noteBereft(folders: readonly string[]): void {
+    const places = touchedPlaces(this.#roots, this.#links, folders);
+    this.#noteChanged(places === 'all' ? 'much' : places);
   }
 
   #noteChanged(changed: Iterable<RelPath> | 'much'): void {

@@ -19,8 +19,8 @@ export class Arrivals implements AsyncIterable<readonly Entry[]> {
   #news = this.#whenNext();
 
   add(batch: readonly Entry[], use: Use = 'now'): void {
-    if (use === 'now') this.#now.push(batch);
-    else this.#later.push(use === 'hardly' ? this.#pack(batch) : batch);
+    if (use !== 'now') return void this.#later.push(use === 'hardly' ? this.#pack(batch) : batch);
+    this.#now.push(batch);
     this.#announce();
   }
 
