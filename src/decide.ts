@@ -1,7 +1,7 @@
 /**
  * decide: what a target holds, what it is to hold, and what is to be done about it, if the guards let it pass.
  */
-import { type Change, diffing } from './core/diff.js';
+import { type Change, diffing, tallying } from './core/diff.js';
 import type { Entry } from './core/entry.js';
 import { exposureOf, guardExposure } from './core/exposure.js';
 import { namesakesOf } from './core/folding.js';
@@ -96,14 +96,16 @@ export async function decide(
   const lack = lackOf((settled ?? first).from, index, terms.accepts, terms.manifest);
   const plan = lack === undefined ? planned : { ...planned, lack };
   const held = index.entries.length + index.pending.size;
-  const left = held + count(plan, 'added') - count(plan, 'removed');
+  const tally = await inSlices(tallying(plan.changes), pacer);
+  const left = held + tally.added - tally.removed;
   await inSlices(guardExposure(plan, terms.allows), pacer);
   if (!target.capabilities.atomicReplace && !terms.allowNonAtomic) guardReplacement(plan);
   if (terms.limit !== undefined) guard(plan, { held, left }, terms.limit);
   // Nothing of ours is there yet, so nothing is removed, and no name has another one beside it.
   const isUntold = store.naming === undefined && terms.act === 'push' && plan.changes.length > 0;
   if (isUntold && (await store.findNaming()) === 'folded') namesakesOf(changes, index);
-  const unchanged = index.entries.length - changes.filter(({ kind }) => kind !== 'added').length;
+  const { added } = await inSlices(tallying(changes), pacer);
+  const unchanged = index.entries.length - (changes.length - added);
   const isKnown = seen.unknown.size === 0 && index.pending.size === 0;
   return { index, plan, isKnown, unchanged, held: isHolding ? heldOf(changes, plan) : [] };
 }
@@ -160,8 +162,4 @@ function removedIn({ changes }: Compared): RelPath[] {
 function heldOf(changes: readonly Change[], plan: Plan): RelPath[] {
   const planned = new Set(plan.changes);
   return changes.filter((change) => !planned.has(change)).map(({ path }) => path);
-}
-
-function count(plan: Plan, kind: Change['kind']): number {
-  return plan.changes.filter((change) => change.kind === kind).length;
 }

@@ -7,19 +7,20 @@ import { setImmediate } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type Outcome, problemsOf } from './core/apply.js';
 import type { ToSign } from './core/delta/signature.js';
-import { type Change, diff } from './core/diff.js';
+import { diff, tallying } from './core/diff.js';
 import type { Digest, Entry } from './core/entry.js';
 import { isTooMuch } from './core/guard.js';
 import type { Head } from './core/index-codec.js';
 import { isPatched } from './core/origins.js';
 import { indexPartOf, type Places, partOf } from './core/places.js';
-import { makePlan, type Plan, type Step, uploadsOf } from './core/plan.js';
+import { makePlan, type Plan, type Step } from './core/plan.js';
 import { ancestorsOf, type RelPath } from './core/relpath.js';
 import { select, selectFrom } from './core/select.js';
 import type { Snapshot } from './core/snapshot.js';
 import type { Pending, TargetIndex } from './core/target-index.js';
+import { atOnce, isStop, type Work } from './core/work.js';
 import { type Decision, decide, isHopeless, type Terms, type Wanted } from './decide.js';
-import { Pacer } from './fs/pace.js';
+import { inSlices, Pacer } from './fs/pace.js';
 import type { StateFolder } from './fs/state.js';
 import { noteDoubtful, noteSame } from './push/committed.js';
 import { allOf } from './push/in-parallel.js';
@@ -273,9 +274,9 @@ export class Connection {
     if (snapshot === undefined || places === undefined || this.index === undefined) return;
     const part = select(partOf(snapshot, places), this.#job);
     const changes = diff(indexPartOf(this.index, places), part);
-    const count = (wantedKind: Change['kind']): number => changes.filter(({ kind }) => kind === wantedKind).length;
-    const [held, removed] = [this.index.entries.length + this.index.pending.size, count('removed')];
-    const extent = { held, left: held + count('added') - removed };
+    const { added, removed } = atOnce(tallying(changes));
+    const held = this.index.entries.length + this.index.pending.size;
+    const extent = { held, left: held + added - removed };
     const { limit } = limitFor(this.#job, options);
     const isRefused = this.#job.deletion === 'delete' && limit !== undefined && isTooMuch(removed, extent, limit);
     if (changes.length === 0 || isRefused) return;
@@ -389,8 +390,7 @@ export class Connection {
     tell: Teller,
   ): Promise<Pushed> {
     const [{ folderMode, cache }, target, store] = [this.#job, this.#target, this.#store];
-    const toBeSigned = target.capabilities.serverCopy ? toSign(plan, options) : [];
-    await setImmediate();
+    const toBeSigned = target.capabilities.serverCopy ? await inSlices(toSign(plan, options), new Pacer()) : [];
     if (toBeSigned.length > 0) this.#alsoDo(() => options.sign?.(toBeSigned, cache.folder('signatures').path));
     const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
     const pushed = await push(plan, index, { target, store, stage }, { folderMode, filesInShare, pending, ...hooks });
@@ -439,10 +439,17 @@ interface ToPush {
 type Teller = ReturnType<typeof teller>;
 
 /** Of one content once. */
-function toSign(plan: Plan, { fileOf }: CycleOptions): ToSign[] {
-  const entries = uploadsOf(plan.groups).map(({ entry }) => entry);
-  const contents = new Map(entries.filter(isPatched).map((entry) => [entry.digest, entry]));
-  return [...contents.values()].map(({ path, digest, size }) => ({ file: fileOf(path), digest, size }));
+function* toSign({ groups }: Plan, { fileOf }: CycleOptions): Work<ToSign[]> {
+  const contents = new Map<Digest, ToSign>();
+  for (const { steps } of groups) {
+    for (const [at, step] of steps.entries()) {
+      if (isStop(at)) yield;
+      if (step.kind !== 'upload' || !isPatched(step.entry)) continue;
+      const { path, digest, size } = step.entry;
+      contents.set(digest, { file: fileOf(path), digest, size });
+    }
+  }
+  return [...contents.values()];
 }
 
 function limitFor({ limit }: TargetJob, { guards }: CycleOptions): Pick<TargetJob, 'limit'> {

@@ -8,7 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Walked, walk } from '../src/collect/walk.js';
 import { ignoreRules } from '../src/core/fnmatch.js';
 import { SourceError } from '../src/errors.js';
-import { Pacer, sortPaced } from '../src/fs/pace.js';
+import { Pacer } from '../src/fs/pace.js';
 import { path as pathOf } from './support/entries.js';
 import { clockTick, fifo, plant, plantRaw, symlink, temporaryFolder, withoutRoot } from './support/tree.js';
 
@@ -366,18 +366,8 @@ describe('the pace', () => {
     expect(files[2]?.path).toBe('file-10');
     expect(breaths).toBeGreaterThan(50_000 + 100);
   });
-
-  test('sorts as sort does, and keeps equal ones in their order', async () => {
-    const numbers = Array.from({ length: 10_000 }, (_, i) => ({ key: (i * 7919) % 100, i }));
-    expect(await sortPaced(numbers, byKey, new Pacer({ sliceMs: 0 }))).toEqual(numbers.toSorted(byKey));
-    expect(await sortPaced([], byKey, new Pacer())).toEqual([]);
-  });
 });
 
 async function stampIn(root: string): Promise<string | undefined> {
   return (await walked(root)).files[0]?.stamp;
-}
-
-function byKey(a: { readonly key: number }, b: { readonly key: number }): number {
-  return a.key - b.key;
 }

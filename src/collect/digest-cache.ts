@@ -12,8 +12,9 @@ import { comparePaths } from '../core/relpath.js';
 import { type Renewal, RenewedDigests } from '../core/renewed-digests.js';
 import { isCovered } from '../core/resolve.js';
 import { type SortedPaths, sortedPaths } from '../core/sorted-paths.js';
+import { sorting } from '../core/sorting.js';
 import { IndexError } from '../errors.js';
-import { inSlices, Pacer, sortPaced } from '../fs/pace.js';
+import { inSlices, Pacer } from '../fs/pace.js';
 import type { StateFolder } from '../fs/state.js';
 
 type Paths = Iterable<{ readonly path: string }> & { readonly length: number };
@@ -158,7 +159,7 @@ function isKnown(renewal: Renewal): renewal is CacheRecord {
 async function inOrder(since: ReadonlyMap<string, Renewal[1]>, pacer: Pacer): Promise<Iterable<Renewal>> {
   let before = '';
   for (const path of since.keys()) {
-    if (path < before) return sortPaced<Renewal>([...since], byPath, pacer);
+    if (path < before) return inSlices(sorting<Renewal>([...since], byPath), pacer);
     before = path;
   }
   return since;

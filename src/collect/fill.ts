@@ -12,8 +12,9 @@ import { looksHashed } from '../core/manifest/hashed-name.js';
 import { comparePaths, type RelPath } from '../core/relpath.js';
 import { type Candidate, isCovered } from '../core/resolve.js';
 import type { Snapshot } from '../core/snapshot.js';
+import { sorting } from '../core/sorting.js';
 import { type Problem, SourceError } from '../errors.js';
-import { inSlices, type Pacer, sortPaced } from '../fs/pace.js';
+import { inSlices, type Pacer } from '../fs/pace.js';
 import { isSystemError, reasonOf } from '../system-error.js';
 import { carryOut, type Done, foresee, type MadeFile, type WantedFile } from './carry-out.js';
 import { digestFile } from './digest.js';
@@ -250,7 +251,8 @@ async function withMade(
   pacer: Pacer,
 ): Promise<WantedFile[]> {
   const plain = winners.filter(({ entry }) => !replaced.has(entry.path));
-  return sortPaced<WantedFile>([...plain, ...made], (a, b) => comparePaths(a.entry.path, b.entry.path), pacer);
+  const byPath = (a: WantedFile, b: WantedFile): number => comparePaths(a.entry.path, b.entry.path);
+  return inSlices(sorting<WantedFile>([...plain, ...made], byPath), pacer);
 }
 
 /**

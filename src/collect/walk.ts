@@ -11,10 +11,11 @@ import { dirname, resolve } from 'node:path';
 import type { IgnoreRules } from '../core/fnmatch.js';
 import { CONTROL, faultOf, isControl, parseRelPath, type RelPath } from '../core/relpath.js';
 import type { Candidate } from '../core/resolve.js';
+import { sorting } from '../core/sorting.js';
 import { type FollowedLink, MOST_HOPS } from '../core/touched.js';
 import { type Problem, type ProblemCode, type ProblemStep, SourceError } from '../errors.js';
 import { isTemporary } from '../fs/atomic-write.js';
-import { Pacer, sortPaced } from '../fs/pace.js';
+import { inSlices, Pacer } from '../fs/pace.js';
 import { isSystemError, orUndefined, reasonOfSystem } from '../system-error.js';
 import type { MarkTaker } from './marks.js';
 import { modeOf, mtimeOf, sizeOf, stampOf } from './stamp.js';
@@ -256,8 +257,8 @@ class Walker {
   }
 
   async #level(): Promise<Level> {
-    const files = await sortPaced(this.#levelFiles, byPath, this.#pacer);
-    const folders = await sortPaced(this.#levelFolders, byKey, this.#pacer);
+    const files = await inSlices(sorting(this.#levelFiles, byPath), this.#pacer);
+    const folders = await inSlices(sorting(this.#levelFolders, byKey), this.#pacer);
     return { files, folders, file: 0, folder: 0 };
   }
 

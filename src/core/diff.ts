@@ -67,6 +67,16 @@ export function* diffing(index: TargetIndex, wanted: Snapshot): Work<Change[]> {
   return apart(changes.length === found ? changes : sortEntries(changes), modes, index);
 }
 
+/** How many there are of each kind. */
+export function* tallying(changes: readonly Change[]): Work<Record<Change['kind'], number>> {
+  const tally = { added: 0, modified: 0, mode: 0, removed: 0 };
+  for (const [at, { kind }] of changes.entries()) {
+    if (isStop(at)) yield;
+    tally[kind]++;
+  }
+  return tally;
+}
+
 function added(entry: Entry): Change {
   return { kind: 'added', path: entry.path, entry };
 }

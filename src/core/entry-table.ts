@@ -5,7 +5,8 @@
 import { type Digest, type Entry, type EntryCursor, isSameAt, positionOf, sortEntries, withMode } from './entry.js';
 import { ListedEntries } from './listed-entries.js';
 import { PackedEntries } from './packed-entries.js';
-import type { RelPath } from './relpath.js';
+import { comparePaths, type RelPath } from './relpath.js';
+import { sorting } from './sorting.js';
 import { atOnce, isStop, type Work } from './work.js';
 
 const FEW_CHANGES = 16_384;
@@ -67,8 +68,9 @@ export class EntryTable implements Iterable<Entry> {
         all.set(path, after);
       }
       const changed = new EntryTable(this.#base, all);
-      if (this.#base instanceof ListedEntries) return EntryTable.listing(yield* listOf(changed));
-      return new EntryTable(yield* changed.packing());
+      if (!(this.#base instanceof ListedEntries)) return new EntryTable(yield* changed.packing());
+      changed.#inOrder = yield* orderingOf(all);
+      return EntryTable.listing(yield* listOf(changed));
     }
     let { length, fileBytes } = this;
     for (const [path, after] of changes) {
@@ -80,7 +82,7 @@ export class EntryTable implements Iterable<Entry> {
       fileBytes += (after?.size ?? 0) - (before?.size ?? 0);
     }
     const changed = new EntryTable(this.#base, all, { length, fileBytes });
-    if (this.#inOrder !== undefined) changed.#inOrder = mergeRenewals(this.#inOrder, inOrder(changes));
+    if (this.#inOrder !== undefined) changed.#inOrder = mergeRenewals(this.#inOrder, yield* orderingOf(changes));
     return changed;
   }
 
@@ -107,8 +109,9 @@ export class EntryTable implements Iterable<Entry> {
 
   /** All of it, packed. */
   *packing(): Work<PackedEntries> {
-    const isPacked = this.#changes.size === 0 && this.#base instanceof PackedEntries;
-    return isPacked ? this.#base : yield* PackedEntries.packing(this);
+    if (this.#changes.size === 0 && this.#base instanceof PackedEntries) return this.#base;
+    this.#inOrder ??= yield* orderingOf(this.#changes);
+    return yield* PackedEntries.packing(this);
   }
 
   /** The same, to be kept for long. */
@@ -186,7 +189,16 @@ export class EntryTable implements Iterable<Entry> {
 }
 
 function inOrder(changes: EntryChanges): Renewal[] {
-  return sortEntries(Array.from(changes, ([path, entry]) => ({ path, entry })));
+  return atOnce(orderingOf(changes));
+}
+
+function* orderingOf(changes: EntryChanges): Work<Renewal[]> {
+  const renewals: Renewal[] = [];
+  for (const [path, entry] of changes) {
+    if (isStop(renewals.length)) yield;
+    renewals.push({ path, entry });
+  }
+  return yield* sorting(renewals, (a, b) => comparePaths(a.path, b.path));
 }
 
 /** Of two lists in order; where both tell of a path, the second one counts. */

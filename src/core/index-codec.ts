@@ -11,9 +11,8 @@
  * Everything read here may come from a hostile server: every rule that is broken is an IndexError, no count is
  * believed before the bytes for it are there, and no path is accepted that a plan could not contain.
  */
-import { createHash } from 'node:crypto';
 import { IndexError } from '../errors.js';
-import { ByteReader, ByteWriter, CHECKSUM_BYTES, checksum, damaged, unseal } from './bytes.js';
+import { ByteReader, ByteWriter, CHECKSUM_BYTES, checksum, damaged, summing, unseal } from './bytes.js';
 import type { Entry } from './entry.js';
 import { EntryTable } from './entry-table.js';
 import { PackedEntries, readEntry, readRelPath, writeEntry } from './packed-entries.js';
@@ -92,7 +91,7 @@ export function encodeSnapshot(entries: EntryTable): Buffer {
 export function* encodingSnapshot(entries: EntryTable): Work<Buffer> {
   const { content, length } = yield* entries.packing();
   const writer = new ByteWriter(content.length + SNAPSHOT_FRAME_BYTES);
-  return writer.bytes(MAGIC).number(FORMAT).number(length).bytes(content).finishSealed();
+  return yield* writer.bytes(MAGIC).number(FORMAT).number(length).bytes(content).sealing();
 }
 
 /** `sound`: it was decoded before. */
@@ -126,7 +125,7 @@ export function* encodingSegment(segment: Segment, before: string): Work<Encoded
     if (entry !== undefined) writeEntry(writer, entry);
   }
   const content = writer.finish();
-  const sum = chain(before, content);
+  const sum = yield* chaining(before, content);
   const bytes = Buffer.concat([new ByteWriter().number(content.length).finish(), content, sum]);
   return { bytes, checksum: sum.toString('hex') };
 }
@@ -206,7 +205,11 @@ function decodeSegment(content: Buffer): Segment {
 }
 
 function chain(before: string, content: Uint8Array): Buffer {
-  return createHash('sha256').update(before, 'hex').update(content).digest();
+  return atOnce(chaining(before, content));
+}
+
+function chaining(before: string, content: Uint8Array): Work<Buffer> {
+  return summing(Buffer.from(before, 'hex'), content);
 }
 
 function parseJson(line: string): Record<string, unknown> {

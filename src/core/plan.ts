@@ -93,14 +93,17 @@ export function* planning(
   namesakes?: Namesakes,
 ): Work<Plan> {
   const keyOf = namesakes === undefined ? undefined : foldedPath;
-  const first = deletion === 'keep' ? new Set<RelPath>() : obstacles(changes, keyOf);
-  const isNeeded = (path: RelPath): boolean => first.has(path) || namesakes?.has(path) === true;
-  const kept = changes.filter(({ kind, path }) => kind !== 'removed' || deletion === 'delete' || isNeeded(path));
+  const first = deletion === 'keep' ? new Set<RelPath>() : yield* obstacles(changes, keyOf);
+  const kept: Change[] = [];
   const former = new Map(Array.from(namesakes ?? [], ([old, path]) => [path, old]));
   const groups = new Map<GroupName, Step[]>(ORDER.map((name) => [name, []]));
-  for (const [at, change] of kept.entries()) {
+  for (const [at, change] of changes.entries()) {
     if (isStop(at)) yield;
-    const namesake = change.kind === 'removed' ? namesakes?.get(change.path) : former.get(change.path);
+    const { kind, path } = change;
+    const isNeeded = kind !== 'removed' || deletion === 'delete' || first.has(path) || namesakes?.has(path) === true;
+    if (!isNeeded) continue;
+    kept.push(change);
+    const namesake = kind === 'removed' ? namesakes?.get(path) : former.get(path);
     groups.get(groupOf(change, first, manifest, namesake))?.push(withNamesake(stepOf(change), namesake));
   }
   return {
@@ -221,9 +224,12 @@ function referenceRank(path: RelPath): 0 | 1 | 2 | 3 {
 }
 
 /** Removed paths that must go before something is written. */
-function obstacles(changes: readonly Change[], keyOf?: (path: RelPath) => string): Set<RelPath> {
-  const pathsOf = (those: readonly Change[]): RelPath[] => those.map(({ path }) => path);
-  const removed = changes.filter(({ kind }) => kind === 'removed');
-  if (removed.length === 0) return new Set();
-  return inTheWay(pathsOf(removed), pathsOf(changes.filter(({ kind }) => kind !== 'removed')), keyOf);
+function* obstacles(changes: readonly Change[], keyOf?: (path: RelPath) => string): Work<Set<RelPath>> {
+  const removed: RelPath[] = [];
+  const written: RelPath[] = [];
+  for (const [at, { kind, path }] of changes.entries()) {
+    if (isStop(at)) yield;
+    (kind === 'removed' ? removed : written).push(path);
+  }
+  return removed.length === 0 ? new Set() : inTheWay(removed, written, keyOf);
 }

@@ -3,7 +3,7 @@
  * goes on in the next, in the order in which it came. So whatever else waits for a turn is not held up, however many are at work.
  */
 
-export const TURN_MS = 6; // beside a burst of replies and some garbage collection it is short of the 20 ms in which a loop should have turned
+export const TURN_MS = 4; // beside a burst of replies and some garbage collection it is short of the 20 ms in which a loop should have turned
 
 class LoopTurn {
   /** When its first work began. */
@@ -16,9 +16,13 @@ class LoopTurn {
     return performance.now() - this.#begun;
   }
 
+  get isUsedUp(): boolean {
+    return this.workedMs >= TURN_MS;
+  }
+
   /** Does `act`, which never throws, now, or in a later turn if this one is used up. */
   take(act: () => void): void {
-    if (this.#waiting.length > 0 || this.workedMs >= TURN_MS) this.#waiting.push({ act, takes: 'a part' });
+    if (this.#waiting.length > 0 || this.isUsedUp) this.#waiting.push({ act, takes: 'a part' });
     else act();
   }
 
@@ -41,7 +45,7 @@ class LoopTurn {
     this.#begun = this.#begin();
     let done = 0;
     for (const { act, takes } of this.#waiting) {
-      if (done > 0 && (takes === 'all' || this.workedMs >= TURN_MS)) break;
+      if (done > 0 && (takes === 'all' || this.isUsedUp)) break;
       act();
       done++;
       if (takes === 'all') break;

@@ -7,8 +7,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { loopTurn, TURN_MS } from './loop-turn.js';
 
-const RUN = 2048; // elements that sort in about a millisecond
-
 export interface PacerOptions {
   readonly signal?: AbortSignal | undefined;
   readonly sliceMs?: number;
@@ -55,45 +53,5 @@ export async function inSlices<T>(work: Generator<void, T, void>, pacer: Pacer):
     const step = work.next();
     if (step.done === true) return step.value;
     if (pacer.isDue) await pacer.breathe();
-  }
-}
-
-/** A sorted copy of `items`: short runs, then merges, with a breath wherever one is due. */
-export async function sortPaced<T extends object>(
-  items: readonly T[],
-  compare: (a: T, b: T) => number,
-  pacer: Pacer,
-): Promise<T[]> {
-  let runs: T[][] = [];
-  for (let at = 0; at < items.length; at += RUN) {
-    runs.push(items.slice(at, at + RUN).toSorted(compare));
-    if (pacer.isDue) await pacer.breathe();
-  }
-  while (runs.length > 1) {
-    const merged: T[][] = [];
-    for (let i = 0; i < runs.length; i += 2) merged.push(await merge(runs[i] ?? [], runs[i + 1] ?? [], compare, pacer));
-    runs = merged;
-  }
-  return runs[0] ?? [];
-}
-
-async function merge<T extends object>(
-  a: readonly T[],
-  b: readonly T[],
-  compare: (a: T, b: T) => number,
-  pacer: Pacer,
-): Promise<T[]> {
-  const merged: T[] = [];
-  for (let i = 0, j = 0; ; ) {
-    const left = a[i];
-    const right = b[j];
-    if (right !== undefined && (left === undefined || compare(left, right) > 0)) {
-      merged.push(right);
-      j++;
-    } else if (left !== undefined) {
-      merged.push(left);
-      i++;
-    } else return merged;
-    if (merged.length % RUN === 0 && pacer.isDue) await pacer.breathe();
   }
 }

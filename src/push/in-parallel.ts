@@ -6,8 +6,7 @@
  */
 
 import { setImmediate } from 'node:timers/promises';
-
-const MOST_IN_A_TURN = 256;
+import { loopTurn } from '../fs/loop-turn.js';
 
 /** Calls `visit` for each item, `atOnce` of them at a time. The first failure is thrown when the others have ended. */
 export async function inParallel<T>(
@@ -21,8 +20,7 @@ export async function inParallel<T>(
   const workers: Promise<void>[] = [];
   while (workers.length < atOnce && !isOver && failures.length === 0) {
     workers.push(work());
-    // What is begun leaves only when the event loop turns.
-    if (workers.length % MOST_IN_A_TURN === 0) await setImmediate();
+    if (loopTurn.isUsedUp) await setImmediate(); // what is begun leaves only when the event loop turns
   }
   await Promise.all(workers);
   if (failures.length > 0) throw failures[0];

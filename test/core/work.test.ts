@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { diffing } from '../../src/core/diff.js';
+import { diffing, tallying } from '../../src/core/diff.js';
 import type { Entry } from '../../src/core/entry.js';
 import { EntryTable } from '../../src/core/entry-table.js';
 import { guardExposure } from '../../src/core/exposure.js';
@@ -29,11 +29,12 @@ it.each<[string, () => Work<unknown>]>([
   ['diffing, all new', () => diffing(empty, snapshot)],
   ['diffing, all gone', () => diffing(full, { entries: EntryTable.EMPTY, problems: [] })],
   ['diffing, nothing new', () => diffing(full, snapshot)],
+  ['counting changes', () => tallying(changes)],
   ['planning', () => planning(changes, 'delete')],
   ['guarding', () => guardExposure(plan, () => false)],
   ['packing', () => EntryTable.EMPTY.with(truths).packing()],
   ['changing', () => table.changing(truths)],
-  ['counting', () => table.countingWithout(truths.keys())],
+  ['counting what is left', () => table.countingWithout(truths.keys())],
   ['looking for contents', () => originsIn(table, entries)],
   ['encoding a segment', () => encodingSegment({ kind: 'begin', paths: truths }, FIRST_CHECKSUM)],
   ['encoding a snapshot', () => encodingSnapshot(EntryTable.EMPTY.with(truths))],

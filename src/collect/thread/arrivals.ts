@@ -5,7 +5,8 @@ import type { Entry } from '../../core/entry.js';
 import { EntryTable } from '../../core/entry-table.js';
 import { EntryPacker } from '../../core/packed-entries.js';
 import { comparePaths } from '../../core/relpath.js';
-import { inSlices, type Pacer, sortPaced } from '../../fs/pace.js';
+import { sorting } from '../../core/sorting.js';
+import { inSlices, type Pacer } from '../../fs/pace.js';
 import type { Use } from './entry-sender.js';
 
 /** Whoever iterates gets all batches that are of use now, from the first on, and waits for those to come. */
@@ -33,7 +34,7 @@ export class Arrivals implements AsyncIterable<readonly Entry[]> {
   /** All that came. */
   async table(pacer: Pacer): Promise<EntryTable> {
     const listed = await this.#listed(pacer);
-    if (this.#packed.length === 0) return EntryTable.listing(await sortPaced(listed, byPath, pacer));
+    if (this.#packed.length === 0) return EntryTable.listing(await inSlices(sorting(listed, byPath), pacer));
     const beside = new Map(listed.map((entry) => [entry.path, entry]));
     return inSlices(new EntryTable(this.#packed.finish()).changing(beside), pacer);
   }

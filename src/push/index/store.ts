@@ -17,6 +17,7 @@ import { decodeHead, encodeHead, type Head } from '../../core/index-codec.js';
 import type { RelPath } from '../../core/relpath.js';
 import { CONTROL, join } from '../../core/relpath.js';
 import type { TargetIndex, Truths } from '../../core/target-index.js';
+import { isStop, type Work } from '../../core/work.js';
 import { IndexError, LockedError, SafetyError, TargetError } from '../../errors.js';
 import { inSlices, Pacer } from '../../fs/pace.js';
 import type { Target } from '../../targets/target.js';
@@ -328,7 +329,7 @@ export class IndexStore {
     if (ahead === undefined) return undefined;
     const { commit } = ahead.draft;
     const isIt = commit.index === index && commit.announced === announced && commit.more === more;
-    if (!isIt || !areSame(truths, announced)) return this.#forgetAhead();
+    if (!isIt || !(await inSlices(areSame(truths, announced), new Pacer()))) return this.#forgetAhead();
     this.#ahead = undefined;
     if (await hasRoom(ahead.written)) return ahead;
     this.#writer.forget(ahead.draft); // what was removed meanwhile may have made some
@@ -415,9 +416,13 @@ export function writtenMeanwhile(url: string): LockedError {
   return new LockedError(message, { retryable: true });
 }
 
-function areSame(truths: Truths, announced: Truths): boolean {
+function* areSame(truths: Truths, announced: Truths): Work<boolean> {
   if (truths.size !== announced.size) return false;
-  for (const [path, entry] of announced) if (!truths.has(path) || truths.get(path) !== entry) return false;
+  let at = 0;
+  for (const [path, entry] of announced) {
+    if (isStop(at++)) yield;
+    if (!truths.has(path) || truths.get(path) !== entry) return false;
+  }
   return true;
 }
 

@@ -4,7 +4,7 @@
  * What it writes lies beside what the head on the target names, and counts for nothing before the next head is there. That is
  * put there by others, who say so; what was written for a commit that turned out otherwise can be forgotten.
  */
-import { checksum } from '../../core/bytes.js';
+import { summing } from '../../core/bytes.js';
 import type { EntryTable } from '../../core/entry-table.js';
 import {
   encodingSegment,
@@ -168,7 +168,8 @@ export class IndexWriter {
   *#startOver(index: TargetIndex): Work<Promise<unknown>[]> {
     const name = `${this.#atLeast(index.generation)}-${this.#options.run}.${this.#begun++}`;
     const content = yield* encodingSnapshot(index.entries);
-    const snapshot = referenceOf(`snapshot-${name}` as RelPath, content);
+    const sum = yield* summing(content);
+    const snapshot = { name: `snapshot-${name}` as RelPath, bytes: content.length, checksum: sum.toString('hex') };
     const writes = begun(
       this.#target.append(join(CONTROL, snapshot.name), 0, content, 'durable'), // a new file; its checksum tells whether it is whole
       this.#files.keep((cache) => cache.write(snapshot.name, content)),
@@ -240,8 +241,4 @@ function announcementsOf(index: TargetIndex): Truths[] {
 function begun(...writes: readonly Promise<unknown>[]): Promise<unknown>[] {
   for (const write of writes) write.catch(() => undefined); // whoever waits hears of it
   return [...writes];
-}
-
-function referenceOf(name: RelPath, content: Buffer): FileReference {
-  return { name, bytes: content.length, checksum: checksum(content).toString('hex') };
 }

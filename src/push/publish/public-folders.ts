@@ -187,7 +187,7 @@ export class PublicFolders {
       if (isLate) late.add(folder);
     }
     const early = folders.filter((folder) => !late.has(folder) && !this.#isBlocked(folder));
-    await Promise.all(early.map((folder) => this.#makeOne(folder)));
+    await inParallel(early, IN_FLIGHT, (folder) => this.#makeOne(folder));
     // What is moved is seen at once, so all above it must be known to be folders, and none of them a link.
     for (const level of levelsOf(late)) {
       await Promise.all(

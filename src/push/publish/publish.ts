@@ -55,15 +55,14 @@ export async function publish(
     const begin = outcomes.length;
     const left = await inSlices(withoutArrived(steps), pacer);
     await inParallel(left, inFlight(target), carry);
-    const results = outcomes.slice(begin);
-    const problem = results.find(stops)?.problem;
-    await removeEmptyFolders(emptiedBy(results), target);
+    const { emptied, problem } = await inSlices(endOf(outcomes, begin), pacer);
+    await removeEmptyFolders(emptied, target);
     if (problem === undefined) continue;
     stop = { group: name, problem };
     for (const outcome of heldBack(share.slice(at + 1), stop)) outcomes.push(outcome);
     break;
   }
-  await removeEmptyFolders(madeInVain(outcomes, folders), target);
+  await removeEmptyFolders(await inSlices(madeInVain(outcomes, folders), pacer), target);
   return { outcomes, stop };
 
   /** What came with its folder is there, and nothing is left to do for it. */
@@ -231,16 +230,35 @@ export function heldBack(
   );
 }
 
-/** Folders that were made, some of them once more, for files that did not come. */
-function madeInVain(outcomes: readonly Outcome[], folders: PublicFolders): Set<RelPath> {
-  const missing = outcomes.filter(({ kind, step }) => kind !== 'done' && step.kind === 'upload');
-  const emptied = emptiedBy(outcomes);
-  const isOurs = (folder: RelPath): boolean => folders.isNew(folder) || emptied.has(folder);
-  return new Set(missing.flatMap(({ step }) => ancestorsOf(step.path)).filter(isOurs));
+/** How a group ended: the folders that lost a file, which go too once they are empty, and what holds back the groups after it. */
+interface End {
+  readonly emptied: ReadonlySet<RelPath>;
+  readonly problem: Problem | undefined;
 }
 
-/** Folders that lost a file go too once they are empty; one with somebody else's files in it stays. */
-function emptiedBy(outcomes: readonly Outcome[]): Set<RelPath> {
-  const removed = outcomes.filter(({ kind, step }) => kind === 'done' && step.kind === 'remove');
-  return new Set(removed.flatMap(({ step }) => ancestorsOf(step.path)));
+/** Of the outcomes from `begin` on. A folder with somebody else's files in it stays. */
+function* endOf(outcomes: readonly Outcome[], begin: number): Work<End> {
+  const emptied = new Set<RelPath>();
+  let problem: Problem | undefined;
+  for (let at = begin; at < outcomes.length; at++) {
+    if (isStop(at)) yield;
+    const outcome = outcomes[at] as Outcome;
+    if (stops(outcome)) problem ??= outcome.problem;
+    const isGone = outcome.kind === 'done' && outcome.step.kind === 'remove';
+    if (isGone) for (const folder of ancestorsOf(outcome.step.path)) emptied.add(folder);
+  }
+  return { emptied, problem };
+}
+
+/** Folders that were made, some of them once more, for files that did not come. */
+function* madeInVain(outcomes: readonly Outcome[], folders: PublicFolders): Work<RelPath[]> {
+  const above = new Set<RelPath>();
+  for (const [at, { kind, step }] of outcomes.entries()) {
+    if (isStop(at)) yield;
+    const isMissing = kind !== 'done' && step.kind === 'upload';
+    if (isMissing) for (const folder of ancestorsOf(step.path)) above.add(folder);
+  }
+  if (above.size === 0) return [];
+  const { emptied } = yield* endOf(outcomes, 0);
+  return [...above].filter((folder) => folders.isNew(folder) || emptied.has(folder));
 }

@@ -11,7 +11,7 @@ import { loopTurn } from '../../fs/loop-turn.js';
 import { Dating, isRefused } from './dating.js';
 import { SftpHandles } from './handles.js';
 import { type Question, SftpRequests, type Waiter } from './requests.js';
-import { confused, notOffered, troubleIn } from './trouble.js';
+import { confused, notOffered, type Refusal, refusing, statusOf, troubleIn } from './trouble.js';
 import {
   type Attributes,
   COPY_DATA,
@@ -411,9 +411,16 @@ export class SftpChannel {
     }
   }
 
-  /** The server's umask may take bits away from `mode`. */
-  makeFolder(path: string, mode: number): Promise<void> {
-    return this.#requests.tell('make the folder', path, (id) => this.#writer.mode(REQUEST.makeFolder, id, path, mode));
+  /** The server's umask may take bits away from `mode`. Answers with why not: mostly because it is there already. */
+  makeFolder(path: string, mode: number): Promise<Refusal | undefined> {
+    const verb = 'make the folder';
+    const read = (reply: Reply): Refusal | undefined => {
+      const status = statusOf(reply);
+      return status === STATUS.ok ? undefined : refusing(status, reply, verb, path);
+    };
+    return this.#requests.ask({ verb, path, type: REPLY.status, read }, (id) =>
+      this.#writer.mode(REQUEST.makeFolder, id, path, mode),
+    );
   }
 
   removeFolder(path: string): Promise<void> {

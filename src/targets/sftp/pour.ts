@@ -65,7 +65,8 @@ async function* writesOfAll(
   let position = 0;
   for await (const piece of content) {
     const { length } = piece; // it is good until the next one
-    yield writesTold(channel, handle, piece, { position, flow });
+    const at = position;
+    yield await channel.inTurn(() => writesTold(channel, handle, piece, { position: at, flow }));
     position += length;
   }
   requireSize(position, meta, path);
@@ -104,7 +105,9 @@ async function* writesInTurn(
   { offset, flow }: Pick<Behind, 'offset' | 'flow'>,
 ): AsyncIterable<Promise<void>[]> {
   for (let at = 0; at < bytes.length; at += CHUNK_BYTES)
-    yield writesTold(channel, handle, bytes.subarray(at, at + CHUNK_BYTES), { position: offset + at, flow });
+    yield await channel.inTurn(() =>
+      writesTold(channel, handle, bytes.subarray(at, at + CHUNK_BYTES), { position: offset + at, flow }),
+    );
 }
 
 /** The flow is told of what arrives. */

@@ -260,10 +260,12 @@ class SftpTarget implements Target {
     if (root.status === 'rejected') throw root.reason;
     const attempt = { verb: 'make the folder', at } as const;
     if (there.status === 'rejected') throw await this.#explain(there.reason, attempt);
+    if (made.status === 'rejected') throw made.reason;
+    const refusal = made.value;
     if (there.value === undefined)
-      throw made.status === 'rejected' ? await this.#explain(made.reason, attempt) : vanished(path);
+      throw refusal === undefined ? vanished(path) : await this.#explain(refusal(), attempt);
     if (kindOf(there.value.mode) !== 'folder') throw obstructed(path, there.value);
-    const isNew = made.status === 'fulfilled';
+    const isNew = refusal === undefined;
     const meant = folderMode(mode, there.value.mode);
     if (isNew && (there.value.mode & 0o7777) !== meant) await this.#first.chmod(at, meant).catch(this.#onModeRefused);
   }
@@ -463,9 +465,10 @@ async function makeRoot(channel: SftpChannel, root: string, onModeRefused: (erro
   // Asked for behind it: the server answers in order.
   const [made, found] = await Promise.allSettled([making, channel.stat(root)]);
   const there = found.status === 'fulfilled' ? found.value : undefined;
-  if (made.status === 'rejected') {
+  if (made.status === 'rejected') throw made.reason;
+  if (made.value !== undefined) {
     const isThere = there !== undefined && kindOf(there.mode) === 'folder'; // another run was quicker
-    if (!isThere) throw await whyNoRoot(made.reason, channel, root);
+    if (!isThere) throw await whyNoRoot(made.value(), channel, root);
     return;
   }
   const meant = folderMode(ROOT_MODE, there?.mode ?? ROOT_MODE);

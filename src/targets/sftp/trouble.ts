@@ -18,6 +18,9 @@ const KINDS: Readonly<Record<number, TargetErrorKind>> = {
 /** What "Failure" tells: nothing. */
 export const SAYS_NOTHING = 'the server says no more than "Failure"';
 
+/** Why a server did not do it. */
+export type Refusal = () => TargetError;
+
 /** Throws if the reply is of another kind. */
 export function statusOf(reply: Reply): number {
   if (reply.type !== REPLY.status) throw confused();
@@ -31,10 +34,15 @@ export function troubleIn(reply: Reply, verb: string, path: string): TargetError
 }
 
 export function refusal(status: number, reply: Reply, verb: string, path: string): TargetError {
+  return refusing(status, reply, verb, path)();
+}
+
+/** As `refusal`, for whoever may not need it: the trace of an error takes longer than all the rest of a reply. */
+export function refusing(status: number, reply: Reply, verb: string, path: string): Refusal {
   const said = reply.isOver ? '' : reply.text();
   const isNothing = status === STATUS.failure && (said === '' || said === 'Failure');
   const reason = isNothing ? SAYS_NOTHING : said === '' ? `it answered with status ${status}` : said;
-  return new TargetError(KINDS[status] ?? 'failed', `cannot ${verb} ${path}: ${reason}`);
+  return () => new TargetError(KINDS[status] ?? 'failed', `cannot ${verb} ${path}: ${reason}`);
 }
 
 export function notOffered(verb: string, path: string): TargetError {
