@@ -18,7 +18,34 @@ class FullTarget extends MemoryTarget {
   }
 }
 
+/** Each file keeps the thread busy for a moment. */
+class BusyTarget extends MemoryTarget {
+  override write(...file: Parameters<MemoryTarget['write']>): Promise<number> {
+    const end = performance.now() + 1;
+    while (performance.now() < end);
+    return super.write(...file);
+  }
+}
+
+const MOST_IN_A_TURN = 64;
+
 describe('staging', () => {
+  it('lets the event loop turn, however many files there are and whatever they take', async () => {
+    let turns = 0;
+    let isOver = false;
+    const turn = (): void => {
+      turns++;
+      if (!isOver) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const stage = await stageOn(new BusyTarget(), { concurrency: 'auto' }, Buffer.from('xx'));
+    const all = uploads(200, (at) => String.fromCharCode(0x100 + at));
+    const { problems } = await stage.finish(all, emptyIndex('site'));
+    isOver = true;
+    expect([problems.size, stage.sentBytes]).toEqual([0, 400]);
+    expect(turns).toBeGreaterThanOrEqual(200 / MOST_IN_A_TURN);
+  });
+
   for (const concurrency of [1, 7, 'auto'] as const) {
     for (const count of [2, 300, 20_000]) {
       it(`names each of ${count} files for which the disk is too full, ${concurrency} at once (F23)`, async () => {
@@ -42,10 +69,10 @@ describe('staging', () => {
 async function stageOn(
   target: MemoryTarget,
   options: { readonly concurrency: number | 'auto'; readonly signal?: AbortSignal },
+  content = Buffer.from('x'),
 ): Promise<Stage> {
   const cache = new StateFolder(await temporaryFolder());
   const store = new IndexStore(target, { site: 'site', cache, run: 'run', now: () => 0 });
-  const content = Buffer.from('x');
   const all = {
     ...options,
     fileOf: () => '/nowhere',
@@ -57,9 +84,9 @@ async function stageOn(
   return new Stage(target, store, all);
 }
 
-function uploads(count: number) {
+function uploads(count: number, textOf: (at: number) => string = () => 'x') {
   return Array.from({ length: count }, (_, i) => {
-    const each: Entry = entry(`${i}.css`, 'x');
+    const each: Entry = entry(`${i}.css`, textOf(i));
     return { kind: 'upload' as const, path: path(`${i}.css`), entry: each, old: undefined };
   });
 }

@@ -17,7 +17,6 @@ import { join, type RelPath } from '../../core/relpath.js';
 import type { TargetIndex } from '../../core/target-index.js';
 import { isStop, type Work } from '../../core/work.js';
 import { type Problem, TargetError } from '../../errors.js';
-import { loopTurn } from '../../fs/loop-turn.js';
 import { inSlices, Pacer } from '../../fs/pace.js';
 import type { Target } from '../../targets/target.js';
 import { ByteBudget } from '../byte-budget.js';
@@ -36,6 +35,7 @@ const MOST_IN_FLIGHT = 8192;
 // replies to a burst are worked off. More would only wait, and what waits long costs the garbage collector.
 const FILES_PER_MS = 60;
 const BYTES_IN_FLIGHT = 24 * 1024 * 1024; // enough for 100 MB/s at 200 ms
+const MOST_IN_A_TURN = 64; // what is begun leaves only when the event loop turns
 const LARGE_IN_FLIGHT = 4 * 1024 * 1024; // what one long file has on its way, whatever its size
 
 export interface StageOptions extends DeliveryOptions {
@@ -83,8 +83,6 @@ export class Stage {
   #next = 0;
   #made = 0;
   #underWay = 0;
-  /** Whether more is begun in a later turn of the event loop. */
-  #isPausing = false;
   #begun: Promise<Leftovers> | undefined;
   #leftovers: Leftovers | undefined;
   /** Why nothing more fits. */
@@ -275,27 +273,14 @@ export class Stage {
     if (this.#failure !== undefined) return;
     const { concurrency } = this.#options;
     const most = concurrency === 'auto' ? filesInFlight(this.#target.capabilities.roundTripMs) : concurrency;
-    const end = Math.min(this.#waiting.length, this.#next + most - this.#underWay);
-    while (this.#next < end && !this.#isHeldUp) this.#start(this.#waiting[this.#next++] as Item);
-    if (this.#next < end) this.#goOnLater();
+    const end = Math.min(this.#waiting.length, this.#next + most - this.#underWay, this.#next + MOST_IN_A_TURN);
+    const wasCut = end === this.#next + MOST_IN_A_TURN;
+    while (this.#next < end) this.#start(this.#waiting[this.#next++] as Item);
+    if (wasCut) setImmediate(() => this.#pump());
     if (this.#next === this.#waiting.length) {
       this.#waiting = [];
       this.#next = 0;
     }
-  }
-
-  /** What is begun leaves only when the event loop turns. Something is always under way as long as anything waits. */
-  get #isHeldUp(): boolean {
-    return this.#underWay > 0 && (this.#isPausing || loopTurn.isUsedUp);
-  }
-
-  #goOnLater(): void {
-    if (this.#isPausing) return;
-    this.#isPausing = true;
-    loopTurn.take(() => {
-      this.#isPausing = false;
-      this.#pump();
-    });
   }
 
   #start(item: Item): void {
