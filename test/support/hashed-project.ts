@@ -2,6 +2,7 @@
  * A project with hashed names as collecting takes it, with Django's defaults, what a fresh collect makes of it, and
  * style sheets to put into one.
  */
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { collect } from '../../src/collect/collect.js';
 import type { ManifestProject } from '../../src/collect/hashed/post-process.js';
@@ -55,6 +56,8 @@ export async function collectFreshly(project: CollectProject): Promise<Listing |
   } catch (error) {
     if (error instanceof ManifestError) return undefined;
     throw error;
+  } finally {
+    await rm(folder, { recursive: true }); // a property makes thousands, which would all be removed when its test is over
   }
 }
 
