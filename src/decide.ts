@@ -90,7 +90,8 @@ export async function decide(
   const settled = terms.deletion === 'delete' ? await whenFilled(first, compareAll, terms) : first;
   const { index, changes } = settled ?? first;
   const isHolding = (removals === 'hold' || settled === undefined) && terms.deletion === 'delete';
-  const namesakes = store.naming === 'folded' ? namesakesOf(changes, index) : undefined;
+  const { naming } = store; // it may be found out meanwhile
+  const namesakes = naming === 'folded' ? namesakesOf(changes, index) : undefined;
   const deletion = isHolding ? 'hold' : terms.deletion;
   const planned = await inSlices(planning(changes, deletion, terms.manifest, namesakes), pacer);
   const lack = lackOf((settled ?? first).from, index, terms.accepts, terms.manifest);
@@ -102,7 +103,7 @@ export async function decide(
   if (!target.capabilities.atomicReplace && !terms.allowNonAtomic) guardReplacement(plan);
   if (terms.limit !== undefined) guard(plan, { held, left }, terms.limit);
   // Nothing of ours is there yet, so nothing is removed, and no name has another one beside it.
-  const isUntold = store.naming === undefined && terms.act === 'push' && plan.changes.length > 0;
+  const isUntold = naming === undefined && terms.act === 'push' && plan.changes.length > 0;
   if (isUntold && (await store.findNaming()) === 'folded') namesakesOf(changes, index);
   const { added } = await inSlices(tallying(changes), pacer);
   const unchanged = index.entries.length - (changes.length - added);

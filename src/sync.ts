@@ -391,6 +391,7 @@ export class Connection {
   ): Promise<Pushed> {
     const [{ folderMode, cache }, target, store] = [this.#job, this.#target, this.#store];
     const toBeSigned = target.capabilities.serverCopy ? await inSlices(toSign(plan, options), new Pacer()) : [];
+    await setImmediate();
     if (toBeSigned.length > 0) this.#alsoDo(() => options.sign?.(toBeSigned, cache.folder('signatures').path));
     const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
     const pushed = await push(plan, index, { target, store, stage }, { folderMode, filesInShare, pending, ...hooks });

@@ -43,7 +43,7 @@ describe('staging', () => {
     const { problems } = await stage.finish(all, emptyIndex('site'));
     isOver = true;
     expect([problems.size, stage.sentBytes]).toEqual([0, 400]);
-    expect(turns).toBeGreaterThanOrEqual(200 / MOST_IN_A_TURN);
+    expect(turns).toBeGreaterThanOrEqual(Math.floor(200 / MOST_IN_A_TURN)); // between those that begin in one
   });
 
   for (const concurrency of [1, 7, 'auto'] as const) {

@@ -5,11 +5,14 @@
 /** What Python's `\s` and `str.strip` take for blank, as the inside of a character class. JavaScript's `\s` differs. */
 export const BLANK = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
 
-const BLANK_ENDS = new RegExp(`^[${BLANK}]+|[${BLANK}]+$`, 'g');
+const IS_BLANK = new RegExp(`[${BLANK}]`);
 
-/** `text` without the blanks at both ends. */
+/** `text` without the blanks at both ends. An expression for it would go over a run of blanks in the middle once for each of them. */
 export function strip(text: string): string {
-  return text.replaceAll(BLANK_ENDS, '');
+  let [start, end] = [0, text.length];
+  while (start < end && IS_BLANK.test(text.charAt(start))) start++;
+  while (end > start && IS_BLANK.test(text.charAt(end - 1))) end--;
+  return text.slice(start, end);
 }
 
 /** An empty component, one dot, or two. */

@@ -57,6 +57,19 @@ describe('a manifest', () => {
     expect(patchManifest(textsOf(Manifest.of(many, '6.0')), nowhere)).toBeUndefined();
   });
 
+  test('is made again by its text where many have another value, and some are called as its own fields are', () => {
+    const names = [...NAMES, ...Array.from({ length: 200 }, (_, i) => `${i}.css`)];
+    const many = new Map(names.map((name) => [name, `${name}.0123456789ab`]));
+    const changed = new Map(names.map((name) => [name, `another ${name}`]));
+    const after = textsOf(Manifest.of(changed, '6.0'));
+    expect(patchManifest(textsOf(Manifest.of(many, '6.0')), changed)).toEqual(after);
+  });
+
+  test.each(['version', 'hash', 'paths'])('has no other value for %j where no file is called so', (name) => {
+    const before = textsOf(Manifest.of(new Map([['a.css', 'a.0123456789ab.css']]), '6.0'));
+    expect(patchManifest(before, new Map([[name, 'x']]))).toBeUndefined();
+  });
+
   test.each(DJANGO_RELEASES)('of Django %s can be made again with other hashes', (django) => {
     const before = Manifest.of(table, django);
     const old = textsOf(before);

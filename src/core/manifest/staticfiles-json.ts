@@ -45,7 +45,7 @@ export class Manifest {
     const list = pairs.add(']').bytes();
     text.add(HEAD);
     for (const place of order) text.addMember(place, '', ': ', '');
-    const whole = text.add(`}, "version": "1.1", "hash": "${hashOf(list)}${TAIL}`).bytes();
+    const whole = text.add(`${BETWEEN}${hashOf(list)}${TAIL}`).bytes();
     const lengths = Uint32Array.from(values, ({ length }) => length);
     return new Manifest(whole, list, { places, lengths, inPairs: pairs.at, inText: text.at });
   }
@@ -127,16 +127,17 @@ export function patchManifest(
   );
   if (list === undefined) return undefined;
   const members = entries.map(([name, value]): KeyedValue => [`${quote(name)}: `, quote(value)]);
-  const patched = withValues(
-    text,
-    [...members, ['"version": "1.1", "hash": ', quote(hashOf(Buffer.from(list, 'latin1')))]],
-    HEAD.length,
-  );
-  return patched === undefined ? undefined : { text: patched, pairs: list };
+  const end = text.lastIndexOf(BETWEEN); // of the names: a file may be called as what follows is
+  const patched = end < 0 ? undefined : withValues(text.slice(0, end), members, HEAD.length);
+  if (patched === undefined) return undefined;
+  const sum = hashOf(Buffer.from(list, 'latin1'));
+  return { text: `${patched}${BETWEEN}${sum}${TAIL}`, pairs: list };
 }
 
 const HEAD = '{"paths": {';
 const MANY = 100;
+/** What stands between the names and the hash. */
+const BETWEEN = '}, "version": "1.1", "hash": "';
 const TAIL = '"}';
 
 type KeyedValue = readonly [key: string, value: string];
