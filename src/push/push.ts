@@ -124,6 +124,7 @@ class Push {
     const folders = await this.#inSlices(PublicFolders.of(share, target, folderMode));
     const staging = this.#hasRoom.then(() => stage.finish(uploadsOf(share), this.#index, this.#before));
     const announcing = this.#announce(share, announced);
+    announcing.catch((error: unknown) => stage.stop(error)); // nothing of it will be published
     const staged = await allOf([staging, announcing, folders.look()]);
     await this.#requireHeld(folders, announced);
     if (isLast) onPhase?.('publish');

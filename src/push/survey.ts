@@ -77,10 +77,13 @@ export async function readInParallel(
   });
 }
 
-/** SHA-256 of a file on the target, as the bytes come. */
-export async function digestOf(target: Target, path: RelPath): Promise<Digest> {
+/** SHA-256 of a file on the target, as the bytes come. After an abort nothing more of it is asked for. */
+export async function digestOf(target: Target, path: RelPath, signal?: AbortSignal): Promise<Digest> {
   const hash = createHash('sha256');
-  for await (const piece of target.read(path)) hash.update(piece);
+  for await (const piece of target.read(path)) {
+    signal?.throwIfAborted();
+    hash.update(piece);
+  }
   return hash.digest('hex');
 }
 

@@ -137,8 +137,11 @@ export class Delivery {
   async #resume(item: Item, begun: RemoteFile): Promise<number | undefined> {
     if (this.#stopped.aborted) return undefined;
     const { entry } = item;
-    const there = digestOf(this.#target, begun.path);
-    there.catch(() => undefined); // whoever needs it hears of it
+    const ended = new AbortController();
+    let there: Digest | undefined;
+    const reading = digestOf(this.#target, begun.path, AbortSignal.any([this.#stopped, ended.signal]));
+    const read = reading.then((digest) => (there = digest));
+    read.catch(() => undefined); // whoever needs it hears of it
     const rest = (bytes: number): Promise<void> | undefined => {
       this.#sentBytes += bytes;
       return this.#options.throttle.take(bytes, this.#either);
@@ -146,17 +149,20 @@ export class Delivery {
     const bodyFor = this.#bodyFor(entry);
     async function* recipe(): AsyncGenerator<Piece> {
       yield { offset: 0, length: begun.size };
-      const beginning = createHash('sha256');
+      const sum = createHash('sha256');
+      let beginning: Digest | undefined;
       let position = 0;
       for await (const piece of piecesOf(bodyFor())) {
         const known = Math.min(Math.max(begun.size - position, 0), piece.length);
-        beginning.update(piece.subarray(0, known));
+        if (known > 0) sum.update(piece.subarray(0, known));
         position += piece.length;
         if (known === piece.length) continue;
+        beginning ??= sum.digest('hex');
+        if (there !== undefined && there !== beginning) throw new NotItsBeginning();
         await rest(piece.length - known);
         yield piece.subarray(known);
       }
-      if (beginning.digest('hex') !== (await there)) throw new NotItsBeginning();
+      if (beginning !== (await read)) throw new NotItsBeginning();
     }
     try {
       const place = placeOf(item, this.#run);
@@ -165,6 +171,8 @@ export class Delivery {
     } catch (error) {
       if (error instanceof NotItsBeginning) return undefined;
       throw error;
+    } finally {
+      ended.abort();
     }
   }
 
@@ -187,9 +195,21 @@ export class Delivery {
     const { contentOf, fileOf, allows } = this.#options;
     return () => {
       const content = contentOf?.(entry.digest) ?? bodyOf(fileOf(entry.path), entry)();
-      if (content instanceof Uint8Array && isPrivateKey(content) && allows?.(entry.path) !== true) throw secret();
+      if (!(content instanceof Uint8Array)) return until(this.#stopped, content);
+      if (isPrivateKey(content) && allows?.(entry.path) !== true) throw secret();
       return content;
     };
+  }
+}
+
+/** Throws in place of the next piece once `stopped`: nobody waits for the rest of a long file. */
+async function* until(
+  stopped: AbortSignal,
+  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void> {
+  for await (const piece of pieces) {
+    stopped.throwIfAborted();
+    yield piece;
   }
 }
 

@@ -189,9 +189,16 @@ export class Stage {
     await removeEmptyFolders([...emptied, ...theirs], this.#target);
   }
 
+  /** Nothing more is begun, and long files under way break off: whoever waits hears of `error`. */
+  stop(error: unknown): void {
+    this.#failure ??= { error };
+    this.#stopped.abort();
+    this.#waiting.length = this.#next;
+  }
+
   /** Ends the staging without a push. What cannot be removed now, because the target is out of reach, the next run removes. */
   async abandon(): Promise<void> {
-    this.#stop(undefined);
+    this.stop(undefined);
     if (this.#begun === undefined) return;
     await Promise.allSettled([this.prepare()]);
     await Promise.allSettled([this.#idle()]);
@@ -264,7 +271,7 @@ export class Stage {
     void this.#notes
       .write(this.prepare())
       .catch((error: unknown) => {
-        if (!(error instanceof TargetError) || error.kind === 'unreachable') this.#stop(error);
+        if (!(error instanceof TargetError) || error.kind === 'unreachable') this.stop(error);
       })
       .then(() => this.#end());
   }
@@ -368,20 +375,13 @@ export class Stage {
       this.#fail(item, problem);
       if (problem.code === 'NO_SPACE' || problem.code === 'READ_ONLY') this.#full = problem;
     } catch (fatal) {
-      this.#stop(fatal);
+      this.stop(fatal);
     }
   }
 
   #fail(item: Item, problem: Problem): void {
     const { path } = item.entry;
     if (this.#items.get(path) === item) this.#problems.set(path, { ...problem, path });
-  }
-
-  /** What is under way comes to its end; nothing more is begun. */
-  #stop(error: unknown): void {
-    this.#failure ??= { error };
-    this.#stopped.abort();
-    this.#waiting.length = this.#next;
   }
 
   /** Resolves when nothing is under way. */
