@@ -67,6 +67,7 @@ const LAYERS: readonly (readonly [from: string, to: readonly string[]])[] = [
   ],
   ['targets/sftp/explain.ts', ['targets/sftp/', 'core/refusal.ts', 'errors.ts']],
   ['targets/sftp/repeats.ts', ['targets/sftp/', 'core/', 'errors.ts', 'type:targets/target.ts']],
+  ['targets/sftp/patch.ts', ['targets/sftp/', 'type:core/byte-budget.ts', 'errors.ts', 'type:targets/target.ts']],
   ['targets/sftp/channel.ts', ['targets/sftp/', 'fs/loop-turn.ts', 'errors.ts']],
   ['targets/sftp/', ['targets/sftp/', 'errors.ts', 'type:targets/target.ts']],
   [

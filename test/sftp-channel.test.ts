@@ -2,10 +2,12 @@
 import { Duplex } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
+import { ByteBudget } from '../src/core/byte-budget.js';
 import { openSftpChannel, type SftpChannel, type ToOpen } from '../src/targets/sftp/channel.js';
 import { patchFile } from '../src/targets/sftp/patch.js';
 import { CHUNK_BYTES, pourBehind } from '../src/targets/sftp/pour.js';
 import { OPEN, REPLY, REQUEST, ReplyReader } from '../src/targets/sftp/wire.js';
+import type { FileMeta, Recipe } from '../src/targets/target.js';
 
 const LOOK_MS = 5; // instead of half a minute
 const NO_POUR = async (): Promise<void> => {};
@@ -13,10 +15,11 @@ const NO_POUR = async (): Promise<void> => {};
 describe('a file that is made of another one', () => {
   const HELD = { size: 100, mtime: 7, mode: 0o644 };
   const copy = (channel: SftpChannel): Promise<boolean> =>
-    patchFile(channel, { path: '/basis', meta: HELD }, '/made', () => [{ offset: 0, length: 100 }], {
-      ...HELD,
-      mtime: 9,
-    });
+    make(channel, () => [{ offset: 0, length: 100 }], { ...HELD, mtime: 9 });
+  const make = (channel: SftpChannel, recipe: Recipe, meta: FileMeta): Promise<boolean> => {
+    const sending = { room: new ByteBudget(() => 1000), arrived: () => undefined };
+    return patchFile(channel, { basis: { path: '/basis', meta: HELD }, to: '/made', recipe, meta }, sending);
+  };
 
   async function opened(server: FakeServer): Promise<void> {
     server.say(fileFacts((await server.next(7)).id, HELD));
@@ -57,7 +60,7 @@ describe('a file that is made of another one', () => {
   it('goes where something was put behind less than the server says it copied, as OpenSSH does on a full disk', async () => {
     const { channel, server } = await open({ 'copy-data': '1' });
     const recipe = () => [{ offset: 0, length: 50 }, Buffer.alloc(50)];
-    const copying = patchFile(channel, { path: '/basis', meta: HELD }, '/made', recipe, HELD);
+    const copying = make(channel, recipe, HELD);
     await opened(server);
     server.say(status((await server.next(200)).id, 0), fileFacts((await server.next(8)).id, { ...HELD, size: 49 }));
     server.say(status((await server.next(6)).id, 0));

@@ -29,6 +29,14 @@ it('replaces what is its own even there: an index may be missing for a moment', 
   expect(await text(target, path('.pushstatic/head'))).toBe('two');
 });
 
+it('leaves the head of who took over where it is, even there, once its own folder was taken away', async () => {
+  const { target } = await serve({ extensions: {} });
+  await put(target, '.pushstatic/head', 'of who took over');
+  const renaming = target.rename(path('.pushstatic/taken/head'), path('.pushstatic/head'));
+  await expect(renaming).rejects.toMatchObject({ kind: 'not-found' });
+  expect(await text(target, path('.pushstatic/head'))).toBe('of who took over');
+});
+
 it('asks nothing that changes the server when it is only read from', async () => {
   const { target, server } = await serve({});
   await expect(text(target, path('.pushstatic/head'))).rejects.toMatchObject({ kind: 'not-found' });

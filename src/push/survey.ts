@@ -5,13 +5,13 @@
  * to believe, every file that may be the wanted one is read back and hashed: nothing is guessed.
  */
 import { createHash } from 'node:crypto';
+import { ByteBudget } from '../core/byte-budget.js';
 import { type Digest, type Entry, sameContent, sortEntries } from '../core/entry.js';
 import { EntryTable } from '../core/entry-table.js';
 import { ancestorsOf, type RelPath } from '../core/relpath.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { emptyIndex, type Observed, settlePending, type TargetIndex, withTruths } from '../core/target-index.js';
 import type { RemoteFile, Target } from '../targets/target.js';
-import { ByteBudget } from './byte-budget.js';
 import { inParallel } from './in-parallel.js';
 import type { Known } from './index/store.js';
 import { problemOf } from './trouble.js';
@@ -69,7 +69,7 @@ export async function readInParallel(
   read: (entry: Entry) => Promise<void>,
 ): Promise<void> {
   const atOnce = Math.min(MOST_READS_IN_FLIGHT, Math.round(LEAST_READS_IN_FLIGHT + READS_PER_MS * roundTripMs));
-  const room = new ByteBudget(BYTES_IN_FLIGHT);
+  const room = new ByteBudget(() => BYTES_IN_FLIGHT);
   await inParallel(entries, atOnce, async (entry) => {
     const bytes = Math.min(entry.size, LARGE_IN_FLIGHT);
     await room.take(bytes);

@@ -117,9 +117,9 @@ export interface Target {
    * Makes the file `to`, in the control area, where nothing lies, by a recipe for `meta.size` bytes. False, and nothing is at
    * `to`, if the basis is not what it is known to be any more, or the target does not do this. Its size and time are what it is
    * known by: nobody who changes a file in place and sets its time back is noticed. What the recipe throws comes back as it is.
-   * 'line-lost' as of `write`.
+   * 'line-lost' as of `write`. `packed` as there.
    */
-  patch(basis: Basis, to: RelPath, recipe: Recipe, meta: FileMeta): Promise<boolean>;
+  patch(basis: Basis, to: RelPath, recipe: Recipe, meta: FileMeta, how?: 'packed'): Promise<boolean>;
 
   /**
    * Puts `bytes` at `offset` of a file, made if missing (mode 0600). What lay there is overwritten; what lies beyond

@@ -11,17 +11,25 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { setImmediate } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { problemsOf } from '../../src/core/apply.js';
 import { MemoryTarget } from '../../src/targets/memory.js';
+import { openSftp } from '../../src/targets/sftp/sftp.js';
+import { connectSsh } from '../../src/targets/ssh/ssh.js';
+import type { Piece } from '../../src/targets/target.js';
+import { startRelay } from '../bench/relay.js';
 import { Crash, crashAt } from '../support/crashing-target.js';
 import { controlFiles, makeBench, publicTree, type Site } from '../support/cycle.js';
+import { path } from '../support/entries.js';
 import { FILLED_AT, type FilledRoot, makeFilledRoot, writeDated } from '../support/filled-root.js';
+import { makeGate } from '../support/hooked-target.js';
 import { noise } from '../support/noise.js';
 import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
 import { differences, inFolder, on } from '../support/project.js';
 import { temporaryFolder } from '../support/tree.js';
 
+const MIB = 1024 * 1024;
 const SIZE = 500_000;
 const OLD = noise(SIZE, 1);
 const NEW = edited(OLD, 'an edit');
@@ -231,11 +239,53 @@ describe('a crash while a new version is made', () => {
     await bench.publish(target, before);
     const torn = { fileOf: () => '/dev/null' };
     const { outcomes } = await bench.publish(target, after, torn);
-    expect(problemsOf(outcomes).map(({ path, code }) => [path, code])).toContainEqual(['app.css', 'CHANGED']);
+    expect(problemsOf(outcomes).map(({ path: at, code }) => [at, code])).toContainEqual(['app.css', 'CHANGED']);
     expect(await publicTree(target)).toEqual(before);
     expect(await bench.publish(target, after)).toMatchObject({ patched: 2 });
     expect(await publicTree(target)).toEqual(after);
   });
+});
+
+it('of many at once no more new content is on its way than the window has room for, however long nobody answers', async () => {
+  const relay = await startRelay(server.port, 0);
+  onTestFinished(() => relay.stop());
+  const root = await temporaryFolder();
+  const { host, user, identityFile, fingerprint } = server;
+  const place = { host, port: relay.port, user, identityFile, hostKey: fingerprint, sshConfig: false } as const;
+  const target = openSftp(await connectSsh(place, { env: {} }), {
+    url: 'sftp://test',
+    root,
+    control: join(root, '.pushstatic'),
+  });
+  await target.makeFolder(path('.pushstatic'), 0o700);
+  const former = { size: SIZE, mtime: FILLED_AT, mode: 0o644 };
+  await target.write(path('app.js'), () => OLD, former);
+  const [count, piece, silent] = [8, noise(64 * 1024, 9), makeGate()];
+  let [begun, taken] = [0, 0];
+  async function* recipe(): AsyncGenerator<Piece> {
+    if (++begun === count) {
+      relay.setDelay(60_000);
+      silent.open();
+    }
+    await silent.opened;
+    for (let at = 0; at < 48; at++) {
+      taken += piece.length;
+      yield piece;
+    }
+  }
+  const patching = Array.from({ length: count }, (_, i) =>
+    target.patch({ path: path('app.js'), meta: former }, path(`.pushstatic/${i}`), recipe, {
+      ...former,
+      size: 48 * piece.length,
+    }),
+  );
+  const ended = Promise.allSettled(patching);
+  await silent.opened;
+  for (let turn = 0; turn < 500; turn++) await setImmediate();
+  expect(taken).toBeGreaterThan(MIB / 2);
+  expect(taken).toBeLessThanOrEqual(2 * MIB + count * piece.length); // of 24; each may have one that waits
+  await relay.stop();
+  await ended;
 });
 
 function signaturesIn(state: string): string[] {

@@ -123,7 +123,8 @@ export class Delivery {
     }
     item.isDerived = true;
     const place = placeOf(item, this.#run);
-    const isMade = await this.#target.patch({ path: former.path, meta: former }, place, recipe, entry);
+    const basis = { path: former.path, meta: former };
+    const isMade = await this.#target.patch(basis, place, recipe, entry, howOf(entry));
     item.isDerived = isMade;
     if (!isMade) return undefined;
     if (found > 0) item.way = 'patched';
@@ -166,7 +167,7 @@ export class Delivery {
     }
     try {
       const place = placeOf(item, this.#run);
-      const isMade = await this.#target.patch({ path: begun.path, meta: begun }, place, recipe, entry);
+      const isMade = await this.#target.patch({ path: begun.path, meta: begun }, place, recipe, entry, howOf(entry));
       return isMade ? entry.size - begun.size : undefined;
     } catch (error) {
       if (error instanceof NotItsBeginning) return undefined;
@@ -185,8 +186,7 @@ export class Delivery {
     if (this.#stopped.aborted) return undefined;
     const whole = this.#bodyFor(entry);
     const body = isLong ? () => throttle.pace(whole(), this.#either) : whole;
-    const packed = isPacked(entry.path) ? 'packed' : undefined;
-    const sent = await this.#target.write(placeOf(item, this.#run), body, entry, packed);
+    const sent = await this.#target.write(placeOf(item, this.#run), body, entry, howOf(entry));
     this.#sentBytes += sent;
     return sent;
   }
@@ -200,6 +200,10 @@ export class Delivery {
       return content;
     };
   }
+}
+
+function howOf({ path }: Entry): 'packed' | undefined {
+  return isPacked(path) ? 'packed' : undefined;
 }
 
 /** Throws in place of the next piece once `stopped`: nobody waits for the rest of a long file. */

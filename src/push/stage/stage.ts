@@ -8,6 +8,7 @@
  *
  * Content may be staged before it is certain that it will be published: nobody sees it, and `tidy` takes it away.
  */
+import { ByteBudget } from '../../core/byte-budget.js';
 import type { Digest, Entry } from '../../core/entry.js';
 import { EntryTable } from '../../core/entry-table.js';
 import { Formers } from '../../core/formers.js';
@@ -19,7 +20,6 @@ import { isStop, type Work } from '../../core/work.js';
 import { type Problem, TargetError } from '../../errors.js';
 import { inSlices, Pacer } from '../../fs/pace.js';
 import type { Target } from '../../targets/target.js';
-import { ByteBudget } from '../byte-budget.js';
 import type { IndexStore } from '../index/store.js';
 import { removeEmptyFolders } from '../publish/remove-folders.js';
 import { problemOf } from '../trouble.js';
@@ -69,7 +69,7 @@ export class Stage {
   readonly #options: StageOptions;
   readonly #folder: RelPath;
   readonly #stopped = new AbortController();
-  readonly #space = new ByteBudget(BYTES_IN_FLIGHT);
+  readonly #space = new ByteBudget(() => BYTES_IN_FLIGHT);
   readonly #delivery: Delivery;
   readonly #folders: WholeFolders;
   readonly #notes: StageNotes;

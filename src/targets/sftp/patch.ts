@@ -4,10 +4,11 @@
  * Neither is believed before the server has said what it took it from. What cannot be done that way leaves nothing behind and
  * is no failure: the content can still be sent.
  */
+import type { ByteBudget } from '../../core/byte-budget.js';
 import { TargetError } from '../../errors.js';
 import type { FileMeta, Piece, Recipe } from '../target.js';
 import type { Pair, SftpChannel } from './channel.js';
-import { inWindow, together, writesOf } from './pour.js';
+import { type Flow, inWindow, together, writesTold } from './pour.js';
 import { ignoreMissing } from './trouble.js';
 import { type Attributes, kindOf, OPEN } from './wire.js';
 
@@ -40,18 +41,27 @@ interface Known {
   readonly meta: FileMeta;
 }
 
+/** What is to be made. */
+interface Patch {
+  readonly basis: Known;
+  readonly to: string;
+  readonly recipe: Recipe;
+  readonly meta: FileMeta;
+}
+
+/** How new content travels. */
+interface Sending extends Pick<Flow, 'arrived'> {
+  /** For what is on its way. */
+  readonly room: ByteBudget;
+}
+
 /** See `Target.patch`. Three round trips, if few requests do. */
-export async function patchFile(
-  channel: SftpChannel,
-  basis: Known,
-  to: string,
-  recipe: Recipe,
-  meta: FileMeta,
-): Promise<boolean> {
+export async function patchFile(channel: SftpChannel, made: Patch, sending: Sending): Promise<boolean> {
   if (!channel.copiesData) return false;
+  const { to } = made;
   let isThere = false;
   try {
-    isThere = await patch(channel, basis, to, recipe, meta);
+    isThere = await patch(channel, made, sending);
   } catch (error) {
     if (isUnreachable(error)) throw error;
     if (!(error instanceof TargetError)) {
@@ -65,10 +75,8 @@ export async function patchFile(
 
 async function patch(
   channel: SftpChannel,
-  { path, meta: held }: Known,
-  to: string,
-  recipe: Recipe,
-  meta: FileMeta,
+  { basis: { path, meta: held }, to, recipe, meta }: Patch,
+  sending: Sending,
 ): Promise<boolean> {
   // A link in the place of the basis would lead to what is behind it.
   const files = [
@@ -87,7 +95,7 @@ async function patch(
     const judge = (source: Attributes, made: Attributes): void => {
       isGood = isStill(source, held) && made.size === meta.size;
     };
-    await inWindow(requestsFor(channel, pair, recipe(), judge));
+    await inWindow(requestsFor(channel, pair, recipe(), { judge, sending }));
     // Not before: size and time are what tells that it is complete.
     if (isGood) ending.push(channel.setStat(pair.made, to, meta));
     return isGood;
@@ -101,19 +109,32 @@ async function* requestsFor(
   channel: SftpChannel,
   pair: Pair,
   pieces: Iterable<Piece> | AsyncIterable<Piece>,
-  judge: (source: Attributes, made: Attributes) => void,
+  { judge, sending }: { readonly judge: (source: Attributes, made: Attributes) => void; readonly sending: Sending },
 ): AsyncIterable<Promise<void>[]> {
   let position = 0;
   let isCopied = false;
   for await (const piece of pieces) {
     if (isCopied) yield [channel.requireBytes(pair.made, position)];
     isCopied = !(piece instanceof Uint8Array);
-    if (piece instanceof Uint8Array) yield writesOf(channel, pair.made, piece, position);
+    if (piece instanceof Uint8Array) yield await writesIn(sending, channel, pair.made, { piece, position });
     else yield [channel.copyData(pair, piece, position)];
     position += piece.length;
   }
   const looks = Promise.all([channel.handleStat(pair.source), channel.handleStat(pair.made)]);
   yield [looks.then((both) => judge(...both))];
+}
+
+async function writesIn(
+  { room, arrived }: Sending,
+  channel: SftpChannel,
+  made: Buffer,
+  { piece, position }: { readonly piece: Uint8Array; readonly position: number },
+): Promise<Promise<void>[]> {
+  const { length } = piece; // it is good until the next one
+  await room.take(length);
+  const writes = writesTold(channel, made, piece, { position, flow: { arrived } });
+  void Promise.allSettled(writes).then(() => room.give(length));
+  return writes;
 }
 
 /** Whether a file is what it is known to be. */

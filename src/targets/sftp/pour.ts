@@ -111,11 +111,11 @@ async function* writesInTurn(
 }
 
 /** The flow is told of what arrives. */
-function writesTold(
+export function writesTold(
   channel: SftpChannel,
   handle: Buffer,
   piece: Uint8Array,
-  { position, flow }: { readonly position: number; readonly flow: Flow },
+  { position, flow }: { readonly position: number; readonly flow: Pick<Flow, 'arrived'> },
 ): Promise<void>[] {
   const { length } = piece; // it may be another one by then
   const writes = writesOf(channel, handle, piece, position);

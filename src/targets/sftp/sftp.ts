@@ -5,6 +5,7 @@
  * several channels of one connection, since a channel carries at most its window in one round trip.
  */
 import { posix } from 'node:path';
+import { ByteBudget } from '../../core/byte-budget.js';
 import { folderMode } from '../../core/folder-mode.js';
 import { CONTROL, isWithin, parentOf, parseRelPath, type RelPath } from '../../core/relpath.js';
 import { SafetyError, TargetError } from '../../errors.js';
@@ -79,6 +80,8 @@ class SftpTarget implements Target {
   readonly #ownPlace: Promise<void>;
   #root: Promise<void> | undefined;
   #hasAskedForMore = false;
+  /** What all patches together may have on its way of new content. */
+  readonly #literals = new ByteBudget(() => this.#window.bytes);
   readonly #warned = new Set<string>();
 
   constructor(connection: SftpConnection, settings: SftpSettings) {
@@ -196,11 +199,16 @@ class SftpTarget implements Target {
     return linkFile(this.#lanes.idlest(), this.#at(path), own === undefined ? meta : undefined, this.#at(to));
   }
 
-  async patch(basis: Basis, to: RelPath, recipe: Recipe, meta: FileMeta): Promise<boolean> {
+  async patch(basis: Basis, to: RelPath, recipe: Recipe, meta: FileMeta, how?: 'packed'): Promise<boolean> {
     this.#openMore();
-    const lane = await this.#lanes.take(PATCH_BYTES, 'text');
+    if (this.#lanes.isIdle) this.#window.begin(performance.now());
+    const lane = await this.#lanes.take(PATCH_BYTES, how ?? 'text');
     try {
-      return await patchFile(lane.channel, { ...basis, path: this.#at(basis.path) }, this.#at(to), recipe, meta);
+      const known = { ...basis, path: this.#at(basis.path) };
+      // How quick the line is does not show beside copies.
+      const arrived = (bytes: number): void => this.#window.arrived(bytes, performance.now());
+      const sending = { room: this.#literals, arrived };
+      return await patchFile(lane.channel, { basis: known, to: this.#at(to), recipe, meta }, sending);
     } catch (error) {
       throw this.#lanes.isLost(lane) ? lineLost(error) : error;
     } finally {
@@ -316,15 +324,13 @@ class SftpTarget implements Target {
     const there = await channel.lstat(to);
     if (there === undefined) return channel.plainRename(from, to);
     if (kindOf(there.mode) === 'folder') throw new TargetError('not-a-file', `cannot replace ${to}: a folder is there`);
-    if (name === 'ours') {
-      await channel.remove(to);
-      return channel.plainRename(from, to);
+    if (name === 'public') {
+      if (this.#settings.allowNonAtomic !== true)
+        throw new TargetError('unsupported', `cannot replace ${to}: the server offers no ${POSIX_RENAME}; ${MOMENT}`);
+      this.#warn(`the server offers no ${POSIX_RENAME}: each file that is replaced is missing for a moment`);
     }
-    if (this.#settings.allowNonAtomic !== true)
-      throw new TargetError('unsupported', `cannot replace ${to}: the server offers no ${POSIX_RENAME}; ${MOMENT}`);
-    this.#warn(`the server offers no ${POSIX_RENAME}: each file that is replaced is missing for a moment`);
     // The old one is never gone before the new one is there: whatever breaks off here, one of them is left. Under a name that nobody
-    // takes for that of the new one.
+    // takes for that of the new one, and in its folder: from whom that was taken, as of a run that is fenced, moves nothing.
     const aside = `${posix.dirname(from)}/replaced.${posix.basename(from)}`;
     await channel.plainRename(to, aside);
     try {

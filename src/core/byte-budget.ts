@@ -1,13 +1,14 @@
 /**
  * ByteBudget: how many bytes may be somewhere at once, in memory or on their way. More than all of it is let through alone.
+ * `most` may become more or less from one time to the next.
  */
 export class ByteBudget {
-  readonly #all: number;
+  readonly #most: () => number;
   readonly #waiting: { readonly bytes: number; readonly admit: () => void }[] = [];
   #taken = 0;
 
-  constructor(bytes: number) {
-    this.#all = bytes;
+  constructor(most: () => number) {
+    this.#most = most;
   }
 
   /** Resolves in the order of the calls; undefined if there is room now. */
@@ -29,6 +30,6 @@ export class ByteBudget {
   }
 
   #fits(bytes: number): boolean {
-    return this.#taken === 0 || this.#taken + bytes <= this.#all;
+    return this.#taken === 0 || this.#taken + bytes <= this.#most();
   }
 }
