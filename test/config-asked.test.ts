@@ -35,7 +35,7 @@ function answer(change: Partial<Asked> = {}): Asked {
     rules: '5.2',
     permissions: { file: null, dir: 0o2755 },
     manifest: { name: 'names.json', root: folder, jsModules: true, keepIntermediateFiles: true, maxPasses: 9 },
-    faults: { storage: [], sources: [] },
+    faults: { storage: [], sources: [], elsewhere: [] },
     warnings: [],
     files: [join(folder, 'manage.py')],
     looked: [],
@@ -186,8 +186,14 @@ describe('what stands against an answer', () => {
     [
       'what stops collectstatic',
       ASKING,
-      { faults: { storage: ['S'], sources: ['D'] } },
+      { faults: { storage: ['S'], sources: ['D'], elsewhere: [] } },
       'pushstatic.yaml:1:11: source.django: S\npushstatic.yaml:1:11: source.django: D',
+    ],
+    [
+      'by hand what only Django itself can collect',
+      `${ASKING}static: { storage: plain }`,
+      { faults: { storage: [], sources: [], elsewhere: ['E'] } },
+      'pushstatic.yaml:1:11: source.django: E',
     ],
     [
       'STATIC_ROOT in a source',
@@ -231,12 +237,25 @@ describe('what stands against an answer', () => {
 
   test.each<[string, string, Partial<Asked>]>([
     ['no STATIC_ROOT, where it is named by hand', `${ASKING}static: { root: x }`, { root: undefined }],
-    ['a storage that is not used', `${ASKING}static: { storage: plain }`, { faults: { storage: ['S'], sources: [] } }],
-    ['sources that are not used', 'source: { django: {}, dirs: [a] }', { faults: { storage: [], sources: ['D'] } }],
+    [
+      'a storage that is not used',
+      `${ASKING}static: { storage: plain }`,
+      { faults: { storage: ['S'], sources: [], elsewhere: [] } },
+    ],
+    [
+      'sources that are not used',
+      'source: { django: {}, dirs: [a] }',
+      { faults: { storage: [], sources: ['D'], elsewhere: [] } },
+    ],
+    [
+      'what only Django itself can collect, where it does',
+      ASKING,
+      { storage: 'django', faults: { storage: [], sources: [], elsewhere: ['E'] } },
+    ],
     [
       'anything, where another tool fills STATIC_ROOT',
       `${ASKING}static: { storage: none }`,
-      { faults: { storage: ['S'], sources: ['D'] } },
+      { faults: { storage: ['S'], sources: ['D'], elsewhere: [] } },
     ],
   ])('may be %s', async (_, text, change) => {
     await expect(load(text, async () => answer(change))).resolves.toHaveProperty('asked');

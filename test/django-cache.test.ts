@@ -146,7 +146,7 @@ test.each([
   ['cut off', (text: string) => text.slice(0, -10)],
   ['empty', () => ''],
   ['something else', () => '[1]'],
-  ['of another version', (text: string) => text.replace('"format":2', '"format":3')],
+  ['of another version', (text: string) => text.replace(/"format":\d+/, '"format":1')],
   ['not what an answer is', (text: string) => text.replace('"django":"', '"djanga":"')],
   ['without stamps', (text: string) => text.replace('"stamps"', '"stomps"')],
 ])('a cache that is %s is none', async (_, spoil) => {

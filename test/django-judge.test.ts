@@ -47,8 +47,8 @@ const ANSWER: Answer = {
   url: '/static/',
   permissions: MODES,
   finders: [
-    { class: `${FINDERS}.FileSystemFinder`, dirs: [dir('/site/assets', { prefix: 'v' })] },
-    { class: `${FINDERS}.AppDirectoriesFinder`, dirs: [dir('/site/blog/static')] },
+    finder('FileSystemFinder', dir('/site/assets', { prefix: 'v' })),
+    finder('AppDirectoriesFinder', dir('/site/blog/static')),
   ],
   patched: [],
   storage: PLAIN,
@@ -61,7 +61,14 @@ const ANSWER: Answer = {
   listed: [],
 };
 
-function dir(path: string, more: object = {}): Answer['finders'][number]['dirs'][number] {
+type Finder = Answer['finders'][number];
+
+/** One of Django's. */
+function finder(name: string, ...dirs: Finder['dirs']): Finder {
+  return { class: `${FINDERS}.${name}`, dirs, elsewhere: null };
+}
+
+function dir(path: string, more: object = {}): Finder['dirs'][number] {
   return { path, prefix: '', isOptional: true, storage: FOLDER, ...more };
 }
 
@@ -113,7 +120,7 @@ describe('what is done here', () => {
 });
 
 describe('what is left to Django', () => {
-  const foreign = { class: 'pipeline.PipelineFinder', dirs: [] };
+  const foreign = { ...finder(''), class: 'pipeline.PipelineFinder' };
   test.each<[string, Partial<Answer>, string]>([
     ['a command of another app', { command: 'blog' }, 'the command collectstatic is that of blog'],
     [
@@ -122,8 +129,13 @@ describe('what is left to Django', () => {
       "the finder pipeline.PipelineFinder is not one of Django's",
     ],
     [
+      'a finder of a storage that is no folder',
+      { finders: [{ ...finder('DefaultStorageFinder'), elsewhere: 'storages.S3' }] },
+      `the finder ${FINDERS}.DefaultStorageFinder reads storages.S3, which keeps no folder on this machine`,
+    ],
+    [
       'a source that is not read as a folder',
-      { finders: [{ class: `${FINDERS}.FileSystemFinder`, dirs: [dir('/site/a', { storage: 'shop.Zip' })] }] },
+      { finders: [finder('FileSystemFinder', dir('/site/a', { storage: 'shop.Zip' }))] },
       '/site/a is read by shop.Zip',
     ],
     [
@@ -217,14 +229,14 @@ describe('what a project says of itself', () => {
       rules: '5.2',
       permissions: { file: 0o600, dir: 0o2755 },
       manifest: { name: 'staticfiles.json', jsModules: true, keepIntermediateFiles: false, maxPasses: 5 },
-      faults: { storage: [], sources: [] },
+      faults: { storage: [], sources: [], elsewhere: [] },
       warnings: [],
       files: ['/site/manage.py'],
     });
   });
 
   test('names a folder once, however often it is listed', () => {
-    const finders = [{ class: `${FINDERS}.FileSystemFinder`, dirs: [dir('/a'), dir('/b'), dir('/a')] }];
+    const finders = [finder('FileSystemFinder', dir('/a'), dir('/b'), dir('/a'))];
     expect(askedOf({ ...ANSWER, finders }, 'python3').dirs.map(({ path }) => path)).toEqual(['/a', '/b']);
   });
 
@@ -265,11 +277,13 @@ describe('what a project says of itself', () => {
   });
 
   test('does not take for a source what a foreign finder makes in STATIC_ROOT', () => {
-    const finders = [{ class: 'compressor.CompressorFinder', dirs: [dir('/site/out/CACHE'), dir('/site/scss')] }];
+    const finders = [
+      { ...finder('', dir('/site/out/CACHE'), dir('/site/scss')), class: 'compressor.CompressorFinder' },
+    ];
     expect(askedOf({ ...ANSWER, finders }, 'python3').dirs.map(({ path }) => path)).toEqual(['/site/scss']);
   });
 
-  test.each<[string, Partial<Answer>, { storage?: string; sources?: string }]>([
+  test.each<[string, Partial<Answer>, { storage?: string; sources?: string; elsewhere?: string }]>([
     [
       'a storage elsewhere',
       { storage: { ...PLAIN, class: 'shop.S3', mro: ['shop.S3'] } },
@@ -290,14 +304,24 @@ describe('what a project says of itself', () => {
       { sources: 'django.contrib.staticfiles is not among INSTALLED_APPS of the project; add it, or list source.dirs' },
     ],
     [
+      'a finder of a storage that is no folder',
+      { finders: [{ ...finder('DefaultStorageFinder'), elsewhere: 'storages.S3' }] },
+      {
+        elsewhere:
+          `its finder ${FINDERS}.DefaultStorageFinder reads storages.S3, which keeps no folder on this machine, so only ` +
+          'Django itself can collect it; remove static.storage, or list source.dirs',
+      },
+    ],
+    [
       'a prefix that leads out',
-      { finders: [{ class: `${FINDERS}.FileSystemFinder`, dirs: [dir('/a', { prefix: '../x' })] }] },
+      { finders: [finder('FileSystemFinder', dir('/a', { prefix: '../x' }))] },
       { sources: 'the prefix "../x" in STATICFILES_DIRS is no plain relative path; correct it' },
     ],
-  ])('has %s for a fault', (_, change, { storage, sources }) => {
+  ])('has %s for a fault', (_, change, { storage, sources, elsewhere }) => {
     expect(askedOf({ ...ANSWER, ...change }, 'python3').faults).toEqual({
       storage: storage === undefined ? [] : [storage],
       sources: sources === undefined ? [] : [sources],
+      elsewhere: elsewhere === undefined ? [] : [elsewhere],
     });
   });
 });

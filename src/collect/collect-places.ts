@@ -98,10 +98,11 @@ export async function collectPlaces(
   const before = { files: ours, made, folders: new Set(known.folders), root };
   const filled = await fill(project, { wanted, present, hashed: proposal }, before, { ...options, pacer });
   if (mode === 'write') {
-    proposal?.accept(filled.failed);
+    const different = additionOf(before, filled);
+    proposal?.accept(filled.failed, different.removed);
     const isAnew = proposal?.whole !== undefined;
     const addition = {
-      ...additionOf(before, filled),
+      ...different,
       counted: proposal?.counted ?? countedOf(listings, before, filled, known.moved),
       isAnew,
     };

@@ -124,8 +124,14 @@ export interface Asked {
   readonly rules: DjangoRelease;
   readonly permissions: Permissions;
   readonly manifest: Pick<ManifestConfig, 'name' | 'root' | 'jsModules' | 'keepIntermediateFiles' | 'maxPasses'>;
-  /** What stops collectstatic in this project, in sentences of Django's: in its storage, in its sources. */
-  readonly faults: { readonly storage: readonly string[]; readonly sources: readonly string[] };
+  /** In sentences. */
+  readonly faults: {
+    /** What stops collectstatic in this project: in its storage, in its sources. */
+    readonly storage: readonly string[];
+    readonly sources: readonly string[];
+    /** What stops everything else. */
+    readonly elsewhere: readonly string[];
+  };
   /** For a person. */
   readonly warnings: readonly string[];
   /** A change of one of these may change the answer; some are not there yet. */

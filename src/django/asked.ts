@@ -35,7 +35,7 @@ export function askedOf(answer: Answer, interpreter: string): Asked {
       keepIntermediateFiles: storage?.keepIntermediateFiles ?? false,
       maxPasses: storage?.maxPasses ?? DEFAULT_PASSES,
     },
-    faults: { storage: faultsOfStorage(answer), sources: faultsOfSources(answer) },
+    faults: { storage: faultsOfStorage(answer), sources: faultsOfSources(answer), elsewhere: faultsOfReach(answer) },
     warnings: isKnown(answer.django)
       ? []
       : [`Django ${answer.django} of the project is newer than what is known here; the rules of ${rules} are followed`],
@@ -100,6 +100,15 @@ function faultsOfSources({ command, checks, finders }: Answer): string[] {
     ...(odd === undefined
       ? []
       : [`the prefix "${odd.prefix}" in STATICFILES_DIRS is no plain relative path; correct it`]),
+  ];
+}
+
+function faultsOfReach({ finders }: Answer): string[] {
+  const far = finders.find((finder) => isDjangos(finder.class) && finder.elsewhere !== null);
+  if (far === undefined) return [];
+  return [
+    `its finder ${far.class} reads ${far.elsewhere}, which keeps no folder on this machine, so only Django itself can ` +
+      'collect it; remove static.storage, or list source.dirs',
   ];
 }
 

@@ -14,7 +14,7 @@ import { type Answer, isAnswer } from './answer.js';
 import { PROBE } from './run-probe.js';
 
 const NAME = 'asked.json';
-const FORMAT = 2;
+const FORMAT = 3;
 const COMPILED = Buffer.from('__pycache__');
 
 /** What Python goes by before it runs anything that could be heard to ask. */

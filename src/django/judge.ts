@@ -91,6 +91,8 @@ export function doubtOfProject({ command, finders, patched }: Answer): string | 
   if (foreign !== undefined) return `the finder ${foreign.class} is not one of Django's`;
   const [other] = patched;
   if (other !== undefined) return `${other} is not Django's own`;
+  const far = finders.find(({ elsewhere }) => elsewhere !== null);
+  if (far !== undefined) return `the finder ${far.class} reads ${far.elsewhere}, which keeps no folder on this machine`;
   const source = finders.flatMap(({ dirs }) => dirs).find(({ storage }) => storage !== FOLDER_STORAGE);
   return source === undefined ? undefined : `${source.path} is read by ${source.storage}`;
 }

@@ -506,7 +506,10 @@ def finders_of():
     from django.contrib.staticfiles.finders import get_finders
 
     finders = list(get_finders())
-    return [{"class": dotted(type(finder)), "dirs": dirs_of(finder)} for finder in finders], patched(finders)
+    described = [
+        {"class": dotted(type(finder)), "dirs": dirs_of(finder), "elsewhere": elsewhere_of(finder)} for finder in finders
+    ]
+    return described, patched(finders)
 
 
 def dirs_of(finder):
@@ -529,7 +532,19 @@ def folders_of(finder):
         found = [finder.storage_class(os.path.join(each.path, finder.source_dir)) for each in apps.get_app_configs()]
         return [dir_of(storage, True) for storage in found]
     storage = getattr(finder, "storage", None)
-    return [] if storage is None or quietly(storage, "location") is None else [dir_of(storage, False)]
+    return [dir_of(storage, False)] if keeps_folder(storage) else []
+
+
+def elsewhere_of(finder):
+    """The storage that it reads, where that is no folder on this machine; what it has for a location then says nothing."""
+    storage = None if hasattr(finder, "locations") or hasattr(finder, "source_dir") else quietly(finder, "storage")
+    return None if storage is None or keeps_folder(storage) else dotted(type(unwrapped(storage)))
+
+
+def keeps_folder(storage):
+    from django.core.files.storage import FileSystemStorage
+
+    return isinstance(unwrapped(storage), FileSystemStorage)
 
 
 def dir_of(storage, is_optional):

@@ -86,7 +86,7 @@ describe('a project', () => {
         rules: django,
         permissions: { file: 0o644, dir: null },
         manifest: { name: 'staticfiles.json', jsModules: false, keepIntermediateFiles: false, maxPasses: 5 },
-        faults: { storage: [], sources: [] },
+        faults: { storage: [], sources: [], elsewhere: [] },
         warnings: [],
         files: expect.arrayContaining([expect.stringMatching(/django\/__init__\.py$/)]),
         looked: expect.arrayContaining([join(folder, 'assets')]),
@@ -129,6 +129,26 @@ STATICFILES_DIRS = [('a', BASE_DIR / 'x'), ('b', BASE_DIR / 'x')]`),
       { path: join(folder, 'media'), prefix: '' },
       { path: join(folder, 'x'), prefix: 'b', isOptional: true },
     ]);
+  });
+
+  test('is left to Django where a finder reads what is no folder, whatever that has for a location', async () => {
+    const asked = await askWith(`MEDIA_ROOT = BASE_DIR
+MEDIA_URL = '/media/'
+STORAGES = {
+    'default': {'BACKEND': 'django.core.files.storage.InMemoryStorage'},
+    'staticfiles': {'BACKEND': 'django.contrib.staticfiles.storage.StaticFilesStorage'},
+}
+STATICFILES_FINDERS = ['django.contrib.staticfiles.finders.DefaultStorageFinder']`);
+    const reason = expect.stringContaining(
+      'finder django.contrib.staticfiles.finders.DefaultStorageFinder reads ' +
+        'django.core.files.storage.memory.InMemoryStorage, which keeps no folder on this machine',
+    ) as string;
+    expect(asked).toMatchObject({
+      storage: 'django',
+      why: reason,
+      dirs: [],
+      faults: { sources: [], elsewhere: [reason] },
+    });
   });
 
   test('does not take an empty name for the folder that it runs in', async () => {

@@ -102,6 +102,32 @@ test('old hashed files that are to be kept stay, whatever is collected after the
   expect(Object.keys(listFolder(kept.project.root))).toEqual(expect.arrayContaining(first));
 });
 
+test.each([
+  ['before it is wanted again', 'removed', ['root', 'assets']],
+  ['as it is wanted again', 'removed', ['both']],
+  ['with other bytes before it is wanted again', 'rewritten', ['root', 'assets']],
+  ['with other bytes as it is wanted again', 'rewritten', ['both']],
+] as const)('an old hashed file that was kept and that somebody touched %s is made anew', async (_, how, steps) => {
+  const folder = await memoryFolder();
+  await plant(folder, { 'assets/a.css': 'a{}' });
+  const sources = [{ path: join(folder, 'assets'), prefix: '' }];
+  const kept = await keep(folder, hashedProject(sources, join(folder, 'root'), { stale: 'keep' }));
+  const before = listFolder(kept.project.root);
+  const old = Object.keys(before).find((name) => /^a\.\w{12}\.css$/.test(name)) ?? '';
+  await plant(folder, { 'assets/a.css': 'a{color:red}' });
+  expect(await kept.follow({ write: { 'assets/a.css': '' } })).toBe('by place');
+  expect(Object.keys(listFolder(kept.project.root))).toContain(old);
+  for (const step of steps) {
+    if (step !== 'assets' && how === 'removed') rmSync(join(kept.project.root, old));
+    if (step !== 'assets' && how === 'rewritten') await plant(kept.project.root, { [old]: 'another' });
+    if (step !== 'root') await plant(folder, { 'assets/a.css': 'a{}' });
+    const places = { root: [`root/${old}`], assets: ['assets/a.css'], both: [`root/${old}`, 'assets/a.css'] }[step];
+    expect(await kept.follow({ write: Object.fromEntries(places.map((place) => [place, ''])) })).toBe('by place');
+  }
+  const { [old]: copy, 'staticfiles.json': manifest } = listFolder(kept.project.root);
+  expect([copy, manifest]).toEqual([before[old], before['staticfiles.json']]);
+});
+
 test('a change that leaves the manifest as it is leaves its file alone, unless that is gone', async () => {
   const folder = await memoryFolder();
   await plant(folder, { 'assets/a.css': 'a{}' });

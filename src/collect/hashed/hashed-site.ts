@@ -45,8 +45,8 @@ export interface Proposal extends HashedPart {
   readonly whole: WholeSite | undefined;
   /** By how many files each source has grown, as `Addition` has it. */
   readonly counted: Addition['counted'];
-  /** Takes it for what is, but for the paths that `failed`. */
-  readonly accept: (failed: readonly RelPath[]) => void;
+  /** Takes it for what is, but for the paths that `failed`; what is `gone` lies there no more. */
+  readonly accept: (failed: readonly RelPath[], gone: readonly string[]) => void;
 }
 
 /** What is collected, and in which order it is found. */
@@ -202,7 +202,7 @@ export class HashedSite implements SiteInMind {
     };
     const processed = this.#processed;
     if (processed === undefined) return undefined;
-    const inPlaces = keysIn(processed.made, places, (place) => byPath.has(place));
+    const isPlain = (place: RelPath): boolean => byPath.has(place);
     const site = siteOf({ files, root: this.#root, foreign: () => foreign });
     const result = processed.propose(site, changed);
     if (result === undefined) return undefined;
@@ -213,6 +213,7 @@ export class HashedSite implements SiteInMind {
     const different = new Map(
       [...result.made].filter(([path, each]) => this.#made.get(path) !== (each && digestOf(each))),
     );
+    const inPlaces = [processed.made, result.made].flatMap((made) => keysIn<RelPath>(made, places, isPlain));
     const kept = inPlaces.map((path) => [path, result.made.get(path) ?? processed.made.get(path)] as const);
     const wanted = new Map([...kept, ...different]);
     const isReplacing = byPath.has(this.#manifest.name);
@@ -284,13 +285,14 @@ export class HashedSite implements SiteInMind {
       warnings: warningsOf(processed.left),
       whole,
       counted,
-      accept: (failed) => {
+      accept: (failed, gone) => {
         take();
         for (const [path, each] of different) {
           if (each === undefined) this.#made.delete(path);
           else this.#made.set(path, digestOf(each));
         }
         if (isHere) this.#made.set(name, manifest.entry.digest);
+        for (const path of gone) this.#made.delete(path as RelPath); // such as an old copy that was to be kept
         if (failed.length === 0) return;
         for (const path of failed) this.#made.delete(path);
         // What is missing is to be put by the next run, whatever that is about: until then no manifest may name it.

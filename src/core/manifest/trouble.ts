@@ -64,23 +64,28 @@ export function describeUnsettled(
   );
 }
 
-/** A way that ends where it began, if there is one. */
+/** A way that ends where it began, if there is one. Chains may be longer than calls may be nested. */
 function circleIn(references: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const followed = (path: string): Iterator<string> => (references.get(path) ?? [])[Symbol.iterator]();
   const finished = new Set<string>();
-  const visit = (path: string, way: readonly string[]): string[] | undefined => {
-    const met = way.indexOf(path);
-    if (met >= 0) return [...way.slice(met), path];
-    if (finished.has(path)) return undefined;
-    for (const next of references.get(path) ?? []) {
-      const circle = visit(next, [...way, path]);
-      if (circle !== undefined) return circle;
+  for (const start of references.keys()) {
+    /** From `start` on, each with what is still to be followed from there. */
+    const way = [{ path: start, rest: followed(start) }];
+    const onWay = new Set([start]);
+    for (let last = way.at(-1); last !== undefined; last = way.at(-1)) {
+      const next = last.rest.next();
+      if (next.done === true) {
+        finished.add(last.path);
+        onWay.delete(last.path);
+        way.pop();
+      } else if (onWay.has(next.value)) {
+        const paths = way.map(({ path }) => path);
+        return [...paths.slice(paths.indexOf(next.value)), next.value];
+      } else if (!finished.has(next.value)) {
+        onWay.add(next.value);
+        way.push({ path: next.value, rest: followed(next.value) });
+      }
     }
-    finished.add(path);
-    return undefined;
-  };
-  for (const path of references.keys()) {
-    const circle = visit(path, []);
-    if (circle !== undefined) return circle;
   }
   return undefined;
 }
