@@ -186,7 +186,7 @@ describe('sweeps', () => {
     const each = new Sweeps({
       intervalMs: 60_000,
       costMs: () => costMs,
-      sweep: async () => void at.push(performance.now() - start),
+      sweep: async () => at.push(performance.now() - start) > 0,
     });
     return { sweeps: each, at };
   }
@@ -213,7 +213,7 @@ describe('sweeps', () => {
     const each = new Sweeps({
       intervalMs: 60_000,
       costMs: () => costs[at.length] ?? 500,
-      sweep: async () => void at.push(performance.now() - start),
+      sweep: async () => at.push(performance.now() - start) > 0,
     });
     each.start();
     await vi.advanceTimersByTimeAsync(1_400_000);
@@ -229,15 +229,19 @@ describe('sweeps', () => {
     expect(at).toEqual([11_000]);
   });
 
-  test('go on after one that failed', async () => {
+  test('go on after one that failed, and count only where something was looked at', async () => {
     let tries = 0;
+    const outcomes = [() => Promise.reject(new Error('no')), async () => false, async () => true];
     const each = new Sweeps({
       intervalMs: 1000,
       costMs: () => 0,
-      sweep: () => Promise.reject(new Error(`${tries++}`)),
+      sweep: () => (outcomes[tries++] ?? outcomes[0])?.() ?? Promise.resolve(false),
     });
     each.start();
-    await vi.advanceTimersByTimeAsync(3500);
-    expect(tries).toBe(3);
+    await vi.advanceTimersByTimeAsync(2500);
+    expect([tries, each.count, each.lastAt]).toEqual([2, 0, undefined]);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect([tries, each.count]).toEqual([4, 1]);
+    expect(each.lastAt).toBe(Date.now() - 1500);
   });
 });

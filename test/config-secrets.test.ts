@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loadConfig } from '../src/config/load.js';
 import type { Config, TargetConfig } from '../src/config/schema.js';
-import { daemonToken, secretsOf } from '../src/config/secrets.js';
+import { daemonToken, envForOthers, secretsOf } from '../src/config/secrets.js';
 import { ConfigError } from '../src/errors.js';
 
 let folder: string;
@@ -133,4 +133,13 @@ describe('the token of the status page', () => {
     expect(error instanceof Error && error.message).toMatch(message);
     expect(error instanceof Error && error.message).not.toContain('123456');
   });
+});
+
+test('no program of others gets a secret, also when the configuration does not name it any more', async () => {
+  const withOne = `source: { dirs: [a] }\nstatic: { root: out }\ndaemon: { tokenEnv: TOKEN_ONCE }\n`;
+  const env = { PATH: '/bin', TOKEN_ONCE: 'a', PW_ONCE: 'b', NOTIFY_SOCKET: 'c' };
+  const named = await load(`${withOne}targets: { web: { url: 'sftp://h/s', passwordEnv: PW_ONCE } }`);
+  expect(envForOthers(named, env)).toEqual({ PATH: '/bin' });
+  const without = await load(`source: { dirs: [a] }\nstatic: { root: out }`);
+  expect(envForOthers(without, env)).toEqual({ PATH: '/bin' });
 });

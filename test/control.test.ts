@@ -16,6 +16,7 @@ import { ownSocketPath, socketPathsFor } from '../src/control/socket-path.js';
 import type { DaemonEvent } from '../src/daemon/service.js';
 import type { TargetStatus } from '../src/daemon/status.js';
 import { ConfigError, ControlError, LockedError, SafetyError, SourceError, TargetError } from '../src/errors.js';
+import { makeGate } from './support/hooked-target.js';
 import { aCycle, aTarget, inMs, REPORT, ScriptedService } from './support/scripted-service.js';
 
 let folder: string;
@@ -570,6 +571,26 @@ describe('a consumer that does not read (F67)', () => {
     await reading;
     await expect.poll(() => service.listeners).toBe(1);
     stuck.destroy();
+  });
+
+  test('nothing is begun for one who left while the configuration was taken up, and nobody is kept', async () => {
+    await start();
+    const [asked, takenUp] = [makeGate(), makeGate()];
+    service.onTakeUp = () => {
+      asked.open();
+      return takenUp.opened;
+    };
+    const listeners = service.listeners;
+    const asking = request({ socketPath: path, path: '/trigger', method: 'POST', agent: false }).on('error', () => {});
+    asking.setHeader('content-type', 'application/json');
+    asking.end(JSON.stringify({ targets: ['new'], wait: true }));
+    await asked.opened;
+    asking.destroy();
+    service.set({ targets: [aTarget({ name: 'new' })] });
+    await client().then((each) => each.status()); // the server has heard of what came before
+    takenUp.open();
+    await client().then((each) => each.status());
+    expect([service.asked, service.listeners]).toEqual([[], listeners]);
   });
 
   test('is told every ten seconds that the daemon is there', async () => {

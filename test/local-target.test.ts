@@ -1,8 +1,20 @@
 /** A folder of this machine as a target: what it does beyond the contract. */
-import { chmodSync, existsSync, mkdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { RelPath } from '../src/core/relpath.js';
+import { TargetError } from '../src/errors.js';
 import { openLocal } from '../src/targets/local.js';
 import { memoryFolder } from './support/tree.js';
 
@@ -44,6 +56,28 @@ test('a long copy ends when the run does, and leaves nothing behind', async () =
   expect(pieces).toBe(2);
   expect(existsSync(join(root, FILE))).toBe(false);
   await expect(target.write(FILE, body, META)).rejects.toMatchObject({ kind: 'failed' });
+});
+
+test('a link in the place of what is written leads nowhere', async () => {
+  const folder = await memoryFolder();
+  const { root, target } = await openIn(folder);
+  writeFileSync(join(folder, 'theirs'), 'theirs');
+  symlinkSync(join(folder, 'theirs'), join(root, FILE));
+  await expect(target.write(FILE, () => Buffer.from('abcdef'), META)).rejects.toBeInstanceOf(TargetError);
+  symlinkSync(join(folder, 'theirs'), join(root, `${FILE}.log`));
+  await expect(target.append(`${FILE}.log` as RelPath, 0, Buffer.from('abc'))).rejects.toMatchObject({
+    kind: 'failed',
+  });
+  expect(readFileSync(join(folder, 'theirs'), 'utf8')).toBe('theirs');
+});
+
+test('what could not be linked leaves nothing there, which the next write would write through', async () => {
+  const { root, target } = await openIn(await memoryFolder());
+  await target.write(FILE, () => Buffer.from('abcdef'), META);
+  await target.rename(FILE, 'a' as RelPath);
+  linkSync(join(root, 'a'), join(root, FILE)); // as by a server whose answer was lost
+  expect(await target.link({ path: 'a' as RelPath, meta: META }, FILE)).toBe(false);
+  expect(existsSync(join(root, FILE))).toBe(false);
 });
 
 test('a root that is made hands on the group of the folder above', async () => {

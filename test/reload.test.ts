@@ -95,6 +95,28 @@ it('lets a target go that it does not name any more, and one that is named anew 
   expect(existsSync(join(busy.slow, 'b'))).toBe(false); // who wrote there still does
 });
 
+it('that cannot be used is told once, and who is told finds it in the status', async () => {
+  const { project, settings, daemon } = await startQuiet();
+  const told: string[] = [];
+  const found: boolean[] = [];
+  const events = daemon.client.events();
+  const listening = (async () => {
+    for await (const event of events) {
+      if (event.kind !== 'warning') continue;
+      told.push(event.text);
+      const { configError } = await daemon.client.status();
+      found.push(configError !== null && event.text.includes(configError));
+    }
+  })();
+  await project.configure({ ...settings, targets: { web: { url: 'sftp://h/s', passwordEnv: 'PS_NOT_THERE' } } });
+  for (let times = 0; times < 3; times++) await daemon.client.reload().catch(() => undefined);
+  await eventually('it is told', async () => told.length > 0);
+  await daemon.stop();
+  await listening.catch(() => undefined);
+  expect(told).toEqual([expect.stringMatching(/the old configuration stays in force: .*PS_NOT_THERE is not set/)]);
+  expect(found).toEqual([true]);
+});
+
 it('collects nothing while the daemon is paused, and what waited once it goes on', async () => {
   const { place, settings, project, daemon } = await startQuiet();
   await daemon.client.pause();

@@ -3,7 +3,7 @@ import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { temporaryFor } from '../src/fs/atomic-write.js';
-import { StateFolder } from '../src/fs/state.js';
+import { StateFolder, stateFolderFor } from '../src/fs/state.js';
 import { inFolder, makeProject } from './support/project.js';
 import { temporaryFolder } from './support/tree.js';
 
@@ -30,6 +30,14 @@ describe('the folder of a target', () => {
     const { sync } = await makeProject({ targets: { web: inFolder(`${folder}static`) } }, { 'assets/a.css': 'a' });
     expect(await sync()).toMatchObject({ status: 0, stderr: '' });
   });
+});
+
+test('a folder that the environment names relative to no place is not taken', () => {
+  const file = '/srv/shop/pushstatic.yaml';
+  const usual = stateFolderFor(file, { HOME: '/home/a' });
+  expect(usual).toMatch(/^\/home\/a\/\.local\/state\/pushstatic\/shop-[0-9a-f]{12}$/);
+  expect(stateFolderFor(file, { HOME: '/home/a', XDG_STATE_HOME: 'state', STATE_DIRECTORY: 'b:/c' })).toBe(usual);
+  expect(stateFolderFor(file, { HOME: '/home/a', STATE_DIRECTORY: '/var/lib/a:/b' })).toMatch(/^\/var\/lib\/a\/shop-/);
 });
 
 test('what runs that were killed had begun to write is removed, and what others write now is not', async () => {

@@ -1,11 +1,16 @@
-/** A tree that somebody else made, on a target far away: how many of its files are read at once. */
+/** A tree that somebody else made: how many of its files are read at once, and what is made of what they hold. */
 import { setImmediate } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { EntryTable } from '../src/core/entry-table.js';
 import type { RelPath } from '../src/core/relpath.js';
 import { emptyIndex } from '../src/core/target-index.js';
+import { StateFolder } from '../src/fs/state.js';
 import { attest, look } from '../src/push/survey.js';
+import { syncTarget } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';
+import type { Target } from '../src/targets/target.js';
+import { Crash, crashAt } from './support/crashing-target.js';
+import { makeBench, OUT_AT_ONCE, publicTree } from './support/cycle.js';
 import { entry } from './support/entries.js';
 
 const ANSWER_TURNS = 20; // of the event loop: more than those in which 512 are begun, 32 in each at least
@@ -47,4 +52,37 @@ it.each([
   await attest(target, sighting, { entries: EntryTable.listing(wanted), problems: [] });
   expect(target.most).toBe(atOnce);
   expect(sighting.index).toEqual(emptyIndex('site'));
+});
+
+it('what was read and is something else is sent, also after a run that was interrupted, whatever its size and time', async () => {
+  const bench = await makeBench();
+  const site = { 'a.css': 'wanted', 'b.css': 'wanted as well' };
+  const snapshot = await bench.plant(site);
+  const scene = async (): Promise<MemoryTarget> => {
+    const target = new MemoryTarget();
+    await target.makeFolder('.pushstatic' as RelPath, 0o755);
+    for (const each of snapshot.entries) {
+      const place = `.pushstatic/${each.path}` as RelPath;
+      await target.write(place, () => Buffer.alloc(each.size, 'x'), each);
+      await target.rename(place, each.path);
+    }
+    return target;
+  };
+  const run = (target: Target): Promise<unknown> =>
+    syncTarget(bench.job(target, { cache: new StateFolder(`${bench.state.path}-${++runs}`) }), async () => snapshot, {
+      ...bench.options(),
+      lease: OUT_AT_ONCE,
+    });
+  let runs = 0;
+  const counted = crashAt(await scene(), Number.POSITIVE_INFINITY, 'before');
+  await run(counted);
+  expect(counted.changes()).toBeGreaterThan(5);
+  for (const moment of ['before', 'after'] as const) {
+    for (let at = 1; at <= counted.changes(); at++) {
+      const target = await scene();
+      await run(crashAt(target, at, moment)).catch((error: unknown) => expect(error).toBeInstanceOf(Crash));
+      await run(target);
+      expect(await publicTree(target), `${moment} change ${at}`).toEqual(site);
+    }
+  }
 });

@@ -46,6 +46,9 @@ export async function daemonToken(daemon: DaemonConfig, env: NodeJS.ProcessEnv):
   );
 }
 
+/** The names of variables that held secrets, also by a configuration that is not in force any more. */
+const secretNames = new Set<string>();
+
 /**
  * `env` for programs of others, such as hooks: without the passwords of targets and the token of the status page, and without
  * the service manager's socket, where what they have to say would be taken for ours.
@@ -55,7 +58,8 @@ export function envForOthers(
   env: NodeJS.ProcessEnv,
 ): NodeJS.ProcessEnv {
   const secrets = targets.flatMap(({ passwordEnv, passphraseEnv }) => [passwordEnv, passphraseEnv]);
-  const withheld = new Set([...secrets, daemon.tokenEnv, 'NOTIFY_SOCKET', 'WATCHDOG_PID', 'WATCHDOG_USEC']);
+  for (const name of [...secrets, daemon.tokenEnv]) if (name !== undefined) secretNames.add(name);
+  const withheld = new Set([...secretNames, 'NOTIFY_SOCKET', 'WATCHDOG_PID', 'WATCHDOG_USEC']);
   return Object.fromEntries(Object.entries(env).filter(([name]) => !withheld.has(name)));
 }
 

@@ -21,7 +21,7 @@ export class EventStream {
   readonly #heartbeat: NodeJS.Timeout;
   #isOpen = true;
 
-  /** `onEnd` is called once, whoever ended it. */
+  /** `onEnd` is called once, whoever ended it, and not before what follows at once. */
   constructor(response: ServerResponse, { type, heartbeat, closing }: StreamOptions, onEnd: () => void) {
     this.#response = response;
     response.writeHead(200, { 'content-type': type, 'cache-control': 'no-store', connection: 'close' });
@@ -29,13 +29,16 @@ export class EventStream {
     this.#heartbeat = setInterval(() => this.offer(heartbeat), HEARTBEAT_MS).unref();
     const end = (): void => this.end();
     closing.addEventListener('abort', end, { once: true });
-    response.on('error', end);
-    response.once('close', () => {
+    const ended = (): void => {
       this.#isOpen = false;
       clearInterval(this.#heartbeat);
       closing.removeEventListener('abort', end);
       onEnd();
-    });
+    };
+    response.on('error', end);
+    if (response.destroyed)
+      setImmediate(ended); // who asked has left, and nobody says so again
+    else response.once('close', ended);
   }
 
   /** What the reader must get, in its order. Who is too far behind is cut off. */

@@ -5,7 +5,7 @@
  */
 import { basename, dirname, join } from 'node:path';
 import { ConfigError } from '../errors.js';
-import { stateFolderFor } from '../fs/state.js';
+import { absolute, stateFolderFor } from '../fs/state.js';
 
 const SYSTEM_FOLDER = '/run/pushstatic'; // what systemd makes of RuntimeDirectory=pushstatic
 const USERS_FOLDER = '/run/user'; // where logind puts the runtime folder of each user, by its number
@@ -50,11 +50,12 @@ function candidatesFor(
 ): readonly [string, ...string[]] {
   if (daemon.socket !== 'auto') return [daemon.socket];
   const state = stateFolderFor(file, env);
-  const named = env['RUNTIME_DIRECTORY']?.split(':')[0];
-  const users = [env['XDG_RUNTIME_DIR'], uid === undefined ? undefined : `${USERS_FOLDER}/${uid}`].flatMap((folder) =>
-    folder ? [join(folder, 'pushstatic')] : [],
+  const named = absolute(env['RUNTIME_DIRECTORY']?.split(':')[0]);
+  const xdg = absolute(env['XDG_RUNTIME_DIR']);
+  const users = [xdg, uid === undefined ? undefined : `${USERS_FOLDER}/${uid}`].flatMap((folder) =>
+    folder === undefined ? [] : [join(folder, 'pushstatic')],
   );
-  const own = named || (env['XDG_RUNTIME_DIR'] && users[0]) || dirname(state);
+  const own = named ?? (xdg && users[0]) ?? dirname(state);
   const name = basename(state);
   return [socketIn(own, name), ...[...users, dirname(state), SYSTEM_FOLDER].map((folder) => socketIn(folder, name))];
 }

@@ -59,6 +59,7 @@ function streamEvents(service: Service, exchange: Exchange): void {
 async function answerTrigger(service: Service, exchange: Exchange): Promise<void> {
   const request = parseTrigger(await readJson(exchange.request));
   await refuseUnknown(request.targets, service, exchange.response);
+  if (exchange.response.destroyed) return; // who asked has left meanwhile
   const { wait, ...options } = request;
   if (wait) return streamTrigger(service, options, exchange);
   await withSigns(exchange.response, service.takeUpConfig()); // by another one nothing is done

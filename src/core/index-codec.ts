@@ -25,6 +25,8 @@ const FORMAT = 1;
 const MAGIC = Buffer.from('PSIX');
 const SNAPSHOT_FRAME_BYTES = 64; // what stands before the entries and behind them, at most
 const LEAST_RECORD_BYTES = 4;
+const MOST_FILE_BYTES = 2 ** 31; // tens of millions of files: more than that is not read into memory because a server says so
+const LAST_DATE = 8.64e15; // in milliseconds, of ECMAScript's dates
 const MAX_HEAD_BYTES = 4096;
 
 /** A file that the head vouches for. `checksum` is hexadecimal. */
@@ -74,7 +76,7 @@ export function decodeHead(bytes: Uint8Array): Head {
   return {
     site: textIn(value, 'site'),
     generation: countIn(value, 'generation'),
-    committedAt: countIn(value, 'committedAt'),
+    committedAt: countIn(value, 'committedAt', LAST_DATE),
     files: countIn(value, 'files'),
     bytes: countIn(value, 'bytes'),
     pending: countIn(value, 'pending'),
@@ -228,9 +230,10 @@ function textIn(value: Record<string, unknown>, key: string): string {
   return found;
 }
 
-function countIn(value: Record<string, unknown>, key: string): number {
+function countIn(value: Record<string, unknown>, key: string, most = Number.MAX_SAFE_INTEGER): number {
   const found = value[key];
-  if (!Number.isSafeInteger(found) || (found as number) < 0) throw damaged(`its head has no ${key}`);
+  if (!Number.isSafeInteger(found) || (found as number) < 0 || (found as number) > most)
+    throw damaged(`its head has no ${key}`);
   return found as number;
 }
 
@@ -243,5 +246,5 @@ function referenceIn(value: Record<string, unknown>, key: string): FileReference
     throw damaged(`its head names a strange ${key}`);
   const sum = textIn(reference, 'checksum');
   if (!/^[0-9a-f]{64}$/.test(sum)) throw damaged(`its head has no checksum of the ${key}`);
-  return { name, bytes: countIn(reference, 'bytes'), checksum: sum };
+  return { name, bytes: countIn(reference, 'bytes', MOST_FILE_BYTES), checksum: sum };
 }

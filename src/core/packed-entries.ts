@@ -14,6 +14,7 @@ import { atOnce, isStop, type Work } from './work.js';
 
 const DIGEST_BYTES = 32;
 const BEGINNING_BYTES = 6; // of a digest, as a number
+const LAST_MTIME = 2 ** 32 - 1; // SFTP version 3 carries 32 bits, unsigned
 const LEAST_ENTRY_BYTES = 2 + 1 + 1 + 1 + 1 + DIGEST_BYTES;
 
 /** What has to be known of packed entries to find one of them. */
@@ -236,6 +237,7 @@ export function readEntry(reader: ByteReader, path: RelPath): Entry {
   const mtime = reader.number();
   const mode = reader.number();
   if (mode > 0o7777) throw damaged('it holds a mode that is none');
+  if (mtime > LAST_MTIME) throw damaged('it holds a time that is none');
   return { path, size, mtime, mode, digest: reader.hex(2 * DIGEST_BYTES) };
 }
 

@@ -178,13 +178,14 @@ export class Daemon implements Service {
     clearTimeout(this.#nextLook);
     try {
       const config = await this.#options.load(this.#stopping.signal);
-      this.#configError = null;
       if (isDeepStrictEqual(config, before.config)) {
+        this.#configError = null;
         before.release();
         void before.takeUpCode().catch(() => undefined); // how it goes is told as of any other cycle
         return;
       }
       const lines = await this.#linesFor(config, before);
+      this.#configError = null;
       isLeft = true;
       await before.stop();
       this.#leave(before.ended());
@@ -196,8 +197,9 @@ export class Daemon implements Service {
         throw error;
       }
       const reason = reasonOf(error);
-      if (reason !== this.#configError) this.#warn(`the old configuration stays in force: ${reason}`);
-      this.#configError = reason;
+      const isNew = reason !== this.#configError;
+      this.#configError = reason; // whoever is told finds it in the status
+      if (isNew) this.#warn(`the old configuration stays in force: ${reason}`);
       this.#lookAgain();
       throw error;
     } finally {

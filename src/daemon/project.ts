@@ -491,9 +491,10 @@ export class Project {
     }
   }
 
-  async #sweep(): Promise<void> {
+  /** False where nothing was looked at. */
+  async #sweep(): Promise<boolean> {
     this.#owesSweep ||= this.#isPaused;
-    if (this.#isPaused) return;
+    if (this.#isPaused) return false;
     const begun = performance.now();
     const touched = await this.#atWork(async () => {
       const found = await this.#local.sweep();
@@ -501,11 +502,12 @@ export class Project {
       if (found.length > 0) this.#removals.heard();
       return found;
     });
-    if (this.#isStopped) return;
+    if (this.#isStopped) return true;
     if (touched.length === 0 && this.#error === undefined) this.#removals.looked(begun);
     if (touched.length === 0) await this.#heedQuiet();
     if (this.#error === undefined) this.#pulse.note([...this.#local.unfinished]);
     this.#hooks.onChange();
+    return true;
   }
 
   /** Everything was looked at, and nothing has changed. */

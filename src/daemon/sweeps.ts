@@ -10,8 +10,8 @@ const DOUBT_MS = 1000; // doubts come in bursts, and one sweep settles all of th
 export interface SweepMeans {
   /** The least time between two of them. */
   readonly intervalMs: number;
-  /** A sweep, with all that follows from it. */
-  readonly sweep: () => Promise<void>;
+  /** A sweep, with all that follows from it; false where nothing was looked at. */
+  readonly sweep: () => Promise<boolean>;
   /** What the last one took, in milliseconds. */
   readonly costMs: () => number;
   /** How many there were before. Default: none. */
@@ -74,9 +74,11 @@ export class Sweeps {
 
   async #sweep(): Promise<void> {
     this.#dueAt = Number.POSITIVE_INFINITY;
-    this.#count++;
-    await this.#means.sweep().catch(() => undefined); // what went wrong is told there
-    this.#lastAt = Date.now();
+    const hasLooked = await this.#means.sweep().catch(() => false); // what went wrong is told there
+    if (hasLooked) {
+      this.#count++;
+      this.#lastAt = Date.now();
+    }
     this.start();
   }
 }

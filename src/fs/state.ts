@@ -24,9 +24,14 @@ const tidied = new Set<string>();
  * folder. Two configurations never share one.
  */
 export function stateFolderFor(configFile: string, env: NodeJS.ProcessEnv): string {
-  const xdg = env['XDG_STATE_HOME'] || join(env['HOME'] || homedir(), '.local', 'state');
-  const base = env['STATE_DIRECTORY']?.split(':')[0] || join(xdg, 'pushstatic');
+  const xdg = absolute(env['XDG_STATE_HOME']) ?? join(env['HOME'] || homedir(), '.local', 'state');
+  const base = absolute(env['STATE_DIRECTORY']?.split(':')[0]) ?? join(xdg, 'pushstatic');
   return join(base, `${basename(dirname(configFile))}-${idOf(configFile)}`);
+}
+
+/** A folder named in the environment; one that is relative is to be ignored (XDG Base Directory Specification). */
+export function absolute(folder: string | undefined): string | undefined {
+  return folder?.startsWith('/') === true ? folder : undefined;
 }
 
 export class StateFolder {

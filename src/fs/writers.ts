@@ -52,8 +52,10 @@ function addWritten(folder: string, open: Set<string>): void {
   for (const number of listed(folder) ?? []) {
     const link = `${folder}/${number}`;
     try {
+      // First, for to look at a file may take as long as the machine that it lies on.
+      if (((lstatSync(link, { throwIfNoEntry: false })?.mode ?? 0) & WRITES) === 0) continue;
       const stats = statSync(link, { throwIfNoEntry: false });
-      if (stats?.isFile() === true && (lstatSync(link).mode & WRITES) !== 0) open.add(`${stats.dev}:${stats.ino}`);
+      if (stats?.isFile() === true) open.add(`${stats.dev}:${stats.ino}`);
     } catch (error) {
       // What a file system of others refuses is not what the program does.
       if (DENIED.has(codeOf(error)) && !mayBeAsked(link)) return; // as for one, so for all that it has open

@@ -5,6 +5,7 @@
  * to believe, every file that may be the wanted one is read back and hashed: nothing is guessed.
  */
 import { createHash } from 'node:crypto';
+import { UNKNOWN_DIGEST } from '../core/audit.js';
 import { ByteBudget } from '../core/byte-budget.js';
 import { type Digest, type Entry, sameContent, sortEntries } from '../core/entry.js';
 import { EntryTable } from '../core/entry-table.js';
@@ -51,15 +52,19 @@ export function isMissing({ index, unknown }: Sighting, entry: Entry): boolean {
 export async function attest(target: Target, { index, unknown }: Sighting, wanted: Snapshot): Promise<TargetIndex> {
   if (unknown.size === 0) return index;
   const known: Entry[] = [];
+  const pending = new Map(index.pending);
   const candidates = function* (): Generator<Entry, void> {
     for (const entry of wanted.entries) if (unknown.get(entry.path)?.size === entry.size) yield entry;
   };
   await readInParallel(target, candidates(), async (entry) => {
     const there = unknown.get(entry.path);
-    if (there === undefined || (await contentOf(target, entry.path)) !== entry.digest) return;
-    known.push({ ...entry, mtime: there.mtime, mode: there.mode });
+    if (there === undefined) return;
+    const lying = { ...entry, mtime: there.mtime, mode: there.mode };
+    if ((await contentOf(target, entry.path)) === entry.digest) known.push(lying);
+    // Once what is wanted there is announced, size and time alone are not to tell that it came.
+    else pending.set(entry.path, { path: entry.path, candidates: [{ ...lying, digest: UNKNOWN_DIGEST }] });
   });
-  return { ...index, entries: EntryTable.of(sortEntries(known)) };
+  return { ...index, entries: EntryTable.of(sortEntries(known)), pending };
 }
 
 /** Calls `read` for each file, for so many at once that small ones do not wait for the line, and large ones do not fill it. */

@@ -16,6 +16,7 @@ import type { Basis, Body, Capabilities, FileMeta, OnClosed, RemoteFile, Target 
 const CHUNK_BYTES = 256 * 1024;
 const LAST_MTIME = 2 ** 32 - 1; // as of a file in an index, which has what SFTP can say
 const ROOT_MODE = 0o755; // a web server is to read it
+const WRITE = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW; // a link there would lead to a file of others
 const NOTHING_THERE = ['ENOENT', 'ENOTDIR'];
 
 export interface LocalSettings {
@@ -96,7 +97,7 @@ class LocalTarget implements Target {
     const tried = this.#tried('write', path);
     const { signal } = this.#settings;
     requireGoing(signal, tried);
-    const handle = await open(tried.at, 'w', 0o600).catch(fail(tried));
+    const handle = await open(tried.at, WRITE | constants.O_TRUNC, 0o600).catch(fail(tried));
     try {
       const written = await pour(body(), { handle, tried, signal });
       if (written !== meta.size)
@@ -118,8 +119,9 @@ class LocalTarget implements Target {
     try {
       await link(this.#at(path), this.#at(to));
     } catch (error) {
-      if (isSystemError(error)) return false;
-      throw error;
+      if (!isSystemError(error)) throw error;
+      await this.remove(to); // a server whose answer was lost may have made it, and denies that when it is asked again
+      return false;
     }
     const there = await this.stat(to);
     const isIt = there?.kind === 'file' && there.size === meta.size && there.mtime === meta.mtime;
@@ -133,9 +135,8 @@ class LocalTarget implements Target {
   }
 
   async append(path: RelPath, offset: number, bytes: Uint8Array, how?: 'durable'): Promise<void> {
-    const flags = constants.O_WRONLY | constants.O_CREAT;
     const tried = this.#tried('write', path);
-    const handle = await open(tried.at, flags, 0o600).catch(fail(tried));
+    const handle = await open(tried.at, WRITE, 0o600).catch(fail(tried));
     try {
       await writeAll(handle, bytes, offset);
       if (how === 'durable') await handle.sync();

@@ -132,6 +132,14 @@ describe('hostile input', () => {
       expect(() => decodeHead(headBytes.subarray(0, end))).toThrow(IndexError);
   });
 
+  it('that tells of times that are none, or of more than is ever written, is damaged', () => {
+    const late = encodeSnapshot(EntryTable.of([entry('a', 'a', { mtime: 2 ** 32 })]));
+    expect(() => decodeSnapshot(late)).toThrow(/a time that is none/);
+    expect(() => decodeHead(encodeHead({ ...head, committedAt: 2 ** 53 - 1 }))).toThrow(/no committedAt/);
+    const snapshot = { ...head.snapshot, bytes: 2 ** 53 - 1 };
+    expect(() => decodeHead(encodeHead({ ...head, snapshot }))).toThrow(/no bytes/);
+  });
+
   it('that has any bit flipped is damaged', () => {
     for (let bit = 0; bit < 8; bit++) {
       for (let at = 0; at < snapshotBytes.length; at++)

@@ -49,10 +49,10 @@ export class ScriptedService implements Service {
   }
 
   /** Called before a target that is not known is refused. */
-  onTakeUp: () => void = () => undefined;
+  onTakeUp: () => void | Promise<void> = () => undefined;
 
   async takeUpConfig(): Promise<void> {
-    this.onTakeUp();
+    await this.onTakeUp();
   }
 
   trigger(options: TriggerOptions): Promise<SyncReport> {
