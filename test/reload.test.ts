@@ -95,17 +95,13 @@ it('lets a target go that it does not name any more, and one that is named anew 
   expect(existsSync(join(busy.slow, 'b'))).toBe(false); // who wrote there still does
 });
 
-it('that cannot be used is told once, and who is told finds it in the status', async () => {
+it('that cannot be used is told once, however often it is tried', async () => {
   const { project, settings, daemon } = await startQuiet();
   const told: string[] = [];
-  const found: boolean[] = [];
   const events = daemon.client.events();
   const listening = (async () => {
     for await (const event of events) {
-      if (event.kind !== 'warning') continue;
-      told.push(event.text);
-      const { configError } = await daemon.client.status();
-      found.push(configError !== null && event.text.includes(configError));
+      if (event.kind === 'warning') told.push(event.text);
     }
   })();
   await project.configure({ ...settings, targets: { web: { url: 'sftp://h/s', passwordEnv: 'PS_NOT_THERE' } } });
@@ -114,7 +110,6 @@ it('that cannot be used is told once, and who is told finds it in the status', a
   await daemon.stop();
   await listening.catch(() => undefined);
   expect(told).toEqual([expect.stringMatching(/the old configuration stays in force: .*PS_NOT_THERE is not set/)]);
-  expect(found).toEqual([true]);
 });
 
 it('collects nothing while the daemon is paused, and what waited once it goes on', async () => {
