@@ -81,8 +81,8 @@ export class InterruptedError extends PushstaticError {
   override readonly code = 'INTERRUPTED';
   override readonly exitStatus = EXIT.interrupted;
 
-  constructor() {
-    super('interrupted; nothing half done is visible, and the next run goes on from here');
+  constructor(message = 'interrupted; nothing half done is visible, and the next run goes on from here') {
+    super(message);
   }
 }
 

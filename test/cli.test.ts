@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { freePort } from './support/openssh-server.js';
 import { type Ended, type Program, programIn } from './support/program.js';
 import { inFolder, makeProject, type Project, published } from './support/project.js';
@@ -251,6 +251,18 @@ describe('an error', () => {
       expect.stringMatching(/^pushstatic\.yaml:3:\d+: static\.root: expected .*, found the number 5$/),
     ]);
   });
+});
+
+it.each([
+  ['through a link, is the one that the link leads to by that name', 'link'],
+  ['elsewhere by what the environment says, is the one of the folder', 'elsewhere'],
+])('the configuration in a folder that was entered %s', async (_, how) => {
+  const { program, folder } = await makeSite();
+  const link = `${folder}-current`;
+  await symlink(folder, link);
+  onTestFinished(() => rm(link));
+  const { stdout } = await program.with({ PWD: how === 'link' ? link : '/' }).run('config', '--check', '--json');
+  expect(JSON.parse(stdout)).toEqual({ ok: true, file: join(how === 'link' ? link : folder, 'pushstatic.yaml') });
 });
 
 describe('a folder that is gone', () => {

@@ -7,6 +7,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { followTrigger } from '../src/cli/follow-trigger.js';
 import { claim } from '../src/control/claim.js';
 import { type Client, connectDaemon } from '../src/control/client.js';
 import { type Control, openControl } from '../src/control/control.js';
@@ -573,6 +574,20 @@ describe('a consumer that does not read (F67)', () => {
     stuck.destroy();
   });
 
+  test('goes on when the one who waits for it leaves, and he is told so', async () => {
+    await start();
+    service.outcome = () => new Promise(() => {});
+    const leaving = new AbortController();
+    const options = { targets: [], force: false, checksum: false };
+    const following = followTrigger(await client(), options, undefined, leaving.signal);
+    await expect.poll(() => service.asked).toEqual(['trigger']);
+    leaving.abort();
+    await expect(following).rejects.toMatchObject({
+      code: 'INTERRUPTED',
+      message: 'interrupted; the daemon goes on with it, and "pushstatic status" shows how far it is',
+    });
+  });
+
   test('nothing is begun for one who left while the configuration was taken up, and nobody is kept', async () => {
     await start();
     const [asked, takenUp] = [makeGate(), makeGate()];
@@ -672,6 +687,15 @@ describe('health', () => {
     const healthIf = (paused: boolean) => healthOf(new ScriptedService({ paused, local }).status(), Date.now());
     expect(healthIf(true)).toMatchObject({ ok: false, reasons: [expect.stringMatching(/paused.*pushstatic resume/)] });
     expect(healthIf(false).ok).toBe(true);
+  });
+
+  test('is bad when a file cannot be collected', () => {
+    const problem = { path: 'a', step: 'collect', code: 'UNREADABLE', message: 'm' } as const;
+    const local = { state: 'ready', files: 9, unsettled: 0, error: null, problems: [problem] } as const;
+    expect(healthOf(new ScriptedService({ local }).status(), Date.now())).toMatchObject({
+      ok: false,
+      reasons: ['1 file could not be collected'],
+    });
   });
 
   test('is bad when nothing can be collected', () => {

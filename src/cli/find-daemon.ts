@@ -9,6 +9,7 @@ import { ConfigError, ControlError } from '../errors.js';
 import type { CommandInput } from './command-input.js';
 import { daemonPlaces, notedSocket } from './daemon-places.js';
 import { makeLog } from './log.js';
+import { workingFolder } from './working-folder.js';
 
 export async function findDaemon(
   settings: SocketSettings,
@@ -58,7 +59,7 @@ async function settingsOf({
   const { config: named } = output.flags;
   const place = {
     ...(named === undefined ? {} : { file: named }),
-    cwd: process.cwd(),
+    cwd: workingFolder(process),
     env: process.env,
   };
   try {

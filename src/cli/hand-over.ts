@@ -6,6 +6,7 @@ import { statusOfReport } from '../cycle/report.js';
 import { ConfigError, type ExitStatus } from '../errors.js';
 import type { CommandInput } from './command-input.js';
 import { daemonPlaces } from './daemon-places.js';
+import { followTrigger } from './follow-trigger.js';
 import type { Session } from './session.js';
 import { showReport } from './show-report.js';
 import type { SyncOptions } from './sync-run.js';
@@ -31,7 +32,8 @@ export async function handOver(
     );
   }
   const { force = false, checksum = false } = options;
-  const document = await daemon.trigger(
+  const document = await followTrigger(
+    daemon,
     { targets, force, checksum },
     (event) => {
       if (event.kind === 'progress') face.event(event.event);

@@ -37,7 +37,9 @@ async function statusOf(words: readonly string[], context: Context, interruption
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : misused(error, program, context);
     if (interruption.status === undefined) return report(error, context.output);
-    return context.endsWell ? EXIT.done : interrupted(interruption.status, context.output);
+    if (context.endsWell) return EXIT.done;
+    report(error instanceof InterruptedError ? error : new InterruptedError(), context.output);
+    return interruption.status;
   } finally {
     interruption.stop();
   }
@@ -103,9 +105,4 @@ function report(error: unknown, output: Output): ExitStatus {
   output.details(error);
   if (!isOurs && output.flags.verbosity < 2) output.note('pushstatic: run again with -vv to see where');
   return statusOfError(error);
-}
-
-function interrupted(status: ExitStatus, output: Output): ExitStatus {
-  report(new InterruptedError(), output);
-  return status;
 }

@@ -14,6 +14,7 @@ import type { CycleOptions } from '../sync.js';
 import type { CommandInput, Process } from './command-input.js';
 import { type Face, makeFace } from './face.js';
 import { makeLog } from './log.js';
+import { workingFolder } from './working-folder.js';
 
 export interface Session {
   readonly config: Config;
@@ -37,7 +38,7 @@ export async function openSession(input: CommandInput, kind: { readonly service?
 export async function readConfig({ process, output, signal }: CommandInput): Promise<Config> {
   const { config: file } = output.flags;
   const ask = asker({ env: process.env, signal, from: 'cache' });
-  return loadConfig({ ...(file === undefined ? {} : { file }), cwd: process.cwd(), env: process.env, ask });
+  return loadConfig({ ...(file === undefined ? {} : { file }), cwd: workingFolder(process), env: process.env, ask });
 }
 
 /** The configuration as it lies on the disk now, and the project as it is now, by its own word or by what is known. Rejects as above. */
@@ -47,7 +48,7 @@ export async function reloadConfig(
   how: Pick<AskOptions, 'signal' | 'from'>,
 ): Promise<Config> {
   const ask = asker({ env: process.env, ...how });
-  return loadConfig({ file, cwd: process.cwd(), env: process.env, ask });
+  return loadConfig({ file, cwd: workingFolder(process), env: process.env, ask });
 }
 
 /** What it takes to ask is only loaded where somebody is to be asked. */

@@ -18,6 +18,7 @@ export function healthOf(status: DaemonStatus, now: number): Health {
   const reasons = [
     ...(local.state === 'starting' ? ['the sources are being read for the first time'] : []),
     ...(local.error === null ? [] : [local.error.message]),
+    ...(local.problems.length > 0 ? [`${filesThat(local.problems.length)} could not be collected`] : []),
     ...(paused && local.unsettled > 0 ? ['it is paused, and changes wait; "pushstatic resume" goes on'] : []),
     ...targets.flatMap((target) => complaintOf(target, paused, now) ?? []),
   ];
@@ -32,13 +33,16 @@ function earliest(times: readonly (string | null)[]): string | null {
 function complaintOf(target: TargetStatus, paused: boolean, now: number): string | undefined {
   const { name, state, error, inSyncAt, problems } = target;
   if (error !== null) return `${name}: ${error.message}`;
-  if (problems.length > 0)
-    return `${name}: ${problems.length} ${problems.length === 1 ? 'file' : 'files'} could not be pushed`;
+  if (problems.length > 0) return `${name}: ${filesThat(problems.length)} could not be pushed`;
   if (state === 'in-sync') return undefined;
   const isOnItsWay = state === 'pushing' || state === 'behind';
   if (isOnItsWay && inSyncAt !== null && now - Date.parse(inSyncAt) < LATE_MS) return undefined;
   const since = inSyncAt === null ? 'it was never in sync since the start' : `it was in sync at ${inSyncAt}`;
   return `${name}: ${state}${paused ? ' and paused' : ''}; ${since}`;
+}
+
+function filesThat(count: number): string {
+  return `${count} ${count === 1 ? 'file' : 'files'}`;
 }
 
 /** Whether the first cycle of every target is over. A target that cannot be reached has had its own. */

@@ -25,11 +25,15 @@ export interface Standing {
   readonly failures: number;
 }
 
-/** Who can help: time alone, where the target is away or not, or a person. */
-export type Remedy = 'connection' | 'time' | 'person';
+/**
+ * Who can help: time alone, where the target is away or not, or a person: for all of it, or for `files`, which are tried again at times,
+ * since nothing tells what that person did on the target.
+ */
+export type Remedy = 'connection' | 'time' | 'files' | 'person';
 
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000; // an outage that ends is noticed within a minute
+const LONGEST_FOR_FILES_MS = 900_000; // what is tried is sent as a whole each time
 
 export function newStanding(now: number): Standing {
   return {
@@ -72,7 +76,8 @@ export function failed(standing: Standing, now: number, error: Failure, remedy: 
   const state = remedy === 'person' ? 'halted' : remedy === 'connection' ? 'unreachable' : 'behind';
   const failures = standing.failures + 1;
   const since = standing.state === state ? standing.since : now;
-  const retryAt = remedy === 'person' ? undefined : now + pauseAfter(failures, chance);
+  const longest = remedy === 'files' ? LONGEST_FOR_FILES_MS : LONGEST_PAUSE_MS;
+  const retryAt = remedy === 'person' ? undefined : now + pauseAfter(failures, chance, longest);
   return { ...leaving(standing, now), state, since, error, retryAt, failures };
 }
 
@@ -83,7 +88,7 @@ export function released(standing: Standing, now: number): Standing {
 }
 
 /** Milliseconds: doubled with each failure, capped, and between half of that and all of it. */
-export function pauseAfter(failures: number, chance: number): number {
-  const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1));
-  return Math.round(longest * (0.5 + chance / 2));
+export function pauseAfter(failures: number, chance: number, longest = LONGEST_PAUSE_MS): number {
+  const whole = Math.min(longest, FIRST_PAUSE_MS * 2 ** (failures - 1));
+  return Math.round(whole * (0.5 + chance / 2));
 }

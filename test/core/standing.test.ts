@@ -79,10 +79,10 @@ describe('a target', () => {
   });
 
   test('has a time for its next try where time can help, and none where a person must', () => {
-    const retries = (['connection', 'time', 'person'] as const).map(
+    const retries = (['connection', 'time', 'files', 'person'] as const).map(
       (remedy) => failed(standing('unreachable'), NOW, GONE, remedy, 1).retryAt,
     );
-    expect(retries).toEqual([NOW + 2000, NOW + 2000, undefined]);
+    expect(retries).toEqual([NOW + 2000, NOW + 2000, NOW + 2000, undefined]);
     expect(released(standing('unreachable'), NOW).retryAt).toBeUndefined();
   });
 
@@ -91,13 +91,20 @@ describe('a target', () => {
     expect(failed(once, NOW, GONE, 'connection', 1).since).toBe(EARLIER);
   });
 
-  test('is tried again after pauses that double up to a minute', () => {
+  test.each([
+    ['a minute', 'connection', [60_000, 60_000, 60_000, 60_000, 60_000, 60_000]],
+    [
+      'a quarter of an hour where files are what a person must see to',
+      'files',
+      [64_000, 128_000, 256_000, 512_000, 900_000, 900_000],
+    ],
+  ] as const)('is tried again after pauses that double up to %s', (_, remedy, last) => {
     let at = newStanding(0);
-    const pauses = Array.from({ length: 9 }, () => {
-      at = failed(at, NOW, GONE, 'connection', 1);
+    const pauses = Array.from({ length: 12 }, () => {
+      at = failed(at, NOW, GONE, remedy, 1);
       return (at.retryAt ?? 0) - NOW;
     });
-    expect(pauses).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000]);
+    expect(pauses).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, ...last]);
   });
 });
 

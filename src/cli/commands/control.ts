@@ -7,6 +7,7 @@ import { statusOfReport } from '../../cycle/report.js';
 import { ControlError, EXIT, type ExitStatus } from '../../errors.js';
 import type { CommandInput } from '../command-input.js';
 import { requireDaemon } from '../find-daemon.js';
+import { followTrigger } from '../follow-trigger.js';
 import { showReport } from '../show-report.js';
 
 export async function triggerCommand(
@@ -20,7 +21,7 @@ export async function triggerCommand(
     await daemon.triggerOnly(options, input.signal);
     return said('a cycle begins', input);
   }
-  const document = await daemon.trigger(options, undefined, input.signal);
+  const document = await followTrigger(daemon, options, undefined, input.signal);
   showReport(document, input.output);
   return statusOfReport(document);
 }

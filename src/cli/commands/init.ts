@@ -20,6 +20,7 @@ import { ConfigError, EXIT, type ExitStatus, InterruptedError } from '../../erro
 import { atomicWrite } from '../../fs/atomic-write.js';
 import { isSystemError, reasonOfSystem } from '../../system-error.js';
 import type { CommandInput } from '../command-input.js';
+import { workingFolder } from '../working-folder.js';
 
 const CTRL_D = '\u0004';
 
@@ -29,7 +30,7 @@ export async function init(
 ): Promise<ExitStatus> {
   const { output, process } = input;
   const { config: named } = output.flags;
-  const file = resolve(process.cwd(), named ?? CONFIG_NAME);
+  const file = resolve(workingFolder(process), named ?? CONFIG_NAME);
   const flags = named === undefined ? '' : flagOf(named);
   const place = await placeOf(file);
   if (options.force !== true && place !== undefined) {
@@ -40,7 +41,7 @@ export async function init(
   const facts = await lookAround(setting.folder, process.env);
   const answers = options.yes === true ? defaultAnswers(facts) : await ask(facts, setting, input);
   const text = proposeConfig(facts, randomBytes(4).toString('hex'), answers);
-  await checkProposal(text, file, { cwd: process.cwd(), env: process.env });
+  await checkProposal(text, file, { cwd: workingFolder(process), env: process.env });
   await atomicWrite(place ?? file, text).catch((error: unknown) => {
     if (!isSystemError(error)) throw error;
     throw new ConfigError(`cannot write ${file}: ${reasonOfSystem(error)}`, { cause: error });
