@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFile, chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Socket } from 'node:net';
+import { createServer, connect as netConnect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -690,6 +690,23 @@ describe('a server', () => {
     await together(writesOf(channel, handle, content, 0));
     relay.setRate(0.1);
     await expect(channel.close(handle)).rejects.toMatchObject({ kind: 'unreachable' });
+  });
+
+  test('that says nothing gets nothing more: what was on its way to it is called back', async () => {
+    let isSilent = false;
+    const ends: string[] = [];
+    const port = await listen((near) => {
+      const far = netConnect(server.port, '127.0.0.1');
+      near.pipe(far);
+      far.on('data', (data) => void (isSilent || near.write(data)));
+      near.once('error', (error: NodeJS.ErrnoException) => ends.push(error.code ?? ''));
+      near.once('end', () => ends.push('in good order'));
+      near.once('close', () => far.destroy());
+    });
+    const { channel } = await connect({ ...allOf(server), port, hostKey: server.fingerprint }, { keepaliveMs: 100 });
+    isSilent = true;
+    await expect(channel.lstat('/')).rejects.toMatchObject({ kind: 'unreachable' });
+    await expect.poll(() => ends).toEqual(['ECONNRESET']);
   });
 
   test('that is not there is unreachable', async () => {

@@ -23,8 +23,8 @@ import { connected, openSocket } from './socket.js';
 import { unreachable } from './text.js';
 
 const TIMEOUT_MS = 20_000; // for the TCP connection, and again for the login
-const KEEPALIVE_MS = 15_000;
-const KEEPALIVE_TRIES = 4; // so a connection that died silently is noticed within about a minute
+const KEEPALIVE_MS = 10_000;
+const KEEPALIVE_TRIES = 4; // so one that died silently is noticed in 50 s, before others take its lease over
 const HEED_MS = 100; // signs of life that come faster say nothing new
 const CLOSE_MS = 2000; // how long a server may take to say goodbye
 const MAX_HOPS = 8; // more of them are a circle in ssh_config
@@ -326,7 +326,11 @@ class Connection implements SftpConnection {
     this.#stream = stream;
     this.#signal = signal;
     this.#cleanUp = cleanUp;
-    client.on('error', (error) => (this.#cause ??= error));
+    client.on('error', (error) => {
+      this.#cause ??= error;
+      // What the system still has to send must not arrive when somebody else has taken over.
+      if (error.level === 'client-timeout' && stream instanceof Socket) stream.resetAndDestroy();
+    });
     this.#ended = new Promise((resolve) => {
       client.once('close', () => {
         this.#announceEnd();
