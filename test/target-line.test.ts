@@ -494,6 +494,18 @@ test('a push that broke off between two shares is told of as a whole by the cycl
 });
 
 describe('a line that is closed', () => {
+  test('knows what was published by a push that broke off, for whoever is to be told', async () => {
+    const names = Array.from({ length: 10 }, (_, i) => `${i}.png`);
+    const bench = await makeLine(Object.fromEntries(names.map((name) => [name, name])), {}, { filesInShare: 4 });
+    expect(bench.line.untold).toBeUndefined();
+    bench.server.dropAfter(2);
+    expect(kindOf(await bench.serve())).toBe('error');
+    await bench.line.close();
+    const { paths = [], targets } = bench.line.untold ?? {};
+    expect(targets).toMatchObject([{ name: 'target' }]);
+    expect(paths).toEqual(expect.arrayContaining(Object.keys(await bench.served())));
+  });
+
   test('has ended its cycle, and begins nothing any more', async () => {
     const bench = await makeLine({ a: 'a' });
     const release = bench.server.hold();

@@ -4,7 +4,8 @@
  *
  * They save bytes and nothing else: a file that has changed meanwhile gets none, and what goes wrong is a warning.
  */
-import { encodeSignature, SignatureMaker, type ToSign } from '../core/delta/signature.js';
+import { randomBytes } from 'node:crypto';
+import { encodeSignature, SALT_BYTES, SignatureMaker, type ToSign } from '../core/delta/signature.js';
 import { FileError } from '../errors.js';
 import { Pacer } from '../fs/pace.js';
 import { StateFolder } from '../fs/state.js';
@@ -40,9 +41,10 @@ export async function sign(files: readonly ToSign[], folder: string, options: Si
 
 async function signatureOf({ file, digest, size }: ToSign, pacer: Pacer): Promise<Uint8Array | undefined> {
   try {
-    let maker = new SignatureMaker({ digest, size });
+    const salt = randomBytes(SALT_BYTES);
+    let maker = new SignatureMaker({ digest, size, salt });
     const reading = await digestFile(file, pacer, (bytes, position) => {
-      if (position === 0) maker = new SignatureMaker({ digest, size });
+      if (position === 0) maker = new SignatureMaker({ digest, size, salt });
       maker.add(bytes);
     });
     return reading.digest === digest ? encodeSignature(maker.finish()) : undefined;

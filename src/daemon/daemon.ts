@@ -255,7 +255,7 @@ export class Daemon implements Service {
     const fresh = new Map(jobs.map((job) => [job.name, job]));
     const stays = new Set(wanted.flatMap(({ name }) => (fresh.has(name) ? [] : [name])));
     const gone = lines.filter(({ job }) => !stays.has(job.name));
-    const closing = gone.map((line) => ({ job: line.job, closed: line.close() }));
+    const closing = gone.map((line) => ({ job: line.job, closed: this.#closeLine(line) }));
     for (const { closed } of closing) this.#leave(closed);
     const formerOf = ({ name, url }: TargetJob): Promise<unknown> =>
       Promise.all(closing.filter(({ job }) => job.name === name || job.url === url).map(({ closed }) => closed));
@@ -304,6 +304,16 @@ export class Daemon implements Service {
     const report = { ...cycle, id: ++this.#lastId };
     this.#cycles = [forHistory(report), ...this.#cycles].slice(0, KEPT_CYCLES);
     this.#tell({ kind: 'cycle', cycle: report });
+    this.#tellHook(published);
+  }
+
+  /** What it published in a cycle that broke off, no later one of this process tells. */
+  async #closeLine(line: TargetLine): Promise<void> {
+    await line.close();
+    this.#tellHook(line.untold);
+  }
+
+  #tellHook(published: Publication | undefined): void {
     if (published !== undefined && this.#project.config.hooks.after !== undefined) this.#hooks.after(published);
   }
 
@@ -330,7 +340,7 @@ export class Daemon implements Service {
     await this.#reloading.catch(() => undefined);
     clearTimeout(this.#nextLook);
     await this.#project.stop();
-    await Promise.all([...this.#project.lines.map((line) => line.close()), ...this.#leaving]);
+    await Promise.all([...this.#project.lines.map((line) => this.#closeLine(line)), ...this.#leaving]);
     await this.#project.ended();
     await this.#hooks.end();
     clearTimeout(late);

@@ -36,6 +36,7 @@ import {
 import { committedBefore } from '../push/committed.js';
 import { Connection, type Cycled, type CycleEvent, type CycleOptions, type TargetJob, type Wanted } from '../sync.js';
 import { failureOf } from '../system-error.js';
+import type { Publication } from './hooks.js';
 import { LineProgress } from './line-progress.js';
 import { type Changed, Round } from './round.js';
 import type { TargetStatus } from './status.js';
@@ -181,6 +182,14 @@ export class TargetLine {
     await this.#running?.catch(() => undefined);
     await this.#disconnect();
     await this.#noting;
+  }
+
+  /** What it published, or may have, in cycles that broke off since the last one that did not. */
+  get untold(): Publication | undefined {
+    const { outcomes } = committedBefore(this.#brokenOff);
+    const paths = [...new Set([...outcomes.map(({ step }) => step.path), ...this.#doubtful])].toSorted();
+    const { generation } = this.#held;
+    return paths.length === 0 ? undefined : { paths, targets: [{ name: this.job.name, generation }] };
   }
 
   /** What is said of a cycle that ended like this; without an ending, of why there was none. */

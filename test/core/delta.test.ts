@@ -173,6 +173,18 @@ describe('a signature', () => {
     expect(decodeSignature(encodeSignature(signatureOf(Buffer.alloc(0))))).toMatchObject({ size: 0 });
   });
 
+  it('has sums that are others behind another salt, of which none says what another one does', () => {
+    const file = noise(1000);
+    const [one, other] = ['a', 'b'].map((salt) => {
+      const maker = new SignatureMaker({ ...factsOf(file), salt: Buffer.alloc(16, salt) });
+      maker.add(file);
+      return maker.finish();
+    });
+    expect(one?.weak).toEqual(other?.weak);
+    for (let at = 0; at < 8; at++)
+      expect(one?.strong.subarray(12 * at, 12 * (at + 1))).not.toEqual(other?.strong.subarray(12 * at, 12 * (at + 1)));
+  });
+
   it('is not made of a file that ends too early, or is longer than it was said to be', () => {
     const short = new SignatureMaker(factsOf(noise(1000)));
     short.add(noise(500));
@@ -226,8 +238,8 @@ function deltaOf(old: Buffer, wanted: Buffer, pieces: readonly number[] = [MIB])
   return { literal, ops };
 }
 
-function factsOf(file: Buffer): Pick<Signature, 'digest' | 'size'> {
-  return { digest: hash('sha256', file), size: file.length };
+function factsOf(file: Buffer): Pick<Signature, 'digest' | 'size' | 'salt'> {
+  return { digest: hash('sha256', file), size: file.length, salt: Buffer.alloc(16, 's') };
 }
 
 function signatureOf(file: Buffer, step = MIB): Signature {

@@ -4,7 +4,7 @@
  * The weak sum moves through the new file byte by byte; where it is that of a block of the old one, the strong sum decides.
  * Bytes come in pieces of any size, and no more of them is kept than is undecided.
  */
-import { type Signature, STRONG_BYTES, strongSum } from './signature.js';
+import { type Signature, STRONG_BYTES, StrongSums } from './signature.js';
 import { movedOn, weakSum, weightOfFirst } from './weak-sum.js';
 
 /** A range of the old file, or new bytes. */
@@ -27,6 +27,7 @@ interface Run {
 export class DeltaMaker {
   readonly #signature: Signature;
   readonly #blocks: BlockTable;
+  readonly #sums: StrongSums;
   readonly #weight: number;
   readonly #emit: (op: Op) => void;
   /** Bytes of the new file from `#base` on, `#filled` of them. */
@@ -43,6 +44,7 @@ export class DeltaMaker {
   constructor(signature: Signature, emit: (op: Op) => void) {
     this.#signature = signature;
     this.#blocks = new BlockTable(signature);
+    this.#sums = new StrongSums(signature);
     this.#weight = weightOfFirst(signature.blockBytes);
     this.#emit = emit;
   }
@@ -97,7 +99,7 @@ export class DeltaMaker {
   #match(at: number, sum: number): number {
     if (this.#alarms > FALSE_ALARMS) return NONE;
     const { blockBytes } = this.#signature;
-    const strong = strongSum(this.#buffer.subarray(at, at + blockBytes));
+    const strong = this.#sums.of(this.#buffer.subarray(at, at + blockBytes));
     const run = this.#run;
     const isNext = run !== undefined && run.start + run.length === this.#base + at;
     const next = isNext ? (run.offset + run.length) / blockBytes : NONE;
@@ -115,7 +117,7 @@ export class DeltaMaker {
     const free = this.#run === undefined ? this.#literal : this.#run.start + this.#run.length;
     if (length === 0 || start < free) return;
     const tail = this.#buffer.subarray(start - this.#base, this.#filled);
-    if (this.#blocks.isBlock(weak.length - 1, strongSum(tail))) this.#take(start, size - length, length);
+    if (this.#blocks.isBlock(weak.length - 1, this.#sums.of(tail))) this.#take(start, size - length, length);
   }
 
   #take(start: number, offset: number, length: number): void {

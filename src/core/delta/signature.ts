@@ -13,15 +13,16 @@ import { ByteReader, ByteWriter, CHECKSUM_BYTES, damaged, unseal } from '../byte
 import type { Digest } from '../entry.js';
 import { weakSum } from './weak-sum.js';
 
-/** Of SHA-256: an accident within them is not to be expected. */
+/** Of SHA-256 behind a salt: neither an accident within them is to be expected, nor that somebody finds two blocks of one sum. */
 export const STRONG_BYTES = 12;
+export const SALT_BYTES = 16;
 
 const LEAST_BLOCK_BYTES = 128;
 const WEAK_BYTES = 4;
 const MAGIC = Buffer.from('PSSG');
-const FORMAT = 1;
+const FORMAT = 2;
 const DIGEST_DIGITS = 64;
-const HEADER_BYTES = 64;
+const HEADER_BYTES = 80;
 
 export interface Signature {
   /** Of the file. */
@@ -29,6 +30,8 @@ export interface Signature {
   readonly size: number;
   /** Of each block but the last one, which may be shorter. */
   readonly blockBytes: number;
+  /** Of `SALT_BYTES`, which nobody else knows. */
+  readonly salt: Uint8Array;
   /** Of each block. */
   readonly weak: Int32Array;
   /** Of each block, `STRONG_BYTES`, one after another. */
@@ -45,13 +48,25 @@ export function blockBytesFor(size: number): number {
   return Math.max(LEAST_BLOCK_BYTES, 2 ** Math.round(Math.log2(Math.sqrt(size) / 8)));
 }
 
-export function strongSum(block: Uint8Array): Buffer {
-  return Buffer.from(strongText(block), 'latin1');
-}
+/** The strong sums of blocks of up to `blockBytes`. */
+export class StrongSums {
+  /** The salt, and a block. */
+  readonly #bytes: Buffer;
 
-/** In characters up to U+00FF: to have a buffer made takes as long as the sum. */
-function strongText(block: Uint8Array): string {
-  return hash('sha256', block, 'binary').slice(0, STRONG_BYTES);
+  constructor({ salt, blockBytes }: Pick<Signature, 'salt' | 'blockBytes'>) {
+    this.#bytes = Buffer.alloc(salt.length + blockBytes);
+    this.#bytes.set(salt);
+  }
+
+  of(block: Uint8Array): Buffer {
+    return Buffer.from(this.textOf(block), 'latin1');
+  }
+
+  /** In characters up to U+00FF: to have a buffer made takes as long as the sum. */
+  textOf(block: Uint8Array): string {
+    this.#bytes.set(block, SALT_BYTES);
+    return hash('sha256', this.#bytes.subarray(0, SALT_BYTES + block.length), 'binary').slice(0, STRONG_BYTES);
+  }
 }
 
 /** Makes the signature of a file whose content comes in pieces; whoever brings it sees to it that it has that digest. */
@@ -59,6 +74,8 @@ export class SignatureMaker {
   readonly #digest: Digest;
   readonly #size: number;
   readonly #blockBytes: number;
+  readonly #salt: Uint8Array;
+  readonly #sums: StrongSums;
   readonly #weak: Int32Array;
   readonly #strong: Buffer;
   readonly #partial: Buffer;
@@ -66,10 +83,12 @@ export class SignatureMaker {
   #bytes = 0;
   #blocks = 0;
 
-  constructor({ digest, size }: Pick<Signature, 'digest' | 'size'>) {
+  constructor({ digest, size, salt }: Pick<Signature, 'digest' | 'size' | 'salt'>) {
     this.#digest = digest;
     this.#size = size;
     this.#blockBytes = blockBytesFor(size);
+    this.#salt = salt;
+    this.#sums = new StrongSums({ salt, blockBytes: this.#blockBytes });
     const blocks = Math.ceil(size / this.#blockBytes);
     this.#weak = new Int32Array(blocks);
     this.#strong = Buffer.alloc(blocks * STRONG_BYTES);
@@ -98,8 +117,8 @@ export class SignatureMaker {
   finish(): Signature {
     if (this.#partialBytes > 0) this.#addPartial();
     if (this.#bytes < this.#size) throw new FileError('CHANGED', 'it is shorter than it was said to be');
-    const [digest, size, blockBytes] = [this.#digest, this.#size, this.#blockBytes];
-    return { digest, size, blockBytes, weak: this.#weak, strong: this.#strong };
+    const [digest, size, blockBytes, salt] = [this.#digest, this.#size, this.#blockBytes, this.#salt];
+    return { digest, size, blockBytes, salt, weak: this.#weak, strong: this.#strong };
   }
 
   #addPartial(): void {
@@ -109,15 +128,15 @@ export class SignatureMaker {
 
   #addBlock(block: Uint8Array): void {
     this.#weak[this.#blocks] = weakSum(block, 0, block.length);
-    this.#strong.write(strongText(block), this.#blocks * STRONG_BYTES, 'latin1');
+    this.#strong.write(this.#sums.textOf(block), this.#blocks * STRONG_BYTES, 'latin1');
     this.#blocks++;
   }
 }
 
-/** 'PSSG', format, digest, size, the size of a block, weak sums, strong sums, SHA-256 over all of it. */
-export function encodeSignature({ digest, size, blockBytes, weak, strong }: Signature): Buffer {
+/** 'PSSG', format, digest, size, the size of a block, the salt, weak sums, strong sums, SHA-256 over all of it. */
+export function encodeSignature({ digest, size, blockBytes, salt, weak, strong }: Signature): Buffer {
   const writer = new ByteWriter(weak.byteLength + strong.length + CHECKSUM_BYTES + HEADER_BYTES);
-  writer.bytes(MAGIC).number(FORMAT).hex(digest).number(size).number(blockBytes);
+  writer.bytes(MAGIC).number(FORMAT).hex(digest).number(size).number(blockBytes).bytes(salt);
   const sums = Buffer.alloc(weak.byteLength);
   for (const [i, sum] of weak.entries()) sums.writeInt32LE(sum, i * WEAK_BYTES);
   return writer.bytes(sums).bytes(strong).finishSealed();
@@ -133,6 +152,7 @@ export function decodeSignature(bytes: Uint8Array): Signature {
   const blockBytes = reader.number();
   if (blockBytes < LEAST_BLOCK_BYTES || !Number.isInteger(Math.log2(blockBytes)))
     throw damaged('its blocks have a size that they cannot have');
+  const salt = Buffer.from(reader.bytes(SALT_BYTES));
   const blocks = Math.ceil(size / blockBytes);
   if (blocks * (WEAK_BYTES + STRONG_BYTES) !== reader.left)
     throw damaged('it has not as many sums as the file has blocks');
@@ -140,5 +160,5 @@ export function decodeSignature(bytes: Uint8Array): Signature {
   const weak = Int32Array.from({ length: blocks }, (_, i) => sums.readInt32LE(i * WEAK_BYTES));
   const strong = Buffer.from(reader.bytes(blocks * STRONG_BYTES));
   reader.end();
-  return { digest, size, blockBytes, weak, strong };
+  return { digest, size, blockBytes, salt, weak, strong };
 }
