@@ -23,7 +23,7 @@ export interface DaemonStatus {
   readonly watch: WatchStatus;
   readonly local: LocalStatus;
   readonly targets: readonly TargetStatus[];
-  /** The last cycles that changed something or failed, newest first, at most 50. */
+  /** The last cycles that were told, newest first, at most 50: not those of `change` and `sweep` that came to nothing. */
   readonly cycles: readonly CycleReport[];
 }
 
