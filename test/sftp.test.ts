@@ -1,3 +1,5 @@
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import type { RelPath } from '../src/core/relpath.js';
 import { openSftp } from '../src/targets/sftp/sftp.js';
@@ -27,6 +29,25 @@ it('replaces what is its own even there: an index may be missing for a moment', 
     await target.rename(path('.pushstatic/head-new'), path('.pushstatic/head'));
   }
   expect(await text(target, path('.pushstatic/head'))).toBe('two');
+});
+
+it('looks at each name where a list does not say what it is', async () => {
+  const unlisted = new Set<string>();
+  let place = '';
+  const { target, server } = await serve({
+    fault: ({ kind, path: at = '' }) => {
+      if (kind === 'OPENDIR') unlisted.add(at);
+      if (kind !== 'READDIR' || !unlisted.delete(at)) return undefined;
+      return { names: readdirSync(join(place, at)).map((name) => ({ name })) };
+    },
+  });
+  place = server.folder;
+  mkdirSync(join(place, 'root/css'), { recursive: true });
+  writeFileSync(join(place, 'root/css/app.css'), 'app');
+  const found = new Set<string>();
+  for await (const { path: at, kind, size } of target.list(undefined))
+    found.add(kind === 'file' ? `${at} ${size}` : at);
+  expect(found).toEqual(new Set(['css', 'css/app.css 3']));
 });
 
 it('leaves the head of who took over where it is, even there, once its own folder was taken away', async () => {

@@ -676,6 +676,26 @@ describe('ProxyJump', () => {
     gate.dropSessions();
     expect(await end).toMatchObject({ kind: 'unreachable' });
   });
+
+  test('ends the connection when the host behind it ends it', async () => {
+    const inner = await startOpenSsh();
+    cleanUps.push(() => inner.stop());
+    const sshConfig = await fileWith(
+      'config',
+      `${hostLines('gate', gate)}${hostLines('inner', inner)}  ProxyJump gate\n`,
+    );
+    const connection = await connect({ host: 'inner', sshConfig });
+    const end = new Promise((resolve) => connection.onClose(resolve));
+    inner.dropSessions();
+    expect(await end).toMatchObject({ kind: 'unreachable' });
+    await expect(connection.channel.lstat('/')).rejects.toMatchObject({ kind: 'unreachable' });
+  });
+
+  test('may be named by tokens', async () => {
+    const lines = `${hostLines('gate-inner', gate)}${hostLines('inner', server)}  ProxyJump %r@gate-%n\n`;
+    const sshConfig = await fileWith('config', lines);
+    await expect(connect({ host: 'inner', sshConfig })).resolves.toBeDefined();
+  });
 });
 
 describe('a server', () => {

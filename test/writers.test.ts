@@ -1,14 +1,17 @@
-import { closeSync, openSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { isOpenToWrite } from '../src/fs/writers.js';
 import { temporaryFolder } from './support/tree.js';
 
+/** In a container, programs outside of it may have a file open. */
+const NO_WRITER = readlinkSync('/proc/self/ns/pid') === 'pid:[4026531836]' ? false : undefined;
+
 it.each([
   ['w', true],
   ['a', true],
   ['r+', true],
-  ['r', false],
+  ['r', NO_WRITER],
 ] as const)('a file that is open with %s is written: %s, and closed it is not', async (flags, isWritten) => {
   const file = join(await temporaryFolder(), 'file');
   writeFileSync(file, 'text');
@@ -16,7 +19,7 @@ it.each([
   const isOpen = (): boolean | undefined => isOpenToWrite(statSync(file));
   await expect.poll(() => isOpen()).toBe(isWritten); // for some milliseconds a look is good
   closeSync(descriptor);
-  await expect.poll(() => isOpen()).toBe(false);
+  await expect.poll(() => isOpen()).toBe(NO_WRITER);
 });
 
 it('whether somebody else writes a file is not known to one who may not look into his programs', async () => {
@@ -24,5 +27,5 @@ it('whether somebody else writes a file is not known to one who may not look int
   writeFileSync(file, '');
   const me = process.getuid?.() ?? 0;
   const { dev, ino, ctimeMs } = statSync(file);
-  expect(isOpenToWrite({ dev, ino, ctimeMs, uid: me + 1 })).toBe(me === 0 ? false : undefined);
+  expect(isOpenToWrite({ dev, ino, ctimeMs, uid: me + 1 })).toBe(me === 0 ? NO_WRITER : undefined);
 });

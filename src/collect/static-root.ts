@@ -272,7 +272,12 @@ export class StaticRoot {
         `${place} is a symbolic link that leads nowhere; make the folder that it names, or remove it`,
       );
     }
-    if (this.#permissions.dir !== null) chmodSync(place, this.#permissions.dir);
+    try {
+      if (this.#permissions.dir !== null) chmodSync(place, this.#permissions.dir);
+    } catch (error) {
+      removeIfEmpty(place); // or the next file would take it as it is
+      throw error;
+    }
     return true;
   }
 }

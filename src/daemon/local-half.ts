@@ -181,9 +181,17 @@ export class LocalHalf {
   async #beginAnew(): Promise<Collection> {
     const collection = await this.collectAll(GENTLY);
     const { copied, hashed, removed } = collection.report;
-    // Compared with nothing, every file counts as changed. But the marks were taken a moment ago: where nothing was written, they hold.
-    if (copied + hashed + removed === 0) this.#changedSince = new Set();
+    // Compared with nothing, every file counts as changed. But the marks were taken a moment ago: where nothing was written, by others
+    // neither, they hold.
+    const isUnwritten = copied + hashed + removed === 0;
+    if (isUnwritten && (await this.#isAsMarked())) this.#changedSince = new Set();
     return collection;
+  }
+
+  /** Whether STATIC_ROOT still is what it was when it was marked. */
+  async #isAsMarked(): Promise<boolean> {
+    const before = this.#marks?.root;
+    return before !== undefined && (await this.#sweepIn([this.#config.static.root], [], before)).touched.length === 0;
   }
 
   /** Leaves to the next daemon what is known, where all of it is. */

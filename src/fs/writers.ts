@@ -8,6 +8,7 @@ const TICK_MS = 10; // of the kernel, by which files are dated, at worst
 const MOST_MS = 1000; // and clocks are set back
 const PROC = '/proc';
 const DENIED: ReadonlySet<string> = new Set(['EACCES', 'EPERM']);
+const FIRST_NAMESPACE = 'pid:[4026531836]'; // the kernel's PROC_PID_INIT_INO, 0xEFFFFFFC
 const WRITES = 0o200; // the mode of the link says for what the file is open
 
 type Identity = Pick<Stats, 'dev' | 'ino' | 'uid' | 'ctimeMs'>;
@@ -20,13 +21,23 @@ interface Look {
 
 let last: Look | undefined; // one look at all programs is good for many files
 
-/** Undefined where that cannot be told: on another system, or for the file of somebody into whose programs nobody else sees. */
+/**
+ * Undefined where that cannot be told: on another system, from within a container, or for the file of somebody into whose programs
+ * nobody else sees.
+ */
 export function isOpenToWrite({ dev, ino, uid, ctimeMs }: Identity): boolean | undefined {
   const file = `${dev}:${ino}`;
   if (last === undefined || !isGood(last, file, ctimeMs)) last = { atMs: Date.now(), open: openFiles() };
   if (last.open?.has(file) === true) return true;
   const self = process.getuid?.();
-  return last.open !== undefined && (self === 0 || self === uid) ? false : undefined;
+  return last.open !== undefined && seesAll() && (self === 0 || self === uid) ? false : undefined;
+}
+
+let sees: boolean | undefined;
+
+/** Whether the programs that one sees are all there are: those of a container are not (pid_namespaces(7)). */
+function seesAll(): boolean {
+  return (sees ??= orUndefined(() => readlinkSync(`${PROC}/self/ns/pid`)) === FIRST_NAMESPACE);
 }
 
 /** Whoever has opened the file since then has not written to it; who had it open may have closed it. */

@@ -46,8 +46,10 @@ export async function verify(target: Target, index: TargetIndex, options: Verify
   const findings = audit.findings();
   if (options.depth === 'listing') return findings;
   const doubts = doubtsOf(index, findings);
+  const closed = new Set(findings.flatMap(({ kind, path }) => (kind === 'unreadable' ? [path] : [])));
   await readInParallel(target, index.entries, async (entry) => {
     options.signal?.throwIfAborted();
+    if (closed.has(entry.path)) return;
     if (doubts.has(entry.path) && doubts.get(entry.path) === undefined) return; // another size is another content
     const finding = await compareContent(entry, target);
     if (finding !== undefined) findings.push(finding);

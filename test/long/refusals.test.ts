@@ -173,6 +173,8 @@ describe.each(['OpenSSH', 'a folder of this machine'])('what is closed to us on 
         ],
       },
     ]);
+    const read = await verify('--content', '--json');
+    expect(read.json()).toMatchObject({ targets: [{ unreadable: [{ path: 'img/a.png' }, { path: 'img/b.png' }] }] });
     await rm(join(target, 'other.txt'));
     expect((await verify('--repair')).status).toBe(1);
     expect(await readFile(join(target, 'other.txt'), 'utf8')).toBe('other');

@@ -446,7 +446,22 @@ class SftpTarget implements Target {
       if (error instanceof TargetError && error.kind === 'not-found') return [];
       throw await this.#explain(error, { verb: 'list', at });
     });
-    return entries.flatMap((entry) => remoteEntry(folder, entry));
+    const named = entries.every(saysKind) ? entries : await Promise.all(entries.map((entry) => this.#seen(at, entry)));
+    return named.flatMap((entry) => (entry === undefined ? [] : remoteEntry(folder, entry)));
+  }
+
+  /** What a list leaves out a look may tell. Undefined for what is gone meanwhile. */
+  async #seen(folder: string, entry: Named): Promise<Named | undefined> {
+    if (saysKind(entry) || entry.name.includes('/')) return entry;
+    const at = `${folder}/${entry.name}`;
+    const attributes = await this.#first.lstat(at).catch(this.#explained({ verb: 'look at', at }));
+    if (attributes === undefined) return undefined;
+    const seen = { name: entry.name, attributes };
+    if (saysKind(seen)) return seen;
+    throw new TargetError(
+      'unsupported',
+      `cannot list ${folder}: the server does not say what is a file and what a folder`,
+    );
   }
 
   #explained(attempt: Attempt): (error: unknown) => Promise<never> {
@@ -540,6 +555,11 @@ async function* readAhead(channel: SftpChannel, handle: Buffer): AsyncIterable<U
     }
     position += window * CHUNK_BYTES;
   }
+}
+
+/** The protocol lets a server leave it out. */
+function saysKind({ attributes }: Named): boolean {
+  return attributes.mode > 0o7777;
 }
 
 function remoteEntry(folder: RelPath | undefined, { name, attributes }: Named): RemoteFile[] {

@@ -149,6 +149,7 @@ function settingsFrom(keywords: Keywords, request: HostRequest): HostSettings {
     L: machine.replace(/\..*/, ''),
   };
   const tokens = { ...local, h: hostname, n: request.host, p: String(port), r: user };
+  const jump = first('proxyjump');
   const paths = (values: readonly string[] | undefined) =>
     values?.filter((value) => value !== 'none').map((value) => expandPath(value, tokens, request.env));
   return {
@@ -157,7 +158,7 @@ function settingsFrom(keywords: Keywords, request: HostRequest): HostSettings {
     user,
     identityFiles: paths(keywords.get('identityfile')),
     userKnownHostsFiles: paths(keywords.get('userknownhostsfile')?.flatMap(splitPaths)),
-    proxyJump: first('proxyjump'),
+    proxyJump: jump && expand(jump, tokens),
     proxyCommand: first('proxycommand'),
     identityAgent: agentOf(keywords.get('identityagent')?.[0], request.env, tokens),
     identitiesOnly: first('identitiesonly')?.toLowerCase() === 'yes',

@@ -207,6 +207,10 @@ class Attempt {
     const sock = await reaching;
     const client = new ssh2.Client();
     this.#keep(() => client.destroy());
+    client.on('error', ({ level }) => {
+      // What the system still has to send must not arrive when somebody else has taken over.
+      if (level === 'client-timeout' && sock instanceof Socket) sock.resetAndDestroy();
+    });
     client.on('handshake', ({ cs }) => (this.#isCompressed = cs.compress !== 'none'));
     const compress = settings.compress === 'on' ? COMPRESSED : PLAIN;
     const handshake = new Handshake(peer.label, client, login, this.#timeoutMs);
@@ -326,11 +330,7 @@ class Connection implements SftpConnection {
     this.#stream = stream;
     this.#signal = signal;
     this.#cleanUp = cleanUp;
-    client.on('error', (error) => {
-      this.#cause ??= error;
-      // What the system still has to send must not arrive when somebody else has taken over.
-      if (error.level === 'client-timeout' && stream instanceof Socket) stream.resetAndDestroy();
-    });
+    client.on('error', (error) => (this.#cause ??= error));
     this.#ended = new Promise((resolve) => {
       client.once('close', () => {
         this.#announceEnd();
@@ -424,8 +424,11 @@ function openStream(client: Client): Promise<ClientChannel> {
 function forward(client: Client, hop: Peer, { label, resolved }: Peer): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     client.forwardOut('127.0.0.1', 0, resolved.hostname, resolved.port, (error, stream) => {
-      if (error === undefined) resolve(stream);
-      else reject(unreachable(label, `${hop.label} does not forward to it (${error.message})`, error));
+      if (error === undefined) {
+        // The host on the way only says that nothing more comes, and would wait for us to say so, too.
+        stream.once('end', () => stream.destroy());
+        resolve(stream);
+      } else reject(unreachable(label, `${hop.label} does not forward to it (${error.message})`, error));
     });
   });
 }
