@@ -299,7 +299,9 @@ describe('a key file', () => {
     await copyFile(`${server.identityFile}.pub`, identityFile);
     await chmod(identityFile, Number.parseInt(mode, 8));
     const failure = await failureOf({ ...allOf(server), identityFile });
-    expect(failure.message).toBe(`cannot use the key ${identityFile}: it is a public key; name the private one`);
+    expect(failure.message).toBe(
+      `cannot use the key ${identityFile}: it is a public key; name the private one, or load that with ssh-add`,
+    );
   });
 
   test('that is a folder is called one', async () => {
@@ -432,6 +434,31 @@ describe('without a named key', () => {
     expect(failure.message).toContain(
       'refused the agent (2 keys), ~/.ssh/id_ecdsa and a password (it takes publickey and password)',
     );
+  });
+
+  test.each(['IdentityFile of ssh_config', 'identityFile'])(
+    'a public key as %s means the one that the agent has',
+    async (how) => {
+      const agent = await startAgent(await makeKey(join(home, 'stranger'), 'ed25519'), server.identityFile);
+      const key = join(home, 'key.pub');
+      await copyFile(`${server.identityFile}.pub`, key);
+      const sshConfig = await fileWith('config', `Host *\n  IdentitiesOnly yes\n  IdentityFile ${key}\n`);
+      const named = how === 'identityFile' ? { identityFile: key } : { identityFile: undefined, sshConfig };
+      await connect({ ...allOf(server), ...named }, { env: { SSH_AUTH_SOCK: agent.socket } });
+      expect(warnings).toEqual([]);
+    },
+  );
+
+  test('a key that is encrypted is taken from the agent, though no public one lies beside it', async () => {
+    const agent = await startAgent(await makeKey(join(home, 'stranger'), 'ed25519'), server.identityFile);
+    const key = join(home, 'locked');
+    await copyFile(server.identityFile, key);
+    await chmod(key, 0o600);
+    await run('ssh-keygen', ['-p', '-q', '-P', '', '-N', 'secret', '-f', key]);
+    const sshConfig = await fileWith('config', `Host *\n  IdentitiesOnly yes\n  IdentityFile ${key}\n`);
+    const settings = { ...allOf(server), identityFile: undefined, sshConfig };
+    await connect(settings, { env: { SSH_AUTH_SOCK: agent.socket } });
+    expect(warnings).toEqual([]);
   });
 
   test('the keys that ssh_config names come before the others of a full agent', async () => {

@@ -3,7 +3,7 @@
  * end what was tried. Each key is offered once, from the agent or from its file, since servers count the tries
  * (OpenSSH's MaxAuthTries is 6). A wrong password is tried once, so that nobody is locked out by a program.
  */
-import { open, readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import ssh2, {
   type AnyAuthMethod,
@@ -18,12 +18,15 @@ import ssh2, {
 import { TargetError } from '../../errors.js';
 import { codeOf, reasonOf, whyUnreadable } from '../../system-error.js';
 import type { HostSettings } from './config.js';
+import { publicPartOf } from './public-part.js';
 import { printable } from './text.js';
 
 /** The files that ssh looks for by itself, as far as ssh2 reads their kind. */
 const USUAL_FILES = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
 
 const PASSWORD = 'a password'; // as messages call it
+const PUBLIC = 'it is a public key; name the private one, or load that with ssh-add';
+const LOCKED = 'it is encrypted; name its passphrase with passphraseEnv, or load it with ssh-add';
 
 /** RFC 7468: what openssl and the consoles of clouds hand out, and ssh2 does not read. */
 const PKCS8 = /^\s*-----BEGIN (?:ENCRYPTED )?PRIVATE KEY-----/;
@@ -207,7 +210,7 @@ async function explicitKey(settings: CredentialSettings, path: string): Promise<
   const wanted = await publicPartOf(path);
   const keys = agent.keys.filter((key) => wanted === undefined || key.getPublicSSH().equals(wanted));
   if (agent.agent === undefined || keys.length === 0) {
-    throw unusable(path, 'it is encrypted; name its passphrase with passphraseEnv, or load it with ssh-add');
+    throw unusable(path, identity.kind === 'public' ? PUBLIC : LOCKED);
   }
   return { offers: [{ kind: 'agent', agent: agent.agent, keys }], notes: agent.notes };
 }
@@ -220,11 +223,13 @@ async function findKeys(settings: CredentialSettings): Promise<Found> {
   const named = await Promise.all(paths.map((path) => publicPartOf(path)));
   const isNamed = (key: ParsedKey) => named.some((bytes) => bytes?.equals(key.getPublicSSH()) === true);
   // Keys that the user named come first, since the server may stop listening before the end of a full agent.
-  const others = resolved.identitiesOnly ? [] : agent.keys.filter((key) => !isNamed(key));
-  const keys = [...agent.keys.filter((key) => isNamed(key)), ...others];
-  const files = await Promise.all(paths.map((path) => tryFile(path, settings)));
-  const offered = new Set(keys.map((key) => key.getPublicSSH().toString('base64')));
-  const fresh = files.flat().filter((offer) => !offered.has(offer.key.getPublicSSH().toString('base64')));
+  const unnamed = resolved.identitiesOnly ? [] : agent.keys.filter((key) => !isNamed(key));
+  const keys = [...agent.keys.filter((key) => isNamed(key)), ...unnamed];
+  // What the agent has needs no file.
+  const isOffered = (bytes: Buffer | undefined) => keys.some((key) => bytes?.equals(key.getPublicSSH()) === true);
+  const others = paths.filter((_, at) => !isOffered(named[at]));
+  const files = await Promise.all(others.map((path) => tryFile(path, settings)));
+  const fresh = files.flat().filter((offer) => !isOffered(offer.key.getPublicSSH()));
   const fromAgent: Offer[] =
     agent.agent === undefined || keys.length === 0 ? [] : [{ kind: 'agent', agent: agent.agent, keys }];
   return { offers: [...fromAgent, ...fresh], notes: agent.notes };
@@ -237,6 +242,7 @@ async function tryFile(path: string, settings: CredentialSettings): Promise<File
   const identity = await readIdentity(path, settings.passphrase);
   if (identity.kind === 'key') return [fileOffer(path, identity.key, settings.home)];
   if (identity.kind === 'locked') settings.onWarning(`not using the key ${path}: it is encrypted`);
+  if (identity.kind === 'public') settings.onWarning(`not using the key ${path}: ${PUBLIC}`);
   if (identity.kind === 'unusable' && !identity.missing)
     settings.onWarning(`not using the key ${path}: ${identity.reason}`);
   return [];
@@ -274,7 +280,7 @@ function keysOf(agent: BaseAgent, timeoutMs: number): Promise<ParsedKey[]> {
 
 type Identity =
   | { readonly kind: 'key'; readonly key: ParsedKey }
-  | { readonly kind: 'locked' }
+  | { readonly kind: 'locked' | 'public' }
   | { readonly kind: 'unusable'; readonly reason: string; readonly missing: boolean };
 
 async function readIdentity(path: string, passphrase: string | undefined): Promise<Identity> {
@@ -284,7 +290,8 @@ async function readIdentity(path: string, passphrase: string | undefined): Promi
       const { mode, uid } = await file.stat();
       const identity = parseIdentity(path, await file.readFile(), passphrase);
       const isTooOpen = uid === process.getuid?.() && (mode & 0o077) !== 0;
-      return isTooOpen && identity.kind !== 'unusable' ? cannotUse(tooOpen(path, mode)) : identity;
+      const isPrivate = identity.kind === 'key' || identity.kind === 'locked';
+      return isTooOpen && isPrivate ? cannotUse(tooOpen(path, mode)) : identity;
     } finally {
       await file.close();
     }
@@ -301,7 +308,7 @@ function parseIdentity(path: string, bytes: Buffer, passphrase: string | undefin
     );
   const parsed = ssh2.utils.parseKey(bytes);
   if (!(parsed instanceof Error)) {
-    return parsed.isPrivateKey() ? { kind: 'key', key: parsed } : cannotUse('it is a public key; name the private one');
+    return parsed.isPrivateKey() ? { kind: 'key', key: parsed } : { kind: 'public' };
   }
   if (!/encrypted/i.test(parsed.message))
     return cannotUse(`it is not a private key that can be read (${parsed.message}); name one that ssh-keygen made`);
@@ -319,13 +326,6 @@ function cannotUse(reason: string): Identity {
 /** As OpenSSH has it: a private key that others may read is private no more. */
 function tooOpen(path: string, mode: number): string {
   return `others may read it (mode ${(mode & 0o777).toString(8)}); run: chmod 600 ${path}`;
-}
-
-/** The public key that lies beside a private one, in SSH's wire format; undefined if none can be read, for any reason. */
-async function publicPartOf(path: string): Promise<Buffer | undefined> {
-  const bytes = await readFile(`${path}.pub`).catch(() => undefined); // it is only a hint as to which key is meant
-  const parsed = bytes === undefined ? undefined : ssh2.utils.parseKey(bytes);
-  return parsed === undefined || parsed instanceof Error ? undefined : parsed.getPublicSSH();
 }
 
 function fileOffer(path: string, key: ParsedKey, home: string): FileOffer {
