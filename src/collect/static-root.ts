@@ -11,6 +11,7 @@ import {
   fchmodSync,
   fchownSync,
   fstatSync,
+  fsyncSync,
   ftruncateSync,
   lstatSync,
   mkdirSync,
@@ -29,6 +30,7 @@ import { ancestorsOf, nameOf, parentOf, type RelPath } from '../core/relpath.js'
 import { FileError, SourceError } from '../errors.js';
 import { temporaryFor } from '../fs/atomic-write.js';
 import type { Pacer } from '../fs/pace.js';
+import { tellsLate } from '../fs/tells-late.js';
 import { writeAllSync } from '../fs/write-all.js';
 import { isSystemError } from '../system-error.js';
 import { digestFile, type Reading, readKnown } from './digest.js';
@@ -69,6 +71,8 @@ export class StaticRoot {
   /** Places that are folders, or lead to one. */
   readonly #folders = new Set<string>();
   readonly #made = new Set<RelPath>();
+  /** Undefined until something is written. */
+  #tellsLate: boolean | undefined;
   /** Folders in which a new file has the group and the mode that it is to have. */
   readonly #fitting = new Set<string>();
   /** Contents that were read before. */
@@ -177,6 +181,7 @@ export class StaticRoot {
         throw new FileError('CHANGED', 'what it is made from changed meanwhile; the next run takes it up');
       }
       if (!this.#fitting.has(folder) && this.#dress(descriptor).hadAll) this.#fitting.add(folder);
+      if ((this.#tellsLate ??= tellsLate(folder))) fsyncSync(descriptor); // the old one is to stay where there is no room
       renameSync(temporary, place);
       isPublished = true;
       const { stats } = this.#dress(descriptor);
