@@ -254,9 +254,9 @@ describe('an error', () => {
 });
 
 it.each([
-  ['through a link, is the one that the link leads to by that name', 'link'],
-  ['elsewhere by what the environment says, is the one of the folder', 'elsewhere'],
-])('the configuration in a folder that was entered %s', async (_, how) => {
+  ['the configuration keeps the name of the link by which its folder was entered', 'link'],
+  ['a PWD that names another folder is ignored', 'elsewhere'],
+])('%s', async (_, how) => {
   const { program, folder } = await makeSite();
   const link = `${folder}-current`;
   await symlink(folder, link);

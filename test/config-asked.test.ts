@@ -35,7 +35,7 @@ function answer(change: Partial<Asked> = {}): Asked {
     rules: '5.2',
     permissions: { file: null, dir: 0o2755 },
     manifest: { name: 'names.json', root: folder, jsModules: true, keepIntermediateFiles: true, maxPasses: 9 },
-    faults: { storage: [], sources: [], elsewhere: [] },
+    faults: { storage: [], sources: [], djangoOnly: [] },
     warnings: [],
     files: [join(folder, 'manage.py')],
     looked: [],
@@ -186,13 +186,13 @@ describe('what stands against an answer', () => {
     [
       'what stops collectstatic',
       ASKING,
-      { faults: { storage: ['S'], sources: ['D'], elsewhere: [] } },
+      { faults: { storage: ['S'], sources: ['D'], djangoOnly: [] } },
       'pushstatic.yaml:1:11: source.django: S\npushstatic.yaml:1:11: source.django: D',
     ],
     [
       'by hand what only Django itself can collect',
       `${ASKING}static: { storage: plain }`,
-      { faults: { storage: [], sources: [], elsewhere: ['E'] } },
+      { faults: { storage: [], sources: [], djangoOnly: ['E'] } },
       'pushstatic.yaml:1:11: source.django: E',
     ],
     [
@@ -240,22 +240,22 @@ describe('what stands against an answer', () => {
     [
       'a storage that is not used',
       `${ASKING}static: { storage: plain }`,
-      { faults: { storage: ['S'], sources: [], elsewhere: [] } },
+      { faults: { storage: ['S'], sources: [], djangoOnly: [] } },
     ],
     [
       'sources that are not used',
       'source: { django: {}, dirs: [a] }',
-      { faults: { storage: [], sources: ['D'], elsewhere: [] } },
+      { faults: { storage: [], sources: ['D'], djangoOnly: [] } },
     ],
     [
       'what only Django itself can collect, where it does',
       ASKING,
-      { storage: 'django', faults: { storage: [], sources: [], elsewhere: ['E'] } },
+      { storage: 'django', faults: { storage: [], sources: [], djangoOnly: ['E'] } },
     ],
     [
       'anything, where another tool fills STATIC_ROOT',
       `${ASKING}static: { storage: none }`,
-      { faults: { storage: ['S'], sources: ['D'], elsewhere: [] } },
+      { faults: { storage: ['S'], sources: ['D'], djangoOnly: [] } },
     ],
   ])('may be %s', async (_, text, change) => {
     await expect(load(text, async () => answer(change))).resolves.toHaveProperty('asked');

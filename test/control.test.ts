@@ -458,6 +458,39 @@ describe('a trigger', () => {
     end.resolve(REPORT);
     expect(await (await client()).status()).toMatchObject({ pid: 4711 });
   });
+
+  test('goes on when who waits for it is interrupted, and the message says so', async () => {
+    await start();
+    service.outcome = () => new Promise(() => {});
+    const leaving = new AbortController();
+    const following = followTrigger(await client(), all, undefined, leaving.signal);
+    await expect.poll(() => service.asked).toEqual(['trigger']);
+    leaving.abort();
+    await expect(following).rejects.toMatchObject({
+      code: 'INTERRUPTED',
+      message: 'interrupted; the daemon goes on with it, and "pushstatic status" shows how far it is',
+    });
+  });
+
+  test('is not begun when its client left while the configuration was reloaded, and no listener is left', async () => {
+    await start();
+    const [asked, takenUp] = [makeGate(), makeGate()];
+    service.onTakeUp = () => {
+      asked.open();
+      return takenUp.opened;
+    };
+    const listeners = service.listeners;
+    const asking = request({ socketPath: path, path: '/trigger', method: 'POST', agent: false }).on('error', () => {});
+    asking.setHeader('content-type', 'application/json');
+    asking.end(JSON.stringify({ targets: ['new'], wait: true }));
+    await asked.opened;
+    asking.destroy();
+    service.set({ targets: [aTarget({ name: 'new' })] });
+    await client().then((each) => each.status()); // a round trip: by now the server has seen the client go
+    takenUp.open();
+    await client().then((each) => each.status());
+    expect([service.asked, service.listeners]).toEqual([[], listeners]);
+  });
 });
 
 describe('a reload of a wrong configuration', () => {
@@ -572,40 +605,6 @@ describe('a consumer that does not read (F67)', () => {
     await reading;
     await expect.poll(() => service.listeners).toBe(1);
     stuck.destroy();
-  });
-
-  test('goes on when the one who waits for it leaves, and he is told so', async () => {
-    await start();
-    service.outcome = () => new Promise(() => {});
-    const leaving = new AbortController();
-    const options = { targets: [], force: false, checksum: false };
-    const following = followTrigger(await client(), options, undefined, leaving.signal);
-    await expect.poll(() => service.asked).toEqual(['trigger']);
-    leaving.abort();
-    await expect(following).rejects.toMatchObject({
-      code: 'INTERRUPTED',
-      message: 'interrupted; the daemon goes on with it, and "pushstatic status" shows how far it is',
-    });
-  });
-
-  test('nothing is begun for one who left while the configuration was taken up, and nobody is kept', async () => {
-    await start();
-    const [asked, takenUp] = [makeGate(), makeGate()];
-    service.onTakeUp = () => {
-      asked.open();
-      return takenUp.opened;
-    };
-    const listeners = service.listeners;
-    const asking = request({ socketPath: path, path: '/trigger', method: 'POST', agent: false }).on('error', () => {});
-    asking.setHeader('content-type', 'application/json');
-    asking.end(JSON.stringify({ targets: ['new'], wait: true }));
-    await asked.opened;
-    asking.destroy();
-    service.set({ targets: [aTarget({ name: 'new' })] });
-    await client().then((each) => each.status()); // the server has heard of what came before
-    takenUp.open();
-    await client().then((each) => each.status());
-    expect([service.asked, service.listeners]).toEqual([[], listeners]);
   });
 
   test('is told every ten seconds that the daemon is there', async () => {

@@ -65,7 +65,7 @@ type Finder = Answer['finders'][number];
 
 /** One of Django's. */
 function finder(name: string, ...dirs: Finder['dirs']): Finder {
-  return { class: `${FINDERS}.${name}`, dirs, elsewhere: null };
+  return { class: `${FINDERS}.${name}`, dirs, storageWithoutFolder: null };
 }
 
 function dir(path: string, more: object = {}): Finder['dirs'][number] {
@@ -130,7 +130,7 @@ describe('what is left to Django', () => {
     ],
     [
       'a finder of a storage that is no folder',
-      { finders: [{ ...finder('DefaultStorageFinder'), elsewhere: 'storages.S3' }] },
+      { finders: [{ ...finder('DefaultStorageFinder'), storageWithoutFolder: 'storages.S3' }] },
       `the finder ${FINDERS}.DefaultStorageFinder reads storages.S3, which keeps no folder on this machine`,
     ],
     [
@@ -229,7 +229,7 @@ describe('what a project says of itself', () => {
       rules: '5.2',
       permissions: { file: 0o600, dir: 0o2755 },
       manifest: { name: 'staticfiles.json', jsModules: true, keepIntermediateFiles: false, maxPasses: 5 },
-      faults: { storage: [], sources: [], elsewhere: [] },
+      faults: { storage: [], sources: [], djangoOnly: [] },
       warnings: [],
       files: ['/site/manage.py'],
     });
@@ -283,7 +283,7 @@ describe('what a project says of itself', () => {
     expect(askedOf({ ...ANSWER, finders }, 'python3').dirs.map(({ path }) => path)).toEqual(['/site/scss']);
   });
 
-  test.each<[string, Partial<Answer>, { storage?: string; sources?: string; elsewhere?: string }]>([
+  test.each<[string, Partial<Answer>, { storage?: string; sources?: string; djangoOnly?: string }]>([
     [
       'a storage elsewhere',
       { storage: { ...PLAIN, class: 'shop.S3', mro: ['shop.S3'] } },
@@ -305,9 +305,9 @@ describe('what a project says of itself', () => {
     ],
     [
       'a finder of a storage that is no folder',
-      { finders: [{ ...finder('DefaultStorageFinder'), elsewhere: 'storages.S3' }] },
+      { finders: [{ ...finder('DefaultStorageFinder'), storageWithoutFolder: 'storages.S3' }] },
       {
-        elsewhere:
+        djangoOnly:
           `its finder ${FINDERS}.DefaultStorageFinder reads storages.S3, which keeps no folder on this machine, so only ` +
           'Django itself can collect it; remove static.storage, or list source.dirs',
       },
@@ -317,11 +317,11 @@ describe('what a project says of itself', () => {
       { finders: [finder('FileSystemFinder', dir('/a', { prefix: '../x' }))] },
       { sources: 'the prefix "../x" in STATICFILES_DIRS is no plain relative path; correct it' },
     ],
-  ])('has %s for a fault', (_, change, { storage, sources, elsewhere }) => {
+  ])('has %s for a fault', (_, change, { storage, sources, djangoOnly }) => {
     expect(askedOf({ ...ANSWER, ...change }, 'python3').faults).toEqual({
       storage: storage === undefined ? [] : [storage],
       sources: sources === undefined ? [] : [sources],
-      elsewhere: elsewhere === undefined ? [] : [elsewhere],
+      djangoOnly: djangoOnly === undefined ? [] : [djangoOnly],
     });
   });
 });

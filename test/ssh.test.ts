@@ -739,7 +739,7 @@ describe('a server', () => {
     await expect(channel.close(handle)).rejects.toMatchObject({ kind: 'unreachable' });
   });
 
-  test('that says nothing gets nothing more: what was on its way to it is called back', async () => {
+  test('that falls silent is cut off by a reset, so that nothing still queued reaches it', async () => {
     let isSilent = false;
     const ends: string[] = [];
     const port = await listen((near) => {

@@ -32,7 +32,7 @@ describe('the folder of a target', () => {
   });
 });
 
-test('a folder that the environment names relative to no place is not taken', () => {
+test('a relative folder in the environment is ignored', () => {
   const file = '/srv/shop/pushstatic.yaml';
   const usual = stateFolderFor(file, { HOME: '/home/a' });
   expect(usual).toMatch(/^\/home\/a\/\.local\/state\/pushstatic\/shop-[0-9a-f]{12}$/);

@@ -54,7 +54,7 @@ it.each([
   expect(sighting.index).toEqual(emptyIndex('site'));
 });
 
-it('what was read and is something else is sent, also after a run that was interrupted, whatever its size and time', async () => {
+it('a file with other content is sent even after an interruption, though size and time fit', async () => {
   const bench = await makeBench();
   const site = { 'a.css': 'wanted', 'b.css': 'wanted as well' };
   const snapshot = await bench.plant(site);
@@ -68,12 +68,12 @@ it('what was read and is something else is sent, also after a run that was inter
     }
     return target;
   };
+  let runs = 0;
   const run = (target: Target): Promise<unknown> =>
     syncTarget(bench.job(target, { cache: new StateFolder(`${bench.state.path}-${++runs}`) }), async () => snapshot, {
       ...bench.options(),
       lease: OUT_AT_ONCE,
     });
-  let runs = 0;
   const counted = crashAt(await scene(), Number.POSITIVE_INFINITY, 'before');
   await run(counted);
   expect(counted.changes()).toBeGreaterThan(5);

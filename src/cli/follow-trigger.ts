@@ -6,7 +6,10 @@ import type { SyncReport } from '../cycle/report.js';
 import { InterruptedError } from '../errors.js';
 
 /** Rejects as `Client.trigger` does, and on an abort with an InterruptedError that says what becomes of it. */
-export async function followTrigger(daemon: Client, ...[options, onEvent, signal]: Asked): Promise<SyncReport> {
+export async function followTrigger(
+  daemon: Client,
+  ...[options, onEvent, signal]: Parameters<Client['trigger']>
+): Promise<SyncReport> {
   try {
     return await daemon.trigger(options, onEvent, signal);
   } catch (error) {
@@ -14,5 +17,3 @@ export async function followTrigger(daemon: Client, ...[options, onEvent, signal
     throw new InterruptedError('interrupted; the daemon goes on with it, and "pushstatic status" shows how far it is');
   }
 }
-
-type Asked = Parameters<Client['trigger']>;

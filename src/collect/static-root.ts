@@ -29,8 +29,8 @@ import type { Digest, Entry } from '../core/entry.js';
 import { ancestorsOf, nameOf, parentOf, type RelPath } from '../core/relpath.js';
 import { FileError, SourceError } from '../errors.js';
 import { temporaryFor } from '../fs/atomic-write.js';
+import { delaysErrors } from '../fs/delays-errors.js';
 import type { Pacer } from '../fs/pace.js';
-import { tellsLate } from '../fs/tells-late.js';
 import { writeAllSync } from '../fs/write-all.js';
 import { isSystemError } from '../system-error.js';
 import { digestFile, type Reading, readKnown } from './digest.js';
@@ -71,8 +71,8 @@ export class StaticRoot {
   /** Places that are folders, or lead to one. */
   readonly #folders = new Set<string>();
   readonly #made = new Set<RelPath>();
-  /** Undefined until something is written. */
-  #tellsLate: boolean | undefined;
+  /** Of the file system of the first folder that is written in, which is taken to be that of all. */
+  #delaysErrors: boolean | undefined;
   /** Folders in which a new file has the group and the mode that it is to have. */
   readonly #fitting = new Set<string>();
   /** Contents that were read before. */
@@ -181,7 +181,8 @@ export class StaticRoot {
         throw new FileError('CHANGED', 'what it is made from changed meanwhile; the next run takes it up');
       }
       if (!this.#fitting.has(folder) && this.#dress(descriptor).hadAll) this.#fitting.add(folder);
-      if ((this.#tellsLate ??= tellsLate(folder))) fsyncSync(descriptor); // the old one is to stay where there is no room
+      // Before the rename: if there turns out to be no room, the old file stays.
+      if ((this.#delaysErrors ??= delaysErrors(folder))) fsyncSync(descriptor);
       renameSync(temporary, place);
       isPublished = true;
       const { stats } = this.#dress(descriptor);

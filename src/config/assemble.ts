@@ -99,8 +99,8 @@ function faultsOfAsked(raw: RawConfig, { static: statics }: Config, asked: Asked
   if (storage === 'django') faults.push(...unheeded(raw.static, statics, asked));
   if (raw.static.storage === undefined) for (const text of asked.faults.storage) report(text);
   if (raw.source.dirs === undefined) {
-    const { sources, elsewhere } = asked.faults;
-    for (const text of [...sources, ...(storage === 'django' ? [] : elsewhere)]) report(text);
+    const { sources, djangoOnly } = asked.faults;
+    for (const text of [...sources, ...(storage === 'django' ? [] : djangoOnly)]) report(text);
   }
   return faults;
 }

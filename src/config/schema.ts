@@ -124,13 +124,14 @@ export interface Asked {
   readonly rules: DjangoRelease;
   readonly permissions: Permissions;
   readonly manifest: Pick<ManifestConfig, 'name' | 'root' | 'jsModules' | 'keepIntermediateFiles' | 'maxPasses'>;
-  /** In sentences. */
+  /** Sentences for a person, by what they forbid. */
   readonly faults: {
-    /** What stops collectstatic in this project: in its storage, in its sources. */
+    /** The storage of the project, unless `static.storage` replaces it. */
     readonly storage: readonly string[];
+    /** Its sources, unless `source.dirs` replaces them. */
     readonly sources: readonly string[];
-    /** What stops everything else. */
-    readonly elsewhere: readonly string[];
+    /** To collect here: only Django itself can read these sources. */
+    readonly djangoOnly: readonly string[];
   };
   /** For a person. */
   readonly warnings: readonly string[];

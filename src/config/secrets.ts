@@ -1,7 +1,7 @@
 /**
  * secrets: fetches passwords, passphrases and the token of the status page from where the configuration says they are.
  *
- * They are asked for when they are about to be used, kept by nobody here, and stand in no message.
+ * They are asked for when they are about to be used, kept by nobody here (but the names of their variables), and stand in no message.
  */
 import { access, constants, readFile } from 'node:fs/promises';
 import { ConfigError } from '../errors.js';
@@ -9,6 +9,12 @@ import { whyUnreadable } from '../system-error.js';
 import type { Config, DaemonConfig, TargetConfig } from './schema.js';
 
 const LEAST_TOKEN = 16; // characters; what is shorter can be tried out over a network
+
+/**
+ * Of variables that hold secrets, by any configuration of this process: after a reload the environment still has them. Names only,
+ * and they only grow.
+ */
+const secretNames = new Set<string>();
 
 export interface Secrets {
   readonly password?: string;
@@ -46,12 +52,10 @@ export async function daemonToken(daemon: DaemonConfig, env: NodeJS.ProcessEnv):
   );
 }
 
-/** The names of variables that held secrets, also by a configuration that is not in force any more. */
-const secretNames = new Set<string>();
-
 /**
  * `env` for programs of others, such as hooks: without the passwords of targets and the token of the status page, and without
- * the service manager's socket, where what they have to say would be taken for ours.
+ * the service manager's socket, where what they have to say would be taken for ours. What an earlier configuration named stays
+ * withheld: each call adds the names of its own.
  */
 export function envForOthers(
   { targets, daemon }: Pick<Config, 'targets' | 'daemon'>,

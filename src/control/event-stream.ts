@@ -21,7 +21,7 @@ export class EventStream {
   readonly #heartbeat: NodeJS.Timeout;
   #isOpen = true;
 
-  /** `onEnd` is called once, whoever ended it, and not before what follows at once. */
+  /** `onEnd` is called exactly once, and never before the constructor has returned. */
   constructor(response: ServerResponse, { type, heartbeat, closing }: StreamOptions, onEnd: () => void) {
     this.#response = response;
     response.writeHead(200, { 'content-type': type, 'cache-control': 'no-store', connection: 'close' });
@@ -36,9 +36,11 @@ export class EventStream {
       onEnd();
     };
     response.on('error', end);
-    if (response.destroyed)
-      setImmediate(ended); // who asked has left, and nobody says so again
-    else response.once('close', ended);
+    if (response.destroyed) {
+      setImmediate(ended); // the client left already: 'close' will not come again
+    } else {
+      response.once('close', ended);
+    }
   }
 
   /** What the reader must get, in its order. Who is too far behind is cut off. */

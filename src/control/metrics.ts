@@ -63,7 +63,7 @@ interface Maker {
 function cycleCounters(make: Maker): (cycle: CycleReport) => void {
   const cycles = make.counter(
     'pushstatic_cycles_total',
-    'Cycles that were told: all but those of a change or a sweep that came to nothing.',
+    'Cycles that are reported: all but those of a change or a sweep that did nothing.',
     ['cause', 'result'],
   );
   const pushed = make.counter('pushstatic_files_pushed_total', 'Files that were sent or made on the target.', [

@@ -1,14 +1,14 @@
 /**
- * ByteBudget: how many bytes may be somewhere at once, in memory or on their way. More than all of it is let through alone.
- * `most` may become more or less from one time to the next.
+ * ByteBudget: a limit on bytes that are in memory or on their way at once. A single request over the limit is let through alone.
+ * The limit is asked for each time, since it may change.
  */
 export class ByteBudget {
-  readonly #most: () => number;
+  readonly #limit: () => number;
   readonly #waiting: { readonly bytes: number; readonly admit: () => void }[] = [];
   #taken = 0;
 
-  constructor(most: () => number) {
-    this.#most = most;
+  constructor(limit: () => number) {
+    this.#limit = limit;
   }
 
   /** Resolves in the order of the calls; undefined if there is room now. */
@@ -30,6 +30,6 @@ export class ByteBudget {
   }
 
   #fits(bytes: number): boolean {
-    return this.#taken === 0 || this.#taken + bytes <= this.#most();
+    return this.#taken === 0 || this.#taken + bytes <= this.#limit();
   }
 }

@@ -13,7 +13,7 @@ import type { TargetIndex } from './target-index.js';
 
 const PASSING: ReadonlySet<ProblemCode> = new Set(['CHANGED', 'NO_SPACE', 'DENIED', 'READ_ONLY', 'FAILED']);
 
-/** Whether what is wrong may be right again without a change in the sources or in STATIC_ROOT. */
+/** Whether trouble with collecting may pass without a change in the sources or in STATIC_ROOT. (Of a push, see `standing.ts`.) */
 export function isPassing({ code }: Problem): boolean {
   return PASSING.has(code);
 }

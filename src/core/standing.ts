@@ -4,7 +4,7 @@
  *   starting -> pushing -> in-sync -> behind -> pushing -> …
  *   pushing  -> unreachable or behind, tried again after a pause that doubles · halted, until a person has acted
  */
-import type { Failure } from '../errors.js';
+import type { Failure, Problem, ProblemCode } from '../errors.js';
 
 /**
  * `starting` nothing is known yet · `in-sync` · `pushing` a cycle is under way · `behind` it waits for its cycle, or because
@@ -26,14 +26,29 @@ export interface Standing {
 }
 
 /**
- * Who can help: time alone, where the target is away or not, or a person: for all of it, or for `files`, which are tried again at times,
- * since nothing tells what that person did on the target.
+ * What can end a failure: the connection coming back, time, or a person. `mending`: a person too, but at single files and where nothing
+ * tells of it, so it is tried again now and then. `person`: nothing is tried until that person says so.
  */
-export type Remedy = 'connection' | 'time' | 'files' | 'person';
+export type Remedy = 'connection' | 'time' | 'mending' | 'person';
 
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000; // an outage that ends is noticed within a minute
-const LONGEST_FOR_FILES_MS = 900_000; // what is tried is sent as a whole each time
+const LONGEST_MENDING_PAUSE_MS = 900_000; // each try sends the whole files again
+
+/** Problems of a push that do not pass by themselves; HELD_BACK follows from another one. */
+const LASTING: ReadonlySet<ProblemCode> = new Set([
+  'BAD_NAME',
+  'OBSTRUCTED',
+  'DENIED',
+  'SECRET',
+  'OTHER_DEVICE',
+  'HELD_BACK',
+]);
+
+/** For a push that failed in part. */
+export function remedyOf(problems: readonly Problem[]): Remedy {
+  return problems.every(({ code }) => LASTING.has(code)) ? 'mending' : 'time';
+}
 
 export function newStanding(now: number): Standing {
   return {
@@ -76,7 +91,7 @@ export function failed(standing: Standing, now: number, error: Failure, remedy: 
   const state = remedy === 'person' ? 'halted' : remedy === 'connection' ? 'unreachable' : 'behind';
   const failures = standing.failures + 1;
   const since = standing.state === state ? standing.since : now;
-  const longest = remedy === 'files' ? LONGEST_FOR_FILES_MS : LONGEST_PAUSE_MS;
+  const longest = remedy === 'mending' ? LONGEST_MENDING_PAUSE_MS : LONGEST_PAUSE_MS;
   const retryAt = remedy === 'person' ? undefined : now + pauseAfter(failures, chance, longest);
   return { ...leaving(standing, now), state, since, error, retryAt, failures };
 }

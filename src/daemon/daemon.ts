@@ -307,7 +307,7 @@ export class Daemon implements Service {
     this.#tellHook(published);
   }
 
-  /** What it published in a cycle that broke off, no later one of this process tells. */
+  /** And tells the hook what its broken-off cycles may have published: no later cycle of this process will. */
   async #closeLine(line: TargetLine): Promise<void> {
     await line.close();
     this.#tellHook(line.untold);

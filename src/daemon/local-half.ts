@@ -181,8 +181,8 @@ export class LocalHalf {
   async #beginAnew(): Promise<Collection> {
     const collection = await this.collectAll(GENTLY);
     const { copied, hashed, removed } = collection.report;
-    // Compared with nothing, every file counts as changed. But the marks were taken a moment ago: where nothing was written, by others
-    // neither, they hold.
+    // Compared with nothing, every file counts as changed. If neither this run nor anybody else has written since the marks were taken,
+    // they still hold.
     const isUnwritten = copied + hashed + removed === 0;
     if (isUnwritten && (await this.#isAsMarked())) this.#changedSince = new Set();
     return collection;

@@ -23,7 +23,7 @@ export interface DaemonStatus {
   readonly watch: WatchStatus;
   readonly local: LocalStatus;
   readonly targets: readonly TargetStatus[];
-  /** The last cycles that were told, newest first, at most 50: not those of `change` and `sweep` that came to nothing. */
+  /** The last reported cycles, newest first, at most 50. A `change` or `sweep` that did nothing is not reported. */
   readonly cycles: readonly CycleReport[];
 }
 

@@ -17,6 +17,7 @@ import {
   pushing,
   type Remedy,
   released,
+  remedyOf,
   type Standing,
   succeeded,
 } from '../core/standing.js';
@@ -28,7 +29,6 @@ import {
   type Failure,
   LockedError,
   type Problem,
-  type ProblemCode,
   SafetyError,
   SourceError,
   TargetError,
@@ -434,8 +434,8 @@ export class TargetLine {
     const [first] = this.#problems;
     if (first !== undefined) {
       this.#pending = 'all';
-      const remedy = this.#problems.every(({ code }) => LASTING.has(code)) ? 'files' : 'time';
-      return this.#fail({ code: first.code, message: `${first.path}: ${first.message}` }, remedy);
+      const error = { code: first.code, message: `${first.path}: ${first.message}` };
+      return this.#fail(error, remedyOf(this.#problems));
     }
     if (isSuperseded) this.#remember(pathsOf(outcomes));
     this.#stand(succeeded(this.#standing, this.#means.now(), this.#isServed() ? 'nothing' : 'something'));
@@ -505,9 +505,6 @@ function breakingWith(lasting: AbortSignal): { readonly signal: AbortSignal; rea
   if (lasting.aborted) breakOff();
   return { signal: controller.signal, end: () => lasting.removeEventListener('abort', breakOff) };
 }
-
-/** What does not pass by itself, and what is held back because of that. */
-const LASTING: ReadonlySet<ProblemCode> = new Set(['BAD_NAME', 'OBSTRUCTED', 'DENIED', 'SECRET', 'HELD_BACK']);
 
 function remedyFor(error: unknown): Remedy {
   if (error instanceof TargetError) {

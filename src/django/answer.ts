@@ -34,8 +34,8 @@ const AnswerShape = v.object({
     v.object({
       class: Text,
       dirs: v.array(v.object({ path: AbsolutePath, prefix: Text, isOptional: v.boolean(), storage: Text })),
-      /** The storage that it reads, where that keeps nothing on this machine. */
-      elsewhere: v.nullable(Text),
+      /** The storage that it reads, if that is not a folder of this machine. */
+      storageWithoutFolder: v.nullable(Text),
     }),
   ),
   /** What was put in the place of Django's own finders, or of what they go by. */

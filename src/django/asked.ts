@@ -4,7 +4,16 @@
 import type { Asked, SourceDir } from '../config/schema.js';
 import { faultOf, isWithin } from '../core/relpath.js';
 import type { Answer } from './answer.js';
-import { doubtOfProject, isDjangos, isKnown, isPlainName, judge, keepsFolder, rulesFor } from './judge.js';
+import {
+  doubtOfProject,
+  isDjangos,
+  isKnown,
+  isPlainName,
+  judge,
+  keepsFolder,
+  readsNoFolder,
+  rulesFor,
+} from './judge.js';
 
 const DEFAULT_NAME = 'staticfiles.json';
 const DEFAULT_PASSES = 5;
@@ -35,7 +44,7 @@ export function askedOf(answer: Answer, interpreter: string): Asked {
       keepIntermediateFiles: storage?.keepIntermediateFiles ?? false,
       maxPasses: storage?.maxPasses ?? DEFAULT_PASSES,
     },
-    faults: { storage: faultsOfStorage(answer), sources: faultsOfSources(answer), elsewhere: faultsOfReach(answer) },
+    faults: { storage: faultsOfStorage(answer), sources: faultsOfSources(answer), djangoOnly: faultsOfFinders(answer) },
     warnings: isKnown(answer.django)
       ? []
       : [`Django ${answer.django} of the project is newer than what is known here; the rules of ${rules} are followed`],
@@ -103,13 +112,11 @@ function faultsOfSources({ command, checks, finders }: Answer): string[] {
   ];
 }
 
-function faultsOfReach({ finders }: Answer): string[] {
-  const far = finders.find((finder) => isDjangos(finder.class) && finder.elsewhere !== null);
-  if (far === undefined) return [];
-  return [
-    `its finder ${far.class} reads ${far.elsewhere}, which keeps no folder on this machine, so only Django itself can ` +
-      'collect it; remove static.storage, or list source.dirs',
-  ];
+function faultsOfFinders({ finders }: Answer): string[] {
+  const without = readsNoFolder(finders.filter((finder) => isDjangos(finder.class)));
+  return without === undefined
+    ? []
+    : [`its ${without}, so only Django itself can collect it; remove static.storage, or list source.dirs`];
 }
 
 function isOdd(prefix: string): boolean {

@@ -84,6 +84,12 @@ export function isDjangos(finder: string): boolean {
   return FINDERS.includes(finder);
 }
 
+/** Undefined where all `finders` read folders of this machine. */
+export function readsNoFolder(finders: Answer['finders']): string | undefined {
+  const finder = finders.find(({ storageWithoutFolder }) => storageWithoutFolder !== null);
+  return finder && `finder ${finder.class} reads ${finder.storageWithoutFolder}, which keeps no folder on this machine`;
+}
+
 /** What stands against knowing all that is collected. */
 export function doubtOfProject({ command, finders, patched }: Answer): string | undefined {
   if (command !== null && command !== STATICFILES) return `the command collectstatic is that of ${command}`;
@@ -91,8 +97,8 @@ export function doubtOfProject({ command, finders, patched }: Answer): string | 
   if (foreign !== undefined) return `the finder ${foreign.class} is not one of Django's`;
   const [other] = patched;
   if (other !== undefined) return `${other} is not Django's own`;
-  const far = finders.find(({ elsewhere }) => elsewhere !== null);
-  if (far !== undefined) return `the finder ${far.class} reads ${far.elsewhere}, which keeps no folder on this machine`;
+  const without = readsNoFolder(finders);
+  if (without !== undefined) return `the ${without}`;
   const source = finders.flatMap(({ dirs }) => dirs).find(({ storage }) => storage !== FOLDER_STORAGE);
   return source === undefined ? undefined : `${source.path} is read by ${source.storage}`;
 }

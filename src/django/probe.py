@@ -507,7 +507,7 @@ def finders_of():
 
     finders = list(get_finders())
     described = [
-        {"class": dotted(type(finder)), "dirs": dirs_of(finder), "elsewhere": elsewhere_of(finder)} for finder in finders
+        {"class": dotted(type(finder)), "dirs": dirs_of(finder), "storageWithoutFolder": storage_without_folder(finder)} for finder in finders
     ]
     return described, patched(finders)
 
@@ -535,8 +535,8 @@ def folders_of(finder):
     return [dir_of(storage, False)] if keeps_folder(storage) else []
 
 
-def elsewhere_of(finder):
-    """The storage that it reads, where that is no folder on this machine; what it has for a location then says nothing."""
+def storage_without_folder(finder):
+    """The class of the storage that it reads, if that is not a folder of this machine: its location then means nothing."""
     storage = None if hasattr(finder, "locations") or hasattr(finder, "source_dir") else quietly(finder, "storage")
     return None if storage is None or keeps_folder(storage) else dotted(type(unwrapped(storage)))
 

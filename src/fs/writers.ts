@@ -19,6 +19,7 @@ interface Look {
   readonly open: ReadonlySet<string> | undefined;
 }
 
+let seesAllPrograms: boolean | undefined;
 let last: Look | undefined; // one look at all programs is good for many files
 
 /**
@@ -33,11 +34,9 @@ export function isOpenToWrite({ dev, ino, uid, ctimeMs }: Identity): boolean | u
   return last.open !== undefined && seesAll() && (self === 0 || self === uid) ? false : undefined;
 }
 
-let sees: boolean | undefined;
-
-/** Whether the programs that one sees are all there are: those of a container are not (pid_namespaces(7)). */
+/** Whether /proc shows all programs of the machine: in a PID namespace of its own, as in a container, it does not (pid_namespaces(7)). */
 function seesAll(): boolean {
-  return (sees ??= orUndefined(() => readlinkSync(`${PROC}/self/ns/pid`)) === FIRST_NAMESPACE);
+  return (seesAllPrograms ??= orUndefined(() => readlinkSync(`${PROC}/self/ns/pid`)) === FIRST_NAMESPACE);
 }
 
 /** Whoever has opened the file since then has not written to it; who had it open may have closed it. */
@@ -63,7 +62,7 @@ function addWritten(folder: string, open: Set<string>): void {
   for (const number of listed(folder) ?? []) {
     const link = `${folder}/${number}`;
     try {
-      // First, for to look at a file may take as long as the machine that it lies on.
+      // First, for it only asks /proc, while stat may hang as long as the server of a network file system does.
       if (((lstatSync(link, { throwIfNoEntry: false })?.mode ?? 0) & WRITES) === 0) continue;
       const stats = statSync(link, { throwIfNoEntry: false });
       if (stats?.isFile() === true) open.add(`${stats.dev}:${stats.ino}`);

@@ -48,7 +48,10 @@ export function isMissing({ index, unknown }: Sighting, entry: Entry): boolean {
   return unknown.get(entry.path)?.size !== entry.size;
 }
 
-/** The index that a sighting stands for, once what may be wanted of the unknown was read back. */
+/**
+ * The index that a sighting stands for, once what may be wanted of the unknown was read back. What turned out to be something else
+ * is pending in it.
+ */
 export async function attest(target: Target, { index, unknown }: Sighting, wanted: Snapshot): Promise<TargetIndex> {
   if (unknown.size === 0) return index;
   const known: Entry[] = [];
@@ -59,10 +62,10 @@ export async function attest(target: Target, { index, unknown }: Sighting, wante
   await readInParallel(target, candidates(), async (entry) => {
     const there = unknown.get(entry.path);
     if (there === undefined) return;
-    const lying = { ...entry, mtime: there.mtime, mode: there.mode };
-    if ((await contentOf(target, entry.path)) === entry.digest) known.push(lying);
-    // Once what is wanted there is announced, size and time alone are not to tell that it came.
-    else pending.set(entry.path, { path: entry.path, candidates: [{ ...lying, digest: UNKNOWN_DIGEST }] });
+    const found = { ...entry, mtime: there.mtime, mode: there.mode };
+    if ((await contentOf(target, entry.path)) === entry.digest) known.push(found);
+    // It holds other content. Pending with an unknown digest, so that no later run takes it for the wanted file by size and time.
+    else pending.set(entry.path, { path: entry.path, candidates: [{ ...found, digest: UNKNOWN_DIGEST }] });
   });
   return { ...index, entries: EntryTable.of(sortEntries(known)), pending };
 }

@@ -120,7 +120,7 @@ class LocalTarget implements Target {
       await link(this.#at(path), this.#at(to));
     } catch (error) {
       if (!isSystemError(error)) throw error;
-      await this.remove(to); // a server whose answer was lost may have made it, and denies that when it is asked again
+      await this.remove(to); // over NFS it may be there: the answer was lost, and the repeated request got EEXIST
       return false;
     }
     const there = await this.stat(to);

@@ -132,7 +132,7 @@ describe('hostile input', () => {
       expect(() => decodeHead(headBytes.subarray(0, end))).toThrow(IndexError);
   });
 
-  it('that tells of times that are none, or of more than is ever written, is damaged', () => {
+  it('with a time that cannot be, or a size beyond any that is written, is damaged', () => {
     const late = encodeSnapshot(EntryTable.of([entry('a', 'a', { mtime: 2 ** 32 })]));
     expect(() => decodeSnapshot(late)).toThrow(/a time that is none/);
     expect(() => decodeHead(encodeHead({ ...head, committedAt: 2 ** 53 - 1 }))).toThrow(/no committedAt/);

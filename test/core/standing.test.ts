@@ -79,7 +79,7 @@ describe('a target', () => {
   });
 
   test('has a time for its next try where time can help, and none where a person must', () => {
-    const retries = (['connection', 'time', 'files', 'person'] as const).map(
+    const retries = (['connection', 'time', 'mending', 'person'] as const).map(
       (remedy) => failed(standing('unreachable'), NOW, GONE, remedy, 1).retryAt,
     );
     expect(retries).toEqual([NOW + 2000, NOW + 2000, NOW + 2000, undefined]);
@@ -95,7 +95,7 @@ describe('a target', () => {
     ['a minute', 'connection', [60_000, 60_000, 60_000, 60_000, 60_000, 60_000]],
     [
       'a quarter of an hour where files are what a person must see to',
-      'files',
+      'mending',
       [64_000, 128_000, 256_000, 512_000, 900_000, 900_000],
     ],
   ] as const)('is tried again after pauses that double up to %s', (_, remedy, last) => {

@@ -86,7 +86,7 @@ describe('a project', () => {
         rules: django,
         permissions: { file: 0o644, dir: null },
         manifest: { name: 'staticfiles.json', jsModules: false, keepIntermediateFiles: false, maxPasses: 5 },
-        faults: { storage: [], sources: [], elsewhere: [] },
+        faults: { storage: [], sources: [], djangoOnly: [] },
         warnings: [],
         files: expect.arrayContaining([expect.stringMatching(/django\/__init__\.py$/)]),
         looked: expect.arrayContaining([join(folder, 'assets')]),
@@ -147,7 +147,7 @@ STATICFILES_FINDERS = ['django.contrib.staticfiles.finders.DefaultStorageFinder'
       storage: 'django',
       why: reason,
       dirs: [],
-      faults: { sources: [], elsewhere: [reason] },
+      faults: { sources: [], djangoOnly: [reason] },
     });
   });
 

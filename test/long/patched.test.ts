@@ -246,7 +246,7 @@ describe('a crash while a new version is made', () => {
   });
 });
 
-it('of many at once no more new content is on its way than the window has room for, however long nobody answers', async () => {
+it('patches together keep no more new content on its way than the window allows, while the server is silent', async () => {
   const relay = await startRelay(server.port, 0);
   onTestFinished(() => relay.stop());
   const root = await temporaryFolder();

@@ -13,7 +13,7 @@ import { ByteReader, ByteWriter, CHECKSUM_BYTES, damaged, unseal } from '../byte
 import type { Digest } from '../entry.js';
 import { weakSum } from './weak-sum.js';
 
-/** Of SHA-256 behind a salt: neither an accident within them is to be expected, nor that somebody finds two blocks of one sum. */
+/** Of a salted SHA-256: too many to collide by accident, and who does not know the salt cannot search for a collision. */
 export const STRONG_BYTES = 12;
 export const SALT_BYTES = 16;
 
@@ -22,7 +22,7 @@ const WEAK_BYTES = 4;
 const MAGIC = Buffer.from('PSSG');
 const FORMAT = 2;
 const DIGEST_DIGITS = 64;
-const HEADER_BYTES = 80;
+const HEADER_BYTES = 80; // what stands before the sums, at most
 
 export interface Signature {
   /** Of the file. */
@@ -30,7 +30,7 @@ export interface Signature {
   readonly size: number;
   /** Of each block but the last one, which may be shorter. */
   readonly blockBytes: number;
-  /** Of `SALT_BYTES`, which nobody else knows. */
+  /** Random, `SALT_BYTES` long, one for each signature; it stays on this machine. */
   readonly salt: Uint8Array;
   /** Of each block. */
   readonly weak: Int32Array;
@@ -48,13 +48,13 @@ export function blockBytesFor(size: number): number {
   return Math.max(LEAST_BLOCK_BYTES, 2 ** Math.round(Math.log2(Math.sqrt(size) / 8)));
 }
 
-/** The strong sums of blocks of up to `blockBytes`. */
+/** Makes the strong sums of blocks of at most `blockBytes`. */
 export class StrongSums {
-  /** The salt, and a block. */
+  /** The salt, followed by the block in hand. */
   readonly #bytes: Buffer;
 
   constructor({ salt, blockBytes }: Pick<Signature, 'salt' | 'blockBytes'>) {
-    this.#bytes = Buffer.alloc(salt.length + blockBytes);
+    this.#bytes = Buffer.alloc(SALT_BYTES + blockBytes);
     this.#bytes.set(salt);
   }
 

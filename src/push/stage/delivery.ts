@@ -139,42 +139,48 @@ export class Delivery {
     if (this.#stopped.aborted) return undefined;
     const { entry } = item;
     const ended = new AbortController();
-    let there: Digest | undefined;
-    const reading = digestOf(this.#target, begun.path, AbortSignal.any([this.#stopped, ended.signal]));
-    const read = reading.then((digest) => (there = digest));
-    read.catch(() => undefined); // whoever needs it hears of it
-    const rest = (bytes: number): Promise<void> | undefined => {
-      this.#sentBytes += bytes;
-      return this.#options.throttle.take(bytes, this.#either);
-    };
-    const bodyFor = this.#bodyFor(entry);
-    async function* recipe(): AsyncGenerator<Piece> {
-      yield { offset: 0, length: begun.size };
-      const sum = createHash('sha256');
-      let beginning: Digest | undefined;
-      let position = 0;
-      for await (const piece of piecesOf(bodyFor())) {
-        const known = Math.min(Math.max(begun.size - position, 0), piece.length);
-        if (known > 0) sum.update(piece.subarray(0, known));
-        position += piece.length;
-        if (known === piece.length) continue;
-        beginning ??= sum.digest('hex');
-        if (there !== undefined && there !== beginning) throw new NotItsBeginning();
-        await rest(piece.length - known);
-        yield piece.subarray(known);
-      }
-      if (beginning !== (await read)) throw new NotItsBeginning();
-    }
+    const there = this.#readBack(begun, AbortSignal.any([this.#stopped, ended.signal]));
+    const recipe = (): AsyncGenerator<Piece> => this.#restOf(entry, begun.size, there);
     try {
-      const place = placeOf(item, this.#run);
-      const isMade = await this.#target.patch({ path: begun.path, meta: begun }, place, recipe, entry, howOf(entry));
+      const basis = { path: begun.path, meta: begun };
+      const isMade = await this.#target.patch(basis, placeOf(item, this.#run), recipe, entry, howOf(entry));
       return isMade ? entry.size - begun.size : undefined;
     } catch (error) {
       if (error instanceof NotItsBeginning) return undefined;
       throw error;
     } finally {
-      ended.abort();
+      ended.abort(); // nobody needs the rest of what is read back
     }
+  }
+
+  #readBack({ path }: RemoteFile, signal: AbortSignal): ReadBack {
+    const there: ReadBack = {
+      known: undefined,
+      read: digestOf(this.#target, path, signal).then((digest) => (there.known = digest)),
+    };
+    there.read.catch(() => undefined); // whoever awaits it hears of it
+    return there;
+  }
+
+  /** The `size` bytes that are there, then the rest of the file. Throws NotItsBeginning as soon as reading back shows it. */
+  async *#restOf(entry: Entry, size: number, there: ReadBack): AsyncGenerator<Piece> {
+    yield { offset: 0, length: size };
+    const sum = createHash('sha256');
+    let beginning: Digest | undefined;
+    let position = 0;
+    for await (const piece of piecesOf(this.#bodyFor(entry)())) {
+      const known = Math.min(Math.max(size - position, 0), piece.length);
+      if (known > 0) sum.update(piece.subarray(0, known));
+      position += piece.length;
+      if (known === piece.length) continue;
+      beginning ??= sum.digest('hex');
+      if (there.known !== undefined && there.known !== beginning) throw new NotItsBeginning();
+      const rest = piece.length - known;
+      this.#sentBytes += rest;
+      await this.#options.throttle.take(rest, this.#either);
+      yield piece.subarray(known);
+    }
+    if (beginning !== (await there.read)) throw new NotItsBeginning();
   }
 
   async #sendWhole(item: Item): Promise<number | undefined> {
@@ -222,6 +228,12 @@ function secret(): FileError {
     'SECRET',
     'it holds a private key; take it out of the sources, or name it under allow of the target',
   );
+}
+
+/** What an interrupted run sent, read back: its digest once that is `known`. */
+interface ReadBack {
+  known: Digest | undefined;
+  readonly read: Promise<Digest>;
 }
 
 /** What an interrupted run left is something else than its name says. */

@@ -87,7 +87,7 @@ export class SecondLine {
 
   /** Is told of what is known to be there. */
   arrived(bytes: number): void {
-    if (this.#compress === 'on' || this.#underWay === 0) return; // beside what was begun, how long it took does not show
+    if (this.#compress === 'on' || this.#underWay === 0) return; // no sample runs: these are bytes of an append
     this.#arrived += bytes;
     this.#sample.bytes += bytes;
     const ms = performance.now() - this.#sample.startedAt;

@@ -205,7 +205,7 @@ class SftpTarget implements Target {
     const lane = await this.#lanes.take(PATCH_BYTES, how ?? 'text');
     try {
       const known = { ...basis, path: this.#at(basis.path) };
-      // How quick the line is does not show beside copies.
+      // Only the window is told. Compression is judged by throughput, and while the server copies that says nothing about the line.
       const arrived = (bytes: number): void => this.#window.arrived(bytes, performance.now());
       const sending = { room: this.#literals, arrived };
       return await patchFile(lane.channel, { basis: known, to: this.#at(to), recipe, meta }, sending);
@@ -329,8 +329,8 @@ class SftpTarget implements Target {
         throw new TargetError('unsupported', `cannot replace ${to}: the server offers no ${POSIX_RENAME}; ${MOMENT}`);
       this.#warn(`the server offers no ${POSIX_RENAME}: each file that is replaced is missing for a moment`);
     }
-    // The old one is never gone before the new one is there: whatever breaks off here, one of them is left. Under a name that nobody
-    // takes for that of the new one, and in its folder: from whom that was taken, as of a run that is fenced, moves nothing.
+    // The old file is moved aside before the new one is moved in: whatever breaks off, one of them is left. Aside is a name that nobody
+    // takes for the new file, in this run's own folder: a fenced run has lost that, so its first rename fails and the live file stays.
     const aside = `${posix.dirname(from)}/replaced.${posix.basename(from)}`;
     await channel.plainRename(to, aside);
     try {
