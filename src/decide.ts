@@ -16,7 +16,7 @@ import type { Snapshot } from './core/snapshot.js';
 import type { TargetIndex } from './core/target-index.js';
 import { inSlices, type Pacer } from './fs/pace.js';
 import type { IndexStore } from './push/index/store.js';
-import { attest, type Sighting } from './push/survey.js';
+import { type Attested, attest, type Sighting } from './push/survey.js';
 import type { Target } from './targets/target.js';
 
 /** What a target is to become. */
@@ -51,8 +51,9 @@ export interface Terms extends Selection {
 }
 
 export interface Decision {
-  /** What the target holds. */
+  /** What the target holds, and what was found to be something else. */
   readonly index: TargetIndex;
+  readonly strangers: Attested['strangers'];
   readonly plan: Plan;
   /** Whether all that lies there is known. */
   readonly isKnown: boolean;
@@ -80,15 +81,15 @@ export async function decide(
   const all = places === undefined && whole !== undefined ? await whole() : snapshot;
   const compare = async (from: Snapshot, at: Places | undefined): Promise<Compared> => {
     const wanted = await inSlices(selecting(at === undefined ? from : partOf(from, at), terms), pacer);
-    const index = at === undefined ? await attest(target, seen, wanted) : seen.index;
+    const { index, strangers } = at === undefined ? await attest(target, seen, wanted) : { ...seen, strangers: NONE };
     const have = at === undefined ? index : indexPartOf(index, at);
-    return { from, index, changes: await inSlices(diffing(have, wanted), pacer) };
+    return { from, index, strangers, changes: await inSlices(diffing(have, wanted), pacer) };
   };
   const first = await compare(all, places);
   // What came meanwhile may lie anywhere.
   const compareAll = (from: Snapshot): Promise<Compared> => compare(from, undefined);
   const settled = terms.deletion === 'delete' ? await whenFilled(first, compareAll, terms) : first;
-  const { index, changes } = settled ?? first;
+  const { index, strangers, changes } = settled ?? first;
   const isHolding = (removals === 'hold' || settled === undefined) && terms.deletion === 'delete';
   const { naming } = store; // it may be found out meanwhile
   const namesakes = naming === 'folded' ? namesakesOf(changes, index) : undefined;
@@ -108,8 +109,10 @@ export async function decide(
   const { added } = await inSlices(tallying(changes), pacer);
   const unchanged = index.entries.length - (changes.length - added);
   const isKnown = seen.unknown.size === 0 && index.pending.size === 0;
-  return { index, plan, isKnown, unchanged, held: isHolding ? heldOf(changes, plan) : [] };
+  return { index, strangers, plan, isKnown, unchanged, held: isHolding ? heldOf(changes, plan) : [] };
 }
+
+const NONE: Attested['strangers'] = new Map();
 
 /** Whether a guard is going to refuse the plan because of it. */
 export function isHopeless(
@@ -126,6 +129,7 @@ interface Compared {
   /** What it was compared with. */
   readonly from: Snapshot;
   readonly index: TargetIndex;
+  readonly strangers: Attested['strangers'];
   readonly changes: readonly Change[];
 }
 

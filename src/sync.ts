@@ -304,7 +304,7 @@ export class Connection {
     const stage = this.#openStage(signatures, options, tell);
     if (needsSurvey(loaded)) tell.phase('survey');
     const view = this.#beginLook(loaded, wanted, options);
-    const { index, plan, isKnown, ...told } = await this.#decideBesideStaging(
+    const { index, strangers, plan, isKnown, ...told } = await this.#decideBesideStaging(
       { stage, view, pacer },
       wanted,
       options,
@@ -326,7 +326,7 @@ export class Connection {
     const pending = before.kind === 'index' ? before.index.pending : new Map<RelPath, Pending>();
     // What nobody knows of may be what readers use already.
     const filesInShare = isKnown ? options.filesInShare : Number.POSITIVE_INFINITY;
-    const toPush = { plan, index, pending, filesInShare };
+    const toPush = { plan, index, pending, strangers, filesInShare };
     try {
       return { plan, ...told, ...(await this.#carryOut(toPush, { stage, signatures }, options, tell)), settled };
     } catch (error) {
@@ -384,7 +384,7 @@ export class Connection {
   }
 
   async #carryOut(
-    { plan, index, pending, filesInShare }: ToPush,
+    { plan, index, ...terms }: ToPush,
     { stage, signatures }: { readonly stage: Stage; readonly signatures: Signatures },
     options: CycleOptions,
     tell: Teller,
@@ -394,7 +394,7 @@ export class Connection {
     await setImmediate();
     if (toBeSigned.length > 0) this.#alsoDo(() => options.sign?.(toBeSigned, cache.folder('signatures').path));
     const hooks = { signal: options.signal, onPhase: tell.phase, onStep: tell.step };
-    const pushed = await push(plan, index, { target, store, stage }, { folderMode, filesInShare, pending, ...hooks });
+    const pushed = await push(plan, index, { target, store, stage }, { folderMode, ...terms, ...hooks });
     this.#published = pushed.index;
     this.#alsoDo(() => this.#prune(signatures));
     return pushed;
@@ -434,6 +434,7 @@ interface ToPush {
   readonly index: TargetIndex;
   /** What was in doubt before. */
   readonly pending: ReadonlyMap<RelPath, Pending>;
+  readonly strangers: Decision['strangers'];
   readonly filesInShare: number | undefined;
 }
 

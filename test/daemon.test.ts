@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { appendFile, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { DaemonStatus } from '../src/daemon/status.js';
 import {
   eventually,
@@ -159,6 +159,17 @@ describe('the commands that talk to a daemon', () => {
     await daemon.until(({ local, paused }) => paused && local.unsettled > 0);
     expect(await published(scene.target)).toEqual({ ...PUBLISHED, 'index.html': 'changed' });
   });
+});
+
+it('is found from a folder that a link leads to, by whatever name it goes', async () => {
+  const scene = await makeScene(server);
+  const daemon = await startDaemon(scene);
+  await daemon.inSync();
+  const link = `${scene.folder}-current`;
+  await symlink(scene.folder, link);
+  onTestFinished(() => rm(link));
+  const { stdout } = await scene.program.with({ PWD: link }).run('status', '--json');
+  expect(JSON.parse(stdout)).toMatchObject({ daemon: { config: join(scene.folder, 'pushstatic.yaml') } });
 });
 
 describe('a sync from another terminal', () => {

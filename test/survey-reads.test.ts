@@ -1,8 +1,12 @@
 /** A tree that somebody else made: how many of its files are read at once, and what is made of what they hold. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { problemsOf } from '../src/core/apply.js';
 import { EntryTable } from '../src/core/entry-table.js';
 import type { RelPath } from '../src/core/relpath.js';
+import type { Snapshot } from '../src/core/snapshot.js';
 import { emptyIndex } from '../src/core/target-index.js';
 import { StateFolder } from '../src/fs/state.js';
 import { attest, look } from '../src/push/survey.js';
@@ -58,16 +62,7 @@ it('a file with other content is sent even after an interruption, though size an
   const bench = await makeBench();
   const site = { 'a.css': 'wanted', 'b.css': 'wanted as well' };
   const snapshot = await bench.plant(site);
-  const scene = async (): Promise<MemoryTarget> => {
-    const target = new MemoryTarget();
-    await target.makeFolder('.pushstatic' as RelPath, 0o755);
-    for (const each of snapshot.entries) {
-      const place = `.pushstatic/${each.path}` as RelPath;
-      await target.write(place, () => Buffer.alloc(each.size, 'x'), each);
-      await target.rename(place, each.path);
-    }
-    return target;
-  };
+  const scene = (): Promise<MemoryTarget> => holdingOther(snapshot);
   let runs = 0;
   const run = (target: Target): Promise<unknown> =>
     syncTarget(bench.job(target, { cache: new StateFolder(`${bench.state.path}-${++runs}`) }), async () => snapshot, {
@@ -86,3 +81,33 @@ it('a file with other content is sent even after an interruption, though size an
     }
   }
 });
+
+it('a file with other content that was not replaced stays with whom it belongs to', async () => {
+  const bench = await makeBench();
+  const target = await holdingOther(await bench.plant({ 'a.css': 'wanted' }));
+  const { outcomes } = await bench.publish(
+    target,
+    { 'a.css': 'wanted', 'b.png': 'picture' },
+    {
+      onEvent: (event) => {
+        if (event.kind === 'plan') writeFileSync(join(bench.root(), 'a.css'), 'changed meanwhile');
+      },
+    },
+  );
+  expect(problemsOf(outcomes).map(({ code }) => code)).toEqual(['CHANGED']);
+  const { index } = await bench.publish(target, { 'b.png': 'picture' });
+  expect([index.entries.length, index.pending.size]).toEqual([1, 0]);
+  expect(await publicTree(target)).toEqual({ 'a.css': 'xxxxxx', 'b.png': 'picture' });
+});
+
+/** A target on which other bytes lie under the names of `snapshot`, of the same size and time. */
+async function holdingOther({ entries }: Snapshot): Promise<MemoryTarget> {
+  const target = new MemoryTarget();
+  await target.makeFolder('.pushstatic' as RelPath, 0o755);
+  for (const each of entries) {
+    const place = `.pushstatic/${each.path}` as RelPath;
+    await target.write(place, () => Buffer.alloc(each.size, 'x'), each);
+    await target.rename(place, each.path);
+  }
+  return target;
+}

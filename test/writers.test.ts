@@ -2,10 +2,12 @@ import { closeSync, openSync, readlinkSync, statSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { isOpenToWrite } from '../src/fs/writers.js';
+import { orUndefined } from '../src/system-error.js';
 import { temporaryFolder } from './support/tree.js';
 
 /** In a container, programs outside of it may have a file open. */
-const NO_WRITER = readlinkSync('/proc/self/ns/pid') === 'pid:[4026531836]' ? false : undefined;
+const NAMESPACE = orUndefined(() => readlinkSync('/proc/self/ns/pid'));
+const NO_WRITER = NAMESPACE === 'pid:[4026531836]' ? false : undefined;
 
 it.each([
   ['w', true],

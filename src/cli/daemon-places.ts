@@ -2,11 +2,11 @@
  * daemonPlaces: where the daemon of a configuration may listen: where the file says, and where the last daemon did, which may go on by
  * an older version of the file.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { type SocketSettings, socketPathsFor } from '../control/socket-path.js';
 import { stateFolderFor } from '../fs/state.js';
-import { codeOf } from '../system-error.js';
+import { codeOf, orUndefined } from '../system-error.js';
 
 const NOT_NOTED = new Set(['ENOENT', 'ENOTDIR', 'EACCES']);
 
@@ -20,7 +20,10 @@ export interface DaemonPlaces {
 }
 
 export function daemonPlaces(settings: SocketSettings, env: NodeJS.ProcessEnv): DaemonPlaces {
-  const configured = socketPathsFor(settings, env);
+  // Whoever started it may have come to the file by another name.
+  const real = orUndefined(() => realpathSync(settings.file)) ?? settings.file;
+  const files = new Set([settings.file, real]);
+  const configured = [...new Set([...files].flatMap((file) => socketPathsFor({ ...settings, file }, env)))];
   const former = notedSocket(settings.file, env);
   return { configured, former: former === undefined || configured.includes(former) ? undefined : former };
 }

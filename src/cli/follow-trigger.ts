@@ -14,6 +14,8 @@ export async function followTrigger(
     return await daemon.trigger(options, onEvent, signal);
   } catch (error) {
     if (signal?.aborted !== true) throw error;
-    throw new InterruptedError('interrupted; the daemon goes on with it, and "pushstatic status" shows how far it is');
+    throw new InterruptedError(
+      'interrupted; what the daemon has begun goes on there, and "pushstatic status" shows how far it is',
+    );
   }
 }

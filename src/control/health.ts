@@ -1,6 +1,7 @@
 /**
  * health: whether all is well with a daemon, told from its status. Pure.
  */
+import { isPassing } from '../core/lack.js';
 import type { DaemonStatus, TargetStatus } from '../daemon/status.js';
 
 const LATE_MS = 60_000; // a target that is behind for longer is not merely waiting for its cycle
@@ -15,10 +16,11 @@ export type Health =
 export function healthOf(status: DaemonStatus, now: number): Health {
   const { local, targets, paused } = status;
   const inSyncAt = earliest(targets.map((target) => target.inSyncAt));
+  const lasting = local.problems.filter((problem) => !isPassing(problem));
   const reasons = [
     ...(local.state === 'starting' ? ['the sources are being read for the first time'] : []),
     ...(local.error === null ? [] : [local.error.message]),
-    ...(local.problems.length > 0 ? [`${filesThat(local.problems.length)} could not be collected`] : []),
+    ...(lasting.length > 0 ? [`${filesThat(lasting.length)} could not be collected`] : []),
     ...(paused && local.unsettled > 0 ? ['it is paused, and changes wait; "pushstatic resume" goes on'] : []),
     ...targets.flatMap((target) => complaintOf(target, paused, now) ?? []),
   ];

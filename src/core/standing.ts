@@ -23,6 +23,8 @@ export interface Standing {
   readonly retryAt: number | undefined;
   /** Failed tries since the last success. */
   readonly failures: number;
+  /** Of those, how many at the end were for 'mending': their pauses grow by themselves. */
+  readonly mendings: number;
 }
 
 /**
@@ -58,6 +60,7 @@ export function newStanding(now: number): Standing {
     error: undefined,
     retryAt: undefined,
     failures: 0,
+    mendings: 0,
   };
 }
 
@@ -83,17 +86,18 @@ export function succeeded(standing: Standing, now: number, rest: 'nothing' | 'so
   const state = rest === 'nothing' ? 'in-sync' : 'behind';
   const since = standing.state === state ? standing.since : now;
   const inSyncAt = rest === 'nothing' ? now : standing.inSyncAt;
-  return { state, since, inSyncAt, error: undefined, retryAt: undefined, failures: 0 };
+  return { state, since, inSyncAt, error: undefined, retryAt: undefined, failures: 0, mendings: 0 };
 }
 
 /** A cycle failed. `chance` (0 to 1) spreads the pauses, so that many clients do not come back at once. */
 export function failed(standing: Standing, now: number, error: Failure, remedy: Remedy, chance: number): Standing {
   const state = remedy === 'person' ? 'halted' : remedy === 'connection' ? 'unreachable' : 'behind';
   const failures = standing.failures + 1;
+  const mendings = remedy === 'mending' ? standing.mendings + 1 : 0;
   const since = standing.state === state ? standing.since : now;
-  const longest = remedy === 'mending' ? LONGEST_MENDING_PAUSE_MS : LONGEST_PAUSE_MS;
-  const retryAt = remedy === 'person' ? undefined : now + pauseAfter(failures, chance, longest);
-  return { ...leaving(standing, now), state, since, error, retryAt, failures };
+  const pause = mendings > 0 ? pauseAfter(mendings, chance, LONGEST_MENDING_PAUSE_MS) : pauseAfter(failures, chance);
+  const retryAt = remedy === 'person' ? undefined : now + pause;
+  return { ...leaving(standing, now), state, since, error, retryAt, failures, mendings };
 }
 
 /** A person wants it tried now, whatever stood against it. */

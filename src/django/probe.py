@@ -532,19 +532,25 @@ def folders_of(finder):
         found = [finder.storage_class(os.path.join(each.path, finder.source_dir)) for each in apps.get_app_configs()]
         return [dir_of(storage, True) for storage in found]
     storage = getattr(finder, "storage", None)
-    return [dir_of(storage, False)] if keeps_folder(storage) else []
+    is_djangos = type(finder).__module__.startswith(DJANGO)
+    is_folder = keeps_folder(storage) if is_djangos else quietly(storage, "location") is not None
+    return [dir_of(storage, False)] if is_folder else []
 
 
 def storage_without_folder(finder):
     """The class of the storage that it reads, if that is not a folder of this machine: its location then means nothing."""
     storage = None if hasattr(finder, "locations") or hasattr(finder, "source_dir") else quietly(finder, "storage")
-    return None if storage is None or keeps_folder(storage) else dotted(type(unwrapped(storage)))
+    return dotted(type(unwrapped(storage))) if storage is not None and keeps_folder(storage) is False else None
 
 
 def keeps_folder(storage):
+    """None where it cannot be made, which whoever uses it will tell."""
     from django.core.files.storage import FileSystemStorage
 
-    return isinstance(unwrapped(storage), FileSystemStorage)
+    try:
+        return isinstance(unwrapped(storage), FileSystemStorage)
+    except Exception:
+        return None
 
 
 def dir_of(storage, is_optional):

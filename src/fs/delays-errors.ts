@@ -1,6 +1,6 @@
 /**
- * delaysErrors: whether a file system may report a failed write, such as for a full disk, only at fsync or close: network and FUSE
- * ones do (close(2), NFS).
+ * delaysErrors: whether a file system may report a failed write, such as for a full disk, only at fsync or close, as those of other
+ * machines do (close(2), NFS). What FUSE and 9P may be, a container's own disk among it, nobody knows: they are not counted.
  */
 import { statfsSync } from 'node:fs';
 import { orUndefined } from '../system-error.js';
@@ -10,8 +10,6 @@ const DELAYING: ReadonlySet<number> = new Set([
   0x6969, // NFS
   0xff534d42, // CIFS
   0xfe534d42, // SMB 2 and later
-  0x65735546, // FUSE
-  0x01021997, // 9P
   0x00c36400, // Ceph
   0x5346414f, // AFS
 ]);

@@ -8,6 +8,8 @@ import type { RelPath } from '../core/relpath.js';
 /** What was published and committed. */
 export interface Committed {
   readonly outcomes: readonly Outcome[];
+  /** Of the index that was committed last; undefined where there is none. */
+  readonly generation?: number | undefined;
   /** How many of the published files were not sent whole. */
   readonly linked: number;
   readonly patched: number;
@@ -38,11 +40,19 @@ export function noteSame(cause: unknown, error: unknown): void {
 
 /** By the pushes that ended with these errors, all together. */
 export function committedBefore(errors: readonly unknown[]): BrokenOff {
-  const all = { outcomes: [] as Outcome[], linked: 0, patched: 0, sentBytes: 0, doubtful: [] as RelPath[] };
+  const all = {
+    outcomes: [] as Outcome[],
+    generation: undefined as number | undefined,
+    linked: 0,
+    patched: 0,
+    sentBytes: 0,
+    doubtful: [] as RelPath[],
+  };
   for (const error of errors) {
     const committed = typeof error === 'object' && error !== null ? byError.get(error) : undefined;
     for (const outcome of committed?.outcomes ?? []) if (outcome.kind === 'done') all.outcomes.push(outcome);
     for (const path of committed?.doubtful ?? []) all.doubtful.push(path);
+    all.generation = committed?.generation ?? all.generation;
     all.linked += committed?.linked ?? 0;
     all.patched += committed?.patched ?? 0;
     all.sentBytes += committed?.sentBytes ?? 0;

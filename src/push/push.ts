@@ -42,6 +42,8 @@ export interface PushOptions {
   readonly folderMode: number;
   /** What the index on the target calls pending, also where a look has told what is there. */
   readonly pending: TargetIndex['pending'];
+  /** What lies where something else is wanted, and is not ours: see `attest`. Default: nothing. */
+  readonly strangers?: TargetIndex['pending'] | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onPhase?: (phase: 'stage' | 'publish' | 'commit') => void;
   readonly onStep?: (step: Step) => void;
@@ -110,7 +112,8 @@ class Push {
 
   get pushed(): Pushed {
     const { linked, patched } = this.#ways;
-    return { index: this.#index, outcomes: this.#outcomes, linked, patched, sentBytes: this.#sentBytes };
+    const { generation } = this.#index;
+    return { index: this.#index, outcomes: this.#outcomes, generation, linked, patched, sentBytes: this.#sentBytes };
   }
 
   /** What is early makes no more than new names; the phases are those of what follows. */
@@ -121,15 +124,17 @@ class Push {
     const share = stage.full === undefined ? this.#withoutHeldBack(whole) : this.#withoutAny(whole, stage.full);
     if (share.length === 0 && this.#hasNothingToRecord) return isLast ? this.#endUnused() : undefined;
     const announced = await this.#inSlices(announcementOf(share));
+    // For the records alone: what comes of a stranger that is left as it is, is no doubt of ours.
+    const index = withUnsettled(this.#index, this.#options.strangers ?? NONE, stepsOf(share));
     const folders = await this.#inSlices(PublicFolders.of(share, target, folderMode));
     const staging = this.#hasRoom.then(() => stage.finish(uploadsOf(share), this.#index, this.#before));
-    const announcing = this.#announce(share, announced);
+    const announcing = this.#announce(share, index, announced);
     announcing.catch((error: unknown) => stage.stop(error)); // nothing of it will be published
     const staged = await allOf([staging, announcing, folders.look()]);
-    await this.#requireHeld(folders, announced);
+    await this.#requireHeld(folders, index, announced);
     if (isLast) onPhase?.('publish');
     const more = isLast ? undefined : 'to come';
-    if (staged.problems.size === 0 && (await announcing)) store.expect(this.#index, announced, more);
+    if (staged.problems.size === 0 && (await announcing)) store.expect(index, announced, more);
     const { lease } = store;
     const mayGoOn = (when: 'in time' | 'at once') => (when === 'in time' ? lease.require() : lease.confirm());
     const publishing = { ...this.#options, mayGoOn };
@@ -140,7 +145,7 @@ class Push {
     this.#stopAt(stop);
     const commit = async (): Promise<void> => {
       const truths = await this.#inSlices(truthsOf(this.#index, outcomes));
-      this.#index = await store.commit(this.#index, announced, truths, more);
+      this.#index = await store.commit(index, announced, truths, more);
       this.#add(outcomes);
       for (const way of ['uploaded', 'linked', 'patched'] as const) this.#ways[way] += ways[way];
       this.#sentBytes = stage.sentBytes;
@@ -167,13 +172,13 @@ class Push {
   }
 
   /** A folder that is gone with files of ours shows that the index is not true: they are called pending, and the next try brings them. */
-  async #requireHeld(folders: PublicFolders, announced: Truths): Promise<void> {
+  async #requireHeld(folders: PublicFolders, index: TargetIndex, announced: Truths): Promise<void> {
     const { store, target } = this.#means;
     const lost = folders.lostFrom(this.#index.entries);
     const [first] = lost;
     if (first === undefined) return;
     // Whether they are gone, the next try looks: a server that once said so may have been wrong.
-    await store.begin(withPending(this.#index, announced), new Map(lost.map(({ path }) => [path, undefined])));
+    await store.begin(withPending(index, announced), new Map(lost.map(({ path }) => [path, undefined])));
     throw new TargetError(
       'drifted',
       `${lost.length} published files are gone from ${target.url}, ${first.path} and what lay beside it: somebody removed them, ` +
@@ -182,10 +187,10 @@ class Push {
   }
 
   /** False where the disk is too full for it: files can be removed all the same, and then there is space again. */
-  async #announce(share: Share, announced: Truths): Promise<boolean> {
+  async #announce(share: Share, index: TargetIndex, announced: Truths): Promise<boolean> {
     const { store } = this.#means;
     try {
-      await store.begin(this.#index, announced);
+      await store.begin(index, announced);
       return true;
     } catch (error) {
       const onlyRemoves = share.length > 0 && share.every(({ steps }) => steps.every(({ kind }) => kind === 'remove'));
@@ -230,6 +235,12 @@ class Push {
 
 function isUpload({ kind }: Step): boolean {
   return kind === 'upload';
+}
+
+const NONE: TargetIndex['pending'] = new Map();
+
+function* stepsOf(share: Share): Generator<Step, void> {
+  for (const { steps } of share) yield* steps;
 }
 
 /** What each path of the share shall become. */

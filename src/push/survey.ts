@@ -11,7 +11,14 @@ import { type Digest, type Entry, sameContent, sortEntries } from '../core/entry
 import { EntryTable } from '../core/entry-table.js';
 import { ancestorsOf, type RelPath } from '../core/relpath.js';
 import type { Snapshot } from '../core/snapshot.js';
-import { emptyIndex, type Observed, settlePending, type TargetIndex, withTruths } from '../core/target-index.js';
+import {
+  emptyIndex,
+  type Observed,
+  type Pending,
+  settlePending,
+  type TargetIndex,
+  withTruths,
+} from '../core/target-index.js';
 import type { RemoteFile, Target } from '../targets/target.js';
 import { inParallel } from './in-parallel.js';
 import type { Known } from './index/store.js';
@@ -48,26 +55,33 @@ export function isMissing({ index, unknown }: Sighting, entry: Entry): boolean {
   return unknown.get(entry.path)?.size !== entry.size;
 }
 
-/**
- * The index that a sighting stands for, once what may be wanted of the unknown was read back. What turned out to be something else
- * is pending in it.
- */
-export async function attest(target: Target, { index, unknown }: Sighting, wanted: Snapshot): Promise<TargetIndex> {
-  if (unknown.size === 0) return index;
+/** What was read back told. */
+export interface Attested {
+  readonly index: TargetIndex;
+  /**
+   * What lies where something else is wanted, with an unknown digest. Nobody says that it is ours; but once what is wanted there is
+   * announced, a later run must not take this for it by size and time.
+   */
+  readonly strangers: TargetIndex['pending'];
+}
+
+/** The index that a sighting stands for, once what may be wanted of the unknown was read back. */
+export async function attest(target: Target, { index, unknown }: Sighting, wanted: Snapshot): Promise<Attested> {
+  const strangers = new Map<RelPath, Pending>();
+  if (unknown.size === 0) return { index, strangers };
   const known: Entry[] = [];
-  const pending = new Map(index.pending);
   const candidates = function* (): Generator<Entry, void> {
     for (const entry of wanted.entries) if (unknown.get(entry.path)?.size === entry.size) yield entry;
   };
   await readInParallel(target, candidates(), async (entry) => {
-    const there = unknown.get(entry.path);
+    const { path } = entry;
+    const there = unknown.get(path);
     if (there === undefined) return;
     const found = { ...entry, mtime: there.mtime, mode: there.mode };
-    if ((await contentOf(target, entry.path)) === entry.digest) known.push(found);
-    // It holds other content. Pending with an unknown digest, so that no later run takes it for the wanted file by size and time.
-    else pending.set(entry.path, { path: entry.path, candidates: [{ ...found, digest: UNKNOWN_DIGEST }] });
+    if ((await contentOf(target, path)) === entry.digest) known.push(found);
+    else strangers.set(path, { path, candidates: [{ ...found, digest: UNKNOWN_DIGEST }] });
   });
-  return { ...index, entries: EntryTable.of(sortEntries(known)), pending };
+  return { index: { ...index, entries: EntryTable.of(sortEntries(known)) }, strangers };
 }
 
 /** Calls `read` for each file, for so many at once that small ones do not wait for the line, and large ones do not fill it. */

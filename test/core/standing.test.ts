@@ -78,11 +78,18 @@ describe('a target', () => {
     expect(succeeded(twice, NOW, 'nothing')).toMatchObject({ failures: 0, error: undefined, retryAt: undefined });
   });
 
+  test('is tried again soon when it fails in another way than before', () => {
+    let at = newStanding(0);
+    for (let times = 0; times < 12; times++) at = failed(at, NOW, GONE, 'connection', 1);
+    at = failed(at, NOW, { code: 'DENIED', message: 'no' }, 'mending', 1);
+    expect([at.retryAt, at.failures]).toEqual([NOW + 1000, 13]);
+  });
+
   test('has a time for its next try where time can help, and none where a person must', () => {
     const retries = (['connection', 'time', 'mending', 'person'] as const).map(
       (remedy) => failed(standing('unreachable'), NOW, GONE, remedy, 1).retryAt,
     );
-    expect(retries).toEqual([NOW + 2000, NOW + 2000, NOW + 2000, undefined]);
+    expect(retries).toEqual([NOW + 2000, NOW + 2000, NOW + 1000, undefined]);
     expect(released(standing('unreachable'), NOW).retryAt).toBeUndefined();
   });
 

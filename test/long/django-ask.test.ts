@@ -151,6 +151,21 @@ STATICFILES_FINDERS = ['django.contrib.staticfiles.finders.DefaultStorageFinder'
     });
   });
 
+  test('is asked where a finder of its own has a storage that cannot be made yet', async () => {
+    const settings = "STATICFILES_FINDERS = ['shop.finders.Made']";
+    const finders = `from django.contrib.staticfiles.finders import BaseFinder
+from django.utils.functional import SimpleLazyObject
+class Made(BaseFinder):
+    storage = SimpleLazyObject(lambda: 1 / 0)
+    def check(self, **options):
+        return []
+    def list(self, ignore_patterns):
+        return iter([])
+`;
+    const asked = await askWith(settings, { 'shop/finders.py': finders });
+    expect(asked).toMatchObject({ storage: 'django', dirs: [], faults: { sources: [], djangoOnly: [] } });
+  });
+
   test('does not take an empty name for the folder that it runs in', async () => {
     const asked = await askWith("STATICFILES_DIRS = ['', ('vendor', ''), BASE_DIR / 'assets']");
     expect(asked.dirs.map(({ path }) => path).filter((path) => !/(?:django|blog)\/.*static$/.test(path))).toEqual([

@@ -16,7 +16,7 @@ import type { SftpChannel } from './channel.js';
 import type { SftpConnection } from './connection.js';
 import { isRefused } from './dating.js';
 import { type Attempt, explain } from './explain.js';
-import { type Lane, SftpLanes } from './lanes.js';
+import { type Lane, type Line, SftpLanes } from './lanes.js';
 import { linkFile, patchFile } from './patch.js';
 import { CHUNK_BYTES, FILE_WINDOW, type Flow, pour, pourBehind, requireSize } from './pour.js';
 import { MOST_REPEATING_BYTES } from './repeats.js';
@@ -80,8 +80,11 @@ class SftpTarget implements Target {
   readonly #ownPlace: Promise<void>;
   #root: Promise<void> | undefined;
   #hasAskedForMore = false;
-  /** What all patches together may have on its way of new content. */
-  readonly #literals = new ByteBudget(() => this.#window.bytes);
+  /** What all patches of a line together may have on its way of new content. */
+  readonly #literals: Readonly<Record<Line, ByteBudget>> = {
+    plain: new ByteBudget(() => this.#window.bytes),
+    compressed: new ByteBudget(() => this.#window.bytes),
+  };
   readonly #warned = new Set<string>();
 
   constructor(connection: SftpConnection, settings: SftpSettings) {
@@ -207,7 +210,7 @@ class SftpTarget implements Target {
       const known = { ...basis, path: this.#at(basis.path) };
       // Only the window is told. Compression is judged by throughput, and while the server copies that says nothing about the line.
       const arrived = (bytes: number): void => this.#window.arrived(bytes, performance.now());
-      const sending = { room: this.#literals, arrived };
+      const sending = { room: this.#literals[lane.line], arrived };
       return await patchFile(lane.channel, { basis: known, to: this.#at(to), recipe, meta }, sending);
     } catch (error) {
       throw this.#lanes.isLost(lane) ? lineLost(error) : error;
