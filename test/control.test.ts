@@ -688,13 +688,14 @@ describe('health', () => {
     expect(healthIf(false).ok).toBe(true);
   });
 
-  test('is bad when a file cannot be collected, unless that may pass', () => {
-    const healthWith = (code: 'UNREADABLE' | 'CHANGED') => {
+  test('is bad when a file cannot be collected, unless it is only being written', () => {
+    const healthWith = (code: 'UNREADABLE' | 'NO_SPACE' | 'CHANGED') => {
       const problem = { path: 'a', step: 'collect', code, message: 'm' } as const;
       const local = { state: 'ready', files: 9, unsettled: 0, error: null, problems: [problem] } as const;
       return healthOf(new ScriptedService({ local }).status(), Date.now());
     };
     expect(healthWith('UNREADABLE')).toMatchObject({ ok: false, reasons: ['1 file could not be collected'] });
+    expect(healthWith('NO_SPACE').ok).toBe(false);
     expect(healthWith('CHANGED').ok).toBe(true);
   });
 

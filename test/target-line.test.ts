@@ -502,7 +502,7 @@ describe('a line that is closed', () => {
     expect(kindOf(await bench.serve())).toBe('error');
     await bench.line.close();
     const { paths, targets } = bench.line.untold ?? {};
-    expect(paths).toEqual(Object.keys(await bench.served()));
+    expect(paths).toEqual(expect.arrayContaining(Object.keys(await bench.served())));
     expect(targets).toEqual([{ name: 'target', generation: 1 }]);
   });
 

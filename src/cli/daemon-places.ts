@@ -3,7 +3,7 @@
  * an older version of the file.
  */
 import { readFileSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, parse } from 'node:path';
 import { type SocketSettings, socketPathsFor } from '../control/socket-path.js';
 import { stateFolderFor } from '../fs/state.js';
 import { codeOf, orUndefined } from '../system-error.js';
@@ -20,9 +20,9 @@ export interface DaemonPlaces {
 }
 
 export function daemonPlaces(settings: SocketSettings, env: NodeJS.ProcessEnv): DaemonPlaces {
-  // Whoever started it may have come to the file by another name.
-  const real = orUndefined(() => realpathSync(settings.file)) ?? settings.file;
-  const files = new Set([settings.file, real]);
+  // Whoever started it may have come to the folder by another name. A file that is a link is another configuration: its folder counts.
+  const { dir, base } = parse(settings.file);
+  const files = new Set([settings.file, join(orUndefined(() => realpathSync(dir)) ?? dir, base)]);
   const configured = [...new Set([...files].flatMap((file) => socketPathsFor({ ...settings, file }, env)))];
   const former = notedSocket(settings.file, env);
   return { configured, former: former === undefined || configured.includes(former) ? undefined : former };

@@ -1,7 +1,6 @@
 /**
  * health: whether all is well with a daemon, told from its status. Pure.
  */
-import { isPassing } from '../core/lack.js';
 import type { DaemonStatus, TargetStatus } from '../daemon/status.js';
 
 const LATE_MS = 60_000; // a target that is behind for longer is not merely waiting for its cycle
@@ -16,7 +15,7 @@ export type Health =
 export function healthOf(status: DaemonStatus, now: number): Health {
   const { local, targets, paused } = status;
   const inSyncAt = earliest(targets.map((target) => target.inSyncAt));
-  const lasting = local.problems.filter((problem) => !isPassing(problem));
+  const lasting = local.problems.filter(({ code }) => code !== 'CHANGED' && code !== 'HELD_BACK');
   const reasons = [
     ...(local.state === 'starting' ? ['the sources are being read for the first time'] : []),
     ...(local.error === null ? [] : [local.error.message]),

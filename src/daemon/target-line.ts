@@ -184,13 +184,10 @@ export class TargetLine {
     await this.#noting;
   }
 
-  /**
-   * What it published in cycles that broke off since the last one that did not. What it may have published besides is pending there, and
-   * told by who finds out.
-   */
+  /** What it published, or may have, in cycles that broke off since the last one that did not. */
   get untold(): Publication | undefined {
     const { outcomes, generation = this.#held.generation } = committedBefore(this.#brokenOff);
-    const paths = [...new Set(outcomes.map(({ step }) => step.path))].toSorted();
+    const paths = [...new Set([...outcomes.map(({ step }) => step.path), ...this.#doubtful])].toSorted();
     return paths.length === 0 ? undefined : { paths, targets: [{ name: this.job.name, generation }] };
   }
 

@@ -532,8 +532,9 @@ def folders_of(finder):
         found = [finder.storage_class(os.path.join(each.path, finder.source_dir)) for each in apps.get_app_configs()]
         return [dir_of(storage, True) for storage in found]
     storage = getattr(finder, "storage", None)
-    is_djangos = type(finder).__module__.startswith(DJANGO)
-    is_folder = keeps_folder(storage) if is_djangos else quietly(storage, "location") is not None
+    location = quietly(storage, "location")
+    has_place = isinstance(location, (str, os.PathLike)) and os.path.isabs(location)
+    is_folder = keeps_folder(storage) or (has_place and not type(finder).__module__.startswith(DJANGO))
     return [dir_of(storage, False)] if is_folder else []
 
 

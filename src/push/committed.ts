@@ -8,7 +8,7 @@ import type { RelPath } from '../core/relpath.js';
 /** What was published and committed. */
 export interface Committed {
   readonly outcomes: readonly Outcome[];
-  /** Of the index that was committed last; undefined where there is none. */
+  /** Of the index that is in force. */
   readonly generation?: number | undefined;
   /** How many of the published files were not sent whole. */
   readonly linked: number;

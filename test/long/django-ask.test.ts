@@ -151,6 +151,21 @@ STATICFILES_FINDERS = ['django.contrib.staticfiles.finders.DefaultStorageFinder'
     });
   });
 
+  test('has no source where the storage of its own finder has an empty name for a location', async () => {
+    const finders = `from django.contrib.staticfiles.finders import BaseFinder
+class Storage:
+    location = ''
+class Far(BaseFinder):
+    storage = Storage()
+    def check(self, **options):
+        return []
+    def list(self, ignore_patterns):
+        return iter([])
+`;
+    const asked = await askWith("STATICFILES_FINDERS = ['shop.finders.Far']", { 'shop/finders.py': finders });
+    expect(asked).toMatchObject({ storage: 'django', dirs: [] });
+  });
+
   test('is asked where a finder of its own has a storage that cannot be made yet', async () => {
     const settings = "STATICFILES_FINDERS = ['shop.finders.Made']";
     const finders = `from django.contrib.staticfiles.finders import BaseFinder
