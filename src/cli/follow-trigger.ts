@@ -1,5 +1,5 @@
 /**
- * followTrigger: waits for a cycle of the running daemon. Who asked for it may leave: it goes on.
+ * followTrigger: waits for a cycle of the running daemon. Who asked for it may leave: once begun, it goes on.
  */
 import type { Client } from '../control/client.js';
 import type { SyncReport } from '../cycle/report.js';

@@ -506,10 +506,15 @@ def finders_of():
     from django.contrib.staticfiles.finders import get_finders
 
     finders = list(get_finders())
-    described = [
-        {"class": dotted(type(finder)), "dirs": dirs_of(finder), "storageWithoutFolder": storage_without_folder(finder)} for finder in finders
-    ]
-    return described, patched(finders)
+    return [finder_of(finder) for finder in finders], patched(finders)
+
+
+def finder_of(finder):
+    return {
+        "class": dotted(type(finder)),
+        "dirs": dirs_of(finder),
+        "storageWithoutFolder": storage_without_folder(finder),
+    }
 
 
 def dirs_of(finder):

@@ -42,8 +42,8 @@ export interface PushOptions {
   readonly folderMode: number;
   /** What the index on the target calls pending, also where a look has told what is there. */
   readonly pending: TargetIndex['pending'];
-  /** What lies where something else is wanted, and is not ours: see `attest`. Default: nothing. */
-  readonly strangers?: TargetIndex['pending'] | undefined;
+  /** What lies where something else is wanted, and is not ours: see `attest`. */
+  readonly strangers: TargetIndex['pending'];
   readonly signal?: AbortSignal | undefined;
   readonly onPhase?: (phase: 'stage' | 'publish' | 'commit') => void;
   readonly onStep?: (step: Step) => void;
@@ -125,7 +125,7 @@ class Push {
     if (share.length === 0 && this.#hasNothingToRecord) return isLast ? this.#endUnused() : undefined;
     const announced = await this.#inSlices(announcementOf(share));
     // For the records alone: what comes of a stranger that is left as it is, is no doubt of ours.
-    const index = withUnsettled(this.#index, this.#options.strangers ?? NONE, stepsOf(share));
+    const index = withUnsettled(this.#index, this.#options.strangers, stepsOf(share));
     const folders = await this.#inSlices(PublicFolders.of(share, target, folderMode));
     const staging = this.#hasRoom.then(() => stage.finish(uploadsOf(share), this.#index, this.#before));
     const announcing = this.#announce(share, index, announced);
@@ -236,8 +236,6 @@ class Push {
 function isUpload({ kind }: Step): boolean {
   return kind === 'upload';
 }
-
-const NONE: TargetIndex['pending'] = new Map();
 
 function* stepsOf(share: Share): Generator<Step, void> {
   for (const { steps } of share) yield* steps;
