@@ -1,10 +1,11 @@
 /**
  * What a program may use of this package: one cycle for one target, and what it takes and gives.
  */
-export { type Outcome, problemsOf } from './core/apply.js';
+
 export type { Change } from './core/diff.js';
 export type { Entry } from './core/entry.js';
 export type { Limit } from './core/guard.js';
+export { type Outcome, problemsOf } from './core/outcome.js';
 export type { Plan, Step } from './core/plan.js';
 export { parseRelPath, type RelPath } from './core/relpath.js';
 export type { Snapshot } from './core/snapshot.js';

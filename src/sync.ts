@@ -5,13 +5,14 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { type Outcome, problemsOf } from './core/apply.js';
+import { allOf } from './core/all-of.js';
 import type { ToSign } from './core/delta/signature.js';
 import { diff, tallying } from './core/diff.js';
 import type { Digest, Entry } from './core/entry.js';
 import { isTooMuch } from './core/guard.js';
 import type { Head } from './core/index-codec.js';
 import { isPatched } from './core/origins.js';
+import { type Outcome, problemsOf } from './core/outcome.js';
 import { indexPartOf, type Places, partOf } from './core/places.js';
 import { makePlan, type Plan, type Step } from './core/plan.js';
 import { ancestorsOf, type RelPath } from './core/relpath.js';
@@ -23,7 +24,6 @@ import { type Decision, decide, isHopeless, type Terms, type Wanted } from './de
 import { inSlices, Pacer } from './fs/pace.js';
 import type { StateFolder } from './fs/state.js';
 import { noteDoubtful, noteSame } from './push/committed.js';
-import { allOf } from './push/in-parallel.js';
 import { IndexStore, type Known, writtenMeanwhile } from './push/index/store.js';
 import type { LeaseTerms } from './push/lease/holders.js';
 import { removeLeftFolders } from './push/publish/remove-folders.js';
@@ -180,7 +180,7 @@ export class Connection {
   static async open(job: TargetJob, options: CycleOptions, resting?: Resting): Promise<Connection> {
     const tell = teller(job, options);
     tell.phase('connect');
-    const [target, isNoted] = await Promise.all([job.open(), resting?.isNoted]);
+    const [target, isNoted] = await Promise.all([job.open(), resting?.isNoted()]);
     try {
       const store = new IndexStore(target, { ...options, cache: job.cache, onWarning: tell.warning });
       const connection = new Connection(job, target, store);
@@ -375,12 +375,14 @@ export class Connection {
     const terms: Terms = { ...job, ...limitFor(job, options), manifest, atRest, act, warn: tell.warning };
     const deciding = decide({ target, store, pacer }, { looking, current }, wanted, terms);
     deciding.catch(() => store.lease.giveUp());
-    return allOf([deciding, stageAhead(stage, known, guessing, unchanged, { job, target }, options)]).catch(
-      async (error: unknown) => {
-        await stage.abandon();
-        throw error;
-      },
-    );
+    const staging = stageAhead(stage, known, guessing, unchanged, { job, target }, options);
+    try {
+      const [decision] = await allOf([deciding, staging]);
+      return decision;
+    } catch (error) {
+      await stage.abandon();
+      throw error;
+    }
   }
 
   async #carryOut(
@@ -409,8 +411,12 @@ export class Connection {
 
   /** One after another, and no cycle waits for it. */
   #alsoDo(work: () => Promise<void> | undefined): void {
-    this.#alsoDoing = this.#alsoDoing.then(work);
-    this.#alsoDoing.catch(() => undefined); // whoever closes hears of it
+    const afterAll = async (error: unknown): Promise<void> => {
+      await work();
+      throw error; // whoever closes hears of the first one
+    };
+    this.#alsoDoing = this.#alsoDoing.then(work, afterAll);
+    this.#alsoDoing.catch(() => undefined);
   }
 }
 

@@ -17,8 +17,8 @@ describe('the pulse', () => {
       { settleMs: 100, maxWaitMs: 2000 },
       {
         onQuiet: (places) => told.push(`${at()} quiet ${places.join(' ')}`),
-        onBatch: ({ places, quiet }) => {
-          told.push(`${at()} ${quiet ? 'batch' : 'cut'} ${places.join(' ')}`);
+        onBatch: ({ places }) => {
+          told.push(`${at()} batch ${places.join(' ')}`);
           if (!isSlow) each.goOn();
         },
       },
@@ -44,7 +44,7 @@ describe('the pulse', () => {
     }
     await vi.advanceTimersByTimeAsync(1000);
     const batches = told.filter((line) => !line.includes('quiet'));
-    expect(batches).toEqual(['2000 cut /s/a', '2550 batch /s/a']);
+    expect(batches).toEqual(['2000 batch /s/a', '2550 batch /s/a']);
   });
 
   test('gives out no batch while the one before it is worked on, and then all at once', async () => {

@@ -4,7 +4,7 @@
  * and the next run ends the work, with and without what this machine remembers.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { problemsOf } from '../src/core/apply.js';
+import { problemsOf } from '../src/core/outcome.js';
 import { IndexStore } from '../src/push/index/store.js';
 import type { CycleOptions } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';

@@ -2,7 +2,7 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { problemsOf } from '../src/core/apply.js';
+import { problemsOf } from '../src/core/outcome.js';
 import { foldedPath } from '../src/core/relpath.js';
 import { TargetError } from '../src/errors.js';
 import { MemoryTarget } from '../src/targets/memory.js';

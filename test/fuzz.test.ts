@@ -12,7 +12,6 @@ import { parseTrigger } from '../src/control/wire.js';
 import { checksum } from '../src/core/bytes.js';
 import { decodeMemory, encodeMemory } from '../src/core/collected-codec.js';
 import { decodeSignature, encodeSignature, SignatureMaker } from '../src/core/delta/signature.js';
-import { encodeCache } from '../src/core/digest-cache-codec.js';
 import { sortEntries } from '../src/core/entry.js';
 import { EntryTable } from '../src/core/entry-table.js';
 import {
@@ -29,12 +28,12 @@ import {
 } from '../src/core/index-codec.js';
 import { describeHolder, holderOf, isMark, nameOfHolder, runFolderOf } from '../src/core/lease.js';
 import { isManifest, Manifest, patchManifest } from '../src/core/manifest/staticfiles-json.js';
-import { decodeCache } from '../src/core/packed-digests.js';
 import { faultOf, parseRelPath, type RelPath, STAGE } from '../src/core/relpath.js';
 import { decodeWarm, encodeWarm } from '../src/core/warm-codec.js';
 import { readAnswer } from '../src/django/answer.js';
 import { resolveHere } from '../src/targets/ssh/config.js';
 import { checkHostKey, keyTypesFor, parseKnownHosts } from '../src/targets/ssh/known-hosts.js';
+import { decodeCache, encodeCache } from './support/digest-cache.js';
 import { entry, path } from './support/entries.js';
 import { mutations } from './support/mutations.js';
 

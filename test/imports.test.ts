@@ -67,9 +67,12 @@ const LAYERS: readonly (readonly [from: string, to: readonly string[]])[] = [
   ],
   ['targets/sftp/explain.ts', ['targets/sftp/', 'core/refusal.ts', 'errors.ts']],
   ['targets/sftp/repeats.ts', ['targets/sftp/', 'core/', 'errors.ts', 'type:targets/target.ts']],
-  ['targets/sftp/patch.ts', ['targets/sftp/', 'type:core/byte-budget.ts', 'errors.ts', 'type:targets/target.ts']],
+  [
+    'targets/sftp/patch.ts',
+    ['targets/sftp/', 'core/all-of.ts', 'type:core/byte-budget.ts', 'errors.ts', 'type:targets/target.ts'],
+  ],
   ['targets/sftp/channel.ts', ['targets/sftp/', 'fs/loop-turn.ts', 'errors.ts']],
-  ['targets/sftp/', ['targets/sftp/', 'errors.ts', 'type:targets/target.ts']],
+  ['targets/sftp/', ['targets/sftp/', 'core/all-of.ts', 'errors.ts', 'type:targets/target.ts']],
   [
     'targets/ssh/',
     ['targets/ssh/', 'targets/sftp/channel.ts', 'type:targets/sftp/connection.ts', 'errors.ts', 'system-error.ts'],

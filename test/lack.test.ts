@@ -1,6 +1,6 @@
 /** What could not be collected is not there to be referred to: whatever may do that waits for it. */
 import { expect, it } from 'vitest';
-import { problemsOf } from '../src/core/apply.js';
+import { problemsOf } from '../src/core/outcome.js';
 import type { Problem, ProblemCode } from '../src/errors.js';
 import { syncTarget } from '../src/sync.js';
 import { MemoryTarget } from '../src/targets/memory.js';

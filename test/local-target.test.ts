@@ -58,6 +58,22 @@ test('a long copy ends when the run does, and leaves nothing behind', async () =
   await expect(target.write(FILE, body, META)).rejects.toMatchObject({ kind: 'failed' });
 });
 
+test('a long file is read no further than the run goes', async () => {
+  const ending = new AbortController();
+  const { root, target } = await openIn(await memoryFolder(), ending.signal);
+  writeFileSync(join(root, FILE), Buffer.alloc(10 * 1024 * 1024));
+  let bytes = 0;
+  const reading = async (): Promise<void> => {
+    for await (const piece of target.read(FILE)) {
+      bytes += piece.length;
+      ending.abort();
+    }
+  };
+  await expect(reading()).rejects.toMatchObject({ kind: 'failed', message: /interrupted/ });
+  expect(bytes).toBeLessThan(10 * 1024 * 1024);
+  await expect(reading()).rejects.toMatchObject({ kind: 'failed' });
+});
+
 test('a link in the place of what is written leads nowhere', async () => {
   const folder = await memoryFolder();
   const { root, target } = await openIn(folder);

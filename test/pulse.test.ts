@@ -39,19 +39,19 @@ describe('a pulse', () => {
     vi.advanceTimersByTime(99);
     expect(batches).toEqual([]);
     vi.advanceTimersByTime(1);
-    expect(batches).toMatchObject([{ places: ['/site/a', '/site/b'], quiet: true }]);
+    expect(batches).toMatchObject([{ places: ['/site/a', '/site/b'] }]);
     vi.advanceTimersByTime(10_000);
     expect(batches).toHaveLength(1);
   });
 
-  test('cuts what never comes to rest, and gives it once more when it did', () => {
+  test('gives what never comes to rest after the longest wait, and what was touched since when that rests', () => {
     const { pulse, batches } = listen();
     for (let at = 0; at < 50; at++) {
-      pulse.note(['/site/log']);
+      pulse.note([`/site/log${at}`]);
       vi.advanceTimersByTime(50);
     }
     vi.advanceTimersByTime(1000);
-    expect(batches.map(({ quiet }) => quiet)).toEqual([false, true]);
+    expect(batches.map(({ places }) => places.length)).toEqual([40, 10]);
   });
 
   test('tells of each place that is quiet well before its batch, whenever it was noted', () => {

@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { ConfigError, TargetError } from '../src/errors.js';
 import type { SftpChannel } from '../src/targets/sftp/channel.js';
 import type { SftpConnection } from '../src/targets/sftp/connection.js';
-import { together, writesOf } from '../src/targets/sftp/pour.js';
+import { writesOf } from '../src/targets/sftp/pour.js';
 import { OPEN } from '../src/targets/sftp/wire.js';
 import { connectSsh, type SshOptions, type SshSettings } from '../src/targets/ssh/ssh.js';
 import { startRelay } from './bench/relay.js';
@@ -734,7 +734,7 @@ describe('a server', () => {
     const content = Buffer.alloc(1024 * 1024);
     relay.setRate(256 * 1024); // the question whether it is there takes four seconds, and a chunk a quarter of one
     const handle = await channel.open(join(home, 'long'), OPEN.write | OPEN.create);
-    await together(writesOf(channel, handle, content, 0));
+    await Promise.all(writesOf(channel, handle, content, 0));
     relay.setRate(0.1);
     await expect(channel.close(handle)).rejects.toMatchObject({ kind: 'unreachable' });
   });

@@ -2,8 +2,8 @@
 import { chmodSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { problemsOf } from '../src/core/apply.js';
 import { isMark } from '../src/core/lease.js';
+import { problemsOf } from '../src/core/outcome.js';
 import { nameOf, type RelPath } from '../src/core/relpath.js';
 import { TargetError } from '../src/errors.js';
 import { openLocal } from '../src/targets/local.js';

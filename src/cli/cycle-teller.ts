@@ -2,7 +2,7 @@
  * CycleTeller: what is worth saying of a cycle to somebody who heard of all before it. What stops a target is said when it
  * begins and when it is over, and not with every change in between.
  */
-import { areSuperseded } from '../core/apply.js';
+import { areSuperseded } from '../core/outcome.js';
 import type { CycleReport, DaemonStatus } from '../daemon/status.js';
 import type { Problem } from '../errors.js';
 import { newsLine } from './cycle-lines.js';

@@ -4,6 +4,7 @@
 import type { Service } from '../daemon/service.js';
 import type { CycleReport } from '../daemon/status.js';
 import { EXIT } from '../errors.js';
+import { reasonOf } from '../system-error.js';
 import type { CommandInput } from './command-input.js';
 import { cut, liveLine } from './cycle-lines.js';
 import { CycleTeller, type Said } from './cycle-teller.js';
@@ -129,8 +130,10 @@ class LiveWatchFace implements WatchFace {
     } else if (key === 'p' && daemon.status().paused) daemon.resume();
     else if (key === 'p') daemon.pause();
     else if (key === 's') {
-      // What went wrong is told with the cycle.
-      void daemon.trigger({ targets: [], force: false, checksum: false }).catch(() => undefined);
+      // How a cycle went is told with it; this is why there is none.
+      void daemon.trigger({ targets: [], force: false, checksum: false }).catch((error: unknown) => {
+        if (!this.#isEnding) this.#say(() => this.#output.trouble(reasonOf(error)));
+      });
     }
   }
 

@@ -4,8 +4,7 @@
  *   record  path (length shared with the path before, rest), mtime, twice the length of the stamp (and 1 if there is a
  *           content hash), the stamp, the digest, the content hash
  *
- * Records are added one at a time, so that the caller can make pauses; `encodeCache` is for callers who need none. PackedDigests
- * reads them.
+ * Records are added one at a time, so that the caller can make pauses. PackedDigests reads them.
  */
 import { createHash } from 'node:crypto';
 import { IndexError } from '../errors.js';
@@ -13,7 +12,6 @@ import { ByteReader, ByteWriter, damaged, unseal } from './bytes.js';
 import type { Digest } from './entry.js';
 import { CONTENT_HASH_DIGITS, type ContentHash } from './manifest/hashed-name.js';
 import { writePath } from './path-codec.js';
-import { comparePaths } from './relpath.js';
 
 const MAGIC = Buffer.from('PSDC');
 const FORMAT = 2;
@@ -84,14 +82,4 @@ export function openCache(bytes: Uint8Array): { readonly content: Buffer; readon
   if (reader.number() !== FORMAT) throw new IndexError('it has another format', 'foreign-version');
   const count = reader.count(LEAST_RECORD_BYTES);
   return { content: reader.rest(), count };
-}
-
-export function encodeCache(entries: ReadonlyMap<string, CachedDigest>): Buffer {
-  const encoder = new CacheEncoder(entries.size);
-  const pieces: Buffer[] = [];
-  for (const [path, entry] of [...entries].toSorted((a, b) => comparePaths(a[0], b[0]))) {
-    const piece = encoder.add(path, entry);
-    if (piece !== undefined) pieces.push(Buffer.from(piece));
-  }
-  return Buffer.concat([...pieces, encoder.finish()]);
 }

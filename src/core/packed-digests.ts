@@ -2,7 +2,6 @@
  * PackedDigests: the digests of a cache, read where they lie. A hundred thousand take 10 MB, and nothing of them is made before it is
  * asked for.
  */
-import { IndexError } from '../errors.js';
 import { ByteWriter, damaged } from './bytes.js';
 import {
   type CachedDigest,
@@ -14,7 +13,7 @@ import {
 } from './digest-cache-codec.js';
 import { PathCursor } from './path-cursor.js';
 import { BETWEEN_MARKS, PathMarks } from './path-marks.js';
-import { atOnce, isStop, type Work } from './work.js';
+import { isStop, type Work } from './work.js';
 
 const NOT_FAR = 4; // records: mostly the path that comes next is asked for
 
@@ -133,16 +132,6 @@ export class PackedDigests implements Iterable<CacheRecord> {
     this.#cursor.next();
     this.#position++;
     this.#path = this.#cursor.path;
-  }
-}
-
-/** The records as a Map, for callers who need no pauses; undefined for bytes that are damaged or of another version. */
-export function decodeCache(bytes: Uint8Array): Map<string, CachedDigest> | undefined {
-  try {
-    return new Map(atOnce(PackedDigests.reading(bytes)));
-  } catch (error) {
-    if (error instanceof IndexError) return undefined;
-    throw error;
   }
 }
 

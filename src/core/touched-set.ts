@@ -42,12 +42,6 @@ export class TouchedSet {
     if (this.#size > MOST_IN_ALL) this.#foldAll();
   }
 
-  /** Notes all that `others` holds, and leaves it empty. */
-  takeOver(others: TouchedSet): void {
-    for (const [place, time] of others) this.add(place, time);
-    others.clear();
-  }
-
   clear(): void {
     for (const node of notedBelow(this.#root)) this.#forget(node);
   }

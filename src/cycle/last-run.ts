@@ -1,7 +1,7 @@
 /**
  * How the last run of each target from this machine ended, written down for `status`.
  */
-import { problemsOf } from '../core/apply.js';
+import { problemsOf } from '../core/outcome.js';
 import type { TargetJob } from '../sync.js';
 import { failureOf } from '../system-error.js';
 import { type Ending } from './report.js';

@@ -1,8 +1,9 @@
 /**
  * The documents of --json, and what they are made from. Pure.
  */
-import { problemsOf } from '../core/apply.js';
+
 import type { Change } from '../core/diff.js';
+import { problemsOf } from '../core/outcome.js';
 import { comparePaths } from '../core/relpath.js';
 import { EXIT, type ExitStatus, type Failure, type Problem, PushstaticError } from '../errors.js';
 import type { Committed, CycleResult } from '../sync.js';

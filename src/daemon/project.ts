@@ -10,7 +10,7 @@ import { isWithin, parseRelPath, type RelPath } from '../core/relpath.js';
 import type { Batch } from '../core/settle.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { type Ending } from '../cycle/report.js';
-import { type Failure, SourceError } from '../errors.js';
+import { type Failure, PushstaticError, SourceError } from '../errors.js';
 import type { StateFolder } from '../fs/state.js';
 import { failureOf, reasonOf } from '../system-error.js';
 import { BeingWritten } from './being-written.js';
@@ -157,7 +157,7 @@ export class Project {
   }
 
   get #isStopped(): boolean {
-    return this.#ending.signal.aborted;
+    return this.#ending.signal.aborted || this.#hooks.signal.aborted;
   }
 
   /** Something else fills STATIC_ROOT, and may be in the middle of that. */
@@ -548,7 +548,9 @@ export class Project {
       () => this.#underWay.delete(work),
       (error: unknown) => {
         this.#underWay.delete(work);
-        if (!this.#isStopped) this.#hooks.onWarning(`this should not happen: ${reasonOf(error)}`);
+        const reason = reasonOf(error);
+        if (this.#isStopped) return;
+        this.#hooks.onWarning(error instanceof PushstaticError ? reason : `this should not happen: ${reason}`);
       },
     );
     return work;

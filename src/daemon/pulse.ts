@@ -5,7 +5,7 @@ import { type Batch, type SettleTimes, Settling } from '../core/settle.js';
 
 export interface PulseHooks {
   /** These have been quiet for a moment, and the batch that they are in is not due yet. */
-  readonly onQuiet: (places: readonly string[], since: number) => void;
+  readonly onQuiet: (places: readonly string[]) => void;
   /** Until `goOn`, what is touched waits, and then it is one batch: there is no queue of them. */
   readonly onBatch: (batch: Batch) => void;
 }
@@ -81,7 +81,7 @@ export class Pulse {
     this.#timer = undefined;
     const now = performance.now();
     if ((this.#settling.dueAt() ?? Number.POSITIVE_INFINITY) > now) return this.#schedule();
-    const batch = this.#settling.take(now);
+    const batch = this.#settling.take();
     if (batch === undefined) return;
     this.#isBusy = true;
     this.#hooks.onBatch(batch);
@@ -90,7 +90,7 @@ export class Pulse {
   #lookAhead(): void {
     this.#quietTimer = undefined;
     const places = this.#settling.quietFor(this.#quietMs, performance.now());
-    if (places.length > 0) this.#hooks.onQuiet(places, performance.now());
+    if (places.length > 0) this.#hooks.onQuiet(places);
     this.#schedule(); // for those that are not quiet yet
   }
 }

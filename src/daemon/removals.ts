@@ -54,7 +54,11 @@ export class Removals {
   async rest(): Promise<boolean> {
     const endAt = performance.now() + MOST_REST_MS;
     let quietMs = this.#quietMs;
-    for (let last = performance.now(); quietMs < REST_MS && last < endAt; last = performance.now()) {
+    for (
+      let last = performance.now();
+      quietMs < REST_MS && last < endAt && !this.#isStopped;
+      last = performance.now()
+    ) {
       await pause(REST_TICK_MS);
       quietMs = this.hasHeardSince(last) ? 0 : quietMs + Math.min(performance.now() - last, 2 * REST_TICK_MS);
     }

@@ -5,7 +5,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
-import { areSuperseded, type Outcome, problemsOf } from '../core/apply.js';
+import { areSuperseded, type Outcome, problemsOf } from '../core/outcome.js';
 import { placesOf } from '../core/places.js';
 import type { RelPath } from '../core/relpath.js';
 import type { Snapshot } from '../core/snapshot.js';

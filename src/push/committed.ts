@@ -2,7 +2,7 @@
  * Committed: what a push had committed that ended with an error all the same. The next one finds that done, and whoever tells
  * of both needs to know.
  */
-import type { Outcome } from '../core/apply.js';
+import type { Outcome } from '../core/outcome.js';
 import type { RelPath } from '../core/relpath.js';
 
 /** What was published and committed. */

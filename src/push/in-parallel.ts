@@ -1,5 +1,5 @@
 /**
- * inParallel: visits many items, so many at once. allOf: waits for a few things that were begun together.
+ * inParallel: visits many items, so many at once.
  *
  * A few workers that take the next item when they are done with one: nothing is queued, and an item costs no more than
  * the promise of its visit. With tens of thousands of small files that is what the time goes into.
@@ -45,11 +45,4 @@ export async function inParallel<T>(
       failures.push(error);
     }
   }
-}
-
-/** Waits for all, then throws the first failure: nothing is under way any more when the caller goes on. */
-export async function allOf<A>(promises: readonly [Promise<A>, ...Promise<unknown>[]]): Promise<A> {
-  await Promise.allSettled<unknown>(promises);
-  await Promise.all<unknown>(promises);
-  return promises[0];
 }

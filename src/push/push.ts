@@ -5,8 +5,10 @@
  * new files are pushed in shares, each with its own commit: what is kept in mind is about one of them, and an interrupted
  * push goes on where it was.
  */
-import { type Outcome, truthsOf } from '../core/apply.js';
+
+import { allOf } from '../core/all-of.js';
 import type { Entry } from '../core/entry.js';
+import { type Outcome, truthsOf } from '../core/outcome.js';
 import {
   type Group,
   isBefore,
@@ -24,7 +26,6 @@ import { type Problem, TargetError } from '../errors.js';
 import { inSlices, Pacer } from '../fs/pace.js';
 import type { Target } from '../targets/target.js';
 import { type Committed, noteCommitted } from './committed.js';
-import { allOf } from './in-parallel.js';
 import type { IndexStore } from './index/store.js';
 import { PublicFolders } from './publish/public-folders.js';
 import { heldBack, publish } from './publish/publish.js';
@@ -130,7 +131,7 @@ class Push {
     const staging = this.#hasRoom.then(() => stage.finish(uploadsOf(share), this.#index, this.#before));
     const announcing = this.#announce(share, index, announced);
     announcing.catch((error: unknown) => stage.stop(error)); // nothing of it will be published
-    const staged = await allOf([staging, announcing, folders.look()]);
+    const [staged] = await allOf([staging, announcing, folders.look()]);
     await this.#requireHeld(folders, index, announced);
     if (isLast) onPhase?.('publish');
     const more = isLast ? undefined : 'to come';

@@ -18,13 +18,12 @@ export class Resting {
   }
 
   /** Whether there may be a baseline to be told of. */
-  get isNoted(): Promise<boolean> {
+  isNoted(): Promise<boolean> {
     return this.#cache.has(NAME);
   }
 
   /** The baseline; undefined where none is noted for this head. */
-  async since(head: Head | undefined): Promise<string | undefined> {
-    if (head === undefined) return undefined;
+  async since(head: Head): Promise<string | undefined> {
     const text = (await this.#cache.read(NAME))?.toString('utf8');
     const [id, ...rest] = text?.split('\n') ?? [];
     return rest.join('\n') === this.#noteOf(head) ? id : undefined;

@@ -15,7 +15,7 @@ export interface RetryOptions {
   /** How often at most after the first try. */
   readonly retries: number;
   readonly signal?: AbortSignal | undefined;
-  readonly onRetry?: (error: Error, retriesLeft: number) => void;
+  readonly onRetry?: (error: Error) => void;
 }
 
 /** The pauses double, are drawn at random between once and twice that, and are capped. Permanent errors pass at once. */
@@ -29,7 +29,7 @@ export async function retry<T>(cycle: () => Promise<T>, { retries, signal, onRet
     shouldRetry: ({ error }) => error instanceof PushstaticError && error.retryable,
     onFailedAttempt: ({ error, retriesLeft }) => {
       const isRetried = retriesLeft > 0 && signal?.aborted !== true;
-      if (isRetried && error instanceof PushstaticError && error.retryable) onRetry?.(error, retriesLeft);
+      if (isRetried && error instanceof PushstaticError && error.retryable) onRetry?.(error);
     },
   });
 }

@@ -83,11 +83,16 @@ class LocalTarget implements Target {
 
   async *read(path: RelPath): AsyncIterable<Uint8Array> {
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    const handle = await open(this.#at(path), flags).catch(fail(this.#tried('read', path)));
+    const [tried, { signal }] = [this.#tried('read', path), this.#settings];
+    requireGoing(signal, tried);
+    const handle = await open(tried.at, flags).catch(fail(tried));
     try {
-      yield* createReadStream('', { fd: handle, autoClose: false, highWaterMark: CHUNK_BYTES });
+      for await (const piece of createReadStream('', { fd: handle, autoClose: false, highWaterMark: CHUNK_BYTES })) {
+        requireGoing(signal, tried);
+        yield piece as Uint8Array;
+      }
     } catch (error) {
-      throw targetError(this.#tried('read', path), error);
+      throw targetError(tried, error);
     } finally {
       await handle.close();
     }

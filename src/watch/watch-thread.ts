@@ -72,6 +72,7 @@ class Watch {
   readonly #backlog = new Backlog(backlogLimit(), () => this.#overflow());
   #checks: NodeJS.Timeout | undefined;
   #isLimited = false;
+  #isClosed = false;
 
   constructor(
     backend: Backend,
@@ -87,7 +88,7 @@ class Watch {
 
   async open(): Promise<void> {
     await Promise.all(this.#roots.map((root) => root.open()));
-    this.#checks = setInterval(() => this.#check(), CHECK_MS);
+    if (!this.#isClosed) this.#checks = setInterval(() => this.#check(), CHECK_MS);
   }
 
   taken(): void {
@@ -95,6 +96,7 @@ class Watch {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     clearInterval(this.#checks);
     await Promise.all(this.#roots.map((root) => root.close()));
   }

@@ -15,6 +15,7 @@ import { parseArgs } from 'node:util';
 import { startOpenSsh } from '../support/openssh-server.js';
 import { measureAlwaysOn, measureRest, measureService } from './always-on.js';
 import { measureDeploys } from './deploy.js';
+import { measureFloor } from './floor.js';
 import { measureHashedNames } from './hashed-names.js';
 import { profileFirstPush } from './profile.js';
 import { pushstatic, time } from './sides.js';
@@ -53,6 +54,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
   hashed: () => measureHashedNames(folder, environment, RUNS),
   save: () => measureService(means),
   rest: () => measureRest(means),
+  floor: () => measureFloor(means, RUNS),
   bytes: () => measureWireBytes(means),
   upgrades: () => measureUpgrades(means),
   'slow-line': () => measureSlowLine(means, RUNS),
@@ -72,6 +74,7 @@ try {
 async function measureAll(): Promise<void> {
   await measureTimes(means, RUNS, flags.only);
   if (flags.only !== '') return;
+  await measureFloor(means, RUNS);
   await measureWireBytes(means);
   await measureUpgrades(means);
   await measureSlowLine(means, RUNS);

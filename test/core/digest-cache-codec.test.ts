@@ -2,8 +2,8 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ByteWriter, unseal } from '../../src/core/bytes.js';
 import { decodeMemory, encodeMemory, NO_MEMORY } from '../../src/core/collected-codec.js';
-import { type CachedDigest, encodeCache } from '../../src/core/digest-cache-codec.js';
-import { decodeCache } from '../../src/core/packed-digests.js';
+import type { CachedDigest } from '../../src/core/digest-cache-codec.js';
+import { decodeCache, encodeCache } from '../support/digest-cache.js';
 import { anyPath, path } from '../support/entries.js';
 
 const A = 'a'.repeat(64);

@@ -1,9 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ByteWriter } from '../../src/core/bytes.js';
-import { type CachedDigest, CacheEncoder, encodeCache } from '../../src/core/digest-cache-codec.js';
-import { decodeCache, PackedDigests } from '../../src/core/packed-digests.js';
+import { type CachedDigest, CacheEncoder } from '../../src/core/digest-cache-codec.js';
+import { PackedDigests } from '../../src/core/packed-digests.js';
 import { atOnce } from '../../src/core/work.js';
+import { decodeCache, encodeCache } from '../support/digest-cache.js';
 import { anyPath } from '../support/entries.js';
 
 const digestOf = (at: number): CachedDigest => ({

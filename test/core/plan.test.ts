@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { applyOutcomes, type Outcome } from '../../src/core/apply.js';
 import { diff } from '../../src/core/diff.js';
+import type { Outcome } from '../../src/core/outcome.js';
 import { changeOf, makePlan, type Plan, type Share, sharesOf } from '../../src/core/plan.js';
+import { applyOutcomes } from '../support/apply-outcomes.js';
 import { anyTree, entry, index, snapshot } from '../support/entries.js';
 
 function planOf(have: string[], wanted: string[]): Plan {

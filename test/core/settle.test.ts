@@ -26,51 +26,22 @@ describe('a batch', () => {
     site.note([`${ROOT}/a.css`], 1000);
     site.note([`${ROOT}/b.css`], 1050);
     expect(site.dueAt()).toBe(1150);
-    expect(site.take(1150)).toEqual({ places: [`${ROOT}/a.css`, `${ROOT}/b.css`], quiet: true, since: 1000 });
+    expect(site.take()).toEqual({ places: [`${ROOT}/a.css`, `${ROOT}/b.css`], since: 1000 });
     expect(site.dueAt()).toBeUndefined();
-    expect(site.take(1150)).toBeUndefined();
+    expect(site.take()).toBeUndefined();
   });
 
-  it('that never comes to rest is cut at the longest wait, and comes again with the first one that does', () => {
+  it('that never comes to rest is due after the longest wait, and the next one holds what was touched since', () => {
     const site = settling();
     for (let now = 0; now <= 1950; now += 50) site.note([`${ROOT}/f${now}`], now);
     expect(site.dueAt()).toBe(2000);
-    const cut = site.take(2000);
-    expect(cut).toMatchObject({ quiet: false, since: 0 });
+    const cut = site.take();
+    expect(cut?.since).toBe(0);
     expect(cut?.places).toHaveLength(40);
 
     site.note([`${ROOT}/late`], 2020);
     expect(site.dueAt()).toBe(2120);
-    const rest = site.take(2120);
-    expect(rest).toMatchObject({ quiet: true, since: 2020 });
-    expect(rest?.places).toEqual([...(cut?.places ?? []), `${ROOT}/late`]);
-  });
-
-  it('that was cut comes again even if nothing more is heard', () => {
-    const site = settling();
-    site.note([`${ROOT}/a`], 0);
-    expect(site.take(10)?.quiet).toBe(false);
-    expect(site.dueAt()).toBe(100);
-    expect(site.take(100)).toEqual({ places: [`${ROOT}/a`], quiet: true, since: 0 });
-  });
-
-  it('that is cut holds what is new since the last one, and no more', () => {
-    const site = settling();
-    site.note([`${ROOT}/a`], 0);
-    site.take(10);
-    site.note([`${ROOT}/b`], 20);
-    expect(site.take(30)).toEqual({ places: [`${ROOT}/b`], quiet: false, since: 20 });
-  });
-
-  it('counts as come to rest after a minute, so that one restless file does not hold back all others for good', () => {
-    const site = settling();
-    site.note([`${ROOT}/gone.css`], 0);
-    const quiet: boolean[] = [];
-    for (let now = 0; now <= 62_000; now += 50) {
-      site.note([`${ROOT}/log`], now);
-      if (now >= (site.dueAt() ?? Infinity)) quiet.push(site.take(now)?.quiet ?? false);
-    }
-    expect(quiet.indexOf(true)).toBe(29);
+    expect(site.take()).toEqual({ places: [`${ROOT}/late`], since: 2020 });
   });
 
   it('is seen before it is due, as far as it is quiet already', () => {
@@ -137,16 +108,14 @@ const place = fc
 const note = fc.record({ pauseMs: fc.nat({ max: 150 }), places: fc.array(place, { minLength: 1, maxLength: 80 }) });
 
 describe('whatever is noted, and whenever', () => {
-  it('is covered by one quiet batch, and none of it waits longer than the longest wait', () => {
+  it('is covered by the next batch, and none of it waits longer than the longest wait', () => {
     fc.assert(
       fc.property(fc.array(note, { maxLength: 60 }), fc.integer({ min: 1, max: 100 }), (notes, settleMs) => {
         const site = new Settling([ROOT], { settleMs, maxWaitMs: 400 });
         const waiting = new Map<string, number>();
-        const unheld = new Set<string>();
         const takeUntil = (until: number): void => {
           for (let due = site.dueAt(); due !== undefined && due <= until; due = site.dueAt()) {
-            const batch = site.take(due);
-            const places = batch?.places ?? [];
+            const places = site.take()?.places ?? [];
             expect(
               places.filter((each) =>
                 covers(
@@ -160,9 +129,6 @@ describe('whatever is noted, and whenever', () => {
               expect(covers(places, each)).toBe(true);
             }
             waiting.clear();
-            if (batch?.quiet !== true) continue;
-            for (const each of unheld) expect(covers(places, each)).toBe(true);
-            unheld.clear();
           }
         };
         let now = 0;
@@ -170,13 +136,10 @@ describe('whatever is noted, and whenever', () => {
           now += pauseMs;
           takeUntil(now);
           site.note(places, now);
-          for (const each of places) {
-            unheld.add(each);
-            if (!waiting.has(each)) waiting.set(each, now);
-          }
+          for (const each of places) if (!waiting.has(each)) waiting.set(each, now);
         }
         takeUntil(Infinity);
-        expect([...unheld, ...waiting.keys()]).toEqual([]);
+        expect([...waiting.keys()]).toEqual([]);
         expect(site.size).toBe(0);
       }),
     );

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { applyOutcomes } from '../../src/core/apply.js';
 import { settlePending, withPending, withTruths, withUnsettled } from '../../src/core/target-index.js';
 import type { Problem } from '../../src/errors.js';
+import { applyOutcomes } from '../support/apply-outcomes.js';
 import { anyTree, entry, index, path } from '../support/entries.js';
 
 const a = path('a');

@@ -11,10 +11,10 @@ import { type Helper, PutFacts, type SharedList } from '../../src/collect/thread
 import { type LocalRun, LocalThread, wholeOf } from '../../src/collect/thread/in-thread.js';
 import { isClosed, newTurn } from '../../src/collect/thread/turn.js';
 import { type Found, walk } from '../../src/collect/walk.js';
-import { decodeCache } from '../../src/core/packed-digests.js';
 import type { RelPath } from '../../src/core/relpath.js';
 import { Pacer } from '../../src/fs/pace.js';
 import { StateFolder } from '../../src/fs/state.js';
+import { decodeCache } from '../support/digest-cache.js';
 import { hashedProject } from '../support/hashed-project.js';
 import { helperThread } from '../support/helper-thread.js';
 import { listFolder } from '../support/listing.js';

@@ -2,8 +2,8 @@
 import { linkSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { problemsOf } from '../../src/core/apply.js';
 import { isMark } from '../../src/core/lease.js';
+import { problemsOf } from '../../src/core/outcome.js';
 import { TargetError } from '../../src/errors.js';
 import { MemoryTarget } from '../../src/targets/memory.js';
 import type { Capabilities } from '../../src/targets/target.js';

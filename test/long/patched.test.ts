@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { problemsOf } from '../../src/core/apply.js';
+import { problemsOf } from '../../src/core/outcome.js';
 import { MemoryTarget } from '../../src/targets/memory.js';
 import { openSftp } from '../../src/targets/sftp/sftp.js';
 import { connectSsh } from '../../src/targets/ssh/ssh.js';

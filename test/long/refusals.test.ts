@@ -9,8 +9,8 @@ import { access, chmod, chown, mkdir, readFile, rm, stat } from 'node:fs/promise
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, type TestContext } from 'vitest';
-import { problemsOf } from '../../src/core/apply.js';
 import type { Entry } from '../../src/core/entry.js';
+import { problemsOf } from '../../src/core/outcome.js';
 import type { RelPath } from '../../src/core/relpath.js';
 import { emptyIndex } from '../../src/core/target-index.js';
 import type { RequestKind } from '../../src/demo/sftp-wire.js';

@@ -41,7 +41,7 @@ async function runDaemon(input: CommandInput, early: HangUp): Promise<ExitStatus
     onReload: async (work) => {
       notify.reloading();
       await work();
-      notify.ready();
+      if (!signal.aborted) notify.ready();
     },
   });
   output.note('ended in good order');

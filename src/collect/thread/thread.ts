@@ -207,7 +207,9 @@ function siteOf(project: CollectProject, { epoch }: Part, options: RunOptions): 
   const key = JSON.stringify([project, epoch]);
   if (kept?.key !== key) kept = { key, site: HashedSite.load(project, options, new Pacer(options)) };
   const { site } = kept;
-  site.catch(() => (kept = undefined)); // the next one who asks tries again
+  site.catch(() => {
+    if (kept?.site === site) kept = undefined; // the next one who asks tries again
+  });
   return site;
 }
 

@@ -11,6 +11,7 @@
  * else is read; otherwise, or if the copy is damaged, the target's files are.
  */
 
+import { allOf } from '../../core/all-of.js';
 import { checksum } from '../../core/bytes.js';
 import type { Naming } from '../../core/folding.js';
 import { decodeHead, encodeHead, type Head } from '../../core/index-codec.js';
@@ -22,7 +23,6 @@ import { IndexError, LockedError, SafetyError, TargetError } from '../../errors.
 import { inSlices, Pacer } from '../../fs/pace.js';
 import type { Target } from '../../targets/target.js';
 import { ControlArea } from '../control-area.js';
-import { allOf } from '../in-parallel.js';
 import { Lease, type LeaseOptions, type Taken } from '../lease/lease.js';
 import { readUpTo } from '../read-up-to.js';
 import { attempt, type Fault, IndexFiles, type LocalCopy } from './files.js';
@@ -356,7 +356,7 @@ export class IndexStore {
       if (error instanceof TargetError && error.kind === 'line-lost') return write(this.#lease.nextHead());
       throw error;
     });
-    const written = allOf([placed, this.#unmark(), ...writes]);
+    const written = allOf([placed, this.#unmark(), ...writes]).then(([place]) => place);
     written.catch(() => undefined); // whoever waits hears of it
     return { head, bytes, written };
   }

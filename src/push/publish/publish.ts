@@ -4,7 +4,7 @@
  * When a step of a group fails, the groups after it are held back: what they hold may refer to it. A path that the target can
  * never have holds nothing back. Every step ends in exactly one Outcome.
  */
-import type { Outcome } from '../../core/apply.js';
+import type { Outcome } from '../../core/outcome.js';
 import type { Share, Step, Stop, Upload } from '../../core/plan.js';
 import { ancestorsOf, isWithin, parentOf, type RelPath } from '../../core/relpath.js';
 import { isStop, type Work } from '../../core/work.js';

@@ -42,7 +42,7 @@ export interface StageOptions extends DeliveryOptions {
   /** The mode of new folders. */
   readonly folderMode: number;
   readonly concurrency: number | 'auto';
-  readonly onFile?: (entry: Entry, sentBytes: number) => void;
+  readonly onFile?: (entry: Entry) => void;
 }
 
 export interface Staged {
@@ -314,14 +314,14 @@ export class Stage {
       if (item.folder !== undefined) await this.#whenMade(item);
       if (this.#leftovers?.isEmpty === false && (await this.#takeOver(item))) return;
       const hasOrigin = item.twin !== undefined || item.held.length > 0;
-      if (hasOrigin && (await this.#delivery.make(item))) return this.#staged(item, 0);
+      if (hasOrigin && (await this.#delivery.make(item))) return this.#staged(item);
       await this.#space.take(cost);
       taken = cost;
       if (this.#failure !== undefined) return;
       if (this.#full !== undefined) return this.#fail(item, this.#full);
       const begun = this.#target.capabilities.serverCopy ? this.#leftovers?.begun(item.entry) : undefined;
       const sent = await this.#delivery.send(item, begun);
-      if (sent !== undefined) this.#staged(item, sent);
+      if (sent !== undefined) this.#staged(item);
     } catch (error) {
       const kind = error instanceof TargetError ? error.kind : undefined;
       if (kind === 'line-lost') this.#beginAnew(item);
@@ -334,7 +334,7 @@ export class Stage {
 
   async #takeOver(item: Item): Promise<boolean> {
     const isThere = this.#failure === undefined && (await this.#leftovers?.takeOver(item.entry, this.#place(item)));
-    if (isThere === true) this.#staged(item, 0);
+    if (isThere === true) this.#staged(item);
     return isThere === true;
   }
 
@@ -348,9 +348,9 @@ export class Stage {
     }
   }
 
-  #staged(item: Item, sentBytes: number): void {
+  #staged(item: Item): void {
     item.state = 'staged';
-    this.#options.onFile?.(item.entry, sentBytes);
+    this.#options.onFile?.(item.entry);
   }
 
   /** Under another name: on the way that was lost somebody may still write to the old one, and make it anew. */

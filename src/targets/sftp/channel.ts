@@ -221,7 +221,8 @@ export class SftpChannel {
             pour(this, handle, inOnePiece(Buffer.from(content))).then(resolve, reject);
           else this.#finish({ handle, path, how }, content, meta, { resolve, reject });
         } catch (error) {
-          this.close(handle).then(() => reject(error), reject);
+          const fail = (): void => reject(error); // the first failure is the reason
+          this.close(handle).then(fail, fail);
         }
       };
       const flags = OPEN.write | OPEN.create | OPEN.truncate;

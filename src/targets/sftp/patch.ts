@@ -4,11 +4,12 @@
  * Neither is believed before the server has said what it took it from. What cannot be done that way leaves nothing behind and
  * is no failure: the content can still be sent.
  */
+import { allOf } from '../../core/all-of.js';
 import type { ByteBudget } from '../../core/byte-budget.js';
 import { TargetError } from '../../errors.js';
 import type { FileMeta, Piece, Recipe } from '../target.js';
 import type { Pair, SftpChannel } from './channel.js';
-import { type Flow, inWindow, together, writesTold } from './pour.js';
+import { type Flow, inWindow, writesTold } from './pour.js';
 import { ignoreMissing } from './trouble.js';
 import { type Attributes, kindOf, OPEN } from './wire.js';
 
@@ -100,7 +101,7 @@ async function patch(
     if (isGood) ending.push(channel.setStat(pair.made, to, meta));
     return isGood;
   } finally {
-    await together([...ending, channel.close(pair.source), channel.close(pair.made)]);
+    await allOf([...ending, channel.close(pair.source), channel.close(pair.made)]);
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * Long content into a file that is open on an SFTP server: requests as the window allows, and no end before all are answered.
  */
+import { allOf } from '../../core/all-of.js';
 import { TargetError } from '../../errors.js';
 import type { FileMeta } from '../target.js';
 import type { SftpChannel } from './channel.js';
@@ -26,10 +27,10 @@ export async function pour(
   try {
     await inWindow(writesOfAll(channel, handle, content, { meta, path, flow }), () => chunksIn(flow));
   } catch (error) {
-    await channel.close(handle);
+    await channel.close(handle).catch(() => undefined); // the first failure is the reason
     throw error;
   }
-  await together([channel.setStat(handle, path, meta), channel.close(handle)]);
+  await allOf([channel.setStat(handle, path, meta), channel.close(handle)]);
 }
 
 /** Lets requests leave as they come, a window of them at once. Throws the first failure, when nothing is under way any more. */
@@ -81,14 +82,17 @@ export async function pourBehind(
 ): Promise<void> {
   const isLong = bytes.length > flow.window;
   const flushing = (): Promise<void>[] => (how === 'durable' ? [channel.flush(handle, path)] : []);
-  if (!isLong) return together([...writesOf(channel, handle, bytes, offset), ...flushing(), channel.close(handle)]);
+  if (!isLong) {
+    await allOf([...writesOf(channel, handle, bytes, offset), ...flushing(), channel.close(handle)]);
+    return;
+  }
   try {
     await inWindow(writesInTurn(channel, handle, bytes, { offset, flow }), () => chunksIn(flow));
   } catch (error) {
-    await channel.close(handle);
+    await channel.close(handle).catch(() => undefined); // the first failure is the reason
     throw error;
   }
-  await together([...flushing(), channel.close(handle)]);
+  await allOf([...flushing(), channel.close(handle)]);
 }
 
 interface Behind {
@@ -139,11 +143,4 @@ export function writesOf(channel: SftpChannel, handle: Buffer, bytes: Uint8Array
 export function requireSize(size: number, meta: FileMeta, path: string): void {
   if (size !== meta.size)
     throw new TargetError('failed', `cannot write ${path}: ${size} bytes instead of ${meta.size}`);
-}
-
-/** Waits for all, then throws the first failure: nothing is under way any more when the caller goes on. */
-export async function together(requests: readonly Promise<void>[]): Promise<void> {
-  const results = await Promise.allSettled(requests);
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
 }

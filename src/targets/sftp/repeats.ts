@@ -6,11 +6,12 @@
  * come (draft-ietf-secsh-filexfer-02, section 6.1). So it is enough that all of it was asked for before, on the same channel. A
  * copy counts once everything that it was made of has arrived.
  */
+import { allOf } from '../../core/all-of.js';
 import { History, type Match } from '../../core/delta/history.js';
 import { TargetError } from '../../errors.js';
 import type { Body, FileMeta } from '../target.js';
 import type { SftpChannel } from './channel.js';
-import { requireSize, together, writesOf } from './pour.js';
+import { requireSize, writesOf } from './pour.js';
 import { OPEN } from './wire.js';
 
 /** Longer content is sent as it is: what it is made of is in memory before it begins. */
@@ -118,12 +119,12 @@ export class Repeats {
       // Then its size tells whether it was carried out.
       const isOne = requests.length <= 1 && sending.sources.size === 0 && channel.keepsOrder;
       sending.asked();
-      const arriving = together(requests).then(() => sending.arrive());
+      const arriving = allOf(requests).then(() => sending.arrive());
       if (isOne) ending.push(arriving);
       else await arriving;
       ending.push(channel.setStat(handles[0] as Buffer, sending.path, meta));
     } finally {
-      await together([...ending, ...handles.map((handle) => channel.close(handle))]);
+      await allOf([...ending, ...handles.map((handle) => channel.close(handle))]);
     }
   }
 

@@ -1,12 +1,12 @@
 /**
- * applyOutcomes: the index after a push, made from what was really achieved and from nothing else.
+ * Outcome: what became of one step of a push, and what that makes certain of the index: what was really achieved, and nothing else.
  */
 import type { Problem } from '../errors.js';
 import type { Entry } from './entry.js';
 import type { Step } from './plan.js';
 import type { RelPath } from './relpath.js';
-import { afterPush, type TargetIndex, type Truths } from './target-index.js';
-import { atOnce, isStop, type Work } from './work.js';
+import type { TargetIndex, Truths } from './target-index.js';
+import { isStop, type Work } from './work.js';
 
 /** The result of one step. 'untouched': the target holds what it held before. 'uncertain': it may hold either. */
 export type Outcome =
@@ -32,11 +32,6 @@ export function* truthsOf(before: TargetIndex, outcomes: readonly Outcome[]): Wo
       truths.set(step.path, step.old);
   }
   return truths;
-}
-
-/** The index after a push that announced `announced` on top of `before`. */
-export function applyOutcomes(before: TargetIndex, announced: Truths, outcomes: readonly Outcome[]): TargetIndex {
-  return atOnce(afterPush(before, announced, atOnce(truthsOf(before, outcomes))));
 }
 
 /** The trouble of a push. */
