@@ -704,7 +704,7 @@ describe('guards', () => {
     await site.collect();
     rmSync(site.source('two'), { recursive: true });
     mkdirSync(site.source('two'));
-    const message = `cannot collect from ${site.source('two')}: it had 12 files at the last run and has 0 now; if that is right, run "pushstatic sync --force", or collect --force`;
+    const message = `cannot collect from ${site.source('two')}: it had 12 files at the last run and has 0 now; if that is right, sync or collect with --force`;
     for (const mode of ['write', 'dry-run', 'write'] as const)
       await expect(site.collect({ mode })).rejects.toThrow(new SafetyError(message));
     expect(Object.keys(await site.tree())).toHaveLength(13);

@@ -573,10 +573,10 @@ describe('the index (F30)', () => {
     const refused = await other.program.run('sync');
     expect(refused.status).toBe(5);
     expect(refused.stderr).toContain('belongs to the site "shop", and this configuration is the site "blog"');
-    expect(refused.stderr).toContain('run "pushstatic sync --force"');
+    expect(refused.stderr).toContain('sync this target with --force');
     expect(listing(target, 'all')).toEqual(before);
     const verify = await other.program.run('verify');
-    expect([verify.status, verify.stderr]).toEqual([5, expect.stringContaining('run "pushstatic sync --force"')]);
+    expect([verify.status, verify.stderr]).toEqual([5, expect.stringContaining('sync this target with --force')]);
   });
 
   it.each([

@@ -62,4 +62,25 @@ test('a daemon that goes on after a pause removes nothing that came back meanwhi
   );
 });
 
+test('what a sync has brought in a pause does not wait for its end', async () => {
+  const target = join(await temporaryFolder(), 'static');
+  const scene = await makeProject({ targets: { web: inFolder(target) }, daemon: { http: false } }, SITE);
+  const daemon = await startDaemon(scene);
+  await daemon.inSync();
+  await daemon.client.pause();
+  await plant(scene.assets, { 'new.txt': 'new' });
+  await daemon.until(({ local }) => local.unsettled > 0);
+  expect((await scene.program.run('healthcheck')).status).toBe(1);
+  expect((await scene.program.run('sync')).status).toBe(0);
+  expect(await published(target)).toHaveProperty(['new.txt']);
+  // Its own writing to STATIC_ROOT is heard of, too.
+  await vi.waitFor(async () => expect((await scene.program.run('healthcheck')).status).toBe(0), WAIT);
+  const { local, paused } = await daemon.client.status();
+  expect([paused, local.unsettled]).toEqual([true, 0]);
+  // What others do to STATIC_ROOT meanwhile is put right after it.
+  await rm(join(scene.root, 'new.txt'));
+  await daemon.client.resume();
+  await vi.waitFor(() => expect(existsSync(join(scene.root, 'new.txt'))).toBe(true), WAIT);
+});
+
 const WAIT = { timeout: 15_000, interval: 50 };

@@ -4,7 +4,7 @@
  *
  * Content decides, never the time: a file that was only touched is no change, and keeps its published mtime.
  */
-import { type Entry, sameContent, sortEntries } from './entry.js';
+import { type Entry, identityOf, sameContent, sortEntries } from './entry.js';
 import { comparePaths, type RelPath } from './relpath.js';
 import { isCovered } from './resolve.js';
 import type { Snapshot } from './snapshot.js';
@@ -106,10 +106,6 @@ function apart(changes: Change[], modes: ReadonlyMap<RelPath, number>, { entries
   }
   const isDivided = (change: Change): boolean => change.kind === 'mode' && divided.has(identityOf(change.old));
   return changes.map((change) => (isDivided(change) ? ({ ...change, where: 'apart' } as Change) : change));
-}
-
-function identityOf({ digest, mtime, mode }: Entry): string {
-  return `${digest} ${mtime} ${mode}`;
 }
 
 function unknownIn(snapshot: Snapshot): (path: RelPath) => boolean {

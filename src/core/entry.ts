@@ -62,3 +62,8 @@ export function isSameAt(a: EntryCursor, b: EntryCursor): boolean {
 export function withMode(entry: Entry, mode: number): Entry {
   return entry.mode === mode ? entry : { ...entry, mode };
 }
+
+/** What all names of one file have in common: entries in which it is the same may be one file on a target. */
+export function identityOf({ digest, mtime, mode }: Entry): string {
+  return `${digest} ${mtime} ${mode}`;
+}

@@ -21,12 +21,12 @@ export function guard(plan: Plan, { held, left }: Extent, limit: Limit): void {
   if (!isTooMuch(removed, { held, left }, limit)) return;
   if (left === 0) {
     throw new SafetyError(
-      `nothing is left to publish and all ${held} files would be removed; if that is right, run "pushstatic sync --force"`,
+      `nothing is left to publish and all ${held} files would be removed; if that is right, sync this target with --force`,
     );
   }
   throw new SafetyError(
     `${removed} of ${held} files would be removed, more than delete.max allows (${formatLimit(limit)}); ` +
-      'if that is right, run "pushstatic sync --force"',
+      'if that is right, sync this target with --force',
   );
 }
 

@@ -2,7 +2,7 @@
  * Outcome: what became of one step of a push, and what that makes certain of the index: what was really achieved, and nothing else.
  */
 import type { Problem } from '../errors.js';
-import type { Entry } from './entry.js';
+import { type Entry, identityOf } from './entry.js';
 import type { Step } from './plan.js';
 import type { RelPath } from './relpath.js';
 import type { TargetIndex, Truths } from './target-index.js';
@@ -21,6 +21,7 @@ export type Outcome =
 export function* truthsOf(before: TargetIndex, outcomes: readonly Outcome[]): Work<Truths> {
   const truths = new Map<RelPath, Entry | undefined>();
   const replaced = new Set<RelPath>();
+  const changedModes = yield* identitiesWithOtherModes(outcomes);
   for (const [at, outcome] of outcomes.entries()) {
     if (isStop(at)) yield;
     const { step } = outcome;
@@ -28,10 +29,22 @@ export function* truthsOf(before: TargetIndex, outcomes: readonly Outcome[]): Wo
       replaced.add(step.namesake); // under that name lies what was uploaded
     if (outcome.kind === 'done') truths.set(step.path, step.kind === 'remove' ? undefined : step.entry);
     // What was pending before the step, and was not touched by it, still is.
-    else if (outcome.kind === 'untouched' && !before.pending.has(step.path) && !replaced.has(step.path))
-      truths.set(step.path, step.old);
+    else if (outcome.kind === 'untouched' && !before.pending.has(step.path) && !replaced.has(step.path)) {
+      const isShared = step.kind === 'chmod' && changedModes.has(identityOf(step.old));
+      if (!isShared) truths.set(step.path, step.old);
+    }
   }
   return truths;
+}
+
+/** Of files that got another mode, or may have: so did all other names that they have. */
+function* identitiesWithOtherModes(outcomes: readonly Outcome[]): Work<Set<string>> {
+  const identities = new Set<string>();
+  for (const [at, { kind, step }] of outcomes.entries()) {
+    if (isStop(at)) yield;
+    if (step.kind === 'chmod' && kind !== 'untouched') identities.add(identityOf(step.old));
+  }
+  return identities;
 }
 
 /** The trouble of a push. */

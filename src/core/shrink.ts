@@ -34,7 +34,7 @@ export function guardSources(
     const had = before.get(key) ?? 0;
     if (isShrunken(had, files) && isShrunken(files === 0 ? had : Math.min(had, files + lost()), files)) {
       throw new SafetyError(
-        `cannot collect from ${path}: it had ${had} files at the last run and has ${files} now; if that is right, run "pushstatic sync --force", or collect --force`,
+        `cannot collect from ${path}: it had ${had} files at the last run and has ${files} now; if that is right, sync or collect with --force`,
       );
     }
   }
@@ -42,7 +42,7 @@ export function guardSources(
   if (!wasAccepted && now.every(({ files }) => files === 0)) {
     const paths = now.map(({ path }) => path).join(', ') || 'there is no source';
     throw new SafetyError(
-      `cannot collect: no source holds a file (${paths}); if that is right, run "pushstatic sync --force", or collect --force`,
+      `cannot collect: no source holds a file (${paths}); if that is right, sync or collect with --force`,
     );
   }
 }

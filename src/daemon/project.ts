@@ -88,6 +88,9 @@ export class Project {
   readonly #ending = new AbortController();
   #restTimer: NodeJS.Timeout | undefined;
   #isReady = false;
+  /** Resolves when all was collected once, or nothing will be: what is known before cannot tell what has changed. */
+  readonly #hasBegun: Promise<void>;
+  #begun: () => void = () => undefined;
   #isPaused = false;
   /** A sweep was due while it was paused. */
   #owesSweep = false;
@@ -144,6 +147,7 @@ export class Project {
     };
     this.#removals = new Removals(removals);
     this.#isFirst = former === undefined;
+    this.#hasBegun = new Promise((resolve) => (this.#begun = resolve));
   }
 
   /** See `LocalHalf`. */
@@ -190,6 +194,7 @@ export class Project {
     try {
       await watching;
     } catch (error) {
+      this.#begun();
       return round.failed(error); // whoever started it hears of it
     }
     if (this.#isPaused) {
@@ -203,6 +208,7 @@ export class Project {
     if (!isAtOnce) this.#removals.heard(); // nobody knows for how long it has been quiet
     const collected = newsOf(await this.#collect(round, isAtOnce ? 'at-rest' : 'when-due', begin));
     this.#isReady = true;
+    this.#begun();
     this.#sweeps.start();
     const endings = await Promise.all(taking);
     this.#tell({ cause: 'start', since, lines, endings, collected, error: this.#error });
@@ -244,7 +250,9 @@ export class Project {
     const terms = { isAsked: cause === 'trigger', force: options.force };
     const taking = lines.map((line) => this.#takeBy(line, round, terms));
     for (const line of this.lines) if (!lines.includes(line)) void line.owe(round);
+    const waiting = this.#isPaused ? this.#pulse.takeBack() : [];
     const collected = newsOf(await this.#collect(round, removals, () => this.#local.collectAll(options)));
+    if (collected === undefined) this.#pulse.note(waiting);
     if (collected === undefined && this.#isStopped) throw notInForce(); // it was broken off
     const wasSaid = cause === 'sweep' && before !== undefined && this.#error?.message === before.message;
     return { facts: { cause, since, lines, collected, error: this.#error }, taking, wasSaid };
@@ -363,8 +371,17 @@ export class Project {
   #heedTouch(places: readonly string[]): void {
     this.#wasTold = true;
     this.#removals.heard();
-    this.#pulse.note(places);
+    this.#pulse.note(this.#isPaused ? this.#withoutEcho(places) : places);
     if (this.#isPaused) this.#hooks.onChange(); // for as long as that lasts, nothing else tells that something waits
+  }
+
+  /** In a pause a sync that a person asks for writes to STATIC_ROOT, and that is no change that waits. What else it may be, a sweep finds. */
+  #withoutEcho(places: readonly string[]): readonly string[] {
+    if (this.#isFilled) return places;
+    const { root } = this.config.static;
+    const others = places.filter((place) => !isWithin(place, root));
+    this.#owesSweep ||= others.length < places.length;
+    return others;
   }
 
   #heedLoss(): void {
@@ -398,6 +415,7 @@ export class Project {
   }
 
   async #serve(batch: Batch): Promise<void> {
+    await this.#hasBegun;
     const { places, since } = this.#written.sift(batch);
     if (places.length === 0) {
       this.#abandonPrepared();

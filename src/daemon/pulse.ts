@@ -40,6 +40,11 @@ export class Pulse {
     this.#schedule();
   }
 
+  /** The places that wait: they are looked at otherwise. */
+  takeBack(): readonly string[] {
+    return this.#settling.take()?.places ?? [];
+  }
+
   /** The last batch is done with. */
   goOn(): void {
     this.#isBusy = false;

@@ -20,7 +20,7 @@ it('lets through removals up to the share, and not one more', () => {
   expect(guarded(['a', 'b'], half).changes).toHaveLength(2);
   expect(() => guarded(['a'], half)).toThrow(
     new SafetyError(
-      '3 of 4 files would be removed, more than delete.max allows (50%); if that is right, run "pushstatic sync --force"',
+      '3 of 4 files would be removed, more than delete.max allows (50%); if that is right, sync this target with --force',
     ),
   );
 });

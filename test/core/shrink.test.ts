@@ -36,37 +36,37 @@ describe('guardSources', () => {
       'a source lost all its files',
       { '/ok': 3, '/a': 0 },
       { '/ok': 3, '/a': 120 },
-      'cannot collect from /a: it had 120 files at the last run and has 0 now; if that is right, run "pushstatic sync --force", or collect --force',
+      'cannot collect from /a: it had 120 files at the last run and has 0 now; if that is right, sync or collect with --force',
     ],
     [
       'a source lost its only file',
       { '/ok': 3, '/a': 0 },
       { '/ok': 3, '/a': 1 },
-      'cannot collect from /a: it had 1 files at the last run and has 0 now; if that is right, run "pushstatic sync --force", or collect --force',
+      'cannot collect from /a: it had 1 files at the last run and has 0 now; if that is right, sync or collect with --force',
     ],
     [
       'a source lost more than half of its files',
       { '/a': 59 },
       { '/a': 120 },
-      'cannot collect from /a: it had 120 files at the last run and has 59 now; if that is right, run "pushstatic sync --force", or collect --force',
+      'cannot collect from /a: it had 120 files at the last run and has 59 now; if that is right, sync or collect with --force',
     ],
     [
       'a source of ten lost six',
       { '/a': 4 },
       { '/a': 10 },
-      'cannot collect from /a: it had 10 files at the last run and has 4 now; if that is right, run "pushstatic sync --force", or collect --force',
+      'cannot collect from /a: it had 10 files at the last run and has 4 now; if that is right, sync or collect with --force',
     ],
     [
       'every source is empty at the first run',
       { '/a': 0, '/b': 0 },
       {},
-      'cannot collect: no source holds a file (/a, /b); if that is right, run "pushstatic sync --force", or collect --force',
+      'cannot collect: no source holds a file (/a, /b); if that is right, sync or collect with --force',
     ],
     [
       'there is no source',
       {},
       { '/a': 5 },
-      'cannot collect: no source holds a file (there is no source); if that is right, run "pushstatic sync --force", or collect --force',
+      'cannot collect: no source holds a file (there is no source); if that is right, sync or collect with --force',
     ],
   ])('refuses: %s', (_, now: Record<string, number>, then: Record<string, number>, message) => {
     const guarding = () => guardSources(counted(now), before(then));

@@ -301,7 +301,7 @@ export class IndexStore {
         return { kind: 'damaged', reason: `it belongs to the site ${head.site}` };
       throw new SafetyError(
         `${this.#target.url} belongs to the site "${head.site}", and this configuration is the site "${this.#options.site}"; ` +
-          `if it is the same project, set "site: ${head.site}" in pushstatic.yaml; if it is to be taken over, run "pushstatic sync --force"`,
+          `if it is the same project, set "site: ${head.site}" in the configuration; if it is to be taken over, sync this target with --force`,
       );
     }
     if (this.#area.isTreeMissing) throw new IndexError('the published tree is gone', 'damaged');

@@ -197,12 +197,20 @@ export class Delivery {
     return sent;
   }
 
+  /** Throws a FileError 'SECRET' if it may not be sent, for who has a copy of it that was made when it might. */
+  async requireOpen(entry: Entry): Promise<void> {
+    for await (const _ of piecesOf(this.#bodyFor(entry)())) break;
+  }
+
   #bodyFor(entry: Entry): Body {
     const { contentOf, fileOf, allows } = this.#options;
+    const heed = (beginning: Uint8Array): void => {
+      if (isPrivateKey(beginning) && allows?.(entry.path) !== true) throw secret();
+    };
     return () => {
       const content = contentOf?.(entry.digest) ?? bodyOf(fileOf(entry.path), entry)();
-      if (!(content instanceof Uint8Array)) return until(this.#stopped, content);
-      if (isPrivateKey(content) && allows?.(entry.path) !== true) throw secret();
+      if (!(content instanceof Uint8Array)) return watched(content, heed, this.#stopped);
+      heed(content);
       return content;
     };
   }
@@ -212,13 +220,20 @@ function howOf({ path }: Entry): 'packed' | undefined {
   return isPacked(path) ? 'packed' : undefined;
 }
 
-/** Throws in place of the next piece once `stopped`: nobody waits for the rest of a long file. */
-async function* until(
-  stopped: AbortSignal,
+/**
+ * The pieces of a long file, of which `heed` may refuse the first. Throws in place of the next one once `stopped`: nobody waits
+ * for the rest.
+ */
+async function* watched(
   pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  heed: (beginning: Uint8Array) => void,
+  stopped: AbortSignal,
 ): AsyncGenerator<Uint8Array, void> {
+  let isFirst = true;
   for await (const piece of pieces) {
     stopped.throwIfAborted();
+    if (isFirst) heed(piece);
+    isFirst = false;
     yield piece;
   }
 }

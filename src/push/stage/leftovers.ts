@@ -54,10 +54,15 @@ export class Leftovers {
     for (const [digest] of useless) this.#byDigest.delete(digest);
   }
 
+  /** Whether there is a complete copy of `entry`. */
+  has(entry: Entry): boolean {
+    return this.#complete(entry) !== undefined;
+  }
+
   /** Brings a complete copy of `entry` to `place`: true if there was one. */
   async takeOver(entry: Entry, place: RelPath): Promise<boolean> {
+    const file = this.#complete(entry);
     const files = this.#byDigest.get(entry.digest);
-    const file = files?.find((each) => isComplete(each, entry));
     if (files === undefined || file === undefined) return false;
     try {
       // It may be the second name of a public file, which keeps its mode.
@@ -84,6 +89,10 @@ export class Leftovers {
   async removeFiles(): Promise<void> {
     const files = [...this.#byDigest.values()].flat();
     await this.#remove([...files.map(({ path }) => path), ...this.#unknown, ...this.#notes]);
+  }
+
+  #complete(entry: Entry): RemoteFile | undefined {
+    return this.#byDigest.get(entry.digest)?.find((file) => isComplete(file, entry));
   }
 
   #copy(file: RemoteFile, entry: Entry, place: RelPath): Promise<boolean> {

@@ -333,9 +333,12 @@ export class Stage {
   }
 
   async #takeOver(item: Item): Promise<boolean> {
-    const isThere = this.#failure === undefined && (await this.#leftovers?.takeOver(item.entry, this.#place(item)));
-    if (isThere === true) this.#staged(item);
-    return isThere === true;
+    const { entry } = item;
+    if (this.#failure !== undefined || this.#leftovers?.has(entry) !== true) return false;
+    await this.#delivery.requireOpen(entry);
+    const isThere = await this.#leftovers.takeOver(entry, this.#place(item));
+    if (isThere) this.#staged(item);
+    return isThere;
   }
 
   /** Where its folder cannot be made, a file is staged by itself. */

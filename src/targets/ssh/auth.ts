@@ -304,7 +304,7 @@ function parseIdentity(path: string, bytes: Buffer, passphrase: string | undefin
   if (bytes.length === 0) return cannotUse('it is empty; put the key there again, or name another one');
   if (PKCS8.test(bytes.toString('latin1')))
     return cannotUse(
-      `it is in the format PKCS#8; "ssh-keygen -p -f ${path}" converts it, or make a new key with ssh-keygen`,
+      `it is in the format PKCS#8; "ssh-keygen -p -f ${path}" converts it (one of ed25519 from OpenSSH 9.6 on), or make a new key with ssh-keygen`,
     );
   const parsed = ssh2.utils.parseKey(bytes);
   if (!(parsed instanceof Error)) {

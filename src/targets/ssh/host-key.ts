@@ -2,6 +2,8 @@
  * Whether the server is the one the user meant. Nothing is sent to it before this is known, and nothing here ever says
  * yes for the user: a key is trusted because they wrote it down, as a fingerprint or in a known_hosts file.
  */
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { ServerHostKeyAlgorithm } from 'ssh2';
 import { TargetError } from '../../errors.js';
 import {
@@ -114,9 +116,11 @@ function complaint(verdict: HostKeyVerdict, key: Buffer, rules: HostKeyRules): T
 
 function howToTrust(key: Buffer, rules: HostKeyRules): string {
   const port = rules.port === 22 ? '' : `-p ${rules.port} `;
+  const file = rules.files[0] ?? '~/.ssh/known_hosts';
+  const makeFolder = existsSync(dirname(file)) ? '' : `mkdir -p -m 700 ${dirname(file)} && `;
   return (
-    `compare that fingerprint with the server's own, and then run: ssh-keyscan ${port}${rules.host} >> ` +
-    `${rules.files[0] ?? '~/.ssh/known_hosts'} (or set hostKey: '${fingerprintOf(key)}' in pushstatic.yaml)`
+    `compare that fingerprint with the server's own, and then run: ${makeFolder}ssh-keyscan ${port}${rules.host} >> ` +
+    `${file} (or set hostKey: '${fingerprintOf(key)}' for this target)`
   );
 }
 
