@@ -52,6 +52,26 @@ describe('help', () => {
     expect(stdout).toContain('--json');
   });
 
+  it('is a command, too, also for one of them, and says of what is none that it is none', async () => {
+    const program = await programAnywhere();
+    for (const [words, flags] of [
+      [['help'], ['--help']],
+      [
+        ['help', 'sync'],
+        ['sync', '--help'],
+      ],
+    ] as const) {
+      const { status, stdout, stderr } = await program.run(...flags);
+      expect(await program.run(...words)).toMatchObject({ status, stdout, stderr });
+    }
+    expect(await program.run('help', 'nope')).toMatchObject({
+      status: 2,
+      stdout: '',
+      stderr: expect.stringContaining("unknown command 'nope'") as string,
+    });
+    expect((await program.run('--json', 'help', 'nope')).json()).toMatchObject({ ok: false, error: { code: 'USAGE' } });
+  });
+
   it('has a version, that of the package', async () => {
     const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
       version: string;
@@ -430,7 +450,7 @@ describe('the streams', () => {
       .toSorted();
     expect(warnings).toEqual([
       expect.stringMatching(
-        /^warning: cannot write to the state folder .*: not a directory; the next run will take longer$/,
+        /^warning: cannot write to the state folder .*: not a directory; the next run will take longer, and may leave what vanishes from the sources$/,
       ),
       expect.stringMatching(
         /^warning: web: cannot write to .*: not a directory; the next run reads the index from the target$/,
@@ -489,6 +509,19 @@ describe('the last run, as status tells it', () => {
     expect(await lastRun(program)).toMatchObject({
       ok: false,
       error: expect.stringContaining('no such folder') as string,
+    });
+  });
+
+  it('did not go well where a file could not be collected', async () => {
+    const { program, folder, sync } = await makeSite();
+    await sync();
+    const before = await lastRun(program);
+    await symlink('nowhere', join(folder, 'assets/dangling.css'));
+    expect((await program.run('sync')).status).toBe(1);
+    expect(await lastRun(program)).toMatchObject({
+      ok: false,
+      error: expect.stringContaining('dangling.css: it is a link to something that does not exist') as string,
+      succeededAt: before?.at,
     });
   });
 
@@ -705,6 +738,11 @@ describe('config', () => {
     await configure({ targets: { web: { url: 'sftp://deploy@example.com/srv/static', identityFile: 'nowhere' } } });
     const noKey = `the file ${folder}/nowhere of targets.web.identityFile cannot be read: there is no such file`;
     expectFailure(await program.run('config', '--check'), 2, noKey);
+    await configure({ targets: { web: { url: 'sftp://deploy@example.com/srv/static', identityFile: 'assets' } } });
+    expectFailure(await program.run('config', '--check'), 2, 'assets of targets.web.identityFile is no file');
+    await configure({ targets: { web: { url: 'sftp://deploy@example.com/srv/static', sshConfig: 'nowhere' } } });
+    const noConfig = `the file ${folder}/nowhere of targets.web.sshConfig cannot be read: there is no such file`;
+    expectFailure(await program.run('config', '--check'), 2, noConfig);
   });
 
   const open = '0.0.0.0:8873';

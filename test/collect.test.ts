@@ -599,7 +599,9 @@ describe('writing into STATIC_ROOT', () => {
     await site.collect({ onWarning });
     expect(await site.tree()).toEqual({ a: 'a' });
     expect(onWarning).toHaveBeenCalledWith(
-      expect.stringMatching(/^cannot write to the state folder .*\/state: .*; the next run will take longer$/),
+      expect.stringMatching(
+        /^cannot write to the state folder .*\/state: .*; the next run will take longer, and may leave what vanishes from the sources$/,
+      ),
     );
   });
 });

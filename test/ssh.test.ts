@@ -194,9 +194,17 @@ describe('a host key', () => {
     expect(failure.kind).toBe('host-key');
     expect(failure.retryable).toBe(false);
     expect(failure.message).toContain(`ssh-ed25519 ${server.fingerprint} is not known`);
-    expect(failure.message).toContain(`ssh-keyscan -p ${server.port} 127.0.0.1 >> ${knownHosts}`);
+    expect(failure.message).toContain(`run: ssh-keyscan -p ${server.port} 127.0.0.1 >> ${knownHosts}`);
     expect(failure.message).toContain(`hostKey: '${server.fingerprint}'`);
     expect(server.log()).not.toContain('Failed publickey');
+  });
+
+  test('that is not known is refused with a command that works where there is no folder for it yet', async () => {
+    const knownHosts = join(home, 'none', 'known_hosts');
+    const { message } = await failureOf({ ...allOf(server), knownHosts });
+    const command = /run: (mkdir .* >> \S+)/.exec(message)?.[1] ?? '';
+    await run('sh', ['-c', command]);
+    await expect(connect({ ...allOf(server), knownHosts })).resolves.toBeDefined();
   });
 
   test('that has changed is refused, with both fingerprints and the line that expected another', async () => {
@@ -326,8 +334,8 @@ describe('a key file', () => {
       await run('ssh-keygen', ['-p', '-q', '-m', 'PKCS8', '-P', '', '-N', old, '-f', identityFile]);
       const failure = await failureOf({ ...allOf(server), identityFile });
       expect(failure.message).toBe(
-        `cannot use the key ${identityFile}: it is in the format PKCS#8; "ssh-keygen -p -f ${identityFile}" converts it, ` +
-          'or make a new key with ssh-keygen',
+        `cannot use the key ${identityFile}: it is in the format PKCS#8; "ssh-keygen -p -f ${identityFile}" converts it ` +
+          '(one of ed25519 from OpenSSH 9.6 on), or make a new key with ssh-keygen',
       );
       await run('ssh-keygen', ['-p', '-q', '-P', old, '-N', '', '-f', identityFile]);
       expect((await failureOf({ ...allOf(server), identityFile })).message).toContain('the server refused');

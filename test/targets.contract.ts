@@ -1,6 +1,7 @@
 /** The contract of a Target, as `src/targets/target.ts` words it. Every target runs it. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { CONTROL, type RelPath } from '../src/core/relpath.js';
+import { TargetError } from '../src/errors.js';
 import type { FileMeta, Piece, RemoteFile, Target } from '../src/targets/target.js';
 import { path } from './support/entries.js';
 
@@ -359,6 +360,13 @@ export function runContract(kind: string, open: () => Promise<Target>): void {
       await target.remove(path('a/b'));
       expect(await target.removeFolder(path('a'))).toBe(true);
       expect(await target.removeFolder(path('a'))).toBe(true);
+    });
+
+    it('removes no file in place of a folder', async () => {
+      const target = await fresh();
+      await publish(target, 'a', 'x');
+      await target.removeFolder(path('a')).catch((error: unknown) => expect(error).toBeInstanceOf(TargetError));
+      expect(await text(target, 'a')).toBe('x');
     });
 
     it('lists everything at any depth, folders before what they hold, and nothing of its own', async () => {

@@ -145,6 +145,17 @@ export function makeProgram(context: Context): Command {
     .description('the main job, against an SFTP server started inside the process')
     .argument('[folder]', 'assets to publish (default: those of some published packages)')
     .action(bind(async () => (await import('./commands/demo.js')).demoCommand));
+  program
+    .helpCommand(false) // that of the parser says nothing of a command that there is not
+    .command('help')
+    .description('display help for command')
+    .argument('[command]')
+    .action((name?: string) => {
+      const command = name === undefined ? program : program.commands.find((each) => each.name() === name);
+      if (command === undefined)
+        program.error(`error: unknown command '${name}'`, { code: 'commander.unknownCommand' });
+      else command.outputHelp();
+    });
   return program;
 
   /** A command's function, called with the flags as an Output and with its own arguments and options. */

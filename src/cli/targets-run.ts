@@ -42,7 +42,8 @@ export async function runTargets(
   );
   face.end();
   if (options.act === 'push') {
-    await Promise.all(jobs.map((job, i) => rememberEnding(job, endings[i] as Ending, Date.now())));
+    const problems = await local.then(({ report }) => report.problems).catch(() => []); // then each ending says why
+    await Promise.all(jobs.map((job, i) => rememberEnding(job, endings[i] as Ending, Date.now(), problems)));
   }
   if (endings.some(isInterrupted)) options.signal?.throwIfAborted();
   // What stopped the local half stopped every target; it is one error, not one for each.

@@ -41,7 +41,7 @@ export async function saveState({ state, signal, onWarning }: RunOptions, write:
   } catch (error) {
     signal?.throwIfAborted();
     onWarning?.(
-      `cannot write to the state folder ${state.path}: ${reasonForAny(error)}; the next run will take longer`,
+      `cannot write to the state folder ${state.path}: ${reasonForAny(error)}; the next run will take longer, and may leave what vanishes from the sources`,
     );
   }
 }

@@ -3,7 +3,7 @@
  *
  * They are asked for when they are about to be used, kept by nobody here (but the names of their variables), and stand in no message.
  */
-import { access, constants, readFile } from 'node:fs/promises';
+import { access, constants, readFile, stat } from 'node:fs/promises';
 import { ConfigError } from '../errors.js';
 import { whyUnreadable } from '../system-error.js';
 import type { Config, DaemonConfig, TargetConfig } from './schema.js';
@@ -31,13 +31,18 @@ export async function secretsOf(target: TargetConfig, env: NodeJS.ProcessEnv): P
   return { ...(password !== undefined && { password }), ...(passphrase !== undefined && { passphrase }) };
 }
 
-/** Throws a ConfigError if the key that the configuration names cannot be read. Whether it opens is seen when it is used. */
-export async function requireKey({ name, identityFile }: TargetConfig): Promise<void> {
-  if (identityFile === undefined) return;
-  try {
-    await access(identityFile, constants.R_OK);
-  } catch (error) {
-    throw unreadable(`log in to ${name}`, `targets.${name}.identityFile`, identityFile, error);
+/** Throws a ConfigError if a key or an ssh_config that is named cannot be read. Whether they are good is seen when they are used. */
+export async function requireFiles({ name, identityFile, sshConfig }: TargetConfig): Promise<void> {
+  for (const [key, file] of Object.entries({ identityFile, sshConfig })) {
+    if (typeof file !== 'string') continue;
+    const place = `targets.${name}.${key}`;
+    try {
+      await access(file, constants.R_OK);
+      if ((await stat(file)).isFile()) continue;
+    } catch (error) {
+      throw unreadable(`log in to ${name}`, place, file, error);
+    }
+    throw new ConfigError(`cannot log in to ${name}: ${file} of ${place} is no file`);
   }
 }
 

@@ -2,6 +2,7 @@
  * How the last run of each target from this machine ended, written down for `status`.
  */
 import { problemsOf } from '../core/outcome.js';
+import type { Problem } from '../errors.js';
 import type { TargetJob } from '../sync.js';
 import { failureOf } from '../system-error.js';
 import { type Ending } from './report.js';
@@ -17,10 +18,16 @@ export interface LastRun {
   readonly succeededAt: string | null;
 }
 
-/** A place that cannot be written is no trouble: it is a memory aid. */
-export async function rememberEnding(job: TargetJob, ending: Ending, now: number): Promise<void> {
+/** `collected`: of what could not be collected before. A place that cannot be written is no trouble: it is a memory aid. */
+export async function rememberEnding(
+  job: TargetJob,
+  ending: Ending,
+  now: number,
+  collected: readonly Problem[] = [],
+): Promise<void> {
   const at = new Date(now).toISOString();
-  const error = ending.kind === 'error' ? failureOf(ending.error).message : firstProblem(ending);
+  const error =
+    ending.kind === 'error' ? failureOf(ending.error).message : firstOf(problemsOf(ending.result.outcomes), collected);
   const ok = error === null;
   const succeededAt = ok ? at : ((await recallLastRun(job))?.succeededAt ?? null);
   await job.cache.write(LAST_RUN, JSON.stringify({ at, ok, error, succeededAt })).catch(() => undefined);
@@ -43,7 +50,7 @@ export async function recallLastRun({ cache }: TargetJob): Promise<LastRun | nul
   }
 }
 
-function firstProblem(ending: Extract<Ending, { kind: 'result' }>): string | null {
-  const [first] = problemsOf(ending.result.outcomes);
+function firstOf(...problems: readonly (readonly Problem[])[]): string | null {
+  const [first] = problems.flat();
   return first === undefined ? null : `${first.path}: ${first.message}`;
 }

@@ -130,6 +130,8 @@ export class MemoryTarget implements Target {
   }
 
   async removeFolder(path: RelPath): Promise<boolean> {
+    if (this.#nodes.get(path)?.kind === 'file')
+      throw new TargetError('failed', `cannot remove the folder ${path}: it is a file`);
     if ([...this.#nodes.keys()].some((other) => other !== path && isWithin(other, path))) return false;
     this.#nodes.delete(path);
     return true;

@@ -40,13 +40,13 @@ export async function configCommand(
 
 /** Throws a ConfigError if a secret or a key cannot be had that a sync or the daemon would ask for. */
 async function checkSecrets({ targets, daemon }: Config, env: NodeJS.ProcessEnv): Promise<void> {
-  const [{ daemonToken, requireKey, secretsOf }, { checkGuarded }] = await Promise.all([
+  const [{ daemonToken, requireFiles, secretsOf }, { checkGuarded }] = await Promise.all([
     import('../../config/secrets.js'),
     import('../../control/access.js'),
   ]);
   for (const target of targets) {
     await secretsOf(target, env);
-    await requireKey(target);
+    await requireFiles(target);
   }
   const token = await daemonToken(daemon, env);
   if (daemon.http !== false) checkGuarded({ address: daemon.http, token });
