@@ -2,10 +2,11 @@
  * What bounds a first push from below: the very requests of one, sent once more by OpenSSH's own client when nobody has to list,
  * read, hash or plan anything; and a large file sent by OpenSSH's `sftp`. Beside `rsync -a`, interleaved.
  */
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { noise } from '../support/noise.js';
 import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
 import { Recording } from './recording.js';
@@ -13,6 +14,7 @@ import { forget, type Means, pushstatic, rsync, type Side, time } from './sides.
 import { plantMany } from './trees.js';
 import { median } from './trend.js';
 
+const run = promisify(execFile);
 const SFTP_SERVER = ['/usr/lib/openssh/sftp-server', '/usr/libexec/openssh/sftp-server', '/usr/lib/ssh/sftp-server'];
 const CIPHER = 'aes128-gcm@openssh.com'; // what pushstatic takes; that of rsync is what ssh takes by itself
 const LARGE_BYTES = 1024 * 1024 * 1024;
@@ -58,8 +60,8 @@ async function measureRequests(means: Means, files: number, runs: number, aim: n
     async () => {
       for (const { side } of halves) forget(side);
       const ms = await stopwatch(async () => {
-        const client = [...ssh('ssh', '-p', means.server), '-s', `${means.server.user}@127.0.0.1`, 'sftp'];
-        await Promise.all(halves.map(({ recording }) => recording.replay(client)));
+        const args = [...ssh('-p', means.server), '-s', `${means.server.user}@127.0.0.1`, 'sftp'];
+        await Promise.all(halves.map(({ recording }) => recording.replay('ssh', args)));
       });
       for (const { half, side } of halves) requireSame(half, side.destination);
       return ms;
@@ -80,13 +82,12 @@ async function measureLarge(means: Means, runs: number): Promise<void> {
   const theirs = rsync({ ...means, tree, server: withShell }, withShell.port, 'rsync');
   const batch = join(folder, 'batch');
   await writeFile(batch, `put ${join(tree, 'large.bin')} ${join(destination, 'large.bin')}\n`);
-  const command = [...ssh('sftp', '-P', server), '-q', '-b', batch, `${server.user}@127.0.0.1`];
-  const ours: Side = { name: 'pushstatic', destination, command, environment: process.env, traces: [destination] };
+  const args = [...ssh('-P', server), '-b', batch, `${server.user}@127.0.0.1`];
   const times = await takeTurns(runs, [
     async () => {
-      forget(ours);
+      execFileSync('rm', ['-rf', destination]);
       await mkdir(destination);
-      return time(ours);
+      return stopwatch(() => run('sftp', args));
     },
     async () => {
       forget(theirs);
@@ -130,8 +131,8 @@ async function startRecorder(folder: string): Promise<Recorder> {
   };
 }
 
-/** As rsync calls it, but for the cipher. */
-function ssh(program: 'ssh' | 'sftp', portFlag: string, { port, identityFile }: OpenSshServer): string[] {
+/** The flags of OpenSSH's clients, as for rsync but for the cipher. */
+function ssh(portFlag: '-p' | '-P', { port, identityFile }: OpenSshServer): string[] {
   const options = [
     'IdentitiesOnly=yes',
     'StrictHostKeyChecking=no',
@@ -140,16 +141,16 @@ function ssh(program: 'ssh' | 'sftp', portFlag: string, { port, identityFile }: 
     `Ciphers=${CIPHER}`,
   ];
   const flags = options.flatMap((option) => ['-o', option]);
-  return [program, '-F', '/dev/null', portFlag, String(port), '-i', identityFile, ...flags];
+  return ['-F', '/dev/null', portFlag, String(port), '-i', identityFile, ...flags];
 }
 
 /** Milliseconds of each. The first turn warms the caches of the disk. */
 async function takeTurns(runs: number, each: readonly (() => Promise<number>)[]): Promise<number[][]> {
   const times: number[][] = each.map(() => []);
-  for (let run = 0; run <= runs; run++) {
+  for (let turn = 0; turn <= runs; turn++) {
     for (const [i, measure] of each.entries()) {
       const ms = await measure();
-      if (run > 0) times[i]?.push(ms);
+      if (turn > 0) times[i]?.push(ms);
     }
   }
   return times;

@@ -19,10 +19,10 @@ export class Recording {
   }
 
   /**
-   * Asks all of it of the server behind `command`, and waits for its end. A server gives the same handles for the same requests, so
+   * Asks all of it of the server behind a program, and waits for its end. A server gives the same handles for the same requests, so
    * that none has to wait for a reply to another one.
    */
-  async replay([program = '', ...args]: readonly string[]): Promise<void> {
+  async replay(program: string, args: readonly string[]): Promise<void> {
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     let [sent, answered, missing] = [0, 0, 0];
     let head = Buffer.alloc(0);
