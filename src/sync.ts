@@ -118,7 +118,7 @@ export interface CycleResult {
   readonly sentBytes: number;
   /** What is to be removed in a later cycle. */
   readonly held: readonly RelPath[];
-  /** What a cycle that broke off may have published before: some of it is neither an outcome of that nor of this one. */
+  /** Paths that were pending from a cycle that broke off, and are certain now: it may have published them, and no outcome says so. */
   readonly settled?: readonly RelPath[];
 }
 
@@ -268,7 +268,7 @@ export class Connection {
     return this.#known;
   }
 
-  /** Where there is little to look at, the lease is taken beside the look at what the target holds; not where a guard will refuse. */
+  /** For few changes the lease is asked for while the target is still being looked at, unless a guard will refuse them. */
   async #prepare(wanted: Promise<Wanted>, options: CycleOptions): Promise<void> {
     const { snapshot, places } = await wanted.catch((): Partial<Wanted> => ({}));
     if (snapshot === undefined || places === undefined || this.index === undefined) return;

@@ -651,6 +651,7 @@ describe('--json', () => {
       path: 'vendor/lib.js',
       source: 'sources',
       winner: join(folder, 'assets/vendor/lib.js'),
+      problem: null,
       shadowed: [join(folder, 'vendor/dist/lib.js')],
       ignoredBy: null,
       hashedName: null,

@@ -802,6 +802,7 @@ describe('explainSources', () => {
     const found = await explainSources(site.project(), path('x/a'));
     expect(found).toEqual({
       winner: { path: 'x/a', source: 1, file: join(site.source('two'), 'a') },
+      problem: undefined,
       shadowed: [],
       ignoredBy: 'x/?',
     });
@@ -814,9 +815,36 @@ describe('explainSources', () => {
     for (const name of ['x', 'y', 'x/a/b']) {
       expect(await explainSources(site.project(), path(name))).toEqual({
         winner: undefined,
+        problem: undefined,
         shadowed: [],
         ignoredBy: undefined,
       });
+    }
+  });
+
+  test('tells of each path the problem that a run has with it, and no winner then', async () => {
+    const site = await newSite({
+      one: { file: '', fine: '', late: '', 'css/a': '' },
+      two: { 'file/sub': '', fine: '', dangling: '', 'css/a': '' },
+    });
+    await plant(site.source('one'), { dangling: symlink('nowhere'), 'css/loop': symlink('..'), pipe: fifo() });
+    await plant(site.source('two'), { late: symlink('nowhere') });
+    const { problems } = await site.collect();
+    const told = Object.fromEntries(problems.map((problem) => [problem.path, problem]));
+    expect(Object.keys(told).toSorted()).toEqual(['css/loop', 'dangling', 'file/sub', 'late', 'pipe']);
+    expect(Object.keys(await readTree(site.root)).toSorted()).toEqual(['css/a', 'file', 'fine', 'late']);
+    for (const [name, of] of [
+      ['dangling', 'dangling'],
+      ['file/sub', 'file/sub'],
+      ['css/loop', 'css/loop'],
+      ['css/loop/css/a', 'css/loop'],
+      ['pipe', 'pipe'],
+      ['fine', undefined],
+      ['late', undefined],
+    ] as const) {
+      const { winner, problem } = await explainSources(site.project(), path(name));
+      expect([name, problem]).toEqual([name, of === undefined ? undefined : told[of]]);
+      expect([name, winner?.source]).toEqual([name, of === undefined ? 0 : undefined]);
     }
   });
 });

@@ -4,6 +4,7 @@
 import type { ExplainedSite } from '../collect/hashed/explain-site.js';
 import type { NamedReference, Referrer } from '../core/manifest/explain-names.js';
 import type { RelPath } from '../core/relpath.js';
+import type { Problem } from '../errors.js';
 import { printable } from './printable.js';
 import type { Publication } from './publications.js';
 import { bytes, count } from './units.js';
@@ -15,6 +16,8 @@ export interface Explanation {
   readonly path: RelPath;
   readonly source: 'sources' | 'none';
   readonly winner: string | undefined;
+  /** Why no source is collected from, though some may have it. */
+  readonly problem: Problem | undefined;
   readonly shadowed: readonly string[];
   readonly ignoredBy: string | undefined;
   /** Where a file was looked for, and there was none. */
@@ -49,16 +52,22 @@ export function explanationLines(explanation: Explanation): string[] {
   return [printable(asked), ...lines.map((line) => `  ${line}`)];
 }
 
-function originLines({ source, winner, shadowed, ignoredBy, lookedIn }: Explanation): string[] {
+function originLines({ source, winner, problem, shadowed, ignoredBy, lookedIn }: Explanation): string[] {
   if (source === 'none')
     return [`${winner === undefined ? 'is not in' : 'comes from'} STATIC_ROOT as it is (storage: none)`];
   return [
     ...(winner === undefined
-      ? ['comes from no source', ...placeLines('it was looked for at', lookedIn)]
+      ? [whyNot(problem), ...placeLines('it was looked for at', lookedIn)]
       : [`comes from ${printable(winner)}`]),
-    ...shadowed.map((file) => `shadows ${printable(file)}`),
+    ...shadowed.map((file) => `${problem === undefined ? 'shadows' : 'lies at'} ${printable(file)}`),
     ...(ignoredBy === undefined ? [] : [`ignored because of source.ignore: ${ignoredBy}`]),
   ];
+}
+
+function whyNot(problem: Problem | undefined): string {
+  return problem === undefined
+    ? 'comes from no source'
+    : `is not collected: ${printable(problem.path)}: ${printable(problem.message)}`;
 }
 
 function nameLines({ path, winner }: Explanation, { askedBy, hashedName, trouble }: ExplainedSite): string[] {

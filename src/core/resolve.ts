@@ -119,7 +119,8 @@ function withoutUnknown<C extends Candidate>(
   });
 }
 
-function conflict(loser: Candidate, winner: Candidate): Problem {
+/** Why `loser` is not collected beside `winner`. */
+export function conflict(loser: Pick<Candidate, 'path'>, winner: Pick<Candidate, 'path'>): Problem {
   const message =
     winner.path.length > loser.path.length
       ? `a file of that name excludes "${winner.path}", which an earlier source has; rename one of them`

@@ -109,7 +109,7 @@ async function endOf(child: ChildProcess, { cwd, timeoutMs, signal }: HookOption
   return `${end.goesOn}: it runs as another user, whom pushstatic may not signal`;
 }
 
-/** What is said of it once it has ended; and, where it was still to be ended, if that cannot be. */
+/** `ended` is said once it has ended; `goesOn` instead, where we wanted to end it and may not. */
 interface End {
   readonly ended: string | undefined;
   readonly goesOn?: string;

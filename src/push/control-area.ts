@@ -64,8 +64,9 @@ export class ControlArea {
   }
 
   /**
-   * Finds out how the target takes names, unless that is known. In the order of the calls: after the lease has made its folder on
-   * the stage, which is not empty then and stays. Where names are exact, there is no such folder. So it costs no round trip.
+   * Finds out how the target takes names, unless that is known, by removing the stage under another spelling. The folder of the
+   * lease is in it by then: a target that folds names refuses, and elsewhere there is nothing to remove. It is asked right behind the
+   * making of that folder, and so costs no round trip.
    */
   async tryNaming(): Promise<void> {
     if (this.#naming !== undefined) return;

@@ -38,12 +38,23 @@ export async function explainCommand(input: CommandInput, written: string): Prom
   return winner === undefined && published.every((each) => each.state !== 'published') ? EXIT.failed : EXIT.done;
 }
 
-function documentOf({ asked, path, source, winner, shadowed, ignoredBy, names, published }: Explanation): object {
+function documentOf({
+  asked,
+  path,
+  source,
+  winner,
+  problem,
+  shadowed,
+  ignoredBy,
+  names,
+  published,
+}: Explanation): object {
   const { askedBy = 'path', hashedName, trouble, referrers = [], references = [] } = names ?? {};
   return {
     path: asked,
     source,
     winner: winner ?? null,
+    problem: problem ?? null,
     shadowed,
     ignoredBy: ignoredBy ?? null,
     hashedName: hashedName ?? null,
@@ -64,21 +75,30 @@ function documentOf({ asked, path, source, winner, shadowed, ignoredBy, names, p
 async function sourcesOf(
   session: Session,
   path: RelPath,
-): Promise<Pick<Explanation, 'source' | 'winner' | 'shadowed' | 'ignoredBy' | 'lookedIn' | 'searched'>> {
+): Promise<Omit<Explanation, 'asked' | 'path' | 'names' | 'published'>> {
   const { static: statics, source } = session.config;
   if (statics.storage === 'none') {
     const file = join(statics.root, path);
     const winner = orUndefined(() => statSync(file))?.isFile() === true ? file : undefined;
-    return { source: 'none', winner, shadowed: [], ignoredBy: undefined, lookedIn: [], searched: [] };
+    return {
+      source: 'none',
+      winner,
+      problem: undefined,
+      shadowed: [],
+      ignoredBy: undefined,
+      lookedIn: [],
+      searched: [],
+    };
   }
   const { explainSources, foldersThere, placesFor } = await import('../../collect/explain-sources.js');
-  const found = await explainSources({ sources: source.dirs, ignore: source.ignore }, path);
+  const found = await explainSources({ sources: source.dirs, ignore: source.ignore, root: statics.root }, path);
   return {
     source: 'sources',
     winner: found.winner?.file,
+    problem: found.problem,
     shadowed: found.shadowed.map((each) => each.file),
     ignoredBy: found.ignoredBy,
-    lookedIn: found.winner === undefined ? placesFor(source.dirs, path) : [],
+    lookedIn: found.winner === undefined && found.problem === undefined ? placesFor(source.dirs, path) : [],
     searched: foldersThere(source.dirs).map((each) => each.path),
   };
 }

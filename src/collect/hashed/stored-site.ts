@@ -73,7 +73,7 @@ export function siteToStore(
   };
 }
 
-/** All names of files that an answer to `name` hangs on. */
+/** The names of all files on which an answer to `name` depends. */
 export function namesBehind(name: string, { python }: Rules): string[] {
   const plain = isPlainName(name) ? undefined : pathOfName(name, python);
   return plain === undefined ? [name] : [name, normalizePath(plain)];

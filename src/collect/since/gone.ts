@@ -79,7 +79,7 @@ function areNamed(gone: readonly number[], found: Iterable<number>): boolean {
 /** Not so where the system says no more than that it cannot look, as where something that is no folder is in the way. */
 export function isGone(place: string): boolean {
   try {
-    lstatSync(place); // without an error, what is in the way would be the same to a newer Node
+    lstatSync(place); // not `throwIfNoEntry`: a newer Node answers undefined for ENOTDIR as well
     return false;
   } catch (error) {
     if (isSystemError(error)) return codeOf(error) === 'ENOENT';

@@ -1,5 +1,5 @@
 /**
- * sinceBaseline: what has changed since a run before left nothing to be done, in time that hangs on how many files there are to
+ * sinceBaseline: what has changed since a run before left nothing to be done, in time that depends on how many files there are to
  * be looked at, and on nothing else. The thread that would collect and the one that called share the looking.
  */
 import type { Entry } from '../../core/entry.js';

@@ -1,5 +1,5 @@
 /**
- * collectSinceCheckpoint: what has changed since a run before collected all, in time that hangs on that.
+ * collectSinceCheckpoint: what has changed since a run before collected all, in time that depends on that.
  *
  * Looking at a hundred thousand files takes longer than all else, and is the system's work: the thread that will collect
  * and the one that called share it. The first of them loads what is known of the site when it has found a change.

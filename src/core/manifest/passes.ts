@@ -268,7 +268,7 @@ export class Passes {
   }
 
   #lookUp(name: string, asker: Collected): Answer {
-    // Only the table takes one for a slash (`clean_name`), and whether a file is in it by then hangs on the order.
+    // Only the table takes one for a slash (`clean_name`), and whether a file is in it by then depends on the order.
     const hasBackslash = name.includes('\\');
     this.#isOdd ||= hasBackslash;
     const known = this.#tableValue((hasBackslash ? name.replaceAll('\\', '/') : name) as RelPath, asker);

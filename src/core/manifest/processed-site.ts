@@ -1,7 +1,7 @@
 /**
  * ProcessedSite: what a site was made into, kept so that the next change of a content costs what it concerns.
  *
- * What a file becomes in a pass hangs on what it asks for. So when contents change, and no file comes or goes, only those
+ * What a file becomes in a pass depends on what it asks for. So when contents change, and no file comes or goes, only those
  * that ask for one of them, directly or through others, are gone through again, and with them those that did not settle in
  * the first pass. All others have one hashed name from the first pass on, and it is the one they had.
  */

@@ -76,7 +76,7 @@ export class Waiting {
     return this.#rounds === 1;
   }
 
-  /** By accident, so that two that gave way to each other do not do so again. In milliseconds. */
+  /** Random, so that two that gave way to each other do not meet again. Milliseconds. */
   nextPause(): number {
     const longest = Math.min(MOST_POLL_MS, LEAST_POLL_MS * 2 ** this.#rounds++);
     return longest * (0.5 + Math.random() / 2);

@@ -33,9 +33,12 @@ export interface LeaseOptions {
 export interface Taken {
   /** What others left there, none of whom is alive. */
   readonly left: readonly RemoteFile[];
-  /** What says which head it was since which nobody has written: if one that is alone finds one of them, it is to be believed. */
+  /**
+   * Folders named after the checksum of a head: nobody has written since that head was made. To be believed if there is one, and
+   * nobody else has anything there.
+   */
   readonly marks: readonly RelPath[];
-  /** Whether nobody else had anything there. Of whom it was taken, or who was gone just then, may still write something. */
+  /** Whether nobody else had anything there. Otherwise the run that it was taken from, or one that was just leaving, may still write something. */
   readonly isAlone: boolean;
 }
 
@@ -125,9 +128,8 @@ export class Lease {
   }
 
   /**
-   * Gives its folder up if nothing is left in it, and leaves a mark: the head is, or is about to be, the one with this checksum. So it
-   * may be asked for beside the move of the head out of that folder. Answers whether it is gone; if the move went well, too, that was
-   * the `end`.
+   * Removes its folder if that is empty, and leaves a mark for the head with this checksum, which may still be on its way out of the
+   * folder. Resolves to whether the folder is gone: then, once the head has moved as well, the caller calls `end`.
    */
   async letGo(checksum: string): Promise<boolean> {
     const marking = this.#target.moveFolder(this.#mark, join(STAGE, markOf(checksum))).catch(savesTime);
@@ -157,7 +159,7 @@ export class Lease {
     }
   }
 
-  /** What a run failed of: where its folder is gone, that and nothing else. */
+  /** Why a run failed: that its folder was taken away, if it was; else `error` itself. */
   async causeOf(error: unknown): Promise<unknown> {
     if (!this.#isHeld || error instanceof LockedError) return error;
     const isThere = this.#target.stat(this.folder).then(
