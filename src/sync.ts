@@ -411,12 +411,10 @@ export class Connection {
 
   /** One after another, and no cycle waits for it. */
   #alsoDo(work: () => Promise<void> | undefined): void {
-    const afterAll = async (error: unknown): Promise<void> => {
-      await work();
-      throw error; // whoever closes hears of the first one
-    };
-    this.#alsoDoing = this.#alsoDoing.then(work, afterAll);
-    this.#alsoDoing.catch(() => undefined);
+    const before = this.#alsoDoing;
+    const doing = before.catch(() => undefined).then(work);
+    this.#alsoDoing = allOf([before, doing]).then(() => undefined);
+    this.#alsoDoing.catch(() => undefined); // whoever closes hears of the first one
   }
 }
 

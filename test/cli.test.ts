@@ -740,7 +740,7 @@ describe('config', () => {
     const noKey = `the file ${folder}/nowhere of targets.web.identityFile cannot be read: there is no such file`;
     expectFailure(await program.run('config', '--check'), 2, noKey);
     await configure({ targets: { web: { url: 'sftp://deploy@example.com/srv/static', identityFile: 'assets' } } });
-    expectFailure(await program.run('config', '--check'), 2, 'assets of targets.web.identityFile is no file');
+    expectFailure(await program.run('config', '--check'), 2, 'assets of targets.web.identityFile is a folder');
     await configure({ targets: { web: { url: 'sftp://deploy@example.com/srv/static', sshConfig: 'nowhere' } } });
     const noConfig = `the file ${folder}/nowhere of targets.web.sshConfig cannot be read: there is no such file`;
     expectFailure(await program.run('config', '--check'), 2, noConfig);

@@ -20,8 +20,15 @@ export interface SourcesOf {
   readonly ignoredBy: string | undefined;
 }
 
-/** Reads no content. Rejects with a SourceError for a place that lets nobody look, and as `listSources` does. */
-export async function explainSources(project: SourceProject, path: RelPath): Promise<SourcesOf> {
+/**
+ * Reads no content. Where Django itself collects, our rules keep nothing from that. Rejects with a SourceError for a place that lets
+ * nobody look, and as `listSources` does.
+ */
+export async function explainSources(
+  project: SourceProject,
+  path: RelPath,
+  collects: 'pushstatic' | 'Django' = 'pushstatic',
+): Promise<SourcesOf> {
   const ignore = ignoreRules(project.ignore);
   const having: Candidate[] = [];
   let ignoredBy: string | undefined;
@@ -32,10 +39,14 @@ export async function explainSources(project: SourceProject, path: RelPath): Pro
     else ignoredBy ??= pattern;
   }
   const [first, ...others] = having;
-  const problem = (await unlisted(project, path, first)) ?? (first && conflictAbove(project.sources, first));
+  const problem = collects === 'Django' ? undefined : await problemWith(project, path, first);
   return problem === undefined
     ? { winner: first, problem, shadowed: others, ignoredBy }
     : { winner: undefined, problem, shadowed: having, ignoredBy };
+}
+
+async function problemWith(project: SourceProject, path: RelPath, first?: Candidate): Promise<Problem | undefined> {
+  return (await unlisted(project, path, first)) ?? (first && conflictAbove(project.sources, first));
 }
 
 /** What keeps a run from looking at the path, or a folder on the way to it, in a source up to that of `first`. */

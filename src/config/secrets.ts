@@ -38,11 +38,11 @@ export async function requireFiles({ name, identityFile, sshConfig }: TargetConf
     const place = `targets.${name}.${key}`;
     try {
       await access(file, constants.R_OK);
-      if ((await stat(file)).isFile()) continue;
+      if (!(await stat(file)).isDirectory()) continue;
     } catch (error) {
       throw unreadable(`log in to ${name}`, place, file, error);
     }
-    throw new ConfigError(`cannot log in to ${name}: ${file} of ${place} is no file`);
+    throw new ConfigError(`cannot log in to ${name}: ${file} of ${place} is a folder`);
   }
 }
 

@@ -30,7 +30,8 @@ export function exposureOf(path: RelPath): string | undefined {
 
 /** How a private key begins: in PEM (RFC 7468) and OpenSSH's form of it, and in PuTTY's. */
 const BEGINNINGS = [/^-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----/, /^PuTTY-User-Key-File-/];
-const BEGINNING_BYTES = 64;
+/** So many of a file's first bytes tell. */
+export const BEGINNING_BYTES = 64;
 
 /** Whether content is a private key, by its first bytes. */
 export function isPrivateKey(content: Uint8Array): boolean {

@@ -416,6 +416,7 @@ export class Project {
 
   async #serve(batch: Batch): Promise<void> {
     await this.#hasBegun;
+    if (this.#isStopped) return this.#pulse.note(batch.places);
     const { places, since } = this.#written.sift(batch);
     if (places.length === 0) {
       this.#abandonPrepared();

@@ -51,7 +51,7 @@ export async function verify(target: Target, index: TargetIndex, options: Verify
     options.signal?.throwIfAborted();
     if (closed.has(entry.path)) return;
     if (doubts.has(entry.path) && doubts.get(entry.path) === undefined) return; // another size is another content
-    const finding = await compareContent(entry, target);
+    const finding = await compareContent(entry, target, options.signal);
     if (finding !== undefined) findings.push(finding);
     if (finding?.kind !== 'unreadable') options.onFile?.(entry);
   });
@@ -104,11 +104,12 @@ function isChanged(finding: Finding, what: Changed['what']): boolean {
   return finding.kind === 'changed' && finding.what === what;
 }
 
-async function compareContent(entry: Entry, target: Target): Promise<Finding | undefined> {
+async function compareContent(entry: Entry, target: Target, signal?: AbortSignal): Promise<Finding | undefined> {
   const { path, digest } = entry;
   try {
     return (await digestOf(target, path)) === digest ? undefined : wrongContent(entry, 'its content is another');
   } catch (error) {
+    signal?.throwIfAborted();
     const isGone = error instanceof TargetError && error.kind === 'not-found';
     if (isGone) return { kind: 'missing', path, message: 'it has gone since it was listed' };
     return unreadable(path, problemOf(path, 'verify', error).message);

@@ -91,7 +91,8 @@ async function sourcesOf(
     };
   }
   const { explainSources, foldersThere, placesFor } = await import('../../collect/explain-sources.js');
-  const found = await explainSources({ sources: source.dirs, ignore: source.ignore, root: statics.root }, path);
+  const project = { sources: source.dirs, ignore: source.ignore, root: statics.root };
+  const found = await explainSources(project, path, statics.storage === 'django' ? 'Django' : 'pushstatic');
   return {
     source: 'sources',
     winner: found.winner?.file,

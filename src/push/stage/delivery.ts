@@ -7,7 +7,7 @@ import { setMaxListeners } from 'node:events';
 import type { Op } from '../../core/delta/delta.js';
 import type { Signature } from '../../core/delta/signature.js';
 import type { Digest, Entry } from '../../core/entry.js';
-import { isPrivateKey } from '../../core/exposure.js';
+import { BEGINNING_BYTES, isPrivateKey } from '../../core/exposure.js';
 import { wayFrom } from '../../core/origins.js';
 import { isPacked } from '../../core/packed.js';
 import type { RelPath } from '../../core/relpath.js';
@@ -18,7 +18,7 @@ import { type Item, placeOf } from './item.js';
 import { piecesOf } from './pieces.js';
 import { deltaOf, type Signatures } from './signatures.js';
 import type { Throttle } from './throttle.js';
-import { bodyOf, SMALL_BYTES } from './upload.js';
+import { beginningOf, bodyOf, SMALL_BYTES } from './upload.js';
 
 export interface DeliveryOptions {
   /** The absolute file for a path of the plan. */
@@ -197,9 +197,10 @@ export class Delivery {
     return sent;
   }
 
-  /** Throws a FileError 'SECRET' if it may not be sent, for who has a copy of it that was made when it might. */
-  async requireOpen(entry: Entry): Promise<void> {
-    for await (const _ of piecesOf(this.#bodyFor(entry)())) break;
+  /** Throws a FileError 'SECRET' if it may not be sent: for who has a copy of it that was made when it might. */
+  requireOpen({ path }: Entry): void {
+    const { fileOf, allows } = this.#options;
+    if (allows?.(path) !== true && isPrivateKey(beginningOf(fileOf(path), BEGINNING_BYTES))) throw secret();
   }
 
   #bodyFor(entry: Entry): Body {

@@ -335,7 +335,7 @@ export class Stage {
   async #takeOver(item: Item): Promise<boolean> {
     const { entry } = item;
     if (this.#failure !== undefined || this.#leftovers?.has(entry) !== true) return false;
-    await this.#delivery.requireOpen(entry);
+    this.#delivery.requireOpen(entry);
     const isThere = await this.#leftovers.takeOver(entry, this.#place(item));
     if (isThere) this.#staged(item);
     return isThere;

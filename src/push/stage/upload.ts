@@ -24,6 +24,20 @@ export function bodyOf(file: string, entry: Entry): Body {
   return entry.size <= SMALL_BYTES ? () => readSmall(file, entry) : () => readLarge(file, entry);
 }
 
+/** The first `bytes` of `file`. Throws as `bodyOf` does where it cannot be read. */
+export function beginningOf(file: string, bytes: number): Uint8Array {
+  const handle = attempt(file, () => openSync(file, READ));
+  try {
+    const beginning = Buffer.alloc(bytes);
+    return beginning.subarray(
+      0,
+      attempt(file, () => readSync(handle, beginning, 0, bytes, null)),
+    );
+  } finally {
+    closeSync(handle);
+  }
+}
+
 /** Where small files are read into, one after another: whoever gets the content uses it before the next one is read. */
 const scratch = Buffer.allocUnsafeSlow(SMALL_BYTES + 1);
 
