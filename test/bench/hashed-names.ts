@@ -16,6 +16,7 @@ import { median } from './trend.js';
 
 const CLI = new URL('../../dist/cli/main.js', import.meta.url).pathname;
 const THREAD = new URL('../../dist/cli/thread.cjs', import.meta.url);
+const LEAST_COLLECT = new URL('./least-collect.mjs', import.meta.url).pathname;
 const REPORT_MEMORY = new URL('./report-memory.mjs', import.meta.url).href;
 const DJANGO = '5.2';
 const IN_FOLDER = 100;
@@ -70,6 +71,8 @@ async function measure(place: Place, bounds: (typeof BOUNDS)[number], runs: numb
     first.theirs.push(await timeDjango(place));
   }
   show('first run', first.ours, first.theirs, bounds.first);
+  const least = await timesOfLeast(place, runs);
+  show('the least, bare Node', least.first, first.theirs, bounds.first);
   const peak = await peakMemory(place);
 
   const changed = { ours: [] as number[], theirs: [] as number[] };
@@ -79,6 +82,7 @@ async function measure(place: Place, bounds: (typeof BOUNDS)[number], runs: numb
     changed.theirs.push(await timeDjango(place));
   }
   show('one leaf changed', changed.ours, changed.theirs, bounds.changed);
+  show('the least, bare Node', least.look, changed.theirs, bounds.changed);
   show('the same, daemon', await timeDaemon(place), changed.theirs, bounds.daemon);
 
   const jobs = {
@@ -164,6 +168,22 @@ export function timeDjango({ folder }: Place): Promise<number> {
   const settings = { DJANGO_SETTINGS_MODULE: 'bench_settings' };
   const words = ['-m', 'django', 'collectstatic', '--noinput', '-v', '0'];
   return time('python3', words, folder, { ...djangoEnvironment(DJANGO), ...settings });
+}
+
+/** Of what is the least of a first run and of one after a change. */
+async function timesOfLeast(
+  { folder, assets, environment }: Place,
+  runs: number,
+): Promise<{ first: number[]; look: number[] }> {
+  const root = join(folder, 'least');
+  const times: { first: number[]; look: number[] } = { first: [], look: [] };
+  for (let run = 0; run < runs; run++) {
+    await rm(root, { recursive: true, force: true });
+    for (const job of ['first', 'look'] as const)
+      times[job].push(await time(process.execPath, [LEAST_COLLECT, job, assets, root], folder, environment));
+  }
+  await rm(root, { recursive: true });
+  return times;
 }
 
 async function time(command: string, words: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Promise<number> {

@@ -85,22 +85,25 @@ export async function measureSlowLine(means: Means, runs: number): Promise<void>
   for (const relay of relays) relay.setRate(BYTES_PER_SECOND);
   const place = { folder, tree, server, environment };
   const sides = [
-    { name: 'compress: on', side: await pushstatic(place, ours, 'on', COMPRESS) },
-    { name: 'compress: auto', side: await pushstatic(place, ours, 'auto') },
-    { name: 'rsync -az', side: rsync({ ...place, server: withShell }, theirs, 'rsync', '-z') },
+    { name: 'compress: on', relay: relays[0], side: await pushstatic(place, ours, 'on', COMPRESS) },
+    { name: 'compress: auto', relay: relays[0], side: await pushstatic(place, ours, 'auto') },
+    { name: 'rsync -az', relay: relays[1], side: rsync({ ...place, server: withShell }, theirs, 'rsync', '-z') },
   ];
-  const times = sides.map((): number[] => []);
+  const [times, bytes] = [sides.map((): number[] => []), sides.map((): number[] => [])];
   for (let run = 0; run < runs; run++) {
-    for (const [i, { side }] of sides.entries()) {
+    for (const [i, { relay, side }] of sides.entries()) {
       forget(side);
+      const before = relay?.bytes() ?? 0;
       times[i]?.push(await time(side));
+      bytes[i]?.push((relay?.bytes() ?? 0) - before);
     }
   }
   console.log('first push of 20 MB of text, 20 Mbit/s, 50 ms; medians of whole commands in milliseconds (bound: 1)');
   const least = median(times[2] ?? []);
   for (const [i, { name }] of sides.entries()) {
     const ms = median(times[i] ?? []);
-    console.log(`${name.padEnd(16)}  ${ms.toFixed(0).padStart(8)}   ${(ms / least).toFixed(2)}`);
+    const megabytes = `${(median(bytes[i] ?? []) / 1e6).toFixed(2)} MB`;
+    console.log(`${name.padEnd(16)}  ${ms.toFixed(0).padStart(8)}   ${(ms / least).toFixed(2)}   ${megabytes}`);
   }
   for (const relay of relays) await relay.stop();
   await rm(folder, { recursive: true });

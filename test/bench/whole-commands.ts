@@ -70,7 +70,7 @@ const TREES: readonly Tree[] = [
     plant: (tree) => plantMany(tree, 100_000),
     jobs: [
       { ...FIRST, near: 1 },
-      { ...NOTHING, near: 0.6 },
+      { ...NOTHING, near: 0.6, far: 0.6 },
       { ...ONE, near: 0.7, far: 0.8 },
       { ...MORE, near: 0.7, far: 0.8 },
       { ...LESS, near: 0.7, far: 0.8 },
