@@ -24,7 +24,12 @@ const MOST_BYTES = 1024 * 1024;
 const scratch = Buffer.allocUnsafeSlow(MOST_BYTES);
 
 const [mode, assets, root] = isMainThread ? process.argv.slice(2) : workerData;
-if (isMainThread) new Worker(new URL(import.meta.url), { workerData: [mode, assets, root] });
+if (isMainThread) {
+  const other = new Worker(new URL(import.meta.url), { workerData: [mode, assets, root] });
+  other.on('error', (error) => {
+    throw error;
+  });
+}
 const half = isMainThread ? 0 : 1;
 const folders = [assets, ...(mode === 'look' ? [root] : [])].flatMap((top) =>
   readdirSync(top, { withFileTypes: true }).flatMap((each) => (each.isDirectory() ? [join(top, each.name)] : [])),
