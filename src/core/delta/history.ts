@@ -12,6 +12,7 @@ const STEP_BYTES = 32;
 const WEIGHT = weightOfFirst(WINDOW_BYTES);
 const PAGE_BYTES = 8 * 1024 * 1024;
 const SLOT_BITS = 19; // twice as many slots as a page has notes
+const SIEVE_BITS = 21; // eight times as many bits as a page has notes
 const PLACE_BITS = 24;
 const PLACE_MASK = 2 ** PLACE_BITS - 1;
 /** To ask for a shorter one takes about as many bytes as it has, once compressed. */
@@ -132,6 +133,8 @@ class Page<Source> {
   readonly #bytes = Buffer.allocUnsafeSlow(PAGE_BYTES);
   /** One more than the place of the last bytes noted there, and the end of their hash; 0 where there are none. */
   readonly #slots = new Int32Array(2 ** SLOT_BITS);
+  /** A bit for each hash that is noted: what is asked for each byte has to lie in a processor's cache, which the slots do not. */
+  readonly #sieve = new Uint8Array(2 ** (SIEVE_BITS - 3));
   #stretches: Stretch<Source>[] = [];
   #filled = 0;
   /** What lies before this place may be found. */
@@ -153,6 +156,8 @@ class Page<Source> {
     for (let at = start; at + WINDOW_BYTES <= this.#filled; at += STEP_BYTES) {
       const hash = hashOf(weakSum(this.#bytes, at, WINDOW_BYTES));
       this.#slots[slotOf(hash)] = (hash << PLACE_BITS) | (at + 1);
+      const bit = bitOf(hash);
+      this.#sieve[bit >>> 3] = (this.#sieve[bit >>> 3] as number) | (1 << (bit & 7));
     }
   }
 
@@ -161,6 +166,7 @@ class Page<Source> {
     if (this.#filled === 0) return [];
     const gone = this.#stretches.map(({ source }) => source);
     this.#slots.fill(0);
+    this.#sieve.fill(0);
     this.#stretches = [];
     this.#filled = 0;
     this.shown = 0;
@@ -175,6 +181,8 @@ class Page<Source> {
     free: number,
     isTaken: (source: Source) => boolean,
   ): Found<Source> | undefined {
+    const bit = bitOf(hash);
+    if (((this.#sieve[bit >>> 3] as number) & (1 << (bit & 7))) === 0) return undefined;
     const noted = this.#slots[slotOf(hash)] as number;
     // To look at the bytes takes far longer than to find that they are not the ones.
     if (((noted ^ (hash << PLACE_BITS)) & ~PLACE_MASK) !== 0) return undefined;
@@ -213,4 +221,8 @@ function hashOf(sum: number): number {
 
 function slotOf(hash: number): number {
   return hash >>> (32 - SLOT_BITS);
+}
+
+function bitOf(hash: number): number {
+  return hash >>> (32 - SIEVE_BITS);
 }
