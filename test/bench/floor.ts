@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { noise } from '../support/noise.js';
 import { type OpenSshServer, startOpenSsh } from '../support/openssh-server.js';
 import { Recording } from './recording.js';
-import { forget, type Means, pushstatic, rsync, type Side, time } from './sides.js';
+import { forget, type Means, pushstatic, rsync, type Side, sshFlags, time } from './sides.js';
 import { plantMany } from './trees.js';
 import { median } from './trend.js';
 
@@ -131,17 +131,8 @@ async function startRecorder(folder: string): Promise<Recorder> {
   };
 }
 
-/** The flags of OpenSSH's clients, as for rsync but for the cipher. */
-function ssh(portFlag: '-p' | '-P', { port, identityFile }: OpenSshServer): string[] {
-  const options = [
-    'IdentitiesOnly=yes',
-    'StrictHostKeyChecking=no',
-    'UserKnownHostsFile=/dev/null',
-    'LogLevel=ERROR',
-    `Ciphers=${CIPHER}`,
-  ];
-  const flags = options.flatMap((option) => ['-o', option]);
-  return ['-F', '/dev/null', portFlag, String(port), '-i', identityFile, ...flags];
+function ssh(portFlag: '-p' | '-P', server: OpenSshServer): string[] {
+  return [portFlag, String(server.port), ...sshFlags(server), '-o', `Ciphers=${CIPHER}`];
 }
 
 /** Milliseconds of each. The first turn warms the caches of the disk. */

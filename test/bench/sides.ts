@@ -62,8 +62,8 @@ ${settings}`,
 /** By way of `port`, into the folder `name`, with `flags` beside the usual ones. */
 export function rsync(place: Place, port: number, name: string, ...flags: readonly string[]): Side {
   const destination = join(place.folder, name);
-  const { identityFile, user } = place.server;
-  const ssh = `ssh -F /dev/null -p ${port} -i ${identityFile} -o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR`;
+  const { user } = place.server;
+  const ssh = ['ssh', '-p', port, ...sshFlags(place.server)].join(' ');
   return {
     name: 'rsync',
     destination,
@@ -71,6 +71,12 @@ export function rsync(place: Place, port: number, name: string, ...flags: readon
     environment: place.environment,
     traces: [destination],
   };
+}
+
+/** Of OpenSSH's clients: nothing of the machine's own settings counts. */
+export function sshFlags({ identityFile }: OpenSshServer): string[] {
+  const options = ['IdentitiesOnly=yes', 'StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR'];
+  return ['-F', '/dev/null', '-i', identityFile, ...options.flatMap((option) => ['-o', option])];
 }
 
 /** By a process of its own: what ten thousand calls leave to clear up here would run beside what is measured next. */

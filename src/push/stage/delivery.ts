@@ -199,15 +199,16 @@ export class Delivery {
 
   /** Throws a FileError 'SECRET' if it may not be sent: for who has a copy of it that was made when it might. */
   requireOpen({ path }: Entry): void {
-    const { fileOf, allows } = this.#options;
-    if (allows?.(path) !== true && isPrivateKey(beginningOf(fileOf(path), BEGINNING_BYTES))) throw secret();
+    this.#heed(path, beginningOf(this.#options.fileOf(path), BEGINNING_BYTES));
+  }
+
+  #heed(path: RelPath, beginning: Uint8Array): void {
+    if (isPrivateKey(beginning) && this.#options.allows?.(path) !== true) throw secret();
   }
 
   #bodyFor(entry: Entry): Body {
-    const { contentOf, fileOf, allows } = this.#options;
-    const heed = (beginning: Uint8Array): void => {
-      if (isPrivateKey(beginning) && allows?.(entry.path) !== true) throw secret();
-    };
+    const { contentOf, fileOf } = this.#options;
+    const heed = (beginning: Uint8Array): void => this.#heed(entry.path, beginning);
     return () => {
       const content = contentOf?.(entry.digest) ?? bodyOf(fileOf(entry.path), entry)();
       if (!(content instanceof Uint8Array)) return watched(content, heed, this.#stopped);
