@@ -1,6 +1,6 @@
 /** How much may be on its way to a server, and when another line is better: arithmetic, on times that are given. */
 import { describe, expect, it } from 'vitest';
-import { betterLine } from '../src/targets/sftp/second-line.js';
+import { LineChoice } from '../src/targets/sftp/second-line.js';
 import { Window } from '../src/targets/sftp/window.js';
 
 const MIB = 1024 * 1024;
@@ -58,7 +58,18 @@ describe('the better line', () => {
     [undefined, { line: 'compressed', busy: 0.95, bytesPerSecond: 8 * MIB, plainBytesPerSecond: 3 * MIB }],
     [undefined, { line: 'compressed', busy: 0.3, bytesPerSecond: 8 * MIB, plainBytesPerSecond: 9 * MIB }],
   ] as const)('is %s after %o', (better, sample) => {
-    expect(betterLine(sample)).toBe(better);
+    const choice = new LineChoice();
+    const choices = Array.from({ length: 4 }, () => choice.after(sample));
+    expect(choices.at(-1)).toBe(better);
+  });
+
+  it('is the compressed one until it has held all up for a while', () => {
+    const choice = new LineChoice();
+    const slow = { line: 'compressed', busy: 0.95, bytesPerSecond: MIB, plainBytesPerSecond: 2 * MIB } as const;
+    const choices = (samples: number): unknown[] => Array.from({ length: samples }, () => choice.after(slow));
+    expect(choices(3)).toEqual([undefined, undefined, undefined]);
+    choice.after({ ...slow, bytesPerSecond: 3 * MIB });
+    expect(choices(4)).toEqual([undefined, undefined, undefined, 'plain']);
   });
 });
 

@@ -2,17 +2,13 @@
  * History: content that was sent lately, so that what later content repeats of it need not be sent again. It is to a whole push
  * what the window of a compressor is to its stream, and reaches back as far as the last 8 to 16 MiB.
  *
- * Each 32 bytes the weak sum of the next 64 is noted; it moves through new content byte by byte, and where it is one of those, the
- * bytes themselves decide. So no sum is ever believed.
+ * The content itself tells at which places it is looked up: what repeats has its anchors at the same ones, wherever it lies. So only
+ * one place in 32 is noted, and asked about. The bytes themselves decide, no sum is ever believed.
  */
-import { movedOn, weakSum, weightOfFirst } from './weak-sum.js';
+import { GEAR_BYTES, isAnchor, scattered, withNext } from './gear.js';
 
-const WINDOW_BYTES = 64;
-const STEP_BYTES = 32;
-const WEIGHT = weightOfFirst(WINDOW_BYTES);
 const PAGE_BYTES = 8 * 1024 * 1024;
-const SLOT_BITS = 19; // twice as many slots as a page has notes
-const SIEVE_BITS = 21; // eight times as many bits as a page has notes
+const SLOT_BITS = 19; // twice as many slots as a page has anchors
 const PLACE_BITS = 24;
 const PLACE_MASK = 2 ** PLACE_BITS - 1;
 /** To ask for a shorter one takes about as many bytes as it has, once compressed. */
@@ -100,22 +96,18 @@ export class History<Source> {
     const sources = new Set<Source>();
     const isTaken = (source: Source): boolean =>
       sources.has(source) || (sources.size < MOST_SOURCES && mayBeTaken(source));
-    const last = bytes.length - WINDOW_BYTES;
-    let [at, free] = [0, 0];
-    let sum = last >= 0 ? weakSum(bytes, 0, WINDOW_BYTES) : 0;
-    while (at <= last) {
-      const hash = hashOf(sum);
+    let [sum, free] = [0, 0];
+    for (let at = 0; at < bytes.length; at++) {
+      sum = withNext(sum, bytes[at] as number);
+      const first = at + 1 - GEAR_BYTES;
+      if (!isAnchor(sum) || first < free) continue;
       const match =
-        this.#newer.match(hash, bytes, at, free, isTaken) ?? this.#older.match(hash, bytes, at, free, isTaken);
-      if (match === undefined) {
-        if (at < last) sum = movedOn(sum, bytes[at] as number, WEIGHT, bytes[at + WINDOW_BYTES] as number);
-        at++;
-        continue;
-      }
+        this.#newer.match(sum, bytes, first, free, isTaken) ?? this.#older.match(sum, bytes, first, free, isTaken);
+      if (match === undefined) continue;
       found.push(match);
       sources.add(match.source);
-      at = free = match.at + match.length;
-      if (at <= last) sum = weakSum(bytes, at, WINDOW_BYTES);
+      free = match.at + match.length;
+      at = free - 1;
     }
     return found;
   }
@@ -131,10 +123,8 @@ interface Stretch<Source> {
 class Page<Source> {
   // Memory that is not touched is none: both grow as they are filled.
   readonly #bytes = Buffer.allocUnsafeSlow(PAGE_BYTES);
-  /** One more than the place of the last bytes noted there, and the end of their hash; 0 where there are none. */
+  /** One more than the place where the last anchor begins that is noted there, and the end of its hash; 0 where there is none. */
   readonly #slots = new Int32Array(2 ** SLOT_BITS);
-  /** A bit for each hash that is noted: what is asked for each byte has to lie in a processor's cache, which the slots do not. */
-  readonly #sieve = new Uint8Array(2 ** (SIEVE_BITS - 3));
   #stretches: Stretch<Source>[] = [];
   #filled = 0;
   /** What lies before this place may be found. */
@@ -153,11 +143,13 @@ class Page<Source> {
     this.#stretches.push({ start, source, offset });
     this.#bytes.set(bytes, start);
     this.#filled += bytes.length;
-    for (let at = start; at + WINDOW_BYTES <= this.#filled; at += STEP_BYTES) {
-      const hash = hashOf(weakSum(this.#bytes, at, WINDOW_BYTES));
-      this.#slots[slotOf(hash)] = (hash << PLACE_BITS) | (at + 1);
-      const bit = bitOf(hash);
-      this.#sieve[bit >>> 3] = (this.#sieve[bit >>> 3] as number) | (1 << (bit & 7));
+    let sum = 0;
+    for (let at = 0; at < bytes.length; at++) {
+      sum = withNext(sum, bytes[at] as number);
+      const first = at + 1 - GEAR_BYTES;
+      if (!isAnchor(sum) || first < 0) continue;
+      const hash = scattered(sum);
+      this.#slots[slotOf(hash)] = (hash << PLACE_BITS) | (start + first + 1);
     }
   }
 
@@ -166,23 +158,21 @@ class Page<Source> {
     if (this.#filled === 0) return [];
     const gone = this.#stretches.map(({ source }) => source);
     this.#slots.fill(0);
-    this.#sieve.fill(0);
     this.#stretches = [];
     this.#filled = 0;
     this.shown = 0;
     return gone;
   }
 
-  /** What is noted for `hash`, if it is what `bytes` has at `at`, grown to both sides, but not to before `free`. */
+  /** What is noted for the anchor with this `sum`, if it is what `bytes` has at `at`, grown to both sides, but not to before `free`. */
   match(
-    hash: number,
+    sum: number,
     bytes: Uint8Array,
     at: number,
     free: number,
     isTaken: (source: Source) => boolean,
   ): Found<Source> | undefined {
-    const bit = bitOf(hash);
-    if (((this.#sieve[bit >>> 3] as number) & (1 << (bit & 7))) === 0) return undefined;
+    const hash = scattered(sum);
     const noted = this.#slots[slotOf(hash)] as number;
     // To look at the bytes takes far longer than to find that they are not the ones.
     if (((noted ^ (hash << PLACE_BITS)) & ~PLACE_MASK) !== 0) return undefined;
@@ -195,7 +185,7 @@ class Page<Source> {
     let [before, after] = [0, 0];
     while (there + after < end && at + after < bytes.length && this.#bytes[there + after] === bytes[at + after])
       after++;
-    if (after < WINDOW_BYTES) return undefined; // another one with the same sum
+    if (after < GEAR_BYTES) return undefined; // another one with the same sum
     while (there - before > start && at - before > free && this.#bytes[there - before - 1] === bytes[at - before - 1])
       before++;
     const length = before + after;
@@ -215,14 +205,6 @@ class Page<Source> {
   }
 }
 
-function hashOf(sum: number): number {
-  return Math.imul(sum, 0x9e37_79b1);
-}
-
 function slotOf(hash: number): number {
   return hash >>> (32 - SLOT_BITS);
-}
-
-function bitOf(hash: number): number {
-  return hash >>> (32 - SIEVE_BITS);
 }

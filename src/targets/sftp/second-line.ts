@@ -13,6 +13,8 @@ const LEAST_MS = 1000; // to connect is about ten round trips, and work for both
 /** The share of the time in which the event loop is at work. */
 const BUSY = 0.8;
 const IDLE = 0.5;
+/** Samples in a row: of what is compressed much is looked through before the first of it arrives, and the first samples say too little. */
+const STEADY = 4;
 /** Bytes a second. Compression takes 30 to 50 MB/s here, and leaves a third of a text. */
 const SLOW_LINE = 10 * 1024 * 1024;
 
@@ -26,10 +28,19 @@ export interface Sample {
   readonly plainBytesPerSecond: number;
 }
 
-/** Which line text should take; undefined where the one that it takes will do. */
-export function betterLine({ line, busy, bytesPerSecond, plainBytesPerSecond }: Sample): Line | undefined {
-  if (line === 'plain') return busy < IDLE && bytesPerSecond < SLOW_LINE ? 'compressed' : undefined;
-  return busy > BUSY && bytesPerSecond < plainBytesPerSecond ? 'plain' : undefined;
+/** Which line text should take, sample by sample. */
+export class LineChoice {
+  /** Samples in a row in which compressing held all up. */
+  #heldUp = 0;
+
+  /** Undefined where the one that it takes will do. */
+  after({ line, busy, bytesPerSecond, plainBytesPerSecond }: Sample): Line | undefined {
+    if (line === 'plain') return busy < IDLE && bytesPerSecond < SLOW_LINE ? 'compressed' : undefined;
+    this.#heldUp = busy > BUSY && bytesPerSecond < plainBytesPerSecond ? this.#heldUp + 1 : 0;
+    if (this.#heldUp < STEADY) return undefined;
+    this.#heldUp = 0;
+    return 'plain';
+  }
 }
 
 type LinesOf = Readonly<Record<Content, Line>>;
@@ -40,6 +51,7 @@ export class SecondLine {
   readonly #channels: () => number;
   /** `auto` may find out what pays; `on` compresses what gets shorter by it. */
   readonly #compress: 'auto' | 'on';
+  readonly #choice = new LineChoice();
   readonly #ended = new AbortController();
   #opening: Promise<SftpConnection | undefined> | undefined;
   readonly #isFar: () => boolean;
@@ -97,7 +109,12 @@ export class SecondLine {
     const busy = performance.eventLoopUtilization(utilization).utilization;
     const bytesPerSecond = (sent / ms) * 1000;
     if (this.#isAlone) this.#plain = Math.max(this.#plain, bytesPerSecond);
-    const line = betterLine({ line: this.#linesOf.text, busy, bytesPerSecond, plainBytesPerSecond: this.#plain });
+    const line = this.#choice.after({
+      line: this.#linesOf.text,
+      busy,
+      bytesPerSecond,
+      plainBytesPerSecond: this.#plain,
+    });
     if (line !== undefined && this.#isWorthIt(bytesPerSecond)) this.#divide({ text: line, packed: 'plain' });
     this.#startSample();
   }
