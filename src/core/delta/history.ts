@@ -2,10 +2,9 @@
  * History: content that was sent lately, so that what later content repeats of it need not be sent again. It is to a whole push
  * what the window of a compressor is to its stream, and reaches back as far as the last 8 to 16 MiB.
  *
- * The content itself tells at which places it is looked up: what repeats has its anchors at the same ones, wherever it lies. So only
- * one place in 32 is noted, and asked about. The bytes themselves decide, no sum is ever believed.
+ * Its anchors are noted, and those of new content looked up. The bytes themselves decide, no hash is ever believed.
  */
-import { GEAR_BYTES, isAnchor, scattered, withNext } from './gear.js';
+import { ANCHORED_BYTES, type Anchored } from './anchors.js';
 
 const PAGE_BYTES = 8 * 1024 * 1024;
 const SLOT_BITS = 19; // twice as many slots as a page has anchors
@@ -44,16 +43,17 @@ export class History<Source> {
   }
 
   /**
-   * Keeps `bytes`, which lie at `offset` of the content of `source`; the oldest ones are let go for it. False where they are too few
-   * to be found, or too many.
+   * Keeps what lies at `offset` of the content of `source`; the oldest bytes are let go for it. False where they are too few to be
+   * found, or too many.
    */
-  add(source: Source, bytes: Uint8Array, offset = 0): boolean {
+  add(source: Source, content: Anchored, offset = 0): boolean {
+    const { bytes } = content;
     if (bytes.length < LEAST_FROM_SOURCE_BYTES || bytes.length > PAGE_BYTES) return false;
     if (!this.#newer.hasRoomFor(bytes.length)) {
       [this.#newer, this.#older] = [this.#older, this.#newer];
       this.#letGoOf(this.#newer);
     }
-    this.#newer.add(source, bytes, offset);
+    this.#newer.add(source, content, offset);
     // Of what was sent before the last page began all but the end is far.
     this.#older.shown = this.#older.filled - Math.max(0, NEAR_BYTES - this.#newer.filled);
     this.#newer.shown = this.#newer.filled - NEAR_BYTES;
@@ -61,11 +61,12 @@ export class History<Source> {
   }
 
   /**
-   * `bytes` as matches in sources that may be taken, and what lies between them, which is part of `bytes`; undefined where there
+   * `content` as matches in sources that may be taken, and what lies between them, which is part of its bytes; undefined where there
    * is nothing to be gained.
    */
-  find(bytes: Uint8Array, mayBeTaken: (source: Source) => boolean): (Match<Source> | Uint8Array)[] | undefined {
-    const found = this.#matchesIn(bytes, mayBeTaken);
+  find(content: Anchored, mayBeTaken: (source: Source) => boolean): (Match<Source> | Uint8Array)[] | undefined {
+    const { bytes } = content;
+    const found = this.#matchesIn(content, mayBeTaken);
     const fromSource = new Map<Source, number>();
     for (const { source, length } of found) fromSource.set(source, (fromSource.get(source) ?? 0) + length);
     const worth = found.filter(({ source }) => (fromSource.get(source) ?? 0) >= LEAST_FROM_SOURCE_BYTES);
@@ -90,24 +91,22 @@ export class History<Source> {
     for (const source of page.clear()) this.#onGone?.(source);
   }
 
-  #matchesIn(bytes: Uint8Array, mayBeTaken: (source: Source) => boolean): Found<Source>[] {
+  #matchesIn({ bytes, places, hashes }: Anchored, mayBeTaken: (source: Source) => boolean): Found<Source>[] {
     const found: Found<Source>[] = [];
     if (this.#newer.shown <= 0 && this.#older.shown <= 0) return found;
     const sources = new Set<Source>();
     const isTaken = (source: Source): boolean =>
       sources.has(source) || (sources.size < MOST_SOURCES && mayBeTaken(source));
-    let [sum, free] = [0, 0];
-    for (let at = 0; at < bytes.length; at++) {
-      sum = withNext(sum, bytes[at] as number);
-      const first = at + 1 - GEAR_BYTES;
-      if (!isAnchor(sum) || first < free) continue;
+    let free = 0;
+    for (let i = 0; i < places.length; i++) {
+      const [at, hash] = [places[i] as number, hashes[i] as number];
+      if (at < free) continue;
       const match =
-        this.#newer.match(sum, bytes, first, free, isTaken) ?? this.#older.match(sum, bytes, first, free, isTaken);
+        this.#newer.match(hash, bytes, at, free, isTaken) ?? this.#older.match(hash, bytes, at, free, isTaken);
       if (match === undefined) continue;
       found.push(match);
       sources.add(match.source);
       free = match.at + match.length;
-      at = free - 1;
     }
     return found;
   }
@@ -138,18 +137,14 @@ class Page<Source> {
     return this.#filled + length <= PAGE_BYTES;
   }
 
-  add(source: Source, bytes: Uint8Array, offset: number): void {
+  add(source: Source, { bytes, places, hashes }: Anchored, offset: number): void {
     const start = this.#filled;
     this.#stretches.push({ start, source, offset });
     this.#bytes.set(bytes, start);
     this.#filled += bytes.length;
-    let sum = 0;
-    for (let at = 0; at < bytes.length; at++) {
-      sum = withNext(sum, bytes[at] as number);
-      const first = at + 1 - GEAR_BYTES;
-      if (!isAnchor(sum) || first < 0) continue;
-      const hash = scattered(sum);
-      this.#slots[slotOf(hash)] = (hash << PLACE_BITS) | (start + first + 1);
+    for (let i = 0; i < places.length; i++) {
+      const [at, hash] = [places[i] as number, hashes[i] as number];
+      this.#slots[slotOf(hash)] = (hash << PLACE_BITS) | (start + at + 1);
     }
   }
 
@@ -164,15 +159,14 @@ class Page<Source> {
     return gone;
   }
 
-  /** What is noted for the anchor with this `sum`, if it is what `bytes` has at `at`, grown to both sides, but not to before `free`. */
+  /** What is noted for `hash`, if it is what `bytes` has at `at`, grown to both sides, but not to before `free`. */
   match(
-    sum: number,
+    hash: number,
     bytes: Uint8Array,
     at: number,
     free: number,
     isTaken: (source: Source) => boolean,
   ): Found<Source> | undefined {
-    const hash = scattered(sum);
     const noted = this.#slots[slotOf(hash)] as number;
     // To look at the bytes takes far longer than to find that they are not the ones.
     if (((noted ^ (hash << PLACE_BITS)) & ~PLACE_MASK) !== 0) return undefined;
@@ -185,7 +179,7 @@ class Page<Source> {
     let [before, after] = [0, 0];
     while (there + after < end && at + after < bytes.length && this.#bytes[there + after] === bytes[at + after])
       after++;
-    if (after < GEAR_BYTES) return undefined; // another one with the same sum
+    if (after < ANCHORED_BYTES) return undefined; // others with the same hash
     while (there - before > start && at - before > free && this.#bytes[there - before - 1] === bytes[at - before - 1])
       before++;
     const length = before + after;

@@ -7,6 +7,7 @@
  * copy counts once everything that it was made of has arrived.
  */
 import { allOf } from '../../core/all-of.js';
+import { anchored } from '../../core/delta/anchors.js';
 import { History, type Match } from '../../core/delta/history.js';
 import { TargetError } from '../../errors.js';
 import type { Body, FileMeta } from '../target.js';
@@ -87,8 +88,9 @@ export class Repeats {
 
   #take(sending: Sending, piece: Uint8Array): void {
     const { path, bytes } = sending;
-    const found = this.#history.find(piece, ({ mayBeCopied }) => mayBeCopied) ?? [piece];
-    if (this.#history.add(sending, piece, bytes)) {
+    const content = anchored(piece);
+    const found = this.#history.find(content, ({ mayBeCopied }) => mayBeCopied) ?? [piece];
+    if (this.#history.add(sending, content, bytes)) {
       if (sending.kept++ === 0) this.replace(path);
       this.#byPath.set(path, sending);
     }

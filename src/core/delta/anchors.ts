@@ -1,0 +1,43 @@
+/**
+ * Anchors: places that content sets by itself, about one in 32, and a hash for each of the bytes that follow. Where the same bytes stand, the
+ * same places are anchors, wherever that is; so who looks for what repeats needs to note and to ask about these alone.
+ *
+ * They come from the gear sum of the last 32 bytes, at the cost of one shift and one addition a byte: what came before moves up by one
+ * bit with each, and out after 32 (Xia et al., "Ddelta", 2014). It is no checksum: equal hashes say that it is worth while to look at the bytes.
+ */
+
+/** An anchor stands for so many bytes. */
+export const ANCHORED_BYTES = 32;
+const ANCHOR_BITS = 5;
+
+/** For each byte 32 bits that look random, the same ones in all runs. */
+const GEAR = Int32Array.from({ length: 256 }, (_, byte) => scattered(byte + 1));
+
+export interface Anchored {
+  readonly bytes: Uint8Array;
+  /** Where its anchors are, in ascending order. */
+  readonly places: readonly number[];
+  /** Of each, 32 bits. */
+  readonly hashes: readonly number[];
+}
+
+export function anchored(bytes: Uint8Array): Anchored {
+  const places: number[] = [];
+  const hashes: number[] = [];
+  let sum = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    sum = ((sum << 1) + (GEAR[bytes[at] as number] as number)) | 0;
+    // The highest bits are those on which all 32 bytes have had a say.
+    if (sum >>> (32 - ANCHOR_BITS) !== 0 || at + 1 < ANCHORED_BYTES) continue;
+    places.push(at + 1 - ANCHORED_BYTES);
+    hashes.push(scattered(sum));
+  }
+  return { bytes, places, hashes };
+}
+
+/** The bits of a number spread over 32: the last step of MurmurHash3. */
+function scattered(number: number): number {
+  let bits = Math.imul(number ^ (number >>> 16), 0x85eb_ca6b);
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2_ae35);
+  return bits ^ (bits >>> 16);
+}
