@@ -48,8 +48,8 @@ it('gives nothing to a channel that has ended', async () => {
 });
 
 it('lets no more be on its way on all of them than the window allows, but for one file alone', async () => {
-  const window = { bytes: 100 };
-  const lanes = new SftpLanes(channel(), 'plain', window);
+  const window = windowOf(100);
+  const lanes = new SftpLanes(channel(), 'plain', { plain: window, compressed: window });
   lanes.add(channel(), 'plain');
   const large = await lanes.take(500, 'text');
   const order: string[] = [];
@@ -78,6 +78,29 @@ describe('divided between a plain line and a compressed one', () => {
     expect([packed?.channel, text?.channel]).toEqual([plain, compressed]);
   });
 
+  it('text takes little of the plain one until the compressed one is there', async () => {
+    const [plain, compressed] = [channel(), channel()];
+    const lanes = new SftpLanes(plain, 'plain', { plain: windowOf(100), compressed: windowOf(100) });
+    lanes.divide({ text: 'compressed', packed: 'plain' });
+    const much = await lanes.take(25, 'text');
+    const waiting = [lanes.take(10, 'text'), lanes.take(10, 'text')];
+    expect((await lanes.take(10, 'packed')).channel).toBe(plain);
+    lanes.add(compressed, 'compressed');
+    const channels = (await Promise.all(waiting)).map((lane) => lane.channel);
+    expect([much.channel, ...channels]).toEqual([plain, compressed, compressed]);
+  });
+
+  it('each has a window of its own', async () => {
+    const [plain, compressed] = [channel(), channel()];
+    const lanes = new SftpLanes(plain, 'plain', { plain: windowOf(100), compressed: windowOf(400) });
+    lanes.add(compressed, 'compressed');
+    lanes.divide({ text: 'compressed', packed: 'plain' });
+    expect([lanes.windowFor('packed'), lanes.windowFor('text')]).toEqual([100, 400]);
+    await lanes.take(100, 'packed');
+    const taken = [lanes.take(300, 'text'), lanes.take(100, 'text')];
+    expect((await Promise.all(taken)).map((lane) => lane.channel)).toEqual([compressed, compressed]);
+  });
+
   it('all take what is left when one has ended', async () => {
     const [plain, compressed] = [channel(), channel()];
     const lanes = new SftpLanes(plain);
@@ -94,6 +117,10 @@ function make(count: number): { lanes: SftpLanes; channels: SftpChannel[] } {
   const lanes = new SftpLanes(first);
   for (const each of others) lanes.add(each);
   return { lanes, channels: [first, ...others] };
+}
+
+function windowOf(bytes: number) {
+  return { bytes, begin: () => undefined };
 }
 
 /** The lanes only tell channels apart. */

@@ -49,14 +49,19 @@ describe('the window', () => {
   });
 });
 
-describe('the better line', () => {
+describe('the line of choice', () => {
+  const PLAIN = { line: 'plain', busy: 0.1, underWay: MIB, roundTripMs: 50, plainBytesPerSecond: 2 * MIB } as const;
+  const COMPRESSED = { ...PLAIN, line: 'compressed', busy: 0.95, underWay: 0 } as const;
+
   it.each([
-    ['compressed', { line: 'plain', busy: 0.1, bytesPerSecond: 2 * MIB, plainBytesPerSecond: 2 * MIB }],
-    [undefined, { line: 'plain', busy: 0.9, bytesPerSecond: 2 * MIB, plainBytesPerSecond: 2 * MIB }],
-    [undefined, { line: 'plain', busy: 0.1, bytesPerSecond: 50 * MIB, plainBytesPerSecond: 50 * MIB }],
-    ['plain', { line: 'compressed', busy: 0.95, bytesPerSecond: 30 * MIB, plainBytesPerSecond: 50 * MIB }],
-    [undefined, { line: 'compressed', busy: 0.95, bytesPerSecond: 8 * MIB, plainBytesPerSecond: 3 * MIB }],
-    [undefined, { line: 'compressed', busy: 0.3, bytesPerSecond: 8 * MIB, plainBytesPerSecond: 9 * MIB }],
+    ['compressed', { ...PLAIN, bytesPerSecond: 2 * MIB }],
+    [undefined, { ...PLAIN, bytesPerSecond: 2 * MIB, busy: 0.9 }],
+    [undefined, { ...PLAIN, bytesPerSecond: 2 * MIB, underWay: 0.3 * MIB }],
+    [undefined, { ...PLAIN, bytesPerSecond: 2 * MIB, roundTripMs: 200 }],
+    [undefined, { ...PLAIN, bytesPerSecond: 50 * MIB, underWay: 20 * MIB }],
+    ['plain', { ...COMPRESSED, bytesPerSecond: 1.5 * MIB }],
+    [undefined, { ...COMPRESSED, bytesPerSecond: 8 * MIB }],
+    [undefined, { ...COMPRESSED, bytesPerSecond: 1.5 * MIB, busy: 0.3 }],
   ] as const)('is %s after %o', (better, sample) => {
     const choice = new LineChoice();
     const choices = Array.from({ length: 4 }, () => choice.after(sample));
@@ -65,7 +70,7 @@ describe('the better line', () => {
 
   it('is the compressed one until it has held all up for a while', () => {
     const choice = new LineChoice();
-    const slow = { line: 'compressed', busy: 0.95, bytesPerSecond: MIB, plainBytesPerSecond: 2 * MIB } as const;
+    const slow = { ...COMPRESSED, bytesPerSecond: MIB };
     const choices = (samples: number): unknown[] => Array.from({ length: samples }, () => choice.after(slow));
     expect(choices(3)).toEqual([undefined, undefined, undefined]);
     choice.after({ ...slow, bytesPerSecond: 3 * MIB });

@@ -19,6 +19,9 @@ export const LANE_BYTES = 2 * 1024 * 1024;
 /** Where text is compressed the line is what all waits for, not the server. */
 const REPEATING_BYTES = 4 * LANE_BYTES;
 
+/** Of the window of another line, until the better one is there: enough to keep it busy. */
+const MEANWHILE = 1 / 4;
+
 /** Of the connection that a channel belongs to. */
 export type Line = 'plain' | 'compressed';
 
@@ -34,7 +37,10 @@ export interface Lane {
   taken: number;
 }
 
-const UNBOUNDED = { bytes: Number.POSITIVE_INFINITY };
+/** Bounds what is on its way on all lanes of a line together, and is told when something is sent after nothing was. */
+type LineWindow = Pick<Window, 'bytes' | 'begin'>;
+
+const UNBOUNDED: LineWindow = { bytes: Number.POSITIVE_INFINITY, begin: () => undefined };
 
 interface Waiting {
   readonly bytes: number;
@@ -45,15 +51,18 @@ export class SftpLanes {
   readonly first: SftpChannel;
   readonly #lanes: Lane[] = [];
   readonly #waiting: Readonly<Record<Content, Waiting[]>> = { text: [], packed: [] };
-  readonly #window: Pick<Window, 'bytes'>;
+  readonly #windows: Readonly<Record<Line, LineWindow>>;
   readonly #line: Line;
   #linesOf: Readonly<Record<Content, Line>> | undefined;
   /** Of each line: what another one still has on its way holds up none that is better. */
   readonly #taken: Record<Line, number> = { plain: 0, compressed: 0 };
 
-  /** `window` bounds what is on its way on all lanes of a line together. */
-  constructor(first: SftpChannel, line: Line = 'plain', window: Pick<Window, 'bytes'> = UNBOUNDED) {
-    this.#window = window;
+  constructor(
+    first: SftpChannel,
+    line: Line = 'plain',
+    windows: Readonly<Record<Line, LineWindow>> = { plain: UNBOUNDED, compressed: UNBOUNDED },
+  ) {
+    this.#windows = windows;
     this.#line = line;
     this.first = first;
     this.add(first, line);
@@ -72,7 +81,7 @@ export class SftpLanes {
     return this.#repeating?.repeats;
   }
 
-  /** From now on each content takes lanes of its line, as long as there are some. */
+  /** From now on each content takes lanes of its line, as long as there are some, and little of another one until there are. */
   divide(linesOf: Readonly<Record<Content, Line>>): void {
     this.#linesOf = linesOf;
     this.#admit();
@@ -108,12 +117,18 @@ export class SftpLanes {
     this.#admit();
   }
 
-  /** Nothing is on its way. */
-  get isIdle(): boolean {
-    return this.#taken.plain + this.#taken.compressed === 0;
+  /** How many bytes a line has on its way. */
+  underWay(line: Line): number {
+    return this.#taken[line];
+  }
+
+  /** How many bytes there may be on their way, on the line that `content` is to take. */
+  windowFor(content: Content): number {
+    return this.#windows[this.#linesOf?.[content] ?? this.#line].bytes;
   }
 
   #use(lane: Lane, bytes: number): void {
+    if (this.#taken[lane.line] === 0) this.#windows[lane.line].begin(performance.now());
     lane.taken += bytes;
     this.#taken[lane.line] += bytes;
   }
@@ -137,13 +152,16 @@ export class SftpLanes {
     if (repeating?.channel.isOver === false && fits(bytes, repeating.taken, REPEATING_BYTES))
       return this.#hasRoomFor(bytes, repeating) ? repeating : undefined;
     const lane = (line && this.#emptiest(line)) ?? this.#emptiest();
-    return lane !== undefined && fits(bytes, lane.taken, LANE_BYTES) && this.#hasRoomFor(bytes, lane)
+    const isAwaited = line !== undefined && this.#lanes.every((each) => each.line !== line);
+    return lane !== undefined &&
+      fits(bytes, lane.taken, LANE_BYTES) &&
+      this.#hasRoomFor(bytes, lane, isAwaited ? MEANWHILE : 1)
       ? lane
       : undefined;
   }
 
-  #hasRoomFor(bytes: number, { line }: Lane): boolean {
-    return fits(bytes, this.#taken[line], this.#window.bytes);
+  #hasRoomFor(bytes: number, { line }: Lane, share = 1): boolean {
+    return fits(bytes, this.#taken[line], this.#windows[line].bytes * share);
   }
 
   get #repeating(): Lane | undefined {

@@ -7,6 +7,8 @@
 import type { SftpConnection } from './connection.js';
 import type { Content, Line, SftpLanes } from './lanes.js';
 
+/** From here on to connect takes its time, and a window waits for round trips. */
+export const FAR_MS = 5;
 const SAMPLE_MS = 200;
 const LEAST_BYTES = 1024 * 1024; // for less, another connection does not pay
 const LEAST_MS = 1000; // to connect is about ten round trips, and work for both sides
@@ -18,12 +20,18 @@ const STEADY = 4;
 /** Bytes a second. Compression takes 30 to 50 MB/s here, and leaves a third of a text. */
 const SLOW_LINE = 10 * 1024 * 1024;
 
+/** Content waits for two round trips where the line is free. */
+const ROUND_TRIPS = 4;
+
 /** What a sample says. */
 export interface Sample {
   readonly line: Line;
   /** The share of the time in which this side was at work. */
   readonly busy: number;
   readonly bytesPerSecond: number;
+  /** How many of them the plain line has on its way. */
+  readonly underWay: number;
+  readonly roundTripMs: number;
   /** What the plain line brought while it had all for itself. */
   readonly plainBytesPerSecond: number;
 }
@@ -34,13 +42,20 @@ export class LineChoice {
   #heldUp = 0;
 
   /** Undefined where the one that it takes will do. */
-  after({ line, busy, bytesPerSecond, plainBytesPerSecond }: Sample): Line | undefined {
-    if (line === 'plain') return busy < IDLE && bytesPerSecond < SLOW_LINE ? 'compressed' : undefined;
+  after(sample: Sample): Line | undefined {
+    const { line, busy, bytesPerSecond, plainBytesPerSecond } = sample;
+    if (line === 'plain') return busy < IDLE && isSlow(sample) ? 'compressed' : undefined;
     this.#heldUp = busy > BUSY && bytesPerSecond < plainBytesPerSecond ? this.#heldUp + 1 : 0;
     if (this.#heldUp < STEADY) return undefined;
     this.#heldUp = 0;
     return 'plain';
   }
+}
+
+/** Whether it is the line that content waits for, and neither the round trips nor what is still to be begun. */
+function isSlow({ bytesPerSecond, underWay, roundTripMs }: Sample): boolean {
+  const waitMs = (underWay / bytesPerSecond) * 1000;
+  return bytesPerSecond < SLOW_LINE && waitMs > roundTripMs * ROUND_TRIPS;
 }
 
 type LinesOf = Readonly<Record<Content, Line>>;
@@ -51,10 +66,12 @@ export class SecondLine {
   readonly #channels: () => number;
   /** `auto` may find out what pays; `on` compresses what gets shorter by it. */
   readonly #compress: 'auto' | 'on';
+  /** Whether text may take another line than it does; not once there is none to be had. */
+  #mayDivide: boolean;
   readonly #choice = new LineChoice();
   readonly #ended = new AbortController();
   #opening: Promise<SftpConnection | undefined> | undefined;
-  readonly #isFar: () => boolean;
+  readonly #roundTripMs: () => number;
   /** What each content takes once there are two. */
   #linesOf: LinesOf;
   readonly #begun: Record<Content, number> = { text: 0, packed: 0 };
@@ -65,30 +82,35 @@ export class SecondLine {
   #isAlone = true;
   /** The most bytes in a second while it was. */
   #plain = 0;
-  #sample = { startedAt: 0, bytes: 0, utilization: performance.eventLoopUtilization() };
+  /** From the first arrival on: until then it is no throughput that all waits for. */
+  #sample: ReturnType<typeof startSample> | undefined;
 
-  /** `channels` is how many of them it shall have, `isFar` whether to connect takes its time. */
+  /** `channels` is how many of them it shall have. */
   constructor(
     connection: SftpConnection,
     lanes: SftpLanes,
     compress: 'auto' | 'on',
-    { channels, isFar }: { readonly channels: () => number; readonly isFar: () => boolean },
+    { channels, roundTripMs }: { readonly channels: () => number; readonly roundTripMs: () => number },
   ) {
     this.#connection = connection;
-    this.#isFar = isFar;
+    this.#roundTripMs = roundTripMs;
     this.#lanes = lanes;
     this.#compress = compress;
+    this.#mayDivide = compress === 'auto';
     this.#channels = channels;
     this.#linesOf = { text: connection.isCompressed ? 'compressed' : 'plain', packed: 'plain' };
   }
 
   /** Is told of each file that is to be sent. */
   begin(bytes: number, content: Content): void {
-    if (this.#underWay++ === 0) this.#startSample();
+    if (this.#underWay++ === 0) this.#sample = undefined;
     this.#begun[content] += bytes;
     // For text it may turn out to be of no use; but until that is known it would be wanted.
     const other = this.#connection.isCompressed ? 'packed' : 'text';
-    if (this.#begun[other] >= LEAST_BYTES && (other === 'packed' || (this.#compress === 'auto' && this.#isFar())))
+    if (
+      this.#begun[other] >= LEAST_BYTES &&
+      (other === 'packed' || (this.#compress === 'auto' && this.#roundTripMs() >= FAR_MS))
+    )
       this.#open();
   }
 
@@ -99,13 +121,14 @@ export class SecondLine {
 
   /** Is told of what is known to be there. */
   arrived(bytes: number): void {
-    if (this.#compress === 'on' || this.#underWay === 0) return; // no sample runs: these are bytes of an append
+    if (!this.#mayDivide || this.#underWay === 0) return; // no sample runs: these are bytes of an append
     this.#arrived += bytes;
-    this.#sample.bytes += bytes;
-    const ms = performance.now() - this.#sample.startedAt;
+    if (this.#sample === undefined) return void (this.#sample = startSample());
+    const { startedAt, utilization } = this.#sample;
+    const sent = (this.#sample.bytes += bytes);
+    const ms = performance.now() - startedAt;
     if (ms < SAMPLE_MS) return;
     this.#ms += ms;
-    const { bytes: sent, utilization } = this.#sample;
     const busy = performance.eventLoopUtilization(utilization).utilization;
     const bytesPerSecond = (sent / ms) * 1000;
     if (this.#isAlone) this.#plain = Math.max(this.#plain, bytesPerSecond);
@@ -113,10 +136,12 @@ export class SecondLine {
       line: this.#linesOf.text,
       busy,
       bytesPerSecond,
+      underWay: this.#lanes.underWay('plain'),
+      roundTripMs: this.#roundTripMs(),
       plainBytesPerSecond: this.#plain,
     });
     if (line !== undefined && this.#isWorthIt(bytesPerSecond)) this.#divide({ text: line, packed: 'plain' });
-    this.#startSample();
+    this.#sample = startSample();
   }
 
   /**
@@ -134,10 +159,6 @@ export class SecondLine {
     await (await this.#opening)?.close();
   }
 
-  #startSample(): void {
-    this.#sample = { startedAt: performance.now(), bytes: 0, utilization: performance.eventLoopUtilization() };
-  }
-
   #divide(linesOf: LinesOf): void {
     this.#linesOf = linesOf;
     this.#lanes.divide(linesOf);
@@ -146,7 +167,18 @@ export class SecondLine {
 
   /** Once. Where that fails, all goes on by the line that is there. */
   #open(): void {
-    this.#opening ??= this.#openChannels().catch(() => undefined);
+    this.#opening ??= this.#openChannels()
+      .catch(() => undefined)
+      .then((connection) => {
+        if (connection === undefined) this.#goOnAlone();
+        return connection;
+      });
+  }
+
+  #goOnAlone(): void {
+    this.#mayDivide = false;
+    const line = this.#connection.isCompressed ? 'compressed' : 'plain';
+    this.#lanes.divide({ text: line, packed: line });
   }
 
   async #openChannels(): Promise<SftpConnection | undefined> {
@@ -166,4 +198,8 @@ export class SecondLine {
     await Promise.all(opening);
     return connection;
   }
+}
+
+function startSample() {
+  return { startedAt: performance.now(), bytes: 0, utilization: performance.eventLoopUtilization() };
 }

@@ -20,14 +20,13 @@ import { type Lane, type Line, SftpLanes } from './lanes.js';
 import { linkFile, patchFile } from './patch.js';
 import { CHUNK_BYTES, FILE_WINDOW, type Flow, pour, pourBehind, requireSize } from './pour.js';
 import { MOST_REPEATING_BYTES } from './repeats.js';
-import { SecondLine } from './second-line.js';
+import { FAR_MS, SecondLine } from './second-line.js';
 import { ignoreMissing } from './trouble.js';
 import { Window } from './window.js';
 import { type Attributes, kindOf, type Named, OPEN, POSIX_RENAME } from './wire.js';
 
 const NEAR_CHANNELS = 2; // measured on loopback: two keep both sides busy, four are no faster
 const FAR_CHANNELS = 8; // of the 10 that OpenSSH allows on a connection (MaxSessions); each has about 1,000 handles
-const FAR_MS = 5;
 const PATH_BYTES = 256; // what a file costs beside its content, about
 const PATCH_BYTES = 512; // a file that is made of another one, likewise
 const LISTINGS_IN_FLIGHT = 32;
@@ -70,7 +69,8 @@ class SftpTarget implements Target {
   readonly #connection: SftpConnection;
   readonly #settings: SftpSettings;
   readonly #first: SftpChannel;
-  readonly #window: Window;
+  readonly #line: Line;
+  readonly #windows: Readonly<Record<Line, Window>>;
   readonly #lanes: SftpLanes;
   readonly #second: SecondLine | undefined;
   /** What lies at the root, looked at beside the first request. */
@@ -82,8 +82,8 @@ class SftpTarget implements Target {
   #hasAskedForMore = false;
   /** What all patches of a line together may have on its way of new content. */
   readonly #literals: Readonly<Record<Line, ByteBudget>> = {
-    plain: new ByteBudget(() => this.#window.bytes),
-    compressed: new ByteBudget(() => this.#window.bytes),
+    plain: new ByteBudget(() => this.#windows.plain.bytes),
+    compressed: new ByteBudget(() => this.#windows.compressed.bytes),
   };
   readonly #warned = new Set<string>();
 
@@ -92,16 +92,17 @@ class SftpTarget implements Target {
     this.#connection = connection;
     this.#settings = settings;
     this.#first = connection.channel;
-    const line = connection.isCompressed ? 'compressed' : 'plain';
-    this.#window = new Window(line, () => this.#first.roundTripMs);
-    this.#lanes = new SftpLanes(this.#first, line, this.#window);
+    this.#line = connection.isCompressed ? 'compressed' : 'plain';
+    const window = (line: Line): Window => new Window(line, () => this.#first.roundTripMs);
+    this.#windows = { plain: window('plain'), compressed: window('compressed') };
+    this.#lanes = new SftpLanes(this.#first, this.#line, this.#windows);
     const { compress = 'off' } = settings;
     this.#second =
       compress === 'off'
         ? undefined
         : new SecondLine(connection, this.#lanes, compress, {
             channels: () => this.#channels(),
-            isFar: () => this.#first.roundTripMs >= FAR_MS,
+            roundTripMs: () => this.#first.roundTripMs,
           });
     this.#first.dating.onNone = () => this.#warn(OWN_MODES);
     const found = (this.#firstLook = this.#lookAtRoot());
@@ -171,9 +172,8 @@ class SftpTarget implements Target {
   async write(path: RelPath, body: Body, meta: FileMeta, how?: 'packed' | 'durable'): Promise<number> {
     this.#openMore();
     const at = this.#at(path);
-    const bytes = Math.min(meta.size + PATH_BYTES, FILE_WINDOW * CHUNK_BYTES, this.#window.bytes);
     const content = how === 'packed' ? 'packed' : 'text';
-    if (this.#lanes.isIdle) this.#window.begin(performance.now());
+    const bytes = Math.min(meta.size + PATH_BYTES, FILE_WINDOW * CHUNK_BYTES, this.#lanes.windowFor(content));
     this.#second?.begin(meta.size, content);
     this.#lanes.repeats?.replace(at);
     const lane = await this.#lanes.take(bytes, content);
@@ -204,12 +204,11 @@ class SftpTarget implements Target {
 
   async patch(basis: Basis, to: RelPath, recipe: Recipe, meta: FileMeta, how?: 'packed'): Promise<boolean> {
     this.#openMore();
-    if (this.#lanes.isIdle) this.#window.begin(performance.now());
     const lane = await this.#lanes.take(PATCH_BYTES, how ?? 'text');
     try {
       const known = { ...basis, path: this.#at(basis.path) };
       // Only the window is told. Compression is judged by throughput, and while the server copies that says nothing about the line.
-      const arrived = (bytes: number): void => this.#window.arrived(bytes, performance.now());
+      const arrived = (bytes: number): void => this.#windows[lane.line].arrived(bytes, performance.now());
       const sending = { room: this.#literals[lane.line], arrived };
       return await patchFile(lane.channel, { basis: known, to: this.#at(to), recipe, meta }, sending);
     } catch (error) {
@@ -224,7 +223,7 @@ class SftpTarget implements Target {
     this.#lanes.repeats?.replace(at);
     try {
       const handle = await this.#first.open(at, OPEN.write | OPEN.create);
-      await pourBehind(this.#first, handle, bytes, { offset, path: at, how, flow: this.#flow() });
+      await pourBehind(this.#first, handle, bytes, { offset, path: at, how, flow: this.#flow(this.#line) });
     } catch (error) {
       throw await this.#explain(error, { verb: 'write', at, bytes: bytes.length });
     }
@@ -387,7 +386,7 @@ class SftpTarget implements Target {
 
   /** `onCopied` is told how many bytes need not travel. Answers with how many did. */
   async #put(
-    { channel, repeats }: Lane,
+    { channel, line, repeats }: Lane,
     at: string,
     body: Body,
     meta: FileMeta,
@@ -402,25 +401,25 @@ class SftpTarget implements Target {
         at,
         body,
         meta,
-        (...opened) => pour(...opened, { meta, path: at, flow: (flow = this.#flow()) }),
+        (...opened) => pour(...opened, { meta, path: at, flow: (flow = this.#flow(line)) }),
         how === 'durable' ? how : undefined,
       );
-    if (flow === undefined) this.#arrived(meta.size + PATH_BYTES);
+    if (flow === undefined) this.#arrived(meta.size + PATH_BYTES, line);
     return sent ?? meta.size;
   }
 
-  #flow(): Flow {
-    const window = this.#window;
+  #flow(line: Line): Flow {
+    const window = this.#windows[line];
     return {
       get window() {
         return window.bytes;
       },
-      arrived: (bytes) => this.#arrived(bytes),
+      arrived: (bytes) => this.#arrived(bytes, line),
     };
   }
 
-  #arrived(bytes: number): void {
-    this.#window.arrived(bytes, performance.now());
+  #arrived(bytes: number, line: Line): void {
+    this.#windows[line].arrived(bytes, performance.now());
     this.#second?.arrived(bytes);
   }
 
