@@ -78,18 +78,6 @@ describe('divided between a plain line and a compressed one', () => {
     expect([packed?.channel, text?.channel]).toEqual([plain, compressed]);
   });
 
-  it('text takes little of the plain one until the compressed one is there', async () => {
-    const [plain, compressed] = [channel(), channel()];
-    const lanes = new SftpLanes(plain, 'plain', { plain: windowOf(100), compressed: windowOf(100) });
-    lanes.divide({ text: 'compressed', packed: 'plain' });
-    const much = await lanes.take(25, 'text');
-    const waiting = [lanes.take(10, 'text'), lanes.take(10, 'text')];
-    expect((await lanes.take(10, 'packed')).channel).toBe(plain);
-    lanes.add(compressed, 'compressed');
-    const channels = (await Promise.all(waiting)).map((lane) => lane.channel);
-    expect([much.channel, ...channels]).toEqual([plain, compressed, compressed]);
-  });
-
   it('each has a window of its own', async () => {
     const [plain, compressed] = [channel(), channel()];
     const lanes = new SftpLanes(plain, 'plain', { plain: windowOf(100), compressed: windowOf(400) });
@@ -99,6 +87,8 @@ describe('divided between a plain line and a compressed one', () => {
     await lanes.take(100, 'packed');
     const taken = [lanes.take(300, 'text'), lanes.take(100, 'text')];
     expect((await Promise.all(taken)).map((lane) => lane.channel)).toEqual([compressed, compressed]);
+    Object.assign(compressed, { isOver: true });
+    expect(lanes.windowFor('text')).toBe(100);
   });
 
   it('all take what is left when one has ended', async () => {

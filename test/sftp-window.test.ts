@@ -50,15 +50,15 @@ describe('the window', () => {
 });
 
 describe('the line of choice', () => {
-  const PLAIN = { line: 'plain', busy: 0.1, underWay: MIB, roundTripMs: 50, plainBytesPerSecond: 2 * MIB } as const;
-  const COMPRESSED = { ...PLAIN, line: 'compressed', busy: 0.95, underWay: 0 } as const;
+  const PLAIN = { line: 'plain', busy: 0.1, waiting: MIB, roundTripMs: 50, plainBytesPerSecond: 2 * MIB } as const;
+  const COMPRESSED = { ...PLAIN, line: 'compressed', busy: 0.95, waiting: 0 } as const;
 
   it.each([
     ['compressed', { ...PLAIN, bytesPerSecond: 2 * MIB }],
     [undefined, { ...PLAIN, bytesPerSecond: 2 * MIB, busy: 0.9 }],
-    [undefined, { ...PLAIN, bytesPerSecond: 2 * MIB, underWay: 0.3 * MIB }],
+    [undefined, { ...PLAIN, bytesPerSecond: 2 * MIB, waiting: 0.3 * MIB }],
     [undefined, { ...PLAIN, bytesPerSecond: 2 * MIB, roundTripMs: 200 }],
-    [undefined, { ...PLAIN, bytesPerSecond: 50 * MIB, underWay: 20 * MIB }],
+    [undefined, { ...PLAIN, bytesPerSecond: 50 * MIB, waiting: 20 * MIB }],
     ['plain', { ...COMPRESSED, bytesPerSecond: 1.5 * MIB }],
     [undefined, { ...COMPRESSED, bytesPerSecond: 8 * MIB }],
     [undefined, { ...COMPRESSED, bytesPerSecond: 1.5 * MIB, busy: 0.3 }],
@@ -75,6 +75,7 @@ describe('the line of choice', () => {
     expect(choices(3)).toEqual([undefined, undefined, undefined]);
     choice.after({ ...slow, bytesPerSecond: 3 * MIB });
     expect(choices(4)).toEqual([undefined, undefined, undefined, 'plain']);
+    expect(choice.after({ ...PLAIN, bytesPerSecond: MIB })).toBe(undefined);
   });
 });
 

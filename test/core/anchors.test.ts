@@ -30,6 +30,11 @@ describe('anchors', () => {
     );
   });
 
+  it.each([2, 33, 5000])('are one at most in a run of %i equal bytes', (length) => {
+    const runs = Array.from({ length: 256 }, (_, byte) => anchored(new Uint8Array(length).fill(byte)).places);
+    expect(Math.max(...runs.map((places) => places.length))).toBe(length < ANCHORED_BYTES ? 0 : 1);
+  });
+
   it('are none in less than one stands for', () => {
     expect(anchored(new Uint8Array(ANCHORED_BYTES - 1)).places).toEqual([]);
     expect(anchored(new Uint8Array(0)).places).toEqual([]);

@@ -1,5 +1,5 @@
 /**
- * Anchors: places that content sets by itself, about one in 32, and a hash for each of the bytes that follow. Where the same bytes stand, the
+ * Anchors: places that content sets by itself, about one in 32 where it varies, and a hash for each of the bytes that follow. Where the same bytes stand, the
  * same places are anchors, wherever that is; so who looks for what repeats needs to note and to ask about these alone.
  *
  * They come from the gear sum of the last 32 bytes, at the cost of one shift and one addition a byte: what came before moves up by one
@@ -10,7 +10,7 @@
 export const ANCHORED_BYTES = 32;
 const ANCHOR_BITS = 5;
 
-/** For each byte 32 bits that look random, the same ones in all runs. */
+/** For each byte 32 bits that look random, the same ones in all runs. Of 0 nothing is scattered. */
 const GEAR = Int32Array.from({ length: 256 }, (_, byte) => scattered(byte + 1));
 
 export interface Anchored {
@@ -26,9 +26,10 @@ export function anchored(bytes: Uint8Array): Anchored {
   const hashes: number[] = [];
   let sum = 0;
   for (let at = 0; at < bytes.length; at++) {
+    const before = sum;
     sum = ((sum << 1) + (GEAR[bytes[at] as number] as number)) | 0;
-    // The highest bits are those on which all 32 bytes have had a say.
-    if (sum >>> (32 - ANCHOR_BITS) !== 0 || at + 1 < ANCHORED_BYTES) continue;
+    // The highest bits are those on which all 32 bytes have had a say. In a run of one byte the sum stays the same: one anchor is enough.
+    if (sum >>> (32 - ANCHOR_BITS) !== 0 || sum === before || at + 1 < ANCHORED_BYTES) continue;
     places.push(at + 1 - ANCHORED_BYTES);
     hashes.push(scattered(sum));
   }

@@ -2,12 +2,12 @@
  * History: content that was sent lately, so that what later content repeats of it need not be sent again. It is to a whole push
  * what the window of a compressor is to its stream, and reaches back as far as the last 8 to 16 MiB.
  *
- * Its anchors are noted, and those of new content looked up. The bytes themselves decide, no hash is ever believed.
+ * The anchors of content that is added are noted, those of new content looked up. The bytes themselves decide, no hash is ever believed.
  */
 import { ANCHORED_BYTES, type Anchored } from './anchors.js';
 
 const PAGE_BYTES = 8 * 1024 * 1024;
-const SLOT_BITS = 19; // twice as many slots as a page has anchors
+const SLOT_BITS = 19; // twice as many slots as a page has anchors, about
 const PLACE_BITS = 24;
 const PLACE_MASK = 2 ** PLACE_BITS - 1;
 /** To ask for a shorter one takes about as many bytes as it has, once compressed. */

@@ -19,9 +19,6 @@ export const LANE_BYTES = 2 * 1024 * 1024;
 /** Where text is compressed the line is what all waits for, not the server. */
 const REPEATING_BYTES = 4 * LANE_BYTES;
 
-/** Of the window of another line, until the better one is there: enough to keep it busy. */
-const MEANWHILE = 1 / 4;
-
 /** Of the connection that a channel belongs to. */
 export type Line = 'plain' | 'compressed';
 
@@ -81,7 +78,7 @@ export class SftpLanes {
     return this.#repeating?.repeats;
   }
 
-  /** From now on each content takes lanes of its line, as long as there are some, and little of another one until there are. */
+  /** From now on each content takes lanes of its line, as long as there are some. */
   divide(linesOf: Readonly<Record<Content, Line>>): void {
     this.#linesOf = linesOf;
     this.#admit();
@@ -117,14 +114,13 @@ export class SftpLanes {
     this.#admit();
   }
 
-  /** How many bytes a line has on its way. */
-  underWay(line: Line): number {
+  bytesUnderWay(line: Line): number {
     return this.#taken[line];
   }
 
-  /** How many bytes there may be on their way, on the line that `content` is to take. */
+  /** How many bytes there may be on their way, on the line that `content` takes now. */
   windowFor(content: Content): number {
-    return this.#windows[this.#linesOf?.[content] ?? this.#line].bytes;
+    return this.#windows[this.#emptiestFor(content)?.line ?? this.#line].bytes;
   }
 
   #use(lane: Lane, bytes: number): void {
@@ -151,21 +147,24 @@ export class SftpLanes {
     const repeating = content === 'text' && line !== 'plain' ? this.#repeating : undefined;
     if (repeating?.channel.isOver === false && fits(bytes, repeating.taken, REPEATING_BYTES))
       return this.#hasRoomFor(bytes, repeating) ? repeating : undefined;
-    const lane = (line && this.#emptiest(line)) ?? this.#emptiest();
-    const isAwaited = line !== undefined && this.#lanes.every((each) => each.line !== line);
-    return lane !== undefined &&
-      fits(bytes, lane.taken, LANE_BYTES) &&
-      this.#hasRoomFor(bytes, lane, isAwaited ? MEANWHILE : 1)
+    const lane = this.#emptiestFor(content);
+    return lane !== undefined && fits(bytes, lane.taken, LANE_BYTES) && this.#hasRoomFor(bytes, lane)
       ? lane
       : undefined;
   }
 
-  #hasRoomFor(bytes: number, { line }: Lane, share = 1): boolean {
-    return fits(bytes, this.#taken[line], this.#windows[line].bytes * share);
+  #hasRoomFor(bytes: number, { line }: Lane): boolean {
+    return fits(bytes, this.#taken[line], this.#windows[line].bytes);
   }
 
   get #repeating(): Lane | undefined {
     return this.#lanes.find(({ repeats }) => repeats !== undefined);
+  }
+
+  /** Of its line, as long as there are some. */
+  #emptiestFor(content: Content): Lane | undefined {
+    const line = this.#linesOf?.[content];
+    return (line && this.#emptiest(line)) ?? this.#emptiest();
   }
 
   /** Of one line, or of all. The first one of all is there even when it is over: then it says why. */

@@ -20,7 +20,7 @@ const STEADY = 4;
 /** Bytes a second. Compression takes 30 to 50 MB/s here, and leaves a third of a text. */
 const SLOW_LINE = 10 * 1024 * 1024;
 
-/** Content waits for two round trips where the line is free. */
+/** Where a line is free, content waits for two of them; where it is full, for what its window holds, which is more than four. */
 const ROUND_TRIPS = 4;
 
 /** What a sample says. */
@@ -28,11 +28,12 @@ export interface Sample {
   readonly line: Line;
   /** The share of the time in which this side was at work. */
   readonly busy: number;
+  /** That arrived. */
   readonly bytesPerSecond: number;
-  /** How many of them the plain line has on its way. */
-  readonly underWay: number;
+  /** Bytes that the plain line has on its way. */
+  readonly waiting: number;
   readonly roundTripMs: number;
-  /** What the plain line brought while it had all for itself. */
+  /** The most that arrived while text took the plain line. */
   readonly plainBytesPerSecond: number;
 }
 
@@ -41,21 +42,28 @@ export class LineChoice {
   /** Samples in a row in which compressing held all up. */
   #heldUp = 0;
 
-  /** Undefined where the one that it takes will do. */
+  /** Undefined where the one that it takes will do; once compressing has held all up, the plain one does. */
   after(sample: Sample): Line | undefined {
     const { line, busy, bytesPerSecond, plainBytesPerSecond } = sample;
+    if (this.#heldUp === STEADY) return undefined;
     if (line === 'plain') return busy < IDLE && isSlow(sample) ? 'compressed' : undefined;
     this.#heldUp = busy > BUSY && bytesPerSecond < plainBytesPerSecond ? this.#heldUp + 1 : 0;
-    if (this.#heldUp < STEADY) return undefined;
-    this.#heldUp = 0;
-    return 'plain';
+    return this.#heldUp === STEADY ? 'plain' : undefined;
   }
 }
 
 /** Whether it is the line that content waits for, and neither the round trips nor what is still to be begun. */
-function isSlow({ bytesPerSecond, underWay, roundTripMs }: Sample): boolean {
-  const waitMs = (underWay / bytesPerSecond) * 1000;
+function isSlow({ bytesPerSecond, waiting, roundTripMs }: Sample): boolean {
+  const waitMs = (waiting / bytesPerSecond) * 1000;
   return bytesPerSecond < SLOW_LINE && waitMs > roundTripMs * ROUND_TRIPS;
+}
+
+/** A sample that is being taken. */
+interface Sampling {
+  readonly startedAt: number;
+  readonly utilization: ReturnType<typeof performance.eventLoopUtilization>;
+  /** That arrived since. */
+  bytes: number;
 }
 
 type LinesOf = Readonly<Record<Content, Line>>;
@@ -66,8 +74,6 @@ export class SecondLine {
   readonly #channels: () => number;
   /** `auto` may find out what pays; `on` compresses what gets shorter by it. */
   readonly #compress: 'auto' | 'on';
-  /** Whether text may take another line than it does; not once there is none to be had. */
-  #mayDivide: boolean;
   readonly #choice = new LineChoice();
   readonly #ended = new AbortController();
   #opening: Promise<SftpConnection | undefined> | undefined;
@@ -79,11 +85,10 @@ export class SecondLine {
   /** For how long something was sent. */
   #ms = 0;
   #underWay = 0;
-  #isAlone = true;
-  /** The most bytes in a second while it was. */
+  /** The most bytes in a second while text took the plain line. */
   #plain = 0;
   /** From the first arrival on: until then it is no throughput that all waits for. */
-  #sample: ReturnType<typeof startSample> | undefined;
+  #sample: Sampling | undefined;
 
   /** `channels` is how many of them it shall have. */
   constructor(
@@ -96,7 +101,6 @@ export class SecondLine {
     this.#roundTripMs = roundTripMs;
     this.#lanes = lanes;
     this.#compress = compress;
-    this.#mayDivide = compress === 'auto';
     this.#channels = channels;
     this.#linesOf = { text: connection.isCompressed ? 'compressed' : 'plain', packed: 'plain' };
   }
@@ -121,22 +125,25 @@ export class SecondLine {
 
   /** Is told of what is known to be there. */
   arrived(bytes: number): void {
-    if (!this.#mayDivide || this.#underWay === 0) return; // no sample runs: these are bytes of an append
+    if (this.#compress === 'on' || this.#underWay === 0) return; // no sample runs: these are bytes of an append
     this.#arrived += bytes;
-    if (this.#sample === undefined) return void (this.#sample = startSample());
-    const { startedAt, utilization } = this.#sample;
-    const sent = (this.#sample.bytes += bytes);
+    if (this.#sample === undefined) {
+      this.#sample = startSample();
+      return;
+    }
+    this.#sample.bytes += bytes;
+    const { startedAt, bytes: sent, utilization } = this.#sample;
     const ms = performance.now() - startedAt;
     if (ms < SAMPLE_MS) return;
     this.#ms += ms;
     const busy = performance.eventLoopUtilization(utilization).utilization;
     const bytesPerSecond = (sent / ms) * 1000;
-    if (this.#isAlone) this.#plain = Math.max(this.#plain, bytesPerSecond);
+    if (this.#linesOf.text === 'plain') this.#plain = Math.max(this.#plain, bytesPerSecond);
     const line = this.#choice.after({
       line: this.#linesOf.text,
       busy,
       bytesPerSecond,
-      underWay: this.#lanes.underWay('plain'),
+      waiting: this.#lanes.bytesUnderWay('plain'),
       roundTripMs: this.#roundTripMs(),
       plainBytesPerSecond: this.#plain,
     });
@@ -167,18 +174,7 @@ export class SecondLine {
 
   /** Once. Where that fails, all goes on by the line that is there. */
   #open(): void {
-    this.#opening ??= this.#openChannels()
-      .catch(() => undefined)
-      .then((connection) => {
-        if (connection === undefined) this.#goOnAlone();
-        return connection;
-      });
-  }
-
-  #goOnAlone(): void {
-    this.#mayDivide = false;
-    const line = this.#connection.isCompressed ? 'compressed' : 'plain';
-    this.#lanes.divide({ text: line, packed: line });
+    this.#opening ??= this.#openChannels().catch(() => undefined);
   }
 
   async #openChannels(): Promise<SftpConnection | undefined> {
@@ -189,7 +185,6 @@ export class SecondLine {
       await connection.close();
       return undefined;
     }
-    this.#isAlone = false;
     this.#lanes.add(connection.channel, line, this.#linesOf);
     const opening = Array.from({ length: this.#channels() - 1 }, async () => {
       const channel = await connection.openChannel().catch(() => undefined);
@@ -200,6 +195,6 @@ export class SecondLine {
   }
 }
 
-function startSample() {
+function startSample(): Sampling {
   return { startedAt: performance.now(), bytes: 0, utilization: performance.eventLoopUtilization() };
 }
