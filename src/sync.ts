@@ -235,7 +235,10 @@ export class Connection {
     return makePlan(changes, this.#job.deletion).changes.map(({ path }) => path);
   }
 
-  /** A cycle. One after another; `options.run` is a new name for each. */
+  /**
+   * A cycle. One after another; `options.run` is a new name for each. After one that rejects only close it, unless that was a
+   * SafetyError, which comes before anything is changed.
+   */
   async cycle(wanted: Promise<Wanted>, options: CycleOptions): Promise<Cycled> {
     wanted.catch(() => undefined); // the target is looked at first, and meanwhile nobody else hears of its failure
     this.#store.renew({ ...options, onWait: teller(this.#job, options).wait });
