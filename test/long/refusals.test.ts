@@ -301,7 +301,9 @@ it.for(['OpenSSH', 'a folder of this machine'])(
     const site = await mountWithQuota(context);
     limitTo(site, '2M');
     const target = join(site, 'static');
-    const { sync, assets, program } = await makeProject({ targets: { web: reach(where, target) } }, SITE);
+    // Slow enough for the push to be announced before the large file has used all of it up.
+    const push = { bandwidth: '4M' };
+    const { sync, assets, program } = await makeProject({ targets: { web: reach(where, target) }, push }, SITE);
     expect(await sync()).toMatchObject({ status: 0 });
     await plant(assets, { 'css/app.css': 'BODY {}', 'img/large.png': randomBytes(3 * 1024 * 1024) });
     const { status, targets } = await sync();

@@ -1,9 +1,9 @@
 /**
- * Anchors: places that content sets by itself, about one in 32 where it varies, and a hash for each of the bytes that follow. Where the same bytes stand, the
- * same places are anchors, wherever that is; so who looks for what repeats needs to note and to ask about these alone.
+ * Anchors: places that content sets by itself, about one in 32 where it varies, each with a hash of the bytes from there on. Where the
+ * same bytes stand, the same places are anchors; so who looks for what repeats notes these, and asks about these, and no others.
  *
  * They come from the gear sum of the last 32 bytes, at the cost of one shift and one addition a byte: what came before moves up by one
- * bit with each, and out after 32 (Xia et al., "Ddelta", 2014). It is no checksum: equal hashes say that it is worth while to look at the bytes.
+ * bit with each, and out after 32 (Xia et al., "Ddelta", 2014). It is no checksum: where hashes are equal, the bytes are worth a look.
  */
 
 /** An anchor stands for so many bytes. */
@@ -28,7 +28,7 @@ export function anchored(bytes: Uint8Array): Anchored {
   for (let at = 0; at < bytes.length; at++) {
     const before = sum;
     sum = ((sum << 1) + (GEAR[bytes[at] as number] as number)) | 0;
-    // The highest bits are those on which all 32 bytes have had a say. In a run of one byte the sum stays the same: one anchor is enough.
+    // On the highest bits all 32 bytes have had a say. In a run of one byte the sum stays the same, and one anchor is enough.
     if (sum >>> (32 - ANCHOR_BITS) !== 0 || sum === before || at + 1 < ANCHORED_BYTES) continue;
     places.push(at + 1 - ANCHORED_BYTES);
     hashes.push(scattered(sum));
