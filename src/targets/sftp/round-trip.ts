@@ -3,6 +3,10 @@
  *
  * One such time says little: a busy event loop hears late of what has come, and takes a server next door for one in another country.
  */
+
+/** Milliseconds. From here on a server is far: to connect takes its time, and a channel's window holds too little. */
+export const FAR_MS = 5;
+
 export class RoundTrip {
   #ms: number | undefined;
   /** The request that is measured, and since when. */

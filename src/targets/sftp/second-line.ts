@@ -6,9 +6,8 @@
 
 import type { SftpConnection } from './connection.js';
 import type { Content, Line, SftpLanes } from './lanes.js';
+import { FAR_MS } from './round-trip.js';
 
-/** From here on to connect takes its time, and a window waits for round trips. */
-export const FAR_MS = 5;
 const SAMPLE_MS = 200;
 const LEAST_BYTES = 1024 * 1024; // for less, another connection does not pay
 const LEAST_MS = 1000; // to connect is about ten round trips, and work for both sides
@@ -77,7 +76,6 @@ export class SecondLine {
   readonly #choice = new LineChoice();
   readonly #ended = new AbortController();
   #opening: Promise<SftpConnection | undefined> | undefined;
-  readonly #roundTripMs: () => number;
   /** What each content takes once there are two. */
   #linesOf: LinesOf;
   readonly #begun: Record<Content, number> = { text: 0, packed: 0 };
@@ -91,18 +89,16 @@ export class SecondLine {
   #sample: Sampling | undefined;
 
   /** `channels` is how many of them it shall have. */
-  constructor(
-    connection: SftpConnection,
-    lanes: SftpLanes,
-    compress: 'auto' | 'on',
-    { channels, roundTripMs }: { readonly channels: () => number; readonly roundTripMs: () => number },
-  ) {
+  constructor(connection: SftpConnection, lanes: SftpLanes, compress: 'auto' | 'on', channels: () => number) {
     this.#connection = connection;
-    this.#roundTripMs = roundTripMs;
     this.#lanes = lanes;
     this.#compress = compress;
     this.#channels = channels;
     this.#linesOf = { text: connection.isCompressed ? 'compressed' : 'plain', packed: 'plain' };
+  }
+
+  get #roundTripMs(): number {
+    return this.#connection.channel.roundTripMs;
   }
 
   /** Is told of each file that is to be sent. */
@@ -113,7 +109,7 @@ export class SecondLine {
     const other = this.#connection.isCompressed ? 'packed' : 'text';
     if (
       this.#begun[other] >= LEAST_BYTES &&
-      (other === 'packed' || (this.#compress === 'auto' && this.#roundTripMs() >= FAR_MS))
+      (other === 'packed' || (this.#compress === 'auto' && this.#roundTripMs >= FAR_MS))
     )
       this.#open();
   }
@@ -144,7 +140,7 @@ export class SecondLine {
       busy,
       bytesPerSecond,
       waiting: this.#lanes.bytesUnderWay('plain'),
-      roundTripMs: this.#roundTripMs(),
+      roundTripMs: this.#roundTripMs,
       plainBytesPerSecond: this.#plain,
     });
     if (line !== undefined && this.#isWorthIt(bytesPerSecond)) this.#divide({ text: line, packed: 'plain' });

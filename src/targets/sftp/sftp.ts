@@ -20,7 +20,8 @@ import { type Lane, type Line, SftpLanes } from './lanes.js';
 import { linkFile, patchFile } from './patch.js';
 import { CHUNK_BYTES, FILE_WINDOW, type Flow, pour, pourBehind, requireSize } from './pour.js';
 import { MOST_REPEATING_BYTES } from './repeats.js';
-import { FAR_MS, SecondLine } from './second-line.js';
+import { FAR_MS } from './round-trip.js';
+import { SecondLine } from './second-line.js';
 import { ignoreMissing } from './trouble.js';
 import { Window } from './window.js';
 import { type Attributes, kindOf, type Named, OPEN, POSIX_RENAME } from './wire.js';
@@ -98,12 +99,7 @@ class SftpTarget implements Target {
     this.#lanes = new SftpLanes(this.#first, this.#line, this.#windows);
     const { compress = 'off' } = settings;
     this.#second =
-      compress === 'off'
-        ? undefined
-        : new SecondLine(connection, this.#lanes, compress, {
-            channels: () => this.#channels(),
-            roundTripMs: () => this.#first.roundTripMs,
-          });
+      compress === 'off' ? undefined : new SecondLine(connection, this.#lanes, compress, () => this.#channels());
     this.#first.dating.onNone = () => this.#warn(OWN_MODES);
     const found = (this.#firstLook = this.#lookAtRoot());
     this.#ownPlace = this.#requireOwnPlace();
@@ -433,10 +429,9 @@ class SftpTarget implements Target {
     this.#hasAskedForMore = true;
     if (!this.#first.flushes) this.#warn(UNFLUSHED);
     if (!this.#first.linksFiles && !this.#first.copiesData) this.#warn(SENT_AGAIN);
-    const line = this.#connection.isCompressed ? 'compressed' : 'plain';
     for (let more = this.#channels() - 1; more > 0; more--) {
       this.#connection.openChannel().then(
-        (channel) => this.#lanes.add(channel, line),
+        (channel) => this.#lanes.add(channel, this.#line),
         () => undefined, // a server with a small MaxSessions refuses
       );
     }
